@@ -1,0 +1,99 @@
+/**
+ * One WebTransport-shaped interface for every body (engine, WebSocket fallback, browser, memory).
+ *
+ * It differs from W3C WebTransport where that costs a promise a packet: datagrams are sent by a call and received by a
+ * handler. Streams are the W3C pair of web streams.
+ */
+
+export interface CloseInfo {
+  /** Application close code, a row of docs/protocol.md section 6. */
+  closeCode: number;
+  reason: string;
+}
+
+export type DatagramHandler = (data: Uint8Array, receivedAtUs: number) => void;
+
+export interface SendStreamOptions {
+  /** Higher goes first. Control 30, gifts 20, comments 10. Bodies without priorities ignore it. */
+  sendOrder?: number;
+}
+
+export interface BidirectionalStream {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+export interface SessionStats {
+  /** Smoothed round trip in ms; undefined where the body cannot tell. */
+  rttMs?: number;
+  bytesSent?: number;
+  bytesReceived?: number;
+  packetsSent?: number;
+  packetsReceived?: number;
+  packetsLost?: number;
+  datagramsSent: number;
+  datagramsReceived: number;
+  /** By reason: `queue_full`, `expired`, `too_large`, `closed`, `no_handler`. */
+  datagramsDropped: Record<string, number>;
+}
+
+export interface Session {
+  /** `reliable-only`: datagrams travel in order over TCP (WebSocket). */
+  readonly reliability: 'supports-unreliable' | 'reliable-only';
+  /** Resolves when open; rejects with a HayateError (`connect_failed`, ...). */
+  readonly ready: Promise<void>;
+  /** Settles always: resolves with the close info of either side, rejects with a HayateError when the connection died. */
+  readonly closed: Promise<CloseInfo>;
+  /** Resolves when the peer asks to go elsewhere; never rejects. */
+  readonly draining: Promise<void>;
+  readonly maxDatagramSize: number;
+  /** Address of the peer, where the body knows it. */
+  readonly remoteAddress: string | undefined;
+
+  /** Never throws for a full queue or a closed session: returns false and counts. The data is copied or owned at once. */
+  sendDatagram(data: Uint8Array): boolean;
+  /** One handler; `data` is valid only during the call. `receivedAtUs` is in the clock of `nowUs()`. */
+  setDatagramHandler(handler: DatagramHandler | undefined): void;
+
+  openBidirectional(options?: SendStreamOptions): Promise<BidirectionalStream>;
+  openUnidirectional(options?: SendStreamOptions): Promise<WritableStream<Uint8Array>>;
+  readonly incomingBidirectional: ReadableStream<BidirectionalStream>;
+  readonly incomingUnidirectional: ReadableStream<ReadableStream<Uint8Array>>;
+
+  /** Idempotent. */
+  close(info?: Partial<CloseInfo>): void;
+  getStats(): Promise<SessionStats>;
+  /** The monotonic clock, in us, that `receivedAtUs` is in. */
+  nowUs(): number;
+}
+
+export interface ConnectOptions {
+  /** SHA-256 hashes of certificates to accept, 32 bytes each. */
+  serverCertificateHashes?: Uint8Array[];
+  connectTimeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** How the client reaches a relay; one a body. `url` is `https://HOST:PORT/PATH`. */
+export type Connector = (url: string, options?: ConnectOptions) => Session;
+
+export interface IncomingSession {
+  readonly session: Session;
+  readonly path: string;
+  readonly origin: string | undefined;
+}
+
+export interface ServerAddress {
+  host: string;
+  port: number;
+}
+
+export interface Server {
+  readonly address: ServerAddress;
+  /** Hashes that clients may pin: the served certificate's and, near its end, the next one's. Empty: use WebPKI trust. */
+  readonly certificateHashes: Uint8Array[];
+  readonly sessions: ReadableStream<IncomingSession>;
+  /** Refuse new sessions (503), tell the present ones to drain. */
+  drain(): void;
+  close(): Promise<void>;
+}
