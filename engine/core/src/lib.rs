@@ -2,3 +2,6 @@
 //!
 //! `api` is the whole surface: commands in, events out. Everything else is reached through it.
 pub mod api;
+mod engine;
+
+pub use engine::{Engine, Listening};
