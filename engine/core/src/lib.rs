@@ -2,6 +2,10 @@
 //!
 //! `api` is the whole surface: commands in, events out. Everything else is reached through it.
 pub mod api;
+pub mod proxy;
+pub mod media;
+pub mod link;
+pub mod cert;
 mod engine;
 
 pub use engine::{Engine, Listening};
