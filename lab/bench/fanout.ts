@@ -1,0 +1,126 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { cpuUs, rssKb } from '../lib/proc.ts';
+import { root } from '../lib/processes.ts';
+
+export interface FanoutOptions {
+  viewers: number;
+  hz: number;
+  bytes: number;
+  seconds: number;
+}
+
+export interface FanoutResult extends FanoutOptions {
+  /** CPU of the whole relaying process (all threads) for each datagram that reached a viewer. */
+  cpu_us_per_datagram: number;
+  /** Raw sendmmsg of a packet of the same size on the wire, in the same run. */
+  floor_us_per_packet: number;
+  ratio_to_floor: number;
+  delivered_ratio: number;
+  lag_ms: { p50: number; p95: number; p99: number; max: number };
+  rss_kb_per_session: number;
+  /** Packets that came back from the viewers for each datagram sent to them. */
+  acks_per_datagram: number;
+  relay_cpu_percent: number;
+  loader_cpu_percent: number;
+}
+
+interface Loaded {
+  sent: number;
+  received: number;
+  lag: { p50: number; p95: number; p99: number; max: number };
+}
+
+const here = join(root, 'lab', 'bench');
+
+/** Asks a child for one answer: `{ask, ...}` out, `{answer: ask, ...}` back. */
+async function ask<T>(child: ChildProcess, question: string, fields: object = {}): Promise<T> {
+  child.send({ ask: question, ...fields });
+  for (;;) {
+    const [message] = (await once(child, 'message')) as [{ answer: string; value: T }];
+    if (message.answer === question) return message.value;
+  }
+}
+
+function pin(pid: number, cpu: number): void {
+  if (cpus().length < 2) return;
+  execFileSync('taskset', ['-a', '-p', '-c', String(cpu), String(pid)], { stdio: 'ignore' });
+}
+
+/** Size of a QUIC short-header UDP payload that carries one datagram of `bytes`: header 1 + cid 8 + pn 2, frame 3, quarter id 1, tag 16. */
+const packetBytes = (bytes: number) => bytes + 31;
+
+function measureFloor(bytes: number): number {
+  const manifest = join(root, 'engine', 'Cargo.toml');
+  execFileSync(
+    'cargo',
+    ['build', '--release', '-q', '--manifest-path', manifest, '-p', 'hayate-core', '--bin', 'floor'],
+    { stdio: 'inherit' },
+  );
+  const target = process.env['CARGO_TARGET_DIR'] ?? join(root, 'engine', 'target');
+  const text = execFileSync(
+    join(target, 'release', 'floor'),
+    ['--bytes', String(packetBytes(bytes)), '--packets', '400000', '--json'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  return (JSON.parse(text) as { floor_us_per_packet: number }).floor_us_per_packet;
+}
+
+/** Measures room fan-out; `log` gets progress. */
+export async function fanout(options: FanoutOptions, log: (text: string) => void): Promise<FanoutResult> {
+  log('floor: raw sendmmsg');
+  const floorBefore = measureFloor(options.bytes);
+  const relay = fork(join(here, 'fanout-relay.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const loader = fork(join(here, 'fanout-loader.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  try {
+    const { port, hash } = await ask<{ port: number; hash: string }>(relay, 'listen', { viewers: options.viewers });
+    const relayPid = relay.pid ?? 0;
+    const loaderPid = loader.pid ?? 0;
+    pin(relayPid, 0);
+    pin(loaderPid, 1);
+    const rssBefore = rssKb(relayPid);
+    log(`connecting ${options.viewers} viewers`);
+    await ask(loader, 'connect', { port, hash, viewers: options.viewers });
+    log('warming up 2 s');
+    await ask(loader, 'load', { hz: options.hz, bytes: options.bytes, seconds: 2 });
+    const cpu0 = cpuUs(relayPid);
+    const loaderCpu0 = cpuUs(loaderPid);
+    const stats0 = await ask<Record<string, number>>(relay, 'stats');
+    const since = performance.now();
+    log(`measuring ${options.seconds} s`);
+    const loaded = await ask<Loaded>(loader, 'load', {
+      hz: options.hz,
+      bytes: options.bytes,
+      seconds: options.seconds,
+    });
+    const elapsedUs = (performance.now() - since) * 1000;
+    const cpu = cpuUs(relayPid) - cpu0;
+    const loaderCpu = cpuUs(loaderPid) - loaderCpu0;
+    const stats1 = await ask<Record<string, number>>(relay, 'stats');
+    const rss = rssKb(relayPid);
+    // The machine drifts: the floor of this run is the mean of one before and one after.
+    log('floor again');
+    const floor = (floorBefore + measureFloor(options.bytes)) / 2;
+    const gained = (name: string) => (stats1[name] ?? 0) - (stats0[name] ?? 0);
+    const round = (value: number, digits = 2) => Number(value.toFixed(digits));
+    return {
+      ...options,
+      cpu_us_per_datagram: round(cpu / loaded.received),
+      floor_us_per_packet: round(floor),
+      ratio_to_floor: round(cpu / loaded.received / floor),
+      delivered_ratio: round(loaded.received / (loaded.sent * options.viewers), 5),
+      lag_ms: loaded.lag,
+      rss_kb_per_session: round((rss - rssBefore) / options.viewers, 1),
+      acks_per_datagram: round(gained('packets_in') / loaded.received),
+      relay_cpu_percent: round((100 * cpu) / elapsedUs, 1),
+      loader_cpu_percent: round((100 * loaderCpu) / elapsedUs, 1),
+    };
+  } finally {
+    relay.kill();
+    loader.kill();
+  }
+}

@@ -1,0 +1,84 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A child process whose lines are collected; killed with its group by `stop`. */
+export class Running {
+  readonly stdout: string[] = [];
+  readonly stderr: string[] = [];
+  readonly exited: Promise<number>;
+  readonly #child: ChildProcess;
+  #listeners = new Set<(line: string) => void>();
+
+  constructor(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
+    // A group of its own, so that stop() reaches grandchildren (npm, bootstrap, node) and nothing else.
+    this.#child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options });
+    this.exited = new Promise((resolve) => {
+      this.#child.on('error', () => resolve(127));
+      this.#child.on('close', (code) => resolve(code ?? 128));
+    });
+    this.#collect(this.#child.stdout, this.stdout);
+    this.#collect(this.#child.stderr, this.stderr);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  #collect(stream: NodeJS.ReadableStream | null, into: string[]): void {
+    let rest = '';
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        into.push(line);
+        for (const listener of this.#listeners) listener(line);
+      }
+    });
+  }
+
+  /** Resolves with the first line, past or future, that matches; rejects at exit or after `timeoutMs`. */
+  line(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray> {
+    for (const line of [...this.stdout, ...this.stderr]) {
+      const hit = pattern.exec(line);
+      if (hit) return Promise.resolve(hit);
+    }
+    return new Promise((resolve, reject) => {
+      const done = (act: () => void) => {
+        clearTimeout(timer);
+        this.#listeners.delete(listener);
+        act();
+      };
+      const fail = (why: string) =>
+        done(() => reject(new Error(`no line like ${pattern} ${why}:\n${this.stderr.slice(-15).join('\n')}`)));
+      const listener = (line: string) => {
+        const hit = pattern.exec(line);
+        if (hit) done(() => resolve(hit));
+      };
+      const timer = setTimeout(() => fail(`within ${timeoutMs} ms`), timeoutMs);
+      this.#listeners.add(listener);
+      void this.exited.then((code) => fail(`before exit ${code}`));
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM', graceMs = 8000): Promise<number> {
+    const kill = (s: NodeJS.Signals) => {
+      try {
+        process.kill(-this.pid, s);
+      } catch {
+        // Gone already.
+      }
+    };
+    kill(signal);
+    const timer = setTimeout(() => kill('SIGKILL'), graceMs);
+    const code = await this.exited;
+    clearTimeout(timer);
+    return code;
+  }
+}
+
+/** `npx hayate ...` as a child of its own. */
+export function hayate(args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Running {
+  return new Running(process.execPath, [`${root}cli/bin/hayate.ts`, ...args], options);
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{codec,engine,transport,client,relay,demo,cli,lab,test,scripts}/**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/target/**'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
