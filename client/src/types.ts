@@ -1,0 +1,253 @@
+import type { HayateError } from '@hayate/codec/errors';
+import type { MotionConfig, MotionFrame } from '@hayate/codec/motion';
+import type { Connector, SessionStats } from '@hayate/transport';
+
+/** Where a relay is and what opens its door. `hayate token` and `POST /v1/rooms` hand these out. */
+export interface RelayTarget {
+  /** `https://HOST:PORT/v1`. */
+  url: string;
+  /** A function is asked anew at each connection: the way to renew tokens that expire. */
+  token: string | (() => Promise<string>);
+  /** SHA-256 of the relay's certificate (hex), for self-made ones. */
+  certificateHashes?: string[];
+}
+
+export interface ConnectionOptions {
+  /** Default: the best body for this environment. */
+  connector?: Connector;
+  signal?: AbortSignal;
+  /** First wait before a retry; doubles up to `maxRetryMs`, full jitter. Default 250 / 10 000. */
+  retryMs?: number;
+  maxRetryMs?: number;
+  /** Give up (with the last error) after so long without a session. Default: never after the first success, 15 s before. */
+  giveUpMs?: number;
+  /** Silence after which the relay counts as dead. Default 600; own stalls are not counted. */
+  deadAfterMs?: number;
+}
+
+export type ConnectionState = 'connecting' | 'open' | 'reconnecting' | 'closed';
+
+export interface VoiceSettings {
+  channels: 1 | 2;
+  /** Milliseconds of one Opus packet. */
+  frameMs: number;
+}
+
+export interface Liver {
+  slot: number;
+  generation: number;
+  /** The token's `sub`. */
+  subject: string;
+  name?: string;
+  motion?: MotionConfig;
+  voice?: VoiceSettings;
+}
+
+export interface RoomComment {
+  /** The room's count: grows by one a comment. */
+  number: number;
+  subject: string;
+  name?: string;
+  text: string;
+  /** Milliseconds since 1970, the relay's clock. */
+  atMs: number;
+}
+
+/** What the relay says once a second about what a publisher sends. */
+export interface UplinkReport {
+  received: number;
+  lost: number;
+  duplicate: number;
+  /** One way, publisher to relay. */
+  lagMs: { p50: number; p99: number };
+  uncertaintyMs: number;
+  /** Since the last report, by reason. */
+  refused: Record<string, number>;
+}
+
+/** What the relay's `welcome` says. */
+export interface Welcome {
+  session: string;
+  room: string;
+  alias: number;
+  subject: string;
+  name?: string;
+  roles: string[];
+  /** Lag budget of the room. */
+  budgetMs: number;
+}
+
+export interface RoomEvents {
+  /** `error` says why, for `reconnecting` and `closed`. */
+  state: { state: ConnectionState; error?: HayateError };
+  liver: Liver;
+  left: { slot: number; generation: number };
+  comment: RoomComment;
+  uplink: UplinkReport;
+  /** Something was refused; the session goes on. `error.code` is a row of the code table. */
+  warning: HayateError;
+  draining: { deadlineMs: number };
+}
+
+export type RoomEvent = { [K in keyof RoomEvents]: { type: K; value: RoomEvents[K] } }[keyof RoomEvents];
+
+/** One place in one room, over as many sessions as it takes. */
+export interface Room {
+  readonly state: ConnectionState;
+  /** Resolves at the first `welcome`; rejects when the room closes before. */
+  readonly ready: Promise<Welcome>;
+  /** Resolves with the reason once the room is `closed` for good (`closed` when `close()` was called); never rejects. */
+  readonly closed: Promise<HayateError>;
+  /** Of the present session; undefined while there is none. */
+  readonly welcome: Welcome | undefined;
+  /** By slot. Emptied when the session is lost. */
+  readonly livers: ReadonlyMap<number, Liver>;
+  /** `reliable-only`: media travels over TCP (WebSocket), and lag suffers under loss. Undefined without a session. */
+  readonly reliability: 'supports-unreliable' | 'reliable-only' | undefined;
+  /** A listener that throws is reported as an uncaught error, never to the room. Returns the way to remove it. */
+  on<K extends keyof RoomEvents>(type: K, listener: (value: RoomEvents[K]) => void): () => void;
+  /** Everything from now on; ends with the room. At most 256 wait, oldest dropped. */
+  events(): AsyncIterableIterator<RoomEvent>;
+  /** Comments from now on; ends with the room. At most 256 wait, oldest dropped. */
+  readonly comments: AsyncIterable<RoomComment>;
+  /** Settles by the relay's answer: rejects with its code (`rate_limited`, ...), `connection_lost` or `timeout`. */
+  comment(text: string): Promise<void>;
+  /** The network may be back (`online`, `pageshow`): retry now instead of waiting out the back-off. */
+  hintReconnect(): void;
+  /** Of the present session; undefined while there is none. */
+  getStats(): Promise<SessionStats | undefined>;
+  /** Microseconds of the monotonic clock that capture times are in. */
+  nowUs(): number;
+  /** Idempotent. Every pending promise settles, every iterator ends. */
+  close(): void;
+}
+
+/** One frame as a viewer sees it. Times in ms. */
+export interface WatchedFrame {
+  slot: number;
+  generation: number;
+  sequence: number;
+  frame: MotionFrame;
+  /** In this viewer's clock (`room.nowUs() / 1000`). */
+  captureMs: number;
+  receivedMs: number;
+  /** received - capture, one way. */
+  lagMs: number;
+  /** The true lag is within lag +- uncertainty (path asymmetry included). */
+  uncertaintyMs: number;
+}
+
+export interface WatchedVoice {
+  slot: number;
+  generation: number;
+  sequence: number;
+  captureMs: number;
+  receivedMs: number;
+  lagMs: number;
+  uncertaintyMs: number;
+  /** One Opus packet. */
+  packet: Uint8Array;
+}
+
+export interface UnitCounts {
+  received: number;
+  /** Missing units that were given up on (64 newer ones came). */
+  lost: number;
+  duplicate: number;
+  /** Came after a newer one. */
+  late: number;
+  /** Motion whose predecessor never came: not shown. */
+  undecodable: number;
+  /** One way, of all units so far. */
+  lagMs: { p50: number; p95: number; p99: number };
+  /** Of the newest unit. */
+  uncertaintyMs: number;
+  /** Smoothed difference between the lags of successive units (RFC 3550, section 6.4.1). */
+  jitterMs: number;
+}
+
+export interface WatchStats {
+  /** By slot, of its present generation; a new generation starts from zero. */
+  slots: Map<number, { motion: UnitCounts; voice: UnitCounts }>;
+  /** Units not delivered, by reason: `unsynced`, `old_generation`, `clock_unsynced`, `datagram_malformed`, `iterator_full`, ... */
+  dropped: Record<string, number>;
+  /** Round trip of the best clock probe; undefined before the first. */
+  rttMs: number | undefined;
+}
+
+/** The units of a room's livers. */
+export interface Watcher {
+  readonly room: Room;
+  /** Resolves when the relay said that media flows; rejects when the room closes before or the token does not allow it. */
+  readonly ready: Promise<void>;
+  /** Each call gets a queue of its own (64 units, oldest dropped and counted); ends with the watcher. */
+  frames(): AsyncIterableIterator<WatchedFrame>;
+  voice(): AsyncIterableIterator<WatchedVoice>;
+  /** Called as units arrive, no promise between. `frame.values` is valid only during the call. */
+  onFrame(handler: (frame: WatchedFrame) => void): () => void;
+  /** `packet` is valid only during the call. */
+  onVoice(handler: (voice: WatchedVoice) => void): () => void;
+  stats(): WatchStats;
+  /** Stops the media; closes the room too when `watch()` made it. */
+  close(): void;
+}
+
+export interface PublishOptions extends ConnectionOptions {
+  /** Default `{codec: 'simple-1', fps: 60, channels: 61}`. */
+  motion?: Partial<MotionConfig>;
+  voice?: VoiceSettings;
+  /** A motion unit may wait so long for the next voice packet, to share its datagram. Default 0: at once. */
+  holdMs?: number;
+}
+
+/** One unit as it was put into a datagram. */
+export interface SentUnit {
+  slot: number;
+  generation: number;
+  kind: 'motion' | 'voice';
+  /** Extended. */
+  sequence: number;
+  captureUs: number;
+  key: boolean;
+  bytes: number;
+}
+
+export interface PublisherEvents {
+  /** The relay takes media from now on: at first, and after each reconnect. */
+  live: { slot: number; generation: number };
+  /** Media does not flow until the next `live`. */
+  interrupted: HayateError;
+  uplink: UplinkReport;
+  warning: HayateError;
+  sent: SentUnit;
+}
+
+export interface PublishStats {
+  motionUnits: number;
+  voiceUnits: number;
+  keyUnits: number;
+  datagrams: number;
+  bytes: number;
+  /** Units not sent, by reason: `not_live`, `too_large`, `queue_full`. */
+  dropped: Record<string, number>;
+  /** The relay's last word. */
+  uplink: UplinkReport | undefined;
+}
+
+export interface Publisher {
+  readonly room: Room;
+  /** Resolves at the first `live`; rejects when the room closes before or the relay refuses. */
+  readonly ready: Promise<void>;
+  readonly live: boolean;
+  /** Of the present session; undefined while not live. */
+  readonly slot: number | undefined;
+  readonly generation: number | undefined;
+  /** `captureUs`: `room.nowUs()` at the instant the frame shows. Returns false when it was dropped (counted). */
+  motion(frame: MotionFrame, captureUs: number): boolean;
+  /** `captureUs`: the instant of the packet's first sample. The bytes are copied or sent at once. */
+  voice(packet: Uint8Array, captureUs: number): boolean;
+  on<K extends keyof PublisherEvents>(type: K, listener: (value: PublisherEvents[K]) => void): () => void;
+  stats(): PublishStats;
+  /** Gives the slot back (waits at most 1 s for the relay's word); closes the room too when `publish()` made it. */
+  close(): Promise<void>;
+}
