@@ -1,7 +1,19 @@
-//! An emulated link, one direction: packets and the clock are arguments, nothing here does I/O.
+//! An emulated link, one direction, without I/O: packets and the clock are arguments. Deterministic for a seed and a
+//! sequence of calls.
+//!
+//! A packet passes the rate limiter (its queue bounded in ms), then loss, then the delay. Each effect draws from its own
+//! random stream, so turning one on does not change the others.
 
 use crate::api::LinkProfile;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::net::{IpAddr, SocketAddr};
+
+/// Packets held by one link at most; more are dropped as `queue_full`.
+pub const MAX_PACKETS: usize = 4096;
+const DEFAULT_QUEUE_MS: f64 = 200.0;
+/// An idle time of so many mean cycles is skipped by drawing the burst state afresh.
+const BURST_SKIP_CYCLES: f64 = 64.0;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkPacket {
@@ -11,35 +23,515 @@ pub struct LinkPacket {
     pub data: Vec<u8>,
 }
 
+/// Counts since the link was made; `waiting` is what it holds now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LinkStats {
     pub offered: u64,
     pub delivered: u64,
+    /// Independent loss.
     pub lost: u64,
+    /// Lost in the bad state.
+    pub burst_lost: u64,
     pub queue_full: u64,
+    /// Extra copies made.
     pub duplicated: u64,
+    /// Packets that skipped their delay.
+    pub reordered: u64,
     pub waiting: u64,
 }
 
+/// SplitMix64: small, seedable, good enough for emulation.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64, stream: u64) -> Random {
+        let mut mixed = Random(seed ^ stream.wrapping_mul(0xD1B5_4A32_D192_ED03));
+        mixed.next_u64();
+        mixed
+    }
+
+    pub(crate) fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in [0, 1).
+    fn unit(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn exponential(&mut self, mean: f64) -> f64 {
+        -mean * (1.0 - self.unit()).ln()
+    }
+}
+
+/// Gilbert-Elliott by time: the state changes whether or not packets come.
+struct Burst {
+    good_us: f64,
+    bad_us: f64,
+    bad: bool,
+    until_us: f64,
+    random: Random,
+}
+
+impl Burst {
+    fn is_bad(&mut self, at_us: f64) -> bool {
+        let cycle = self.good_us + self.bad_us;
+        if at_us - self.until_us > cycle * BURST_SKIP_CYCLES {
+            self.bad = self.random.unit() < self.bad_us / cycle;
+            let mean = if self.bad { self.bad_us } else { self.good_us };
+            self.until_us = at_us + self.random.exponential(mean);
+        }
+        while self.until_us <= at_us {
+            self.bad = !self.bad;
+            let mean = if self.bad { self.bad_us } else { self.good_us };
+            self.until_us += self.random.exponential(mean);
+        }
+        self.bad
+    }
+}
+
+struct Held {
+    due_us: u64,
+    order: u64,
+    packet: LinkPacket,
+}
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Held) -> bool {
+        (self.due_us, self.order) == (other.due_us, other.order)
+    }
+}
+impl Eq for Held {}
+impl PartialOrd for Held {
+    fn partial_cmp(&self, other: &Held) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Held {
+    fn cmp(&self, other: &Held) -> std::cmp::Ordering {
+        (self.due_us, self.order).cmp(&(other.due_us, other.order))
+    }
+}
+
 pub struct Link {
-    queue: std::collections::VecDeque<LinkPacket>,
+    delay_us: f64,
+    jitter_us: f64,
+    loss: f64,
+    reorder: f64,
+    duplicate: f64,
+    /// Microseconds a byte takes; 0 = unlimited. Bytes are those of the UDP payload.
+    byte_us: f64,
+    queue_us: f64,
+    burst: Option<Burst>,
+    loss_random: Random,
+    jitter_random: Random,
+    reorder_random: Random,
+    duplicate_random: Random,
+    /// When the rate limiter has sent all that it holds.
+    busy_until_us: f64,
+    last_due_us: u64,
+    clock_us: u64,
+    order: u64,
+    held: BinaryHeap<Reverse<Held>>,
     stats: LinkStats,
 }
 
+/// Not negative, not NaN, below a bound that keeps the arithmetic exact.
+fn amount(value: f64, most: f64) -> f64 {
+    value.max(0.0).min(most)
+}
+
 impl Link {
-    pub fn new(_p: &LinkProfile) -> Link {
-        Link { queue: Default::default(), stats: LinkStats::default() }
+    /// Values out of range (negative, NaN, probabilities over 1) are taken as the nearest allowed one.
+    pub fn new(p: &LinkProfile) -> Link {
+        let ms = |value: f64| amount(value, 3_600_000.0) * 1000.0;
+        let burst = (p.burst_good_ms > 0.0 && p.burst_bad_ms > 0.0).then(|| {
+            // A floor of 1 us bounds the work of stepping through the states.
+            let good_us = ms(p.burst_good_ms).max(1.0);
+            let mut random = Random::new(p.seed, 5);
+            let until_us = random.exponential(good_us);
+            Burst {
+                good_us,
+                bad_us: ms(p.burst_bad_ms).max(1.0),
+                bad: false,
+                until_us,
+                random,
+            }
+        });
+        Link {
+            delay_us: ms(p.delay_ms),
+            jitter_us: ms(p.jitter_ms),
+            loss: amount(p.loss, 1.0),
+            reorder: amount(p.reorder, 1.0),
+            duplicate: amount(p.duplicate, 1.0),
+            byte_us: if p.rate_kbps > 0.0 {
+                8000.0 / p.rate_kbps
+            } else {
+                0.0
+            },
+            queue_us: ms(if p.queue_ms > 0.0 {
+                p.queue_ms
+            } else {
+                DEFAULT_QUEUE_MS
+            }),
+            burst,
+            loss_random: Random::new(p.seed, 1),
+            jitter_random: Random::new(p.seed, 2),
+            reorder_random: Random::new(p.seed, 3),
+            duplicate_random: Random::new(p.seed, 4),
+            busy_until_us: 0.0,
+            last_due_us: 0,
+            clock_us: 0,
+            order: 0,
+            held: BinaryHeap::new(),
+            stats: LinkStats::default(),
+        }
     }
-    pub fn offer(&mut self, _now_us: u64, packet: LinkPacket) {
-        self.queue.push_back(packet);
+
+    /// Takes a packet at `now_us`; a clock that steps back counts as standing still.
+    pub fn offer(&mut self, now_us: u64, packet: LinkPacket) {
+        let now_us = self.advance(now_us);
+        self.stats.offered += 1;
+        let mut departure_us = now_us as f64;
+        if self.byte_us > 0.0 {
+            let start_us = self.busy_until_us.max(departure_us);
+            if start_us - departure_us > self.queue_us || self.held.len() >= MAX_PACKETS {
+                self.stats.queue_full += 1;
+                return;
+            }
+            self.busy_until_us = start_us + packet.data.len() as f64 * self.byte_us;
+            departure_us = self.busy_until_us;
+        }
+        // All draws happen for each packet, so that a packet's fate does not depend on that of others.
+        let lost = self.loss_random.unit() < self.loss;
+        let duplicated = self.duplicate_random.unit() < self.duplicate;
+        let skips = self.reorder_random.unit() < self.reorder;
+        if self
+            .burst
+            .as_mut()
+            .is_some_and(|burst| burst.is_bad(departure_us))
+        {
+            self.stats.burst_lost += 1;
+            return;
+        }
+        if lost {
+            self.stats.lost += 1;
+            return;
+        }
+        if duplicated && self.held.len() + 1 < MAX_PACKETS {
+            self.stats.duplicated += 1;
+            self.hold(departure_us, skips, packet.clone());
+        }
+        if self.held.len() >= MAX_PACKETS {
+            self.stats.queue_full += 1;
+            return;
+        }
+        self.stats.reordered += u64::from(skips);
+        self.hold(departure_us, skips, packet);
     }
-    pub fn poll(&mut self, _now_us: u64) -> Option<LinkPacket> {
-        self.queue.pop_front()
+
+    fn hold(&mut self, departure_us: f64, skips: bool, packet: LinkPacket) {
+        let swing_us = (self.jitter_random.unit() * 2.0 - 1.0) * self.jitter_us;
+        let due_us = if skips {
+            departure_us as u64
+        } else {
+            let due_us = (departure_us + (self.delay_us + swing_us).max(0.0)) as u64;
+            self.last_due_us = self.last_due_us.max(due_us);
+            self.last_due_us
+        };
+        self.order += 1;
+        self.held.push(Reverse(Held {
+            due_us,
+            order: self.order,
+            packet,
+        }));
     }
+
+    /// The next packet that is due, in order of arrival. Call until None.
+    pub fn poll(&mut self, now_us: u64) -> Option<LinkPacket> {
+        let now_us = self.advance(now_us);
+        if self.held.peek()?.0.due_us > now_us {
+            return None;
+        }
+        let Reverse(held) = self.held.pop()?;
+        self.stats.delivered += 1;
+        Some(held.packet)
+    }
+
     pub fn next_deadline_us(&self) -> Option<u64> {
-        if self.queue.is_empty() { None } else { Some(0) }
+        self.held.peek().map(|held| held.0.due_us)
     }
+
     pub fn stats(&self) -> LinkStats {
-        self.stats
+        LinkStats {
+            waiting: self.held.len() as u64,
+            ..self.stats
+        }
+    }
+
+    fn advance(&mut self, now_us: u64) -> u64 {
+        self.clock_us = self.clock_us.max(now_us);
+        self.clock_us
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(n: u32, bytes: usize) -> LinkPacket {
+        let mut data = vec![0; bytes.max(4)];
+        data[..4].copy_from_slice(&n.to_be_bytes());
+        LinkPacket {
+            peer: ([127, 0, 0, 1], 9).into(),
+            local: None,
+            ecn: None,
+            data,
+        }
+    }
+
+    /// Sends `count` packets `gap_us` apart; (number, sent, arrived) of each arrival in order.
+    fn run(
+        profile: &LinkProfile,
+        count: u32,
+        gap_us: u64,
+        bytes: usize,
+    ) -> (Vec<(u32, u64, u64)>, LinkStats) {
+        let mut link = Link::new(profile);
+        let mut arrivals = Vec::new();
+        let start = 1_000_000;
+        let mut drain = |link: &mut Link, until: u64| {
+            while let Some(due) = link.next_deadline_us().filter(|due| *due <= until) {
+                let packet = link.poll(due).expect("due");
+                let n = u32::from_be_bytes(packet.data[..4].try_into().unwrap());
+                arrivals.push((n, start + u64::from(n) * gap_us, due));
+            }
+        };
+        for n in 0..count {
+            let now = start + u64::from(n) * gap_us;
+            drain(&mut link, now);
+            link.offer(now, packet(n, bytes));
+        }
+        drain(&mut link, u64::MAX);
+        (arrivals, link.stats())
+    }
+
+    fn mean_delay_ms(arrivals: &[(u32, u64, u64)]) -> f64 {
+        arrivals.iter().map(|a| (a.2 - a.1) as f64).sum::<f64>() / arrivals.len() as f64 / 1000.0
+    }
+
+    #[test]
+    fn an_empty_profile_passes_everything_at_once() {
+        let (arrivals, stats) = run(&LinkProfile::default(), 1000, 10, 100);
+        assert!(arrivals
+            .iter()
+            .enumerate()
+            .all(|(i, a)| a.0 as usize == i && a.1 == a.2));
+        assert_eq!((stats.delivered, stats.waiting, stats.lost), (1000, 0, 0));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_run_and_another_seed_another() {
+        let profile = LinkProfile {
+            delay_ms: 20.0,
+            jitter_ms: 8.0,
+            loss: 0.05,
+            burst_good_ms: 200.0,
+            burst_bad_ms: 20.0,
+            rate_kbps: 2000.0,
+            reorder: 0.01,
+            duplicate: 0.01,
+            seed: 7,
+            ..LinkProfile::default()
+        };
+        let first = run(&profile, 5000, 2000, 120);
+        assert_eq!(first, run(&profile, 5000, 2000, 120));
+        assert_ne!(
+            first.0,
+            run(&LinkProfile { seed: 8, ..profile }, 5000, 2000, 120).0
+        );
+    }
+
+    #[test]
+    fn delay_and_jitter_have_the_mean_and_range_asked_for() {
+        let profile = LinkProfile {
+            delay_ms: 35.0,
+            jitter_ms: 5.0,
+            seed: 1,
+            ..LinkProfile::default()
+        };
+        let (arrivals, _) = run(&profile, 20_000, 20_000, 100);
+        let mean = mean_delay_ms(&arrivals);
+        assert!((mean - 35.0).abs() < 0.1, "mean {mean}");
+        let delays: Vec<u64> = arrivals.iter().map(|a| a.2 - a.1).collect();
+        assert!(delays.iter().all(|d| (30_000..=40_000).contains(d)));
+        assert!(delays.iter().any(|d| *d < 30_200) && delays.iter().any(|d| *d > 39_800));
+    }
+
+    #[test]
+    fn jitter_alone_never_reorders() {
+        let profile = LinkProfile {
+            delay_ms: 30.0,
+            jitter_ms: 30.0,
+            seed: 2,
+            ..LinkProfile::default()
+        };
+        let (arrivals, _) = run(&profile, 20_000, 1000, 100);
+        assert!(arrivals.windows(2).all(|w| w[0].0 < w[1].0));
+    }
+
+    #[test]
+    fn reorder_lets_its_share_overtake() {
+        let profile = LinkProfile {
+            delay_ms: 30.0,
+            reorder: 0.05,
+            seed: 3,
+            ..LinkProfile::default()
+        };
+        let (arrivals, stats) = run(&profile, 20_000, 5000, 100);
+        let early = arrivals.iter().filter(|a| a.2 == a.1).count();
+        assert!((900..1100).contains(&early), "{early}");
+        assert_eq!(stats.reordered, early as u64);
+        assert!(arrivals.windows(2).any(|w| w[0].0 > w[1].0));
+    }
+
+    #[test]
+    fn independent_loss_has_its_rate_and_no_runs_beyond_chance() {
+        let profile = LinkProfile {
+            loss: 0.02,
+            seed: 4,
+            ..LinkProfile::default()
+        };
+        let (arrivals, stats) = run(&profile, 100_000, 1000, 100);
+        let rate = stats.lost as f64 / 100_000.0;
+        assert!((rate - 0.02).abs() < 0.0015, "rate {rate}");
+        assert_eq!(arrivals.len() as u64 + stats.lost, 100_000);
+        let runs = arrivals.windows(2).filter(|w| w[1].0 - w[0].0 > 1).count() as f64;
+        let mean_run = stats.lost as f64 / runs;
+        assert!((mean_run - 1.0 / 0.98).abs() < 0.02, "mean run {mean_run}");
+    }
+
+    #[test]
+    fn bursts_have_the_mean_length_and_share_asked_for_whatever_the_packet_rate() {
+        let profile = LinkProfile {
+            burst_good_ms: 285.0,
+            burst_bad_ms: 15.0,
+            seed: 5,
+            ..LinkProfile::default()
+        };
+        for gap_us in [500, 1000] {
+            let count = 1_000_000;
+            let (arrivals, stats) = run(&profile, count, gap_us, 20);
+            let share = stats.burst_lost as f64 / f64::from(count);
+            assert!((share - 0.05).abs() < 0.005, "share {share}");
+            let gaps: Vec<f64> = arrivals
+                .windows(2)
+                .filter(|w| w[1].0 - w[0].0 > 1)
+                .map(|w| (f64::from(w[1].0 - w[0].0) - 1.0) * gap_us as f64 / 1000.0)
+                .collect();
+            // A burst is seen only when a packet falls into it; the rest of an exponential is as long as the whole.
+            let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+            assert!(
+                (mean - 15.0).abs() < 1.5,
+                "mean burst {mean} ms of {}",
+                gaps.len()
+            );
+            let long = gaps.iter().filter(|gap| **gap > 30.0).count() as f64 / gaps.len() as f64;
+            assert!(
+                (long - (-2.0f64).exp()).abs() < 0.03,
+                "share over twice the mean {long}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_silence_costs_no_steps_and_keeps_the_share() {
+        let profile = LinkProfile {
+            burst_good_ms: 0.01,
+            burst_bad_ms: 0.01,
+            seed: 6,
+            ..LinkProfile::default()
+        };
+        let mut link = Link::new(&profile);
+        for n in 0..2000u64 {
+            link.offer(n * 3_600_000_000, packet(0, 4));
+            link.poll(n * 3_600_000_000);
+        }
+        let lost = link.stats().burst_lost;
+        assert!((900..1100).contains(&lost), "{lost}");
+    }
+
+    #[test]
+    fn the_rate_limit_paces_and_its_queue_is_bounded_in_time() {
+        // 1000 kbit/s and 125-byte packets: one each ms. Twice that is offered.
+        let profile = LinkProfile {
+            rate_kbps: 1000.0,
+            queue_ms: 50.0,
+            ..LinkProfile::default()
+        };
+        let (arrivals, stats) = run(&profile, 20_000, 500, 125);
+        let spacing =
+            (arrivals[arrivals.len() - 1].2 - arrivals[0].2) as f64 / (arrivals.len() - 1) as f64;
+        assert!((spacing - 1000.0).abs() < 1.0, "{spacing}");
+        let worst = arrivals.iter().map(|a| a.2 - a.1).max().unwrap();
+        assert!((49_000..=52_000).contains(&worst), "{worst}");
+        assert!(
+            (stats.queue_full as f64 / 20_000.0 - 0.5).abs() < 0.01,
+            "{}",
+            stats.queue_full
+        );
+    }
+
+    #[test]
+    fn duplicates_come_after_their_original_at_their_rate() {
+        let profile = LinkProfile {
+            delay_ms: 10.0,
+            duplicate: 0.1,
+            seed: 9,
+            ..LinkProfile::default()
+        };
+        let (arrivals, stats) = run(&profile, 20_000, 1000, 100);
+        assert!((stats.duplicated as f64 / 20_000.0 - 0.1).abs() < 0.01);
+        assert_eq!(arrivals.len() as u64, 20_000 + stats.duplicated);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut link = Link::new(&LinkProfile {
+            delay_ms: 1000.0,
+            duplicate: 1.0,
+            ..LinkProfile::default()
+        });
+        for n in 0..10_000 {
+            link.offer(0, packet(n, 4));
+        }
+        let stats = link.stats();
+        assert_eq!(stats.waiting, MAX_PACKETS as u64);
+        assert_eq!(
+            stats.offered + stats.duplicated,
+            stats.waiting + stats.queue_full
+        );
+    }
+
+    #[test]
+    fn odd_values_and_a_clock_that_steps_back_do_no_harm() {
+        let odd = LinkProfile {
+            delay_ms: f64::NAN,
+            jitter_ms: -3.0,
+            loss: f64::NAN,
+            rate_kbps: f64::NAN,
+            duplicate: 7.0,
+            ..LinkProfile::default()
+        };
+        let mut link = Link::new(&odd);
+        link.offer(5_000, packet(0, 10));
+        link.offer(1_000, packet(1, 10));
+        assert_eq!((0..9).filter_map(|_| link.poll(0)).count(), 4);
+        assert_eq!(link.next_deadline_us(), None);
     }
 }

@@ -7,7 +7,11 @@ pub struct Proxy {
 
 impl Proxy {
     pub fn start(_config: ProxyConfig) -> Result<Proxy, EngineError> {
-        Err(EngineError { code: "not_yet", message: String::new(), address: None })
+        Err(EngineError {
+            code: "not_yet",
+            message: String::new(),
+            address: None,
+        })
     }
     pub fn addr(&self) -> SocketAddr {
         self.addr

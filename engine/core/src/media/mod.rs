@@ -19,7 +19,14 @@ impl MediaPlane {
         MediaPlane
     }
     pub fn command(&mut self, _now_us: u64, _c: &Command, _out: &mut dyn MediaOut) {}
-    pub fn on_datagram(&mut self, _now_us: u64, _from: SessionId, _data: &[u8], _out: &mut dyn MediaOut) {}
+    pub fn on_datagram(
+        &mut self,
+        _now_us: u64,
+        _from: SessionId,
+        _data: &[u8],
+        _out: &mut dyn MediaOut,
+    ) {
+    }
     pub fn poll(&mut self, _now_us: u64, _out: &mut dyn MediaOut) {}
     pub fn next_deadline_us(&self) -> Option<u64> {
         None
