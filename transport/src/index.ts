@@ -1,0 +1,4 @@
+export { type Admission, type AdmissionOptions, admit } from './admission.ts';
+export { type DropReason, SessionCore } from './core.ts';
+export { closeInfo, connectFailed, connectionLost, cutUtf8, sessionClosed } from './errors.ts';
+export type * from './types.ts';
