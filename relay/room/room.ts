@@ -1,0 +1,313 @@
+import type { Identity, Liver, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
+
+const MAX_SLOTS = 8;
+
+interface Member {
+  identity: Identity;
+  /** Slot that this session publishes on. */
+  slot: number | undefined;
+  watching: boolean;
+}
+
+interface Slot {
+  liver: Liver;
+  /** Undefined while the slot lingers after an abrupt loss. */
+  session: SessionKey | undefined;
+  /** Id of the `publish` that waits for the clock; undefined once answered. */
+  pendingId: number | undefined;
+  /** The room was told of this liver. */
+  announced: boolean;
+  lingerUntilMs: number;
+}
+
+/**
+ * The rules of one room, without I/O and without a clock: `handle(event, nowMs)` changes the state and says what to do.
+ * Every event but `tick` costs O(1) here, apart from the eight slots; who is told of a change is the caller's loop.
+ */
+export class Room {
+  readonly #limits: RoomLimits;
+  readonly #members = new Map<SessionKey, Member>();
+  readonly #comments = new Set<SessionKey>();
+  readonly #slots: (Slot | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
+  /** Last generation used on each slot; survives the livers, so that a slot's next one is always newer. */
+  readonly #generations = new Uint8Array(MAX_SLOTS);
+  #viewers = 0;
+  #commentCount = 0;
+  #emptySinceMs: number;
+  #closed = false;
+
+  constructor(limits: RoomLimits, nowMs: number) {
+    this.#limits = limits;
+    this.#emptySinceMs = nowMs;
+  }
+
+  get memberCount(): number {
+    return this.#members.size;
+  }
+
+  get viewerCount(): number {
+    return this.#viewers;
+  }
+
+  /** Livers whose media flows or lingers, lowest slot first. */
+  livers(): Liver[] {
+    return this.#slots.filter((s): s is Slot => s?.announced === true).map((s) => s.liver);
+  }
+
+  /** Slots that a present session publishes on, for reports. */
+  *publishers(): Generator<{ slot: number; session: SessionKey }> {
+    for (const slot of this.#slots) {
+      if (slot?.session !== undefined && slot.announced) yield { slot: slot.liver.slot, session: slot.session };
+    }
+  }
+
+  members(): IterableIterator<SessionKey> {
+    return this.#members.keys();
+  }
+
+  handle(event: RoomEvent, nowMs: number): RoomAction[] {
+    switch (event.type) {
+      case 'join':
+        return this.#join(event);
+      case 'leave':
+        return this.#leave(event, nowMs);
+      case 'publish':
+        return this.#publish(event);
+      case 'synced':
+        return this.#synced(event);
+      case 'unsynced':
+        return this.#unsynced(event);
+      case 'unpublish':
+        return this.#unpublish(event);
+      case 'watch':
+        return this.#watch(event);
+      case 'unwatch':
+        return this.#unwatch(event);
+      case 'openComments':
+        if (this.#members.has(event.session)) this.#comments.add(event.session);
+        return [];
+      case 'closeComments':
+        this.#comments.delete(event.session);
+        return [];
+      case 'comment':
+        return this.#comment(event);
+      case 'close':
+        this.#closed = true;
+        return [...this.#members.keys()].map((session) => ({
+          do: 'closeSession',
+          session,
+          code: 'room_closed',
+          reason: 'the room was closed',
+        }));
+      case 'tick':
+        return this.#tick(nowMs);
+    }
+  }
+
+  #join({ session, identity }: Extract<RoomEvent, { type: 'join' }>): RoomAction[] {
+    if (this.#closed) {
+      return [{ do: 'closeSession', session, code: 'room_closed', reason: 'the room was closed' }];
+    }
+    if (this.#members.size >= this.#limits.maxViewers + MAX_SLOTS) {
+      return [{ do: 'closeSession', session, code: 'room_full', reason: 'the room has no place left' }];
+    }
+    this.#members.set(session, { identity, slot: undefined, watching: false });
+    return [{ do: 'welcome', session, livers: this.livers() }];
+  }
+
+  #leave({ session, clean }: Extract<RoomEvent, { type: 'leave' }>, nowMs: number): RoomAction[] {
+    const member = this.#members.get(session);
+    if (!member) return [];
+    const actions: RoomAction[] = [];
+    if (member.watching) {
+      this.#viewers -= 1;
+      actions.push({ do: 'mediaLeave', session });
+    }
+    const slot = member.slot === undefined ? undefined : this.#slots[member.slot];
+    if (slot) {
+      actions.push({ do: 'mediaUnpublish', slot: slot.liver.slot });
+      if (clean || !slot.announced) {
+        actions.push(...this.#free(slot));
+      } else {
+        slot.session = undefined;
+        slot.pendingId = undefined;
+        slot.lingerUntilMs = nowMs + this.#limits.lingerMs;
+      }
+    }
+    this.#comments.delete(session);
+    this.#members.delete(session);
+    if (this.#members.size === 0) this.#emptySinceMs = nowMs;
+    return actions;
+  }
+
+  #publish(event: Extract<RoomEvent, { type: 'publish' }>): RoomAction[] {
+    const { session, id } = event;
+    const member = this.#members.get(session);
+    if (!member) return [];
+    if (!member.identity.roles.includes('liver')) {
+      return [refuse(session, id, 'not_permitted', 'the token has no role liver')];
+    }
+    const own = member.slot === undefined ? undefined : this.#slots[member.slot];
+    if (own) return this.#republish(own, event);
+
+    const actions: RoomAction[] = [];
+    const index = this.#slotFor(member.identity.sub);
+    if (index < 0) return [refuse(session, id, 'room_full', `all ${MAX_SLOTS} slots are taken`)];
+    const former = this.#slots[index];
+    if (former?.session !== undefined) {
+      // The same person on a new connection while the old one has not died yet: the new one wins.
+      const old = this.#members.get(former.session);
+      if (old) old.slot = undefined;
+      actions.push({ do: 'mediaUnpublish', slot: index });
+      actions.push({
+        do: 'closeSession',
+        session: former.session,
+        code: 'closed',
+        reason: 'replaced by a newer session of the same sub',
+      });
+    }
+    const gen = (this.#generations[index]! + 1) & 0xff;
+    this.#generations[index] = gen;
+    const { sub, name } = member.identity;
+    this.#slots[index] = {
+      liver: liver({ slot: index, gen, sub, name, motion: event.motion, voice: event.voice }),
+      session,
+      pendingId: id,
+      // A returning liver stays announced with its old entry until the new one is synced.
+      announced: former?.announced ?? false,
+      lingerUntilMs: 0,
+    };
+    member.slot = index;
+    actions.push({ do: 'mediaPublish', session, slot: index, gen });
+    return actions;
+  }
+
+  /** A second `publish` of one session changes its configs; media and generation go on. */
+  #republish(own: Slot, event: Extract<RoomEvent, { type: 'publish' }>): RoomAction[] {
+    const { slot, gen, sub, name } = own.liver;
+    if (own.pendingId !== undefined) {
+      return [refuse(event.session, event.id, 'protocol_error', 'a publish is under way')];
+    }
+    own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
+    return [
+      { do: 'publishing', session: event.session, id: event.id, slot, gen },
+      { do: 'liver', liver: own.liver },
+    ];
+  }
+
+  #slotFor(sub: string): number {
+    const former = this.#slots.findIndex((s) => s?.liver.sub === sub);
+    return former >= 0 ? former : this.#slots.indexOf(undefined);
+  }
+
+  #synced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'synced' }>): RoomAction[] {
+    const slot = this.#slots[index];
+    // The slot may have been given up, or given away, while the clock was syncing.
+    if (slot?.session !== session || slot.liver.gen !== gen || slot.pendingId === undefined) return [];
+    const id = slot.pendingId;
+    slot.pendingId = undefined;
+    slot.announced = true;
+    return [
+      { do: 'publishing', session, id, slot: index, gen },
+      { do: 'liver', liver: slot.liver },
+    ];
+  }
+
+  #unsynced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'unsynced' }>): RoomAction[] {
+    const slot = this.#slots[index];
+    if (slot?.session !== session || slot.liver.gen !== gen || slot.pendingId === undefined) return [];
+    const id = slot.pendingId;
+    return [
+      { do: 'mediaUnpublish', slot: index },
+      refuse(session, id, 'internal', 'the clock could not be synced'),
+      ...this.#free(slot),
+    ];
+  }
+
+  #unpublish({ session, id }: Extract<RoomEvent, { type: 'unpublish' }>): RoomAction[] {
+    const member = this.#members.get(session);
+    if (!member) return [];
+    const slot = member.slot === undefined ? undefined : this.#slots[member.slot];
+    if (!slot) return [{ do: 'done', session, id, on: 'control' }];
+    const actions: RoomAction[] = [{ do: 'mediaUnpublish', slot: slot.liver.slot }];
+    if (slot.pendingId !== undefined) actions.push(refuse(session, slot.pendingId, 'closed', 'unpublished'));
+    actions.push({ do: 'done', session, id, on: 'control' }, ...this.#free(slot));
+    return actions;
+  }
+
+  #watch({ session, id }: Extract<RoomEvent, { type: 'watch' }>): RoomAction[] {
+    const member = this.#members.get(session);
+    if (!member) return [];
+    const done: RoomAction = { do: 'done', session, id, on: 'control' };
+    if (member.watching) return [done];
+    // Livers hear each other in a shared room, so either role may watch.
+    if (member.identity.roles.length === 0) return [refuse(session, id, 'not_permitted', 'the token has no role')];
+    if (this.#viewers >= this.#limits.maxViewers) {
+      return [refuse(session, id, 'room_full', `the room has its ${this.#limits.maxViewers} viewers`)];
+    }
+    member.watching = true;
+    this.#viewers += 1;
+    return [done, { do: 'mediaJoin', session }];
+  }
+
+  #unwatch({ session, id }: Extract<RoomEvent, { type: 'unwatch' }>): RoomAction[] {
+    const member = this.#members.get(session);
+    if (!member) return [];
+    const done: RoomAction = { do: 'done', session, id, on: 'control' };
+    if (!member.watching) return [done];
+    member.watching = false;
+    this.#viewers -= 1;
+    return [{ do: 'mediaLeave', session }, done];
+  }
+
+  #comment({ session, id, text, at }: Extract<RoomEvent, { type: 'comment' }>): RoomAction[] {
+    const member = this.#members.get(session);
+    if (!member) return [];
+    if (!member.identity.roles.includes('viewer')) {
+      return [refuse(session, id, 'not_permitted', 'the token has no role viewer', 'comments')];
+    }
+    this.#commentCount += 1;
+    const { sub, name } = member.identity;
+    return [
+      { do: 'done', session, id, on: 'comments' },
+      { do: 'comment', to: this.#comments, n: this.#commentCount, sub, ...(name === undefined ? {} : { name }), text, at },
+    ];
+  }
+
+  #tick(nowMs: number): RoomAction[] {
+    const actions: RoomAction[] = [];
+    for (const slot of this.#slots) {
+      if (slot && slot.session === undefined && nowMs >= slot.lingerUntilMs) actions.push(...this.#free(slot));
+    }
+    if (this.#members.size === 0 && (this.#closed || nowMs - this.#emptySinceMs >= this.#limits.emptyMs)) {
+      actions.push({ do: 'vanish' });
+    }
+    return actions;
+  }
+
+  #free(slot: Slot): RoomAction[] {
+    const { slot: index, gen } = slot.liver;
+    this.#slots[index] = undefined;
+    const member = slot.session === undefined ? undefined : this.#members.get(slot.session);
+    if (member) member.slot = undefined;
+    return slot.announced ? [{ do: 'left', slot: index, gen }] : [];
+  }
+}
+
+function refuse(
+  session: SessionKey,
+  id: number,
+  code: string,
+  message: string,
+  on: 'control' | 'comments' = 'control',
+): RoomAction {
+  return { do: 'refuse', session, id, code, message, on };
+}
+
+function liver(fields: { [K in keyof Liver]-?: Liver[K] | undefined } & { slot: number; gen: number; sub: string }): Liver {
+  const out: Liver = { slot: fields.slot, gen: fields.gen, sub: fields.sub };
+  if (fields.name !== undefined) out.name = fields.name;
+  if (fields.motion) out.motion = fields.motion;
+  if (fields.voice) out.voice = fields.voice;
+  return out;
+}

@@ -1,0 +1,64 @@
+import type { MotionConfig, VoiceConfig } from '@hayate/codec/messages';
+
+/** A session's number inside its relay; never reused. */
+export type SessionKey = number;
+
+export type Role = 'liver' | 'viewer';
+
+/** Who joined: what the token said. */
+export interface Identity {
+  sub: string;
+  name?: string;
+  roles: readonly Role[];
+}
+
+export interface RoomLimits {
+  /** Sessions that may hear the room at once. */
+  maxViewers: number;
+  /** How long an abruptly lost liver keeps its slot announced, ms. */
+  lingerMs: number;
+  /** How long a room without members lives, ms. */
+  emptyMs: number;
+}
+
+export interface Liver {
+  slot: number;
+  gen: number;
+  sub: string;
+  name?: string;
+  motion?: MotionConfig;
+  voice?: VoiceConfig;
+}
+
+export type RoomEvent =
+  | { type: 'join'; session: SessionKey; identity: Identity }
+  | { type: 'leave'; session: SessionKey; clean: boolean }
+  | { type: 'publish'; session: SessionKey; id: number; motion?: MotionConfig; voice?: VoiceConfig }
+  /** The media plane synced to the publisher's clock. */
+  | { type: 'synced'; session: SessionKey; slot: number; gen: number }
+  /** The media plane gave up before the clock was synced. */
+  | { type: 'unsynced'; session: SessionKey; slot: number; gen: number }
+  | { type: 'unpublish'; session: SessionKey; id: number }
+  | { type: 'watch'; session: SessionKey; id: number }
+  | { type: 'unwatch'; session: SessionKey; id: number }
+  | { type: 'openComments'; session: SessionKey }
+  | { type: 'closeComments'; session: SessionKey }
+  | { type: 'comment'; session: SessionKey; id: number; text: string; at: number }
+  | { type: 'close' }
+  | { type: 'tick' };
+
+/** What the edge has to do, in order. `to` absent: every member. */
+export type RoomAction =
+  | { do: 'welcome'; session: SessionKey; livers: Liver[] }
+  | { do: 'publishing'; session: SessionKey; id: number; slot: number; gen: number }
+  | { do: 'done'; session: SessionKey; id: number; on: 'control' | 'comments' }
+  | { do: 'refuse'; session: SessionKey; id: number; code: string; message: string; on: 'control' | 'comments' }
+  | { do: 'liver'; liver: Liver }
+  | { do: 'left'; slot: number; gen: number }
+  | { do: 'comment'; to: ReadonlySet<SessionKey>; n: number; sub: string; name?: string; text: string; at: number }
+  | { do: 'mediaPublish'; session: SessionKey; slot: number; gen: number }
+  | { do: 'mediaUnpublish'; slot: number }
+  | { do: 'mediaJoin'; session: SessionKey }
+  | { do: 'mediaLeave'; session: SessionKey }
+  | { do: 'closeSession'; session: SessionKey; code: string; reason: string }
+  | { do: 'vanish' };
