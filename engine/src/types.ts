@@ -1,0 +1,158 @@
+/** The public shapes of @hayate/engine. Times are CLOCK_MONOTONIC microseconds (`process.hrtime`) unless said otherwise. */
+
+/** Emulated link, one direction. Deterministic for a seed. */
+export interface LinkProfile {
+  delayMs?: number;
+  /** Uniform, plus or minus; no overtaking unless `reorder`. */
+  jitterMs?: number;
+  /** 0..1, independent. */
+  loss?: number;
+  /** Bursts by time (Gilbert-Elliott): mean ms without and with total loss. */
+  burst?: { goodMs: number; badMs: number };
+  rateKbps?: number;
+  queueMs?: number;
+  reorder?: number;
+  duplicate?: number;
+  seed?: number;
+}
+
+export interface LinkOptions {
+  /** What this side sends. */
+  tx?: LinkProfile;
+  /** What this side receives. */
+  rx?: LinkProfile;
+  rebindEveryMs?: number;
+}
+
+export interface LimitOptions {
+  idleTimeoutMs?: number;
+  keepAliveMs?: number;
+  maxBidiStreams?: number;
+  maxUniStreams?: number;
+  datagramQueueBytes?: number;
+  datagramQueueMs?: number;
+  streamWindowBytes?: number;
+  streamSendBytes?: number;
+  maxDatagramBytes?: number;
+}
+
+export type DatagramMode = 'refuse' | 'deliver' | 'room';
+
+export interface EngineOptions {
+  io?: 'auto' | 'fast' | 'portable';
+  eventQueueBytes?: number;
+  eventQueueMs?: number;
+  socketBufferBytes?: number;
+  handshakesPerTurn?: number;
+}
+
+export interface ListenOptions {
+  host?: string;
+  port?: number;
+  certificate: { cert: string; key: string } | { selfSigned: { names?: string[]; days?: number; dir?: string } };
+  paths?: string[];
+  origins?: string[];
+  maxSessions?: number;
+  retryAbove?: number;
+  /** Mode of new sessions. Default `deliver`. */
+  datagrams?: DatagramMode;
+  heartbeatMs?: number;
+  limits?: LimitOptions;
+  link?: LinkOptions;
+}
+
+export interface ConnectOptions {
+  serverCertificateHashes?: { algorithm: 'sha-256'; value: Uint8Array }[];
+  rootsPem?: string;
+  origin?: string;
+  connectTimeoutMs?: number;
+  limits?: LimitOptions;
+  /** Sessions with equal numbers share a UDP socket. Default: a socket each. */
+  socketGroup?: number;
+  link?: LinkOptions;
+}
+
+export interface CloseInfo {
+  closeCode: number;
+  reason: string;
+}
+
+export interface EngineWebTransportDatagrams {
+  readonly maxDatagramSize: number;
+  /** W3C face; do not mix with `setHandler`. */
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+  /** Cheap face: no promise a datagram. `data` is valid only during the call. */
+  send(data: Uint8Array): boolean;
+  setHandler(handler: ((data: Uint8Array, receivedAtUs: number) => void) | undefined): void;
+}
+
+export interface EngineBidirectionalStream {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** W3C WebTransport's shape; the same class for accepted and dialled sessions. */
+export interface EngineSession {
+  readonly id: number;
+  readonly ready: Promise<void>;
+  readonly closed: Promise<CloseInfo>;
+  readonly draining: Promise<void>;
+  readonly datagrams: EngineWebTransportDatagrams;
+  readonly incomingBidirectionalStreams: ReadableStream<EngineBidirectionalStream>;
+  readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;
+  readonly remoteAddress: string | undefined;
+  /** Server sessions: what CONNECT asked for. */
+  readonly path: string | undefined;
+  readonly origin: string | undefined;
+  createBidirectionalStream(options?: { sendOrder?: number }): Promise<EngineBidirectionalStream>;
+  createUnidirectionalStream(options?: { sendOrder?: number }): Promise<WritableStream<Uint8Array>>;
+  setDatagramMode(mode: DatagramMode): void;
+  setStreamLimits(limits: { bidi: number; uni: number }): void;
+  close(info?: Partial<CloseInfo>): void;
+  getStats(): Promise<Record<string, number>>;
+}
+
+export interface EngineListener {
+  readonly address: { host: string; port: number };
+  readonly certificateHashes: Uint8Array[];
+  /** Calls back when the published hashes change. */
+  onCertificates(handler: (hashes: Uint8Array[]) => void): void;
+  readonly sessions: ReadableStream<EngineSession>;
+  /** 503 to new sessions, DRAIN to the present ones. */
+  drain(): void;
+  close(): Promise<void>;
+  getStats(): Promise<Record<string, number>>;
+}
+
+export interface EngineRoom {
+  readonly alias: number;
+  join(session: EngineSession): void;
+  leave(session: EngineSession): void;
+  /** Resolves when the publisher's clock is synced (first probe reply); rejects when session or room close first. */
+  publish(session: EngineSession, slot: number, generation: number): Promise<{ offsetUs: number; uncertaintyUs: number }>;
+  unpublish(slot: number): void;
+  /** One opaque datagram to each member. */
+  send(data: Uint8Array): void;
+  getStats(): Promise<Record<string, number>>;
+  getSlotStats(slot: number): Promise<Record<string, number>>;
+  close(): void;
+}
+
+export interface LinkProxy {
+  readonly address: { host: string; port: number };
+  getStats(): Record<string, number>;
+  close(): void;
+}
+
+export interface Engine {
+  /** Throws EngineError `bind_failed`, `bad_certificate`. */
+  listen(options: ListenOptions): Promise<EngineListener>;
+  /** Returns at once; `ready` settles. Names are resolved here: A before AAAA for `localhost`. */
+  connect(url: string, options?: ConnectOptions): EngineSession;
+  createRoom(options: { alias: number; maxAgeMs?: number; maxAheadMs?: number; maxMembers?: number }): EngineRoom;
+  /** UDP proxy with an emulated link: tx = client to target. */
+  proxy(options: { host?: string; port?: number; target: { host: string; port: number }; link: LinkOptions; maxClients?: number }): LinkProxy;
+  getStats(): Promise<Record<string, number>>;
+  close(): Promise<void>;
+}
