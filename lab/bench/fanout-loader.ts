@@ -1,5 +1,5 @@
 // Child of the fanout bench: viewers and one publisher on the native engine, counting in JavaScript.
-import { encodeBundle } from '@hayate/codec/bundle';
+import { packBundles, UNIT_KIND, UnitSender } from '@hayate/codec/bundle';
 import { type EngineSession, openEngine } from '@hayate/engine';
 
 const engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 2000 });
@@ -10,7 +10,7 @@ const STEP_US = 20;
 const counts = new Uint32Array(100_000);
 let received = 0;
 let publisher: EngineSession | undefined;
-let sequence = 0;
+const sender = new UnitSender();
 
 // alias 1 and one slot: type, alias, slots, generation, then the base time as u48.
 function onDatagram(data: Uint8Array, receivedAtUs: number): void {
@@ -31,20 +31,38 @@ function percentile(q: number): number {
   return (counts.length * STEP_US) / 1000;
 }
 
-async function connect(port: number, hash: string, viewers: number): Promise<void> {
+function dialler(port: number, hash: string): (path: string, socketGroup: number) => EngineSession {
   const serverCertificateHashes = [{ algorithm: 'sha-256' as const, value: Buffer.from(hash, 'hex') }];
-  const dial = (path: string, socketGroup: number) =>
+  return (path, socketGroup) =>
     engine.connect(`https://127.0.0.1:${port}${path}`, {
       serverCertificateHashes,
       socketGroup,
       connectTimeoutMs: 20_000,
     });
+}
+
+/** Opens viewer sessions, 50 handshakes at a time. */
+async function openViewers(port: number, hash: string, viewers: number): Promise<EngineSession[]> {
+  const dial = dialler(port, hash);
+  const sessions: EngineSession[] = [];
   for (let done = 0; done < viewers; done += 50) {
     const batch = Array.from({ length: Math.min(50, viewers - done) }, (_, i) => dial('/sub', 1 + ((done + i) % 64)));
     for (const session of batch) session.datagrams.setHandler(onDatagram);
     await Promise.all(batch.map((s) => s.ready));
+    sessions.push(...batch);
   }
-  publisher = dial('/pub', 1000);
+  return sessions;
+}
+
+async function churn(port: number, hash: string, viewers: number): Promise<void> {
+  const sessions = await openViewers(port, hash, viewers);
+  for (const session of sessions) session.close();
+  await Promise.all(sessions.map((s) => s.closed));
+}
+
+async function connect(port: number, hash: string, viewers: number): Promise<void> {
+  await openViewers(port, hash, viewers);
+  publisher = dialler(port, hash)('/pub', 1000);
   await publisher.ready;
   // The relay takes bundles once it knows this clock: send until the first comes back.
   received = 0;
@@ -55,19 +73,9 @@ async function connect(port: number, hash: string, viewers: number): Promise<voi
 }
 
 function sendFrame(bytes: number): void {
-  const unit = {
-    slot: 0,
-    generation: 0,
-    kind: 0 as const,
-    key: true,
-    full: true,
-    sequence: sequence++,
-    captureUs: nowUs(),
-  };
-  // Header 12, unit head 8 with a full sequence and a two-byte length.
-  publisher?.datagrams.send(
-    encodeBundle({ alias: 0, uncertaintyUs: 0, units: [{ ...unit, payload: new Uint8Array(bytes - 20) }] }),
-  );
+  // Bundle header 11 bytes, unit header 8 (full sequence, two-byte length).
+  const unit = sender.unit(UNIT_KIND.motion, new Uint8Array(bytes - 19), nowUs());
+  for (const datagram of packBundles([unit])) publisher?.datagrams.send(datagram);
 }
 
 function loadFor(hz: number, bytes: number, seconds: number): Promise<number> {
@@ -104,6 +112,10 @@ process.on('message', async (m: Question) => {
   if (m.ask === 'connect') {
     await connect(m.port, m.hash, m.viewers);
     process.send?.({ answer: 'connect', value: null });
+  }
+  if (m.ask === 'churn') {
+    await churn(m.port, m.hash, m.viewers);
+    process.send?.({ answer: 'churn', value: null });
   }
   if (m.ask === 'load') {
     const sent = await loadFor(m.hz, m.bytes, m.seconds);

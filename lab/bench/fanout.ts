@@ -1,9 +1,8 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { cpus } from 'node:os';
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { cpuUs, rssKb } from '../lib/proc.ts';
 import { root } from '../lib/processes.ts';
+import { FanoutRig } from './rig.ts';
 
 export interface FanoutOptions {
   viewers: number;
@@ -25,28 +24,6 @@ export interface FanoutResult extends FanoutOptions {
   acks_per_datagram: number;
   relay_cpu_percent: number;
   loader_cpu_percent: number;
-}
-
-interface Loaded {
-  sent: number;
-  received: number;
-  lag: { p50: number; p95: number; p99: number; max: number };
-}
-
-const here = join(root, 'lab', 'bench');
-
-/** Asks a child for one answer: `{ask, ...}` out, `{answer: ask, ...}` back. */
-async function ask<T>(child: ChildProcess, question: string, fields: object = {}): Promise<T> {
-  child.send({ ask: question, ...fields });
-  for (;;) {
-    const [message] = (await once(child, 'message')) as [{ answer: string; value: T }];
-    if (message.answer === question) return message.value;
-  }
-}
-
-function pin(pid: number, cpu: number): void {
-  if (cpus().length < 2) return;
-  execFileSync('taskset', ['-a', '-p', '-c', String(cpu), String(pid)], { stdio: 'ignore' });
 }
 
 /** Size of a QUIC short-header UDP payload that carries one datagram of `bytes`: header 1 + cid 8 + pn 2, frame 3, quarter id 1, tag 16. */
@@ -74,34 +51,25 @@ function measureFloor(bytes: number): number {
 export async function fanout(options: FanoutOptions, log: (text: string) => void): Promise<FanoutResult> {
   log('floor: raw sendmmsg');
   const floorBefore = measureFloor(options.bytes);
-  const relay = fork(join(here, 'fanout-relay.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const loader = fork(join(here, 'fanout-loader.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const rig = new FanoutRig();
   try {
-    const { port, hash } = await ask<{ port: number; hash: string }>(relay, 'listen', { viewers: options.viewers });
-    const relayPid = relay.pid ?? 0;
-    const loaderPid = loader.pid ?? 0;
-    pin(relayPid, 0);
-    pin(loaderPid, 1);
-    const rssBefore = rssKb(relayPid);
+    await rig.listen(options.viewers);
+    const rssBefore = rssKb(rig.relayPid);
     log(`connecting ${options.viewers} viewers`);
-    await ask(loader, 'connect', { port, hash, viewers: options.viewers });
+    await rig.connect(options.viewers);
     log('warming up 2 s');
-    await ask(loader, 'load', { hz: options.hz, bytes: options.bytes, seconds: 2 });
-    const cpu0 = cpuUs(relayPid);
-    const loaderCpu0 = cpuUs(loaderPid);
-    const stats0 = await ask<Record<string, number>>(relay, 'stats');
+    await rig.load(options.hz, options.bytes, 2);
+    const cpu0 = cpuUs(rig.relayPid);
+    const loaderCpu0 = cpuUs(rig.loaderPid);
+    const stats0 = await rig.stats();
     const since = performance.now();
     log(`measuring ${options.seconds} s`);
-    const loaded = await ask<Loaded>(loader, 'load', {
-      hz: options.hz,
-      bytes: options.bytes,
-      seconds: options.seconds,
-    });
+    const loaded = await rig.load(options.hz, options.bytes, options.seconds);
     const elapsedUs = (performance.now() - since) * 1000;
-    const cpu = cpuUs(relayPid) - cpu0;
-    const loaderCpu = cpuUs(loaderPid) - loaderCpu0;
-    const stats1 = await ask<Record<string, number>>(relay, 'stats');
-    const rss = rssKb(relayPid);
+    const cpu = cpuUs(rig.relayPid) - cpu0;
+    const loaderCpu = cpuUs(rig.loaderPid) - loaderCpu0;
+    const stats1 = await rig.stats();
+    const rss = rssKb(rig.relayPid);
     // The machine drifts: the floor of this run is the mean of one before and one after.
     log('floor again');
     const floor = (floorBefore + measureFloor(options.bytes)) / 2;
@@ -120,7 +88,6 @@ export async function fanout(options: FanoutOptions, log: (text: string) => void
       loader_cpu_percent: round((100 * loaderCpu) / elapsedUs, 1),
     };
   } finally {
-    relay.kill();
-    loader.kill();
+    rig.close();
   }
 }

@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { launchChromium } from '../../browsers/chromium.ts';
+import { Running, root } from '../../lib/processes.ts';
+import { Checks, type Claim, type ClaimContext } from '../claim.ts';
+
+interface PageState {
+  state: string;
+  framesShown: number;
+  lagMs: number;
+  uncertaintyMs: number;
+  samplesPlayed: number;
+  errors: string[];
+}
+
+const ADDRESS = /https?:\/\/\S+/;
+
+/** `npm start` in `dir`, then a browser at the printed address: the avatar must move, speak and say its lag. */
+async function startAndLook(dir: string, env: NodeJS.ProcessEnv, trustAnyCertificate: boolean) {
+  const since = Date.now();
+  // No PATH entry of this run's own node_modules: the clone must find everything itself.
+  const child = new Running('npm', ['start', '--silent', '--', '--json'], { cwd: dir, env });
+  try {
+    const ready = await child.line(/"event":"ready"/, 900_000);
+    const startSeconds = (Date.now() - since) / 1000;
+    const address = ADDRESS.exec(JSON.parse(ready.input).page as string)?.[0] ?? '';
+    const browser = await launchChromium({ args: trustAnyCertificate ? ['--ignore-certificate-errors'] : [] });
+    try {
+      const page = await browser.open(address);
+      await page.click();
+      await page.waitFor(
+        'window.hayate && window.hayate.framesShown > 90 && window.hayate.samplesPlayed > 48000',
+        60_000,
+      );
+      const state = await page.evaluate<PageState>(
+        '({state: hayate.state, framesShown: hayate.framesShown, lagMs: hayate.lagMs, uncertaintyMs: hayate.uncertaintyMs, samplesPlayed: hayate.samplesPlayed, errors: hayate.errors})',
+      );
+      return { address, startSeconds: Math.round(startSeconds), ...state };
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    await child.stop();
+  }
+}
+
+/** `npm test` in `dir`; the counts of its last line. */
+async function test(
+  dir: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ passed: number; failed: number; skipped: number; seconds: number }> {
+  const since = Date.now();
+  const child = new Running('npm', ['test', '--silent'], { cwd: dir, env });
+  const code = await child.exited;
+  const hit = child.stdout
+    .map((l) => /^(\d+) passed, (\d+) failed, (\d+) skipped$/.exec(l))
+    .findLast((m) => m !== null);
+  const seconds = Math.round((Date.now() - since) / 1000);
+  if (!hit) return { passed: 0, failed: code || 1, skipped: 0, seconds };
+  return { passed: Number(hit[1]), failed: Number(hit[2]), skipped: Number(hit[3]), seconds };
+}
+
+/** PATH without any folder that holds cargo. */
+function withoutCargo(): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.filter((f) => f !== '' && !(existsSync(f) && readdirSync(f).includes('cargo'))).join(delimiter);
+}
+
+async function run(context: ClaimContext) {
+  const checks = new Checks();
+  const shared = join(root, '..', 'shared');
+  const base = mkdtempSync(join(tmpdir(), 'hayate-claim-'));
+  const cleanPath = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((f) => !f.includes('node_modules'))
+    .join(delimiter);
+  const env = { ...process.env, PATH: cleanPath, CARGO_TARGET_DIR: join(base, 'target') };
+  const cases = [
+    { name: 'without_shared', shared: false, env, trust: false, test: true },
+    { name: 'with_shared', shared: true, env, trust: false, test: true },
+    {
+      name: 'without_cargo',
+      shared: false,
+      env: {
+        ...env,
+        PATH: withoutCargo()
+          .split(delimiter)
+          .filter((f) => !f.includes('node_modules'))
+          .join(delimiter),
+      },
+      trust: true,
+      test: true,
+    },
+  ];
+  try {
+    for (const one of cases) {
+      if (one.shared && !existsSync(shared)) {
+        checks.skip(`${one.name}: no ../shared beside this checkout`);
+        continue;
+      }
+      const dir = join(base, one.name, 'clone');
+      context.log(`${one.name}: clone, npm start, browser`);
+      execFileSync('git', ['clone', '-q', root, dir]);
+      if (one.shared) symlinkSync(shared, join(dirname(dir), 'shared'));
+      const seen = await startAndLook(dir, one.env, one.trust).catch((error: Error) => ({ failed: error.message }));
+      checks.figure(`${one.name}.start`, seen);
+      checks.check(!('failed' in seen), `${one.name}: npm start did not end in a moving, speaking avatar`);
+      if (!('failed' in seen)) {
+        checks.check(Number.isFinite(seen.lagMs) && seen.lagMs < 1000, `${one.name}: no lag figure on the page`);
+      }
+      if (one.test) {
+        context.log(`${one.name}: npm test`);
+        const counts = await test(dir, one.env);
+        checks.figure(`${one.name}.test`, counts);
+        checks.check(counts.failed === 0 && counts.passed > 0, `${one.name}: npm test failed`);
+      }
+      rmSync(join(base, one.name), { recursive: true, force: true });
+    }
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+  return checks.outcome();
+}
+
+export const freshClone: Claim = {
+  id: 'relay.1',
+  title:
+    'A fresh clone: npm start ends with an address where Chromium shows a moving, speaking avatar with a lag figure; npm test passes; also without cargo',
+  seconds: 1500,
+  run,
+};
