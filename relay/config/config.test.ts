@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { committedDocs, configurationDocs } from './docs.ts';
+import { ConfigError, loadConfig, parseConfig, redactConfig } from './load.ts';
+import { settings } from './settings.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'hayate-config-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+function file(content: unknown): string {
+  const path = join(dir, 'c.json');
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content));
+  return path;
+}
+
+it('has defaults for everything', () => {
+  const config = loadConfig();
+  expect(config.rooms.lingerMs).toBe(5000);
+  expect(config.http.host).toBe('127.0.0.1');
+  expect(config.token.keyFile).toBeUndefined();
+});
+
+it('takes flag before environment before file', () => {
+  const path = file({ rooms: { lingerMs: 1, emptyMs: 2, maxViewers: 3 } });
+  const env = { HAYATE_RELAY_ROOMS_LINGER_MS: '10', HAYATE_RELAY_ROOMS_EMPTY_MS: '20' };
+  const config = loadConfig({ file: path, env, flags: { 'rooms-linger-ms': '100' } });
+  expect(config.rooms).toMatchObject({ lingerMs: 100, emptyMs: 20, maxViewers: 3, budgetMs: 100 });
+});
+
+it('reads the file that the environment names, and lists and booleans as text', () => {
+  const env = {
+    HAYATE_RELAY_CONFIG: file({ http: { port: 0 } }),
+    HAYATE_RELAY_ORIGINS: 'https://a.example, https://b.example',
+    HAYATE_RELAY_DEV: 'true',
+    PATH: '/bin',
+  };
+  const config = loadConfig({ env, flags: { listenPort: 0, transport: undefined } });
+  expect(config).toMatchObject({ http: { port: 0 }, dev: true, listen: { port: 0 }, transport: 'auto' });
+  expect(config.origins).toEqual(['https://a.example', 'https://b.example']);
+});
+
+it.each([
+  ['file', () => loadConfig({ file: file({ rooms: { lingerMS: 4 } }) }), /unknown setting rooms\.lingerMS .*did you mean rooms\.lingerMs\?/],
+  ['environment', () => loadConfig({ env: { HAYATE_RELAY_HTTP_PROT: '1' } }), /did you mean HAYATE_RELAY_HTTP_PORT\?/],
+  ['flag', () => loadConfig({ flags: { 'listen-prt': 1 } }), /did you mean listen-port\?/],
+  ['object', () => parseConfig({ comments: { brust: 1 } }), /did you mean comments\.burst\?/],
+  ['far from all', () => parseConfig({ zzzzzzzzzzzz: 1 }), /^unknown setting zzzzzzzzzzzz in the configuration$/],
+])('refuses an unknown key: %s', (_, load, message) => {
+  expect(load).toThrow(ConfigError);
+  expect(load).toThrow(message);
+});
+
+it.each([
+  [() => loadConfig({ env: { HAYATE_RELAY_HTTP_PORT: 'eighty' } }), /http\.port \(from HAYATE_RELAY_HTTP_PORT\): "eighty" is not a number/],
+  [() => loadConfig({ flags: { 'http-port': '70000' } }), /http\.port \(from --http-port\)/],
+  [() => loadConfig({ file: file({ http: { port: '80' } }) }), /http\.port/],
+  [() => loadConfig({ file: file('{') }), /cannot read/],
+  [() => loadConfig({ flags: { dev: 'maybe' } }), /neither true nor false/],
+  [() => parseConfig({ certificate: { certFile: 'a.pem' } }), /go together/],
+  [() => parseConfig([]), /must be an object/],
+])('refuses a wrong value %#', (load, message) => {
+  expect(load).toThrow(message);
+});
+
+it('prints every setting and no place of a secret', () => {
+  const shown = redactConfig(parseConfig({ token: { keyFile: '/secret/place' } }));
+  expect(Object.keys(shown)).toEqual(settings.map((s) => s.path));
+  expect(JSON.stringify(shown)).not.toContain('/secret/place');
+  expect(shown['token.keyFile']).toBe('[set]');
+});
+
+it('describes every setting, each once', () => {
+  for (const s of settings) expect(s.description, s.path).not.toBe('');
+  expect(new Set(settings.map((s) => s.env)).size).toBe(settings.length);
+});
+
+it('agrees with docs/configuration.md', () => {
+  expect(committedDocs()).toBe(configurationDocs());
+});

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+
+/** What the tables and the flags need to know about a setting besides its zod type. */
+interface SettingMeta {
+  unit?: string;
+  /** The default in words, where it depends on another setting. */
+  otherwise?: string;
+}
+
+function setting<T extends z.ZodType>(type: T, description: string, meta: SettingMeta = {}): T {
+  return type.meta({ description, ...meta }) as T;
+}
+
+const int = (min: number, max: number, value: number) => z.int().min(min).max(max).default(value);
+const text = () => z.string().min(1).optional();
+const port = (value: number) => int(0, 65_535, value);
+
+/**
+ * Every setting of a relay. Environment names and flags follow from the path: `rooms.lingerMs` is
+ * `HAYATE_RELAY_ROOMS_LINGER_MS` and `--rooms-linger-ms`.
+ */
+export const configSchema = z.strictObject({
+  dev: setting(
+    z.boolean().default(false),
+    'Development: a self-made certificate and token key are kept in `stateDir`, and the HTTP API gives tokens to anybody. Never in public.',
+  ),
+  stateDir: setting(z.string().min(1).default('.hayate'), 'Where self-made keys and certificates live.', { unit: 'path' }),
+  transport: setting(
+    z.enum(['auto', 'engine', 'websocket']).default('auto'),
+    '`engine` is QUIC by the native engine, `websocket` the server for places without it; `auto` takes the engine where it is built.',
+  ),
+  publicUrl: setting(text(), 'What clients dial, when it is not the address listened on.', { unit: 'https URL', otherwise: '`https://HOST:PORT/v1`' }),
+  origins: setting(
+    z.array(z.string().min(1)).default([]),
+    'Browser origins that may connect; others get 403. Empty: any. Programs without an origin always may: tokens decide.',
+    { unit: 'comma list' },
+  ),
+  listen: z
+    .strictObject({
+      host: setting(text(), 'Address of media and control (UDP with the engine, TCP with the fallback).', {
+        otherwise: '`::`, with dev `127.0.0.1`',
+      }),
+      port: setting(port(4433), 'Its port. 0 takes a free one.'),
+    })
+    .prefault({}),
+  certificate: z
+    .strictObject({
+      certFile: setting(text(), 'PEM chain. Reloaded when it changes (engine).', { unit: 'path', otherwise: 'self-made' }),
+      keyFile: setting(text(), 'Its PEM key.', { unit: 'path' }),
+      names: setting(z.array(z.string().min(1)).default(['localhost', '127.0.0.1', '::1']), 'Names in a self-made certificate.', {
+        unit: 'comma list',
+      }),
+    })
+    .prefault({}),
+  token: z
+    .strictObject({
+      keyFile: setting(text(), 'Shared key for HS256, at least 32 bytes. A file, never a flag, so that it shows nowhere.', {
+        unit: 'path',
+        otherwise: 'none; with dev `stateDir/token.key` is made',
+      }),
+      publicKeyFile: setting(text(), 'PEM public key for EdDSA or ES256.', { unit: 'path' }),
+      jwksFile: setting(text(), 'JWKS file with EdDSA or ES256 public keys.', { unit: 'path' }),
+      issuer: setting(text(), 'When set, the `iss` that tokens must carry.'),
+    })
+    .prefault({}),
+  rooms: z
+    .strictObject({
+      max: setting(int(1, 100_000, 2000), 'Rooms at once; a join that needs one more is refused with `overloaded`.'),
+      maxViewers: setting(int(1, 100_000, 1000), 'Viewers of one room; more get `room_full`.'),
+      budgetMs: setting(int(20, 2000, 100), 'Lag budget that clients are told.', { unit: 'ms' }),
+      lingerMs: setting(int(0, 60_000, 5000), 'How long an abruptly lost liver keeps its slot.', { unit: 'ms' }),
+      emptyMs: setting(int(0, 3_600_000, 30_000), 'How long an empty room lives.', { unit: 'ms' }),
+      maxAgeMs: setting(int(50, 10_000, 500), 'Units captured longer ago are refused.', { unit: 'ms' }),
+      maxAheadMs: setting(int(0, 1000, 20), 'Units captured further in the future are refused.', { unit: 'ms' }),
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      maxSessions: setting(int(1, 1_000_000, 4000), 'Sessions at once; more get 503.'),
+      retryAbove: setting(int(1, 100_000, 200), 'Handshakes under way above which addresses are validated first (engine).'),
+      helloMs: setting(int(100, 60_000, 3000), 'Time for the first message; later ones get `hello_timeout`.', { unit: 'ms' }),
+      controlQueueBytes: setting(
+        int(70_000, 16_777_216, 262_144),
+        'Control messages waiting for one slow session; above it the session ends with `overloaded`.',
+        { unit: 'bytes' },
+      ),
+    })
+    .prefault({}),
+  comments: z
+    .strictObject({
+      perSecond: setting(z.number().min(0.01).max(1000).default(1), 'Comments a session may send a second, in the long run.'),
+      burst: setting(int(1, 1000, 5), 'Comments it may send at once; more get `rate_limited`.'),
+      queueBytes: setting(int(1024, 1_048_576, 32_768), 'Comments waiting for one slow viewer; above it they are dropped and counted.', {
+        unit: 'bytes',
+      }),
+    })
+    .prefault({}),
+  http: z
+    .strictObject({
+      host: setting(z.string().min(1).default('127.0.0.1'), 'Address of the HTTP API (and in dev of the page).'),
+      port: setting(port(8080), 'Its port. 0 takes a free one.'),
+    })
+    .prefault({}),
+  metrics: z
+    .strictObject({
+      host: setting(z.string().min(1).default('127.0.0.1'), 'Address of `/metrics`; keep it private.'),
+      port: setting(port(9464), 'Its port. 0 takes a free one.'),
+    })
+    .prefault({}),
+  drainMs: setting(int(0, 3_600_000, 10_000), 'How long SIGTERM waits for sessions to leave by themselves.', { unit: 'ms' }),
+  log: z
+    .strictObject({
+      level: setting(
+        z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+        '`debug` adds a line a session, `info` only what an operator acts on or looks for.',
+      ),
+    })
+    .prefault({}),
+});
+
+export type RelayConfig = z.infer<typeof configSchema>;
+/** What files and callers may give: everything is optional. */
+export type RelayConfigInput = z.input<typeof configSchema>;
