@@ -42,7 +42,11 @@ it('reads the file that the environment names, and lists and booleans as text', 
 });
 
 it.each([
-  ['file', () => loadConfig({ file: file({ rooms: { lingerMS: 4 } }) }), /unknown setting rooms\.lingerMS .*did you mean rooms\.lingerMs\?/],
+  [
+    'file',
+    () => loadConfig({ file: file({ rooms: { lingerMS: 4 } }) }),
+    /unknown setting rooms\.lingerMS .*did you mean rooms\.lingerMs\?/,
+  ],
   ['environment', () => loadConfig({ env: { HAYATE_RELAY_HTTP_PROT: '1' } }), /did you mean HAYATE_RELAY_HTTP_PORT\?/],
   ['flag', () => loadConfig({ flags: { 'listen-prt': 1 } }), /did you mean listen-port\?/],
   ['object', () => parseConfig({ comments: { brust: 1 } }), /did you mean comments\.burst\?/],
@@ -53,7 +57,10 @@ it.each([
 });
 
 it.each([
-  [() => loadConfig({ env: { HAYATE_RELAY_HTTP_PORT: 'eighty' } }), /http\.port \(from HAYATE_RELAY_HTTP_PORT\): "eighty" is not a number/],
+  [
+    () => loadConfig({ env: { HAYATE_RELAY_HTTP_PORT: 'eighty' } }),
+    /http\.port \(from HAYATE_RELAY_HTTP_PORT\): "eighty" is not a number/,
+  ],
   [() => loadConfig({ flags: { 'http-port': '70000' } }), /http\.port \(from --http-port\)/],
   [() => loadConfig({ file: file({ http: { port: '80' } }) }), /http\.port/],
   [() => loadConfig({ file: file('{') }), /cannot read/],

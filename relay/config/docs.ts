@@ -7,7 +7,8 @@ const FILE = fileURLToPath(new URL('../../docs/configuration.md', import.meta.ur
 function cell(setting: Setting): string {
   if (setting.otherwise) return setting.otherwise;
   if (setting.default === undefined) return 'none';
-  if (Array.isArray(setting.default)) return setting.default.length === 0 ? 'empty' : `\`${setting.default.join(',')}\``;
+  if (Array.isArray(setting.default))
+    return setting.default.length === 0 ? 'empty' : `\`${setting.default.join(',')}\``;
   return `\`${String(setting.default)}\``;
 }
 

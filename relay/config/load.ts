@@ -38,7 +38,12 @@ export function loadConfig(sources: ConfigSources = {}): RelayConfig {
   if (file) {
     for (const [path, value] of leaves(readJson(file))) {
       const setting = settings.find((s) => s.path === path);
-      if (!setting) throw unknownKey(path, settings.map((s) => s.path), `in ${file}`);
+      if (!setting)
+        throw unknownKey(
+          path,
+          settings.map((s) => s.path),
+          `in ${file}`,
+        );
       // Text in a file stays text: "8080" for a number is a mistake worth telling.
       assign(tree, path, value);
       origin.set(path, file);
@@ -47,13 +52,23 @@ export function loadConfig(sources: ConfigSources = {}): RelayConfig {
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(ENV_PREFIX) || name === CONFIG_FILE_ENV || value === undefined) continue;
     const setting = settings.find((s) => s.env === name);
-    if (!setting) throw unknownKey(name, settings.map((s) => s.env), 'in the environment');
+    if (!setting)
+      throw unknownKey(
+        name,
+        settings.map((s) => s.env),
+        'in the environment',
+      );
     put(setting, value, name);
   }
   for (const [name, value] of Object.entries(sources.flags ?? {})) {
     if (value === undefined) continue;
     const setting = settings.find((s) => s.path === name || s.flag === name || camel(s.flag) === name);
-    if (!setting) throw unknownKey(name, settings.map((s) => s.flag), 'among the flags');
+    if (!setting)
+      throw unknownKey(
+        name,
+        settings.map((s) => s.flag),
+        'among the flags',
+      );
     put(setting, value, `--${setting.flag}`);
   }
   return check(tree, origin);
@@ -62,7 +77,12 @@ export function loadConfig(sources: ConfigSources = {}): RelayConfig {
 /** Fills in the defaults of what a caller gives as an object. @throws ConfigError */
 export function parseConfig(input: unknown): RelayConfig {
   for (const [path] of leaves(input)) {
-    if (!settings.some((s) => s.path === path)) throw unknownKey(path, settings.map((s) => s.path), 'in the configuration');
+    if (!settings.some((s) => s.path === path))
+      throw unknownKey(
+        path,
+        settings.map((s) => s.path),
+        'in the configuration',
+      );
   }
   return check(input, new Map());
 }

@@ -24,12 +24,17 @@ export const configSchema = z.strictObject({
     z.boolean().default(false),
     'Development: a self-made certificate and token key are kept in `stateDir`, and the HTTP API gives tokens to anybody. Never in public.',
   ),
-  stateDir: setting(z.string().min(1).default('.hayate'), 'Where self-made keys and certificates live.', { unit: 'path' }),
+  stateDir: setting(z.string().min(1).default('.hayate'), 'Where self-made keys and certificates live.', {
+    unit: 'path',
+  }),
   transport: setting(
     z.enum(['auto', 'engine', 'websocket']).default('auto'),
     '`engine` is QUIC by the native engine, `websocket` the server for places without it; `auto` takes the engine where it is built.',
   ),
-  publicUrl: setting(text(), 'What clients dial, when it is not the address listened on.', { unit: 'https URL', otherwise: '`https://HOST:PORT/v1`' }),
+  publicUrl: setting(text(), 'What clients dial, when it is not the address listened on.', {
+    unit: 'https URL',
+    otherwise: '`https://HOST:PORT/v1`',
+  }),
   origins: setting(
     z.array(z.string().min(1)).default([]),
     'Browser origins that may connect; others get 403. Empty: any. Programs without an origin always may: tokens decide.',
@@ -45,19 +50,30 @@ export const configSchema = z.strictObject({
     .prefault({}),
   certificate: z
     .strictObject({
-      certFile: setting(text(), 'PEM chain. Reloaded when it changes (engine).', { unit: 'path', otherwise: 'self-made' }),
-      keyFile: setting(text(), 'Its PEM key.', { unit: 'path' }),
-      names: setting(z.array(z.string().min(1)).default(['localhost', '127.0.0.1', '::1']), 'Names in a self-made certificate.', {
-        unit: 'comma list',
+      certFile: setting(text(), 'PEM chain. Reloaded when it changes (engine).', {
+        unit: 'path',
+        otherwise: 'self-made',
       }),
+      keyFile: setting(text(), 'Its PEM key.', { unit: 'path' }),
+      names: setting(
+        z.array(z.string().min(1)).default(['localhost', '127.0.0.1', '::1']),
+        'Names in a self-made certificate.',
+        {
+          unit: 'comma list',
+        },
+      ),
     })
     .prefault({}),
   token: z
     .strictObject({
-      keyFile: setting(text(), 'Shared key for HS256, at least 32 bytes. A file, never a flag, so that it shows nowhere.', {
-        unit: 'path',
-        otherwise: 'none; with dev `stateDir/token.key` is made',
-      }),
+      keyFile: setting(
+        text(),
+        'Shared key for HS256, at least 32 bytes. A file, never a flag, so that it shows nowhere.',
+        {
+          unit: 'path',
+          otherwise: 'none; with dev `stateDir/token.key` is made',
+        },
+      ),
       publicKeyFile: setting(text(), 'PEM public key for EdDSA or ES256.', { unit: 'path' }),
       jwksFile: setting(text(), 'JWKS file with EdDSA or ES256 public keys.', { unit: 'path' }),
       issuer: setting(text(), 'When set, the `iss` that tokens must carry.'),
@@ -77,8 +93,13 @@ export const configSchema = z.strictObject({
   limits: z
     .strictObject({
       maxSessions: setting(int(1, 1_000_000, 4000), 'Sessions at once; more get 503.'),
-      retryAbove: setting(int(1, 100_000, 200), 'Handshakes under way above which addresses are validated first (engine).'),
-      helloMs: setting(int(100, 60_000, 3000), 'Time for the first message; later ones get `hello_timeout`.', { unit: 'ms' }),
+      retryAbove: setting(
+        int(1, 100_000, 200),
+        'Handshakes under way above which addresses are validated first (engine).',
+      ),
+      helloMs: setting(int(100, 60_000, 3000), 'Time for the first message; later ones get `hello_timeout`.', {
+        unit: 'ms',
+      }),
       controlQueueBytes: setting(
         int(70_000, 16_777_216, 262_144),
         'Control messages waiting for one slow session; above it the session ends with `overloaded`.',
@@ -88,11 +109,18 @@ export const configSchema = z.strictObject({
     .prefault({}),
   comments: z
     .strictObject({
-      perSecond: setting(z.number().min(0.01).max(1000).default(1), 'Comments a session may send a second, in the long run.'),
+      perSecond: setting(
+        z.number().min(0.01).max(1000).default(1),
+        'Comments a session may send a second, in the long run.',
+      ),
       burst: setting(int(1, 1000, 5), 'Comments it may send at once; more get `rate_limited`.'),
-      queueBytes: setting(int(1024, 1_048_576, 32_768), 'Comments waiting for one slow viewer; above it they are dropped and counted.', {
-        unit: 'bytes',
-      }),
+      queueBytes: setting(
+        int(1024, 1_048_576, 32_768),
+        'Comments waiting for one slow viewer; above it they are dropped and counted.',
+        {
+          unit: 'bytes',
+        },
+      ),
     })
     .prefault({}),
   http: z
@@ -107,7 +135,9 @@ export const configSchema = z.strictObject({
       port: setting(port(9464), 'Its port. 0 takes a free one.'),
     })
     .prefault({}),
-  drainMs: setting(int(0, 3_600_000, 10_000), 'How long SIGTERM waits for sessions to leave by themselves.', { unit: 'ms' }),
+  drainMs: setting(int(0, 3_600_000, 10_000), 'How long SIGTERM waits for sessions to leave by themselves.', {
+    unit: 'ms',
+  }),
   log: z
     .strictObject({
       level: setting(

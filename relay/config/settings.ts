@@ -36,7 +36,10 @@ interface Def {
 type Node = z.ZodType & { def: Def; minValue?: number; maxValue?: number };
 
 function words(path: string): string {
-  return path.replace(/([A-Z])/g, '-$1').replaceAll('.', '-').toLowerCase();
+  return path
+    .replace(/([A-Z])/g, '-$1')
+    .replaceAll('.', '-')
+    .toLowerCase();
 }
 
 function walk(node: Node, path: string[], out: Setting[]): void {

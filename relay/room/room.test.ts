@@ -123,7 +123,9 @@ describe('livers', () => {
 
   it('refuses publish without the role', () => {
     join(1, 'v', ['viewer']);
-    expect(send({ type: 'publish', session: 1, id: 3 })).toMatchObject([{ do: 'refuse', id: 3, code: 'not_permitted' }]);
+    expect(send({ type: 'publish', session: 1, id: 3 })).toMatchObject([
+      { do: 'refuse', id: 3, code: 'not_permitted' },
+    ]);
   });
 });
 
@@ -131,7 +133,10 @@ describe('viewers', () => {
   it('counts them and refuses one too many', () => {
     for (let s = 1; s <= 4; s++) join(s);
     for (let s = 1; s <= 3; s++) {
-      expect(send({ type: 'watch', session: s, id: 1 })).toMatchObject([{ do: 'done' }, { do: 'mediaJoin', session: s }]);
+      expect(send({ type: 'watch', session: s, id: 1 })).toMatchObject([
+        { do: 'done' },
+        { do: 'mediaJoin', session: s },
+      ]);
     }
     expect(send({ type: 'watch', session: 4, id: 1 })).toMatchObject([{ do: 'refuse', code: 'room_full' }]);
     send({ type: 'leave', session: 2, clean: false });
@@ -201,7 +206,9 @@ describe('life of a room', () => {
 it('keeps its invariants under any order of events', () => {
   const session = fc.integer({ min: 0, max: 11 });
   const event = fc.oneof(
-    session.map((s): RoomEvent => ({ type: 'join', session: s, identity: { sub: `p${s % 9}`, roles: ['liver', 'viewer'] } })),
+    session.map(
+      (s): RoomEvent => ({ type: 'join', session: s, identity: { sub: `p${s % 9}`, roles: ['liver', 'viewer'] } }),
+    ),
     fc.record({ type: fc.constant('leave' as const), session, clean: fc.boolean() }),
     session.map((s): RoomEvent => ({ type: 'publish', session: s, id: 1 })),
     session.map((s): RoomEvent => ({ type: 'unpublish', session: s, id: 1 })),

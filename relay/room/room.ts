@@ -270,7 +270,15 @@ export class Room {
     const { sub, name } = member.identity;
     return [
       { do: 'done', session, id, on: 'comments' },
-      { do: 'comment', to: this.#comments, n: this.#commentCount, sub, ...(name === undefined ? {} : { name }), text, at },
+      {
+        do: 'comment',
+        to: this.#comments,
+        n: this.#commentCount,
+        sub,
+        ...(name === undefined ? {} : { name }),
+        text,
+        at,
+      },
     ];
   }
 
@@ -304,7 +312,9 @@ function refuse(
   return { do: 'refuse', session, id, code, message, on };
 }
 
-function liver(fields: { [K in keyof Liver]-?: Liver[K] | undefined } & { slot: number; gen: number; sub: string }): Liver {
+function liver(
+  fields: { [K in keyof Liver]-?: Liver[K] | undefined } & { slot: number; gen: number; sub: string },
+): Liver {
   const out: Liver = { slot: fields.slot, gen: fields.gen, sub: fields.sub };
   if (fields.name !== undefined) out.name = fields.name;
   if (fields.motion) out.motion = fields.motion;

@@ -1,0 +1,147 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ensureSharedKey, openTokenKeys, readSharedKey } from './keys.ts';
+import { type MintOptions, mintToken, TokenVerifier } from './token.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'hayate-token-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const now = Date.UTC(2026, 0, 1);
+const keyFile = join(dir, 'sub', 'token.key');
+const options: MintOptions = {
+  room: 'r',
+  sub: 'ann',
+  roles: ['liver', 'viewer'],
+  name: 'Ann',
+  nowMs: now,
+  ttlSeconds: 60,
+};
+let key: Uint8Array;
+let verifier: TokenVerifier;
+
+beforeAll(async () => {
+  ensureSharedKey(keyFile);
+  key = readSharedKey(keyFile);
+  verifier = new TokenVerifier({ keys: await openTokenKeys({ keyFile }) });
+});
+
+describe('HS256', () => {
+  it('takes its own token and returns the claims', async () => {
+    expect(await verifier.verify(await mintToken(key, options), now)).toEqual({
+      sub: 'ann',
+      room: 'r',
+      roles: ['liver', 'viewer'],
+      name: 'Ann',
+      exp: now / 1000 + 60,
+    });
+  });
+
+  it('grants 5 s of leeway and not more', async () => {
+    const token = await mintToken(key, options);
+    await expect(verifier.verify(token, now + 64_000)).resolves.toBeDefined();
+    await expect(verifier.verify(token, now + 65_000)).rejects.toMatchObject({ code: 'token_expired' });
+  });
+
+  it('refuses a missing token, another key, garbage, a changed token and one without a signature', async () => {
+    const token = await mintToken(key, options);
+    const [head, , tail] = token.split('.');
+    const forged = Buffer.from(JSON.stringify({ sub: 'eve', room: 'r', roles: ['liver'], exp: 9e9 })).toString(
+      'base64url',
+    );
+    const none = Buffer.from('{"alg":"none"}').toString('base64url');
+    await expect(verifier.verify('', now)).rejects.toMatchObject({ code: 'token_missing' });
+    for (const bad of [
+      await mintToken(new Uint8Array(32).fill(1), options),
+      'garbage',
+      'a.b.c',
+      `${head}.${forged}.${tail}`,
+      `${none}.${forged}.`,
+    ]) {
+      await expect(verifier.verify(bad, now), bad).rejects.toMatchObject({ code: 'token_invalid' });
+    }
+  });
+
+  it.each([
+    ['no room', { roles: ['viewer'] }],
+    ['roles of another type', { room: 'r', roles: 'viewer' }],
+    ['an endless room', { room: 'x'.repeat(200), roles: ['viewer'] }],
+  ])('refuses claims with %s', async (_, claims) => {
+    const token = await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('s')
+      .setExpirationTime(now / 1000 + 60)
+      .sign(key);
+    await expect(verifier.verify(token, now)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+
+  it('checks the issuer when one is set', async () => {
+    const strict = new TokenVerifier({ keys: await openTokenKeys({ keyFile }), issuer: 'app' });
+    await expect(strict.verify(await mintToken(key, options), now)).rejects.toMatchObject({ code: 'token_invalid' });
+    await expect(strict.verify(await mintToken(key, { ...options, issuer: 'app' }), now)).resolves.toBeDefined();
+  });
+});
+
+describe('public keys', () => {
+  async function signed(alg: string, privateKey: CryptoKey, kid?: string): Promise<string> {
+    return new SignJWT({ room: 'r', roles: ['viewer', 'owner'] })
+      .setProtectedHeader(kid ? { alg, kid } : { alg })
+      .setSubject('s')
+      .setExpirationTime(now / 1000 + 60)
+      .sign(privateKey);
+  }
+
+  it.each(['EdDSA', 'ES256'])('%s by PEM; an HS256 token signed with the public key is refused', async (alg) => {
+    const pair = await generateKeyPair(alg, { extractable: true });
+    const pem = await exportSPKI(pair.publicKey);
+    const publicKeyFile = join(dir, `${alg}.pem`);
+    writeFileSync(publicKeyFile, pem);
+    const v = new TokenVerifier({ keys: await openTokenKeys({ publicKeyFile }) });
+    expect((await v.verify(await signed(alg, pair.privateKey), now)).roles).toEqual(['viewer']);
+    const confused = await mintToken(new TextEncoder().encode(pem), options);
+    await expect(v.verify(confused, now)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+
+  it('by JWKS file', async () => {
+    const ed = await generateKeyPair('EdDSA', { extractable: true });
+    const es = await generateKeyPair('ES256', { extractable: true });
+    const jwksFile = join(dir, 'jwks.json');
+    const keys = [
+      { ...(await exportJWK(ed.publicKey)), kid: 'a' },
+      { ...(await exportJWK(es.publicKey)), kid: 'b' },
+    ];
+    writeFileSync(jwksFile, JSON.stringify({ keys }));
+    const v = new TokenVerifier({ keys: await openTokenKeys({ jwksFile }) });
+    await expect(v.verify(await signed('EdDSA', ed.privateKey, 'a'), now)).resolves.toBeDefined();
+    await expect(v.verify(await signed('ES256', es.privateKey, 'b'), now)).resolves.toBeDefined();
+    const foreign = await generateKeyPair('ES256');
+    await expect(v.verify(await signed('ES256', foreign.privateKey, 'b'), now)).rejects.toMatchObject({
+      code: 'token_invalid',
+    });
+    await expect(v.verify(await mintToken(key, options), now)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+});
+
+describe('key files', () => {
+  it('are made once, for the owner alone', () => {
+    expect(statSync(keyFile).mode & 0o777).toBe(0o600);
+    ensureSharedKey(keyFile);
+    expect(readSharedKey(keyFile)).toEqual(key);
+  });
+
+  it('are refused when absent, short or of another kind', async () => {
+    const short = join(dir, 'short');
+    writeFileSync(short, 'short');
+    await expect(openTokenKeys({})).rejects.toMatchObject({ code: 'invalid_argument' });
+    for (const files of [
+      { keyFile: short },
+      { keyFile: join(dir, 'absent') },
+      { publicKeyFile: short },
+      { jwksFile: short },
+    ]) {
+      await expect(openTokenKeys(files), JSON.stringify(files)).rejects.toMatchObject({ code: 'invalid_argument' });
+    }
+  });
+});

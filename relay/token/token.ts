@@ -1,0 +1,99 @@
+import { HayateError } from '@hayate/codec/errors';
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import { z } from 'zod';
+import type { TokenKeys } from './keys.ts';
+
+const LEEWAY_SECONDS = 5;
+
+/** What a token says of its bearer, docs/protocol.md section 5. */
+export interface TokenClaims {
+  sub: string;
+  room: string;
+  roles: ('liver' | 'viewer')[];
+  name?: string;
+  /** Seconds since 1970. */
+  exp: number;
+}
+
+const claimsSchema = z.object({
+  sub: z.string().min(1).max(128),
+  room: z.string().min(1).max(128),
+  // Roles of a later version are no reason to refuse: they just allow nothing here.
+  roles: z.array(z.string().max(32)).max(16),
+  name: z.string().min(1).max(64).optional(),
+  exp: z.number(),
+});
+
+export interface TokenVerifierOptions {
+  keys: TokenKeys;
+  issuer?: string;
+}
+
+/** Checks tokens; lives as long as its relay. */
+export class TokenVerifier {
+  readonly #keys: TokenKeys;
+  readonly #issuer: string | undefined;
+
+  constructor(options: TokenVerifierOptions) {
+    this.#keys = options.keys;
+    this.#issuer = options.issuer;
+  }
+
+  /**
+   * @param nowMs since 1970
+   * @throws HayateError `token_missing`, `token_invalid`, `token_expired`
+   */
+  async verify(token: string, nowMs: number): Promise<TokenClaims> {
+    if (token === '') throw new HayateError('token_missing', 'the first message must be hello with a token');
+    let payload: JWTPayload;
+    try {
+      ({ payload } = await jwtVerify(token, (header) => this.#keys.find(header), {
+        algorithms: this.#keys.algorithms,
+        clockTolerance: LEEWAY_SECONDS,
+        currentDate: new Date(nowMs),
+        requiredClaims: ['sub', 'exp', 'room', 'roles'],
+        ...(this.#issuer === undefined ? {} : { issuer: this.#issuer }),
+      }));
+    } catch (cause) {
+      if (cause instanceof errors.JWTExpired)
+        throw new HayateError('token_expired', 'the token has expired', { cause });
+      throw new HayateError('token_invalid', 'the token is not one of ours', { cause });
+    }
+    const claims = claimsSchema.safeParse(payload);
+    if (!claims.success) {
+      throw new HayateError('token_invalid', 'the claims of the token are not as documented', { cause: claims.error });
+    }
+    const { sub, room, roles, name, exp } = claims.data;
+    const out: TokenClaims = { sub, room, roles: roles.filter((r) => r === 'liver' || r === 'viewer'), exp };
+    if (name !== undefined) out.name = name;
+    return out;
+  }
+}
+
+export interface MintOptions {
+  room: string;
+  sub: string;
+  roles: readonly ('liver' | 'viewer')[];
+  name?: string;
+  /** Lifetime from `nowMs` on, seconds. Default 3600. */
+  ttlSeconds?: number;
+  issuer?: string;
+  /** Since 1970. Default: now. */
+  nowMs?: number;
+}
+
+/** Makes an HS256 token, as an app's backend (or a developer) would. `key` as `readSharedKey` returns it. */
+export async function mintToken(key: Uint8Array, options: MintOptions): Promise<string> {
+  const now = Math.floor((options.nowMs ?? Date.now()) / 1000);
+  const jwt = new SignJWT({
+    room: options.room,
+    roles: [...options.roles],
+    ...(options.name === undefined ? {} : { name: options.name }),
+  })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(options.sub)
+    .setIssuedAt(now)
+    .setExpirationTime(now + (options.ttlSeconds ?? 3600));
+  if (options.issuer !== undefined) jwt.setIssuer(options.issuer);
+  return jwt.sign(key);
+}
