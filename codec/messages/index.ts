@@ -1,0 +1,12 @@
+export {
+  decodeMessage,
+  encodeMessage,
+  MAX_HELLO_BYTES,
+  MAX_MESSAGE_BYTES,
+  MessageReader,
+  type MessageReaderOptions,
+} from './codec.ts';
+export * from './codes.ts';
+export * from './errors.ts';
+export * from './types.ts';
+export { isCommentText } from './validate.ts';

@@ -1,0 +1,154 @@
+import type { MotionConfig } from '../motion/types.ts';
+
+/** docs/protocol.md section 4. Fields that are missing on the wire are absent here; unknown ones are ignored. */
+
+export interface VoiceConfig {
+  codec: 'opus';
+  sampleRate: 48000;
+  channels: 1 | 2;
+  /** Length of one packet: 2.5 to 60. */
+  frameMs: number;
+}
+
+/** A broadcaster of a room. */
+export interface Liver {
+  slot: number;
+  gen: number;
+  sub: string;
+  name?: string;
+  motion?: MotionConfig;
+  voice?: VoiceConfig;
+}
+
+export interface Hello {
+  t: 'hello';
+  /** Protocol version, any uint: the relay answers `unsupported_version` itself. */
+  v: number;
+  token: string;
+  agent?: string;
+}
+
+export interface Publish {
+  t: 'publish';
+  id: number;
+  motion?: MotionConfig;
+  voice?: VoiceConfig;
+}
+
+export interface Unpublish {
+  t: 'unpublish';
+  id: number;
+}
+
+export interface Watch {
+  t: 'watch';
+  id: number;
+}
+
+export interface Unwatch {
+  t: 'unwatch';
+  id: number;
+}
+
+/** Opens the comments stream. */
+export interface Comments {
+  t: 'comments';
+}
+
+/** A viewer's comment. */
+export interface CommentRequest {
+  t: 'comment';
+  id: number;
+  /** 1 to 500 characters (code points). */
+  text: string;
+}
+
+export interface Welcome {
+  t: 'welcome';
+  v: number;
+  session: string;
+  room: string;
+  alias: number;
+  sub: string;
+  name?: string;
+  roles: string[];
+  budgetMs: number;
+  livers: Liver[];
+}
+
+export interface Publishing {
+  t: 'publishing';
+  id: number;
+  slot: number;
+  gen: number;
+}
+
+export interface Done {
+  t: 'done';
+  id: number;
+}
+
+export interface LiverCame extends Liver {
+  t: 'liver';
+}
+
+export interface Left {
+  t: 'left';
+  slot: number;
+  gen: number;
+}
+
+/** To a publisher each second. Counts since the publishing began, `refused` since the last one. */
+export interface Uplink {
+  t: 'uplink';
+  received: number;
+  lost: number;
+  duplicate: number;
+  lagMs: { p50: number; p99: number };
+  uncertaintyMs: number;
+  refused: Record<string, number>;
+}
+
+/** An answer to the request `id`, or a warning when there is none. */
+export interface ErrorMessage {
+  t: 'error';
+  id?: number;
+  code: string;
+  message: string;
+  retryable: boolean;
+}
+
+export interface Draining {
+  t: 'draining';
+  deadlineMs: number;
+}
+
+/** A comment of the room. */
+export interface CommentPosted {
+  t: 'comment';
+  /** The room's count. */
+  n: number;
+  sub: string;
+  name?: string;
+  text: string;
+  /** ms since 1970. */
+  at: number;
+}
+
+export type ClientMessage = Hello | Publish | Unpublish | Watch | Unwatch | Comments | CommentRequest;
+export type RelayMessage =
+  | Welcome
+  | Publishing
+  | Done
+  | LiverCame
+  | Left
+  | Uplink
+  | ErrorMessage
+  | Draining
+  | CommentPosted;
+
+/** Messages by who sends them. */
+export interface MessagesFrom {
+  client: ClientMessage;
+  relay: RelayMessage;
+}
