@@ -1,0 +1,10 @@
+export * from './channels.ts';
+export * from './livelink.ts';
+export {
+  createMotionDecoder,
+  createMotionEncoder,
+  type MotionEncoderOptions,
+  SIMPLE_CODEC,
+  simpleConfig,
+} from './simple.ts';
+export type * from './types.ts';
