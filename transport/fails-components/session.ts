@@ -1,0 +1,299 @@
+import { SessionCore } from '../src/core.ts';
+import { closeInfo, connectFailed, connectionLost } from '../src/errors.ts';
+import type {
+  BidirectionalStream,
+  CloseInfo,
+  DatagramHandler,
+  SendStreamOptions,
+  Session,
+  SessionStats,
+} from '../src/types.ts';
+import { CAPSULE, type CapsuleParser, type LibrarySession, WEBSOCKET_PING } from './library.ts';
+
+/** Over this many bytes not yet taken by the network, a datagram is dropped: it would arrive stale. */
+const MAX_BUFFERED_BYTES = 16 * 1024;
+const MAX_DATAGRAM_BYTES = 1200;
+
+/** The connection under a session. */
+export interface SocketFace {
+  /** Written and not yet taken by the network. */
+  bufferedBytes(): number;
+  /** Runs `write` so that what it writes leaves in one segment where the socket can do that. */
+  batch(write: () => void): void;
+  /** At once, without a goodbye. */
+  destroy(): void;
+  readonly remoteAddress: string | undefined;
+}
+
+/** A WebSocket session; the same for accepted and dialled ones, in Node and in a browser. */
+export class WebSocketSession implements Session {
+  readonly reliability = 'reliable-only';
+  readonly maxDatagramSize = MAX_DATAGRAM_BYTES;
+  readonly core = new SessionCore();
+  readonly incomingBidirectional: ReadableStream<BidirectionalStream>;
+  readonly incomingUnidirectional: ReadableStream<ReadableStream<Uint8Array>>;
+  /** Bytes that the library's parser could not read; the connection is cut then. */
+  parseErrors = 0;
+
+  #library: LibrarySession | undefined;
+  #parser: CapsuleParser | undefined;
+  #socket: SocketFace | undefined;
+  #closedByPeer: CloseInfo | undefined;
+  #heardAtUs = 0;
+  #bidirectional!: ReadableStreamDefaultController<BidirectionalStream>;
+  #unidirectional!: ReadableStreamDefaultController<ReadableStream<Uint8Array>>;
+  readonly #writers = new Set<GuardedWriter>();
+
+  constructor() {
+    this.incomingBidirectional = new ReadableStream({
+      start: (controller) => {
+        this.#bidirectional = controller;
+      },
+    });
+    this.incomingUnidirectional = new ReadableStream({
+      start: (controller) => {
+        this.#unidirectional = controller;
+      },
+    });
+    const stop = () => {
+      const error = this.core.endedWith!;
+      for (const writer of this.#writers) writer.fail(error);
+      this.#writers.clear();
+      closeQuietly(this.#bidirectional);
+      closeQuietly(this.#unidirectional);
+    };
+    this.core.closed.then(stop, stop);
+  }
+
+  /** Takes over the library's session. Call before its socket can deliver anything. */
+  attach(library: LibrarySession, socket: SocketFace): void {
+    this.#library = library;
+    this.#socket = socket;
+    // The library would queue datagrams without bound until somebody reads its stream.
+    library.onDatagramReceived = ({ datagram }) => {
+      if (this.core.state === 'open') this.core.receive(datagram, this.nowUs());
+    };
+    // The library's own handler leaves the `connected` state, which stops its flow control and breaks its close.
+    library.onGoAwayReceived = () => this.core.drain();
+    library.ready.then(
+      () => this.#opened(),
+      () => {},
+    );
+    library.closed.then(
+      () => {
+        if (this.#closedByPeer !== undefined) this.core.close(this.#closedByPeer);
+        else this.core.fail(connectionLost('the WebSocket closed without a close code'));
+      },
+      (error: unknown) => {
+        if (this.core.state === 'connecting') this.core.fail(connectFailed('the WebSocket did not open', error));
+        else this.core.fail(connectionLost('the WebSocket failed', error));
+      },
+    );
+    void this.#accept(library.incomingBidirectionalStreams, (stream) =>
+      this.#bidirectional.enqueue(this.#guard(stream)),
+    );
+    void this.#accept(library.incomingUnidirectionalStreams, (stream) => this.#unidirectional.enqueue(stream));
+    const parser = library.objint?.capsParser;
+    if (parser !== undefined) this.#hook(parser);
+  }
+
+  #opened(): void {
+    const parser = this.#library?.objint?.capsParser;
+    if (parser === undefined) return;
+    if (this.#parser === undefined) this.#hook(parser);
+    this.#heardAtUs = this.nowUs();
+    this.core.open();
+  }
+
+  #hook(parser: CapsuleParser): void {
+    this.#parser = parser;
+    const parse = parser.parseData.bind(parser);
+    // It runs inside a socket event: what it throws on malformed input would end the process.
+    parser.parseData = (data) => {
+      this.#heardAtUs = this.nowUs();
+      try {
+        parse(data);
+      } catch (error) {
+        this.parseErrors += 1;
+        this.core.fail(connectionLost('the peer sent what cannot be parsed', error));
+        this.#socket?.destroy();
+      }
+    };
+    const closed = parser.onCloseWebTransportSession.bind(parser);
+    // The only trace of a close on purpose: the library reports a dead socket as code 0.
+    parser.onCloseWebTransportSession = (info) => {
+      this.#closedByPeer = { closeCode: info.code, reason: info.reason };
+      closed(info);
+    };
+  }
+
+  async #accept<T>(streams: ReadableStream<T>, enqueue: (stream: T) => void): Promise<void> {
+    const reader = streams.getReader();
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done || this.core.state === 'ended') return;
+      enqueue(value);
+    }
+  }
+
+  get ready(): Promise<void> {
+    return this.core.ready;
+  }
+  get closed(): Promise<CloseInfo> {
+    return this.core.closed;
+  }
+  get draining(): Promise<void> {
+    return this.core.draining;
+  }
+  get remoteAddress(): string | undefined {
+    return this.#socket?.remoteAddress;
+  }
+
+  sendDatagram(data: Uint8Array): boolean {
+    const { core } = this;
+    const parser = this.#parser;
+    const socket = this.#socket;
+    if (core.state !== 'open' || parser === undefined || socket === undefined) return core.drop('closed');
+    if (data.byteLength > MAX_DATAGRAM_BYTES) return core.drop('too_large');
+    if (socket.bufferedBytes() > MAX_BUFFERED_BYTES) return core.drop('queue_full');
+    // Past `writeDatagram`, which queues without bound while the socket is full.
+    const payload = data.slice();
+    socket.batch(() => parser.writeCapsule({ type: CAPSULE.datagram, headerVints: [], payload }));
+    core.datagramsSent += 1;
+    return true;
+  }
+
+  setDatagramHandler(handler: DatagramHandler | undefined): void {
+    this.core.setHandler(handler);
+  }
+
+  async openBidirectional(options?: SendStreamOptions): Promise<BidirectionalStream> {
+    return this.#guard(await this.#open((library) => library.createBidirectionalStream(streamOptions(options))));
+  }
+
+  async openUnidirectional(options?: SendStreamOptions): Promise<WritableStream<Uint8Array>> {
+    return this.#guardWritable(
+      await this.#open((library) => library.createUnidirectionalStream(streamOptions(options))),
+    );
+  }
+
+  async #open<T>(create: (library: LibrarySession) => Promise<T>): Promise<T> {
+    await this.core.ready;
+    this.core.assertUsable();
+    try {
+      return await create(this.#library!);
+    } catch (error) {
+      this.core.assertUsable();
+      throw error;
+    }
+  }
+
+  #guard(stream: BidirectionalStream): BidirectionalStream {
+    return { readable: stream.readable, writable: this.#guardWritable(stream.writable) };
+  }
+
+  #guardWritable(writable: WritableStream<Uint8Array>): WritableStream<Uint8Array> {
+    const guarded = new GuardedWriter(writable, (done) => this.#writers.delete(done));
+    if (this.core.endedWith !== undefined) guarded.fail(this.core.endedWith);
+    else this.#writers.add(guarded);
+    return guarded.writable;
+  }
+
+  close(info?: Partial<CloseInfo>): void {
+    if (this.core.state === 'ended') return;
+    const full = closeInfo(info);
+    const opened = this.core.state === 'open';
+    this.core.close(full);
+    if (!opened) {
+      this.#socket?.destroy();
+      return;
+    }
+    this.#library?.close(full);
+    // The library ends its streams only when the socket closes.
+    this.#library?.onClose({ errorcode: full.closeCode, error: full.reason });
+  }
+
+  /** Server: asks the peer to go elsewhere. */
+  requestDrain(): void {
+    if (this.core.state === 'open')
+      this.#parser?.writeCapsule({ type: CAPSULE.drain, headerVints: [], payload: undefined });
+  }
+
+  /** Server: sends a WebSocket ping; returns how long the peer has been silent, us. */
+  ping(): number {
+    if (this.core.state === 'open') this.#parser?.writeWSFrame?.({ opcode: WEBSOCKET_PING, payload: undefined });
+    return this.nowUs() - this.#heardAtUs;
+  }
+
+  /** The connection is given up without a goodbye: `closed` rejects. */
+  cut(): void {
+    this.core.fail(connectionLost('the connection was given up'));
+    this.#socket?.destroy();
+  }
+
+  async getStats(): Promise<SessionStats> {
+    return this.core.stats();
+  }
+
+  nowUs(): number {
+    return performance.now() * 1000;
+  }
+}
+
+function streamOptions(options: SendStreamOptions | undefined): object {
+  // Without it the library throws when the peer's stream limit is reached instead of waiting.
+  return { sendOrder: options?.sendOrder ?? 0, waitUntilAvailable: true };
+}
+
+/**
+ * The library forgets a pending write when the session ends: the promise would stay pending for ever. This writable
+ * stands in front and rejects it.
+ */
+class GuardedWriter {
+  readonly writable: WritableStream<Uint8Array>;
+  #controller!: WritableStreamDefaultController;
+  #pending: PromiseWithResolvers<void> | undefined;
+  #error: unknown;
+
+  constructor(inner: WritableStream<Uint8Array>, onDone: (self: GuardedWriter) => void) {
+    const writer = inner.getWriter();
+    writer.closed.catch((error: unknown) => {
+      onDone(this);
+      this.fail(error);
+    });
+    this.writable = new WritableStream<Uint8Array>({
+      start: (controller) => {
+        this.#controller = controller;
+        controller.signal.addEventListener('abort', () => this.#pending?.reject(controller.signal.reason));
+      },
+      write: (chunk) => this.#run(writer.write(chunk.slice())),
+      close: () => this.#run(writer.close()).finally(() => onDone(this)),
+      abort: async (reason) => {
+        onDone(this);
+        if (this.#error === undefined) await writer.abort(reason);
+      },
+    });
+  }
+
+  #run(work: Promise<void>): Promise<void> {
+    const pending = Promise.withResolvers<void>();
+    this.#pending = pending;
+    work.then(pending.resolve, (error: unknown) => pending.reject(this.#error ?? error));
+    return pending.promise;
+  }
+
+  fail(error: unknown): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    this.#controller.error(error);
+    this.#pending?.reject(error);
+  }
+}
+
+function closeQuietly(controller: ReadableStreamDefaultController<unknown>): void {
+  try {
+    controller.close();
+  } catch {
+    // Cancelled by its reader: closed already.
+  }
+}
