@@ -1,0 +1,125 @@
+import { drawBrow, drawEars, drawEye, drawMouth, drawNose, drawSkin, facePath } from './draw-face.ts';
+import { drawBackHair, drawBody, drawFrontHair, type HairSway } from './draw-hair.ts';
+import { type Palette, paletteOf } from './palette.ts';
+import { createRig, poseRig, type Rig } from './rig.ts';
+import { HeadSpace } from './space.ts';
+
+const STREAKS = 9;
+
+/**
+ * One liver's face on one canvas. Follows the canvas's CSS size and the screen's pixel ratio; hair and shoulders have a
+ * little inertia of their own, everything else is the pose.
+ */
+export class Avatar {
+  readonly canvas: HTMLCanvasElement;
+  readonly #ctx: CanvasRenderingContext2D;
+  readonly #palette: Palette;
+  readonly #rig: Rig = createRig();
+  readonly #space = new HeadSpace();
+  readonly #sway: HairSway = { x: 0, y: 0 };
+  #swaySpeedX = 0;
+  #swaySpeedY = 0;
+  #lastMs = 0;
+
+  constructor(canvas: HTMLCanvasElement, slot: number) {
+    const ctx = canvas.getContext('2d');
+    if (!ctx) throw new Error('canvas 2D is not available');
+    this.canvas = canvas;
+    this.#ctx = ctx;
+    this.#palette = paletteOf(slot);
+  }
+
+  /** Draws the 61 values. `awake` false dims the picture: nobody is there. */
+  draw(values: Float32Array, nowMs: number, awake: boolean): void {
+    poseRig(this.#rig, values);
+    const stepMs = Math.min(50, Math.max(0, nowMs - this.#lastMs));
+    this.#lastMs = nowMs;
+    this.#swing(stepMs / 1000, nowMs);
+    const { width, height } = this.#fit();
+    const ctx = this.#ctx;
+    const rig = this.#rig;
+    const palette = this.#palette;
+    const space = this.#space;
+    const scale = Math.min(width / 3.5, height / 3.55);
+    const breath = Math.sin(nowMs / 660);
+    const x = width / 2 - Math.sin(rig.roll) * 0.12 * scale;
+    const y = height * 0.47 - 0.015 * breath * scale;
+    space.place(x, y, scale);
+    space.turn(rig.yaw, rig.pitch, rig.roll);
+
+    this.#stage(width, height, nowMs);
+    drawBackHair(ctx, space, this.#sway, palette);
+    drawBody(ctx, width / 2, y, scale, breath, -Math.sin(rig.roll), palette);
+    drawEars(ctx, space);
+    drawSkin(ctx, space, rig, palette);
+    drawNose(ctx, space, rig);
+    drawMouth(ctx, space, rig);
+    ctx.save();
+    ctx.clip(facePath(space, rig));
+    for (const [index, side] of [-1, 1].entries()) drawEye(ctx, space, rig.eyes[index]!, side, palette);
+    ctx.restore();
+    drawFrontHair(ctx, space, this.#sway, palette);
+    // Brows show through the fringe, as is the custom of drawn faces.
+    ctx.globalAlpha = 0.78;
+    for (const [index, side] of [-1, 1].entries()) drawBrow(ctx, space, rig.eyes[index]!, side, palette);
+    ctx.globalAlpha = 1;
+    if (!awake) {
+      ctx.fillStyle = 'rgba(20, 26, 48, 0.45)';
+      ctx.fillRect(0, 0, width, height);
+    }
+  }
+
+  #fit(): { width: number; height: number } {
+    const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
+    const width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
+    const height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    }
+    return { width, height };
+  }
+
+  /** Hair is a damped spring that the head drags along, in a light wind. */
+  #swing(seconds: number, nowMs: number): void {
+    const wind = 0.03 * Math.sin(nowMs / 900) + 0.02 * Math.sin(nowMs / 370);
+    const targetX = wind + 0.35 * Math.sin(this.#rig.yaw) + 0.3 * Math.sin(this.#rig.roll);
+    const targetY = -0.12 * this.#rig.pitch;
+    // Small steps keep the spring stable when frames come late.
+    for (let left = seconds; left > 0; left -= 0.008) {
+      const dt = Math.min(0.008, left);
+      this.#swaySpeedX += ((targetX - this.#sway.x) * 70 - this.#swaySpeedX * 7) * dt;
+      this.#swaySpeedY += ((targetY - this.#sway.y) * 70 - this.#swaySpeedY * 7) * dt;
+      this.#sway.x += this.#swaySpeedX * dt;
+      this.#sway.y += this.#swaySpeedY * dt;
+    }
+  }
+
+  #stage(width: number, height: number, nowMs: number): void {
+    const ctx = this.#ctx;
+    const sky = ctx.createLinearGradient(0, 0, 0, height);
+    sky.addColorStop(0, this.#palette.skyTop);
+    sky.addColorStop(1, this.#palette.skyLow);
+    ctx.fillStyle = sky;
+    ctx.fillRect(0, 0, width, height);
+    const glow = ctx.createRadialGradient(width / 2, height * 0.45, 0, width / 2, height * 0.45, height * 0.6);
+    glow.addColorStop(0, 'rgba(255, 255, 255, 0.75)');
+    glow.addColorStop(1, 'rgba(255, 255, 255, 0)');
+    ctx.fillStyle = glow;
+    ctx.fillRect(0, 0, width, height);
+    ctx.lineCap = 'round';
+    for (let i = 0; i < STREAKS; i += 1) {
+      const speed = 0.05 + 0.03 * ((i * 7) % 5);
+      const length = width * (0.12 + 0.03 * (i % 4));
+      const across = width + 2 * length;
+      const x = ((nowMs * speed * 0.9 + i * across * 0.37) % across) - length;
+      const y = height * ((i * 0.618) % 1);
+      ctx.strokeStyle = `rgba(255, 255, 255, ${0.2 + 0.08 * (i % 3)})`;
+      ctx.lineWidth = height * 0.004 * (1 + (i % 3));
+      ctx.beginPath();
+      ctx.moveTo(x, y);
+      ctx.quadraticCurveTo(x + length / 2, y - height * 0.012, x + length, y);
+      ctx.stroke();
+    }
+  }
+}
