@@ -1,7 +1,6 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { cpus } from 'node:os';
+import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import { askChild, pin } from '../lib/children.ts';
 import { root } from '../lib/processes.ts';
 
 export interface Loaded {
@@ -11,20 +10,6 @@ export interface Loaded {
 }
 
 const here = join(root, 'lab', 'bench');
-
-/** Asks a child for one answer: `{ask, ...}` out, `{answer: ask, ...}` back. */
-async function ask<T>(child: ChildProcess, question: string, fields: object = {}): Promise<T> {
-  child.send({ ask: question, ...fields });
-  for (;;) {
-    const [message] = (await once(child, 'message')) as [{ answer: string; value: T }];
-    if (message.answer === question) return message.value;
-  }
-}
-
-function pin(pid: number, cpu: number): void {
-  if (cpus().length < 2) return;
-  execFileSync('taskset', ['-a', '-p', '-c', String(cpu), String(pid)], { stdio: 'ignore' });
-}
 
 /** An engine with one room in a process of its own, viewers and a publisher in another, each on its core. */
 export class FanoutRig {
@@ -41,33 +26,33 @@ export class FanoutRig {
   }
 
   async listen(maxSessions: number): Promise<void> {
-    this.#target = await ask(this.#relay, 'listen', { viewers: maxSessions });
+    this.#target = await askChild(this.#relay, 'listen', { viewers: maxSessions });
     pin(this.relayPid, 0);
     pin(this.loaderPid, 1);
   }
 
   /** Connects viewers, then a publisher, and waits until its first bundle came back. */
   async connect(viewers: number): Promise<void> {
-    await ask(this.#loader, 'connect', { ...this.#target, viewers });
+    await askChild(this.#loader, 'connect', { ...this.#target, viewers });
   }
 
   /** Opens and closes so many viewer sessions. */
   async churn(sessions: number): Promise<void> {
-    await ask(this.#loader, 'churn', { ...this.#target, viewers: sessions });
+    await askChild(this.#loader, 'churn', { ...this.#target, viewers: sessions });
   }
 
   load(hz: number, bytes: number, seconds: number): Promise<Loaded> {
-    return ask(this.#loader, 'load', { hz, bytes, seconds });
+    return askChild(this.#loader, 'load', { hz, bytes, seconds });
   }
 
   /** The engine's stats in the relaying process. */
   stats(): Promise<Record<string, number>> {
-    return ask(this.#relay, 'stats');
+    return askChild(this.#relay, 'stats');
   }
 
   /** Blocks the relaying process's JavaScript thread for `ms`, `times` times a second apart; resolves with its longest turn. */
   stall(ms: number, times: number): Promise<number> {
-    return ask(this.#relay, 'stall', { ms, times });
+    return askChild(this.#relay, 'stall', { ms, times });
   }
 
   close(): void {

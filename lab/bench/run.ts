@@ -5,8 +5,43 @@ import { Command } from 'commander';
 import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
+import { type JoinsOptions, joins } from './joins.ts';
 
 const program = new Command('bench').description('Measures; prints machine, load and a baseline of the same run.');
+
+interface Common {
+  json?: boolean;
+  save?: boolean;
+}
+
+/** Runs one bench, prints its figures with command, machine and load, keeps them when asked. */
+async function report(
+  name: string,
+  options: Common & object,
+  measure: (log: (text: string) => void) => Promise<object>,
+): Promise<void> {
+  const before = load();
+  const figures = await measure((text) => process.stderr.write(`${text}\n`));
+  const flags = Object.entries(options).filter(([key]) => key !== 'json' && key !== 'save');
+  const command = `npm run bench -- ${name} ${flags.map(([key, value]) => `--${kebab(key)} ${value}`).join(' ')}`;
+  const about = {
+    command,
+    at: new Date().toISOString(),
+    commit: commit(),
+    machine: machine(),
+    load: { before, after: load() },
+  };
+  const result = { ...figures, ...about };
+  if (options.save) {
+    const dir = join(root, 'lab', 'results', 'bench');
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(join(dir, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
+  }
+  if (options.json) console.log(JSON.stringify(result));
+  else for (const [key, value] of Object.entries(result)) console.log(`${key}: ${JSON.stringify(value)}`);
+}
+
+const kebab = (name: string) => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 program
   .command('fanout')
@@ -17,26 +52,17 @@ program
   .option('--seconds <n>', 'measured seconds', Number, 10)
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
-  .action(async (options: FanoutOptions & { json?: boolean; save?: boolean }) => {
-    const before = load();
-    const figures = await fanout(options, (text) => process.stderr.write(`${text}\n`));
-    const command = `npm run bench -- fanout --viewers ${options.viewers} --hz ${options.hz} --bytes ${options.bytes} --seconds ${options.seconds}`;
-    const result = {
-      ...figures,
-      command,
-      at: new Date().toISOString(),
-      commit: commit(),
-      machine: machine(),
-      load: { before, after: load() },
-    };
-    if (options.save) {
-      const dir = join(root, 'lab', 'results', 'bench');
-      mkdirSync(dir, { recursive: true });
-      writeFileSync(join(dir, 'fanout.json'), `${JSON.stringify(result, null, 1)}\n`);
-    }
-    if (options.json) console.log(JSON.stringify(result));
-    else for (const [name, value] of Object.entries(result)) console.log(`${name}: ${JSON.stringify(value)}`);
-  });
+  .action((options: FanoutOptions & Common) => report('fanout', options, (log) => fanout(options, log)));
+
+program
+  .command('joins')
+  .description('viewers of a whole relay while others join: what happens to the lag')
+  .option('--viewers <n>', 'viewers who watch all the time', Number, 500)
+  .option('--joins-per-second <n>', 'sessions that connect, join, hear media and leave', Number, 500)
+  .option('--seconds <n>', 'measured seconds, each without and with joins', Number, 10)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: JoinsOptions & Common) => report('joins', options, (log) => joins(options, log)));
 
 await program.parseAsync();
 process.exit();

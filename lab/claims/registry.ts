@@ -1,4 +1,8 @@
 import type { Claim } from './claim.ts';
+import { engineStands } from './relay/engine-stands.ts';
+import { fanoutCost } from './relay/fanout.ts';
+import { freshClone } from './relay/fresh-clone.ts';
+import { intruders } from './relay/intruders.ts';
 
 /** Every claim, in the order of the issues. */
-export const claims: Claim[] = [];
+export const claims: Claim[] = [freshClone, engineStands, fanoutCost, intruders];

@@ -1,0 +1,43 @@
+import { hayate } from './processes.ts';
+import type { RelayAddress } from './raw-viewer.ts';
+
+export interface RelayProcess {
+  pid: number;
+  /** `https://HOST:PORT/v1`. */
+  url: string;
+  http: string;
+  stateDir: string;
+  /** What a viewer or liver of a room needs, by the relay's own HTTP API. */
+  tokens(room: string): Promise<RelayAddress & { liverToken: string }>;
+  stop(): Promise<number>;
+}
+
+interface RoomAnswer {
+  url: string;
+  certificateHashes: string[];
+  tokens: { liver: string; viewer: string };
+}
+
+/** `hayate relay --dev` on free ports, ready. */
+export async function startRelayProcess(stateDir: string, flags: string[] = []): Promise<RelayProcess> {
+  const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];
+  const child = hayate(['relay', '--dev', '--json', '--state-dir', stateDir, ...free, ...flags]);
+  const ready = JSON.parse((await child.line(/"event":"ready"/, 30_000)).input) as { url: string; http: string };
+  return {
+    pid: child.pid,
+    url: ready.url,
+    http: ready.http,
+    stateDir,
+    tokens: async (room) => {
+      const response = await fetch(new URL('/v1/rooms', ready.http), {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ room }),
+      });
+      const answer = (await response.json()) as RoomAnswer;
+      const hash = answer.certificateHashes[0] ?? '';
+      return { url: answer.url, hash, token: answer.tokens.viewer, liverToken: answer.tokens.liver };
+    },
+    stop: () => child.stop(),
+  };
+}
