@@ -74,3 +74,19 @@ function checkShape(data: Uint8Array, type: number, bytes: number): void {
   if (data.length < bytes) throw new BundleError('truncated');
   if (data.length > bytes) throw new BundleError('trailing');
 }
+
+/** What a datagram says it is by its first byte; undefined: an unknown type, to be dropped and counted. */
+export function datagramKind(data: Uint8Array): keyof typeof DATAGRAM_TYPE | undefined {
+  switch (data[0]) {
+    case DATAGRAM_TYPE.bundle:
+      return 'bundle';
+    case DATAGRAM_TYPE.probe:
+      return 'probe';
+    case DATAGRAM_TYPE.probeReply:
+      return 'probeReply';
+    case DATAGRAM_TYPE.heartbeat:
+      return 'heartbeat';
+    default:
+      return undefined;
+  }
+}

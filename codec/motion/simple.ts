@@ -22,7 +22,8 @@ interface Quantiser {
   max: number;
 }
 
-const BLENDSHAPE: Quantiser = { step: 1 / 127, min: 0, max: 127 };
+/** 0..1 by ARKit, up to 1.06 in real recordings; clamped at 1.252. */
+const BLENDSHAPE: Quantiser = { step: 1 / 127, min: 0, max: 159 };
 /** Clamped at 3.145 rad, just over half a turn. */
 const ANGLE: Quantiser = { step: 0.005, min: -629, max: 629 };
 const EXTRA: Quantiser = { step: 1 / 127, min: -127, max: 127 };
@@ -70,7 +71,7 @@ function unsignedInKey(channel: number): boolean {
 
 /**
  * Throws HayateError `unsupported` for another codec, `invalid_argument` for a wrong config. Values outside a channel's
- * range are clamped (blendshapes 0..1, angles +-3.145 rad, extras -1..1); one that is not a number counts as 0.
+ * range are clamped (blendshapes 0..1.252, angles +-3.145 rad, extras -1..1); one that is not a number counts as 0.
  */
 export function createMotionEncoder(config: MotionConfig, options: MotionEncoderOptions = {}): MotionEncoder {
   return new SimpleEncoder(config, options.keyInterval ?? DEFAULT_KEY_INTERVAL);

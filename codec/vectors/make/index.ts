@@ -1,0 +1,20 @@
+import { bundleVectors } from './bundle.ts';
+import { forwardVectors } from './forward.ts';
+import type { VectorFile } from './hex.ts';
+import { probeVectors } from './probe.ts';
+import { sequenceVectors } from './sequence.ts';
+
+/** Every vector file, by name. */
+export function allVectors(): Record<string, VectorFile> {
+  return {
+    'bundle.json': bundleVectors(),
+    'forward.json': forwardVectors(),
+    'probe.json': probeVectors(),
+    'sequence.json': sequenceVectors(),
+  };
+}
+
+export function formatVectors(file: VectorFile): string {
+  const cases = file.cases.map((each) => `    ${JSON.stringify(each)}`).join(',\n');
+  return `{\n  "description": ${JSON.stringify(file.description)},\n  "cases": [\n${cases}\n  ]\n}\n`;
+}
