@@ -40,26 +40,22 @@ export class Listeners<T> {
 
 /** Typed listeners by event name. */
 export class Emitter<Events extends object> {
-  readonly #byType = new Map<keyof Events, Listeners<never>>();
+  readonly #byType: { [K in keyof Events]?: Listeners<Events[K]> } = {};
 
   on<K extends keyof Events>(type: K, listener: Listener<Events[K]>): () => void {
-    let listeners = this.#byType.get(type) as Listeners<Events[K]> | undefined;
-    if (!listeners) {
-      listeners = new Listeners<Events[K]>();
-      this.#byType.set(type, listeners as Listeners<never>);
-    }
-    return listeners.add(listener);
+    this.#byType[type] ??= new Listeners<Events[K]>();
+    return this.#byType[type].add(listener);
   }
 
   has(type: keyof Events): boolean {
-    return (this.#byType.get(type)?.size ?? 0) > 0;
+    return (this.#byType[type]?.size ?? 0) > 0;
   }
 
   emit<K extends keyof Events>(type: K, value: Events[K]): void {
-    (this.#byType.get(type) as Listeners<Events[K]> | undefined)?.emit(value);
+    this.#byType[type]?.emit(value);
   }
 
   clear(): void {
-    this.#byType.clear();
+    for (const type in this.#byType) this.#byType[type]?.clear();
   }
 }

@@ -1,6 +1,6 @@
 /** The clock, timers and chance that everything in this package takes from outside, so that tests own them. */
 export interface Environment {
-  /** Monotonic. */
+  /** Monotonic: the clock of the sessions' `nowUs()`, which capture times and probe answers are in. */
   nowMs(): number;
   setTimer(run: () => void, delayMs: number): unknown;
   clearTimer(timer: unknown): void;
@@ -8,8 +8,7 @@ export interface Environment {
   random(): number;
 }
 
-export const systemEnvironment: Environment = {
-  nowMs: () => performance.now(),
+export const systemTimers: Omit<Environment, 'nowMs'> = {
   setTimer: (run, delayMs) => setTimeout(run, delayMs),
   clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
   random: () => Math.random(),

@@ -167,7 +167,7 @@ export interface UnitCounts {
 }
 
 export interface WatchStats {
-  /** By slot, of its present generation; a new generation starts from zero. */
+  /** By slot, of its present generation; a new generation and a new session start from zero. */
   slots: Map<number, { motion: UnitCounts; voice: UnitCounts }>;
   /** Units not delivered, by reason: `unsynced`, `old_generation`, `clock_unsynced`, `datagram_malformed`, `iterator_full`, ... */
   dropped: Record<string, number>;

@@ -1,0 +1,269 @@
+import {
+  MAX_PAYLOAD_BYTES,
+  MAX_UPLINK_BUNDLE_BYTES,
+  packBundles,
+  type TimedUnit,
+  UNIT_KIND,
+  UnitSender,
+} from '@hayate/codec/bundle';
+import { HayateError } from '@hayate/codec/errors';
+import { codeError, type Publish } from '@hayate/codec/messages';
+import {
+  createMotionEncoder,
+  type MotionConfig,
+  type MotionEncoder,
+  type MotionFrame,
+  SIMPLE_CODEC,
+  simpleConfig,
+} from '@hayate/codec/motion';
+import { Emitter } from '../room/emitter.ts';
+import type { RelaySession } from '../room/relay-session.ts';
+import type { Participant, RelayRoom } from '../room/room.ts';
+import { StandingRequest } from '../room/standing-request.ts';
+import type { Publisher, PublisherEvents, PublishOptions, PublishStats, UplinkReport } from '../src/types.ts';
+
+const UNPUBLISH_LIMIT_MS = 1_000;
+/** A longer hold would eat the lag budget; the relay refuses what is over half a second old. */
+const MAX_HOLD_MS = 100;
+
+interface Live {
+  session: RelaySession;
+  slot: number;
+  generation: number;
+  sender: UnitSender;
+}
+
+export class RoomPublisher implements Publisher, Participant {
+  readonly room: RelayRoom;
+  readonly ready: Promise<void>;
+
+  readonly #ownsRoom: boolean;
+  readonly #options: PublishOptions;
+  readonly #motion: MotionConfig;
+  readonly #encoder: MotionEncoder;
+  readonly #holdMs: number;
+  readonly #request: StandingRequest<Omit<Live, 'session' | 'sender'>>;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #emitter = new Emitter<PublisherEvents>();
+  readonly #detach: () => void;
+  readonly #unlisten: (() => void)[];
+  #live: Live | undefined;
+  /** What a viewer holds no more than a key can mend: the next frame is one. */
+  #keyNeeded = true;
+  #held: TimedUnit[] = [];
+  #holdTimer: unknown;
+  #closed = false;
+  #uplink: UplinkReport | undefined;
+  readonly #counts = { motionUnits: 0, voiceUnits: 0, keyUnits: 0, datagrams: 0, bytes: 0 };
+  readonly #dropped: Record<string, number> = {};
+
+  /** Throws `invalid_argument` and `unsupported` for settings that no relay could take. */
+  constructor(room: RelayRoom, ownsRoom: boolean, options: PublishOptions) {
+    this.room = room;
+    this.#ownsRoom = ownsRoom;
+    this.#options = options;
+    this.#motion = motionConfig(options.motion);
+    this.#encoder = createMotionEncoder(this.#motion);
+    this.#holdMs = options.holdMs ?? 0;
+    if (!(this.#holdMs >= 0 && this.#holdMs <= MAX_HOLD_MS)) {
+      throw codeError('invalid_argument', `holdMs ${options.holdMs} is not in 0..${MAX_HOLD_MS}`);
+    }
+    this.ready = this.#ready.promise;
+    this.ready.catch(() => {});
+    this.#request = new StandingRequest({
+      environment: room.environment,
+      retryMs: options.retryMs ?? 250,
+      maxRetryMs: options.maxRetryMs ?? 10_000,
+      send: (session) => this.#publish(session),
+      onGranted: (granted, session) => this.#onLive({ ...granted, session, sender: new UnitSender() }),
+      onRefused: (error) => this.#onRefused(error),
+    });
+    this.#unlisten = [
+      room.on('uplink', (report) => {
+        this.#uplink = report;
+        this.#emitter.emit('uplink', report);
+      }),
+      room.on('warning', (error) => this.#emitter.emit('warning', error)),
+    ];
+    this.#detach = room.attach(this);
+  }
+
+  get live(): boolean {
+    return this.#live !== undefined;
+  }
+
+  get slot(): number | undefined {
+    return this.#live?.slot;
+  }
+
+  get generation(): number | undefined {
+    return this.#live?.generation;
+  }
+
+  motion(frame: MotionFrame, captureUs: number): boolean {
+    const live = this.#live;
+    if (!live) return this.#drop('not_live');
+    const { key, data } = this.#encoder.encode(frame, { key: this.#keyNeeded });
+    if (data.length > MAX_PAYLOAD_BYTES) {
+      this.#keyNeeded = true;
+      return this.#drop('too_large');
+    }
+    this.#keyNeeded = false;
+    this.#counts.motionUnits += 1;
+    if (key) this.#counts.keyUnits += 1;
+    const unit = live.sender.unit(UNIT_KIND.motion, data, Math.round(captureUs), key);
+    if (this.#holdMs === 0) return this.#send(live, [unit]);
+    this.#held.push(unit);
+    this.#holdTimer ??= this.room.environment.setTimer(() => this.#flush(), this.#holdMs);
+    return true;
+  }
+
+  voice(packet: Uint8Array, captureUs: number): boolean {
+    const live = this.#live;
+    if (!live) return this.#drop('not_live');
+    if (packet.length > MAX_PAYLOAD_BYTES) return this.#drop('too_large');
+    this.#counts.voiceUnits += 1;
+    const unit = live.sender.unit(UNIT_KIND.voice, packet, Math.round(captureUs));
+    const units = [...this.#takeHeld(), unit];
+    return this.#send(live, units);
+  }
+
+  on<K extends keyof PublisherEvents>(type: K, listener: (value: PublisherEvents[K]) => void): () => void {
+    return this.#emitter.on(type, listener);
+  }
+
+  stats(): PublishStats {
+    return { ...this.#counts, dropped: { ...this.#dropped }, uplink: this.#uplink };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    const live = this.#live;
+    this.#flush();
+    this.#live = undefined;
+    this.#request.end();
+    if (live) await this.#unpublish(live);
+    this.#finish(codeError('closed', 'closed by the application'));
+  }
+
+  onOpen(session: RelaySession): void {
+    this.#request.begin(session);
+  }
+
+  onLost(error: HayateError): void {
+    this.#request.end();
+    this.#takeHeld();
+    if (!this.#live) return;
+    this.#live = undefined;
+    this.#emitter.emit('interrupted', error);
+  }
+
+  onClosed(error: HayateError): void {
+    this.onLost(error);
+    this.#finish(error);
+  }
+
+  onDatagram(): void {
+    // A publisher hears nothing but probes, and the room answers those.
+  }
+
+  async #publish(session: RelaySession): Promise<Omit<Live, 'session' | 'sender'>> {
+    const { voice } = this.#options;
+    const answer = await session.request((id) => {
+      const message: Publish = { t: 'publish', id, motion: this.#motion };
+      if (voice) message.voice = { codec: 'opus', sampleRate: 48000, ...voice };
+      return message;
+    });
+    if (answer.t !== 'publishing') throw codeError('protocol_error', `the relay answered publish with ${answer.t}`);
+    return { slot: answer.slot, generation: answer.gen };
+  }
+
+  #onLive(live: Live): void {
+    this.#live = live;
+    this.#keyNeeded = true;
+    this.#ready.resolve();
+    this.#emitter.emit('live', { slot: live.slot, generation: live.generation });
+  }
+
+  #onRefused(error: HayateError): void {
+    this.#emitter.emit('warning', error);
+    if (!error.retryable) this.#finish(error);
+  }
+
+  async #unpublish(live: Live): Promise<void> {
+    const { environment } = this.room;
+    const answered = live.session.request((id) => ({ t: 'unpublish', id })).catch(() => {});
+    let timer: unknown;
+    const limit = new Promise<void>((resolve) => {
+      timer = environment.setTimer(resolve, UNPUBLISH_LIMIT_MS);
+    });
+    await Promise.race([answered, limit]);
+    environment.clearTimer(timer);
+  }
+
+  #takeHeld(): TimedUnit[] {
+    if (this.#holdTimer !== undefined) this.room.environment.clearTimer(this.#holdTimer);
+    this.#holdTimer = undefined;
+    const held = this.#held;
+    if (held.length > 0) this.#held = [];
+    return held;
+  }
+
+  #flush(): void {
+    const held = this.#takeHeld();
+    if (this.#live && held.length > 0) this.#send(this.#live, held);
+  }
+
+  #send(live: Live, units: TimedUnit[]): boolean {
+    let sent = true;
+    for (const datagram of packBundles(units, { maxBytes: MAX_UPLINK_BUNDLE_BYTES })) {
+      if (live.session.transport?.sendDatagram(datagram) !== true) {
+        sent = this.#drop('queue_full');
+        continue;
+      }
+      this.#counts.datagrams += 1;
+      this.#counts.bytes += datagram.length;
+    }
+    if (sent && this.#emitter.has('sent')) this.#report(live, units);
+    return sent;
+  }
+
+  #report(live: Live, units: TimedUnit[]): void {
+    const { slot, generation } = live;
+    for (const { kind, sequence, captureUs, key, payload } of units) {
+      this.#emitter.emit('sent', {
+        slot,
+        generation,
+        kind: kind === UNIT_KIND.motion ? 'motion' : 'voice',
+        sequence,
+        captureUs,
+        key,
+        bytes: payload.length,
+      });
+    }
+  }
+
+  #drop(reason: string): false {
+    this.#dropped[reason] = (this.#dropped[reason] ?? 0) + 1;
+    return false;
+  }
+
+  #finish(error: HayateError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#live = undefined;
+    this.#takeHeld();
+    this.#request.end();
+    this.#detach();
+    for (const unlisten of this.#unlisten) unlisten();
+    this.#ready.reject(error);
+    this.#emitter.clear();
+    if (this.#ownsRoom) this.room.close();
+  }
+}
+
+function motionConfig(options: Partial<MotionConfig> = {}): MotionConfig {
+  const codec = options.codec ?? SIMPLE_CODEC;
+  if (codec !== SIMPLE_CODEC) throw new HayateError('unsupported', `this client has no motion encoder for ${codec}`);
+  return { ...simpleConfig(options.fps ?? 60, options.extras), ...options, codec };
+}

@@ -1,0 +1,216 @@
+import { HayateError } from '@hayate/codec/errors';
+import {
+  type ClientMessage,
+  closeCodeOf,
+  closeError,
+  codeError,
+  type Done,
+  type ErrorMessage,
+  type Publishing,
+  type RelayMessage,
+  type Welcome,
+} from '@hayate/codec/messages';
+import type { Connector, Session } from '@hayate/transport';
+import type { RelayTarget } from '../src/types.ts';
+import type { Environment } from './environment.ts';
+import { Liveness } from './liveness.ts';
+import { MessageStream } from './message-stream.ts';
+import { PendingRequests } from './requests.ts';
+
+/** From the first packet to `welcome`. */
+const WELCOME_LIMIT_MS = 10_000;
+const REQUEST_LIMIT_MS = 5_000;
+/** A control stream that ends is followed by the session's close code, unless the relay broke. */
+const CODE_GRACE_MS = 500;
+
+const PRIORITY = { control: 30, comments: 10 };
+
+export interface RelaySessionOptions {
+  target: RelayTarget;
+  connector: Connector;
+  environment: Environment;
+  deadAfterMs: number;
+  agent: string;
+  onWelcome(welcome: Welcome): void;
+  /** What is no answer: `liver`, `left`, `uplink`, `draining`, warnings, comments. */
+  onMessage(message: RelayMessage): void;
+  /** `data` is valid only during the call; the time is in the environment's clock. */
+  onDatagram(data: Uint8Array, receivedAtUs: number): void;
+}
+
+/** An `error` message as what it means. */
+export function errorOf(message: ErrorMessage): HayateError {
+  return new HayateError(message.code, message.message, { retryable: message.retryable });
+}
+
+/** One session with a relay, from dialling to its end. */
+export class RelaySession {
+  readonly #options: RelaySessionOptions;
+  readonly #requests: PendingRequests<Done | Publishing>;
+  readonly #comments: PendingRequests<Done>;
+  readonly #ended = Promise.withResolvers<HayateError>();
+  readonly #liveness: Liveness;
+  readonly #dialling = new AbortController();
+  #session: Session | undefined;
+  #control: MessageStream | undefined;
+  #commentStream: Promise<MessageStream> | undefined;
+  #endedWith: HayateError | undefined;
+  #welcomed = false;
+  #limitTimer: unknown;
+
+  constructor(options: RelaySessionOptions) {
+    this.#options = options;
+    const { environment } = options;
+    this.#requests = new PendingRequests(environment, REQUEST_LIMIT_MS);
+    this.#comments = new PendingRequests(environment, REQUEST_LIMIT_MS);
+    this.#liveness = new Liveness(environment, options.deadAfterMs, () => {
+      this.end(codeError('connection_lost', `nothing came from the relay for ${options.deadAfterMs} ms`));
+    });
+    this.#limitTimer = environment.setTimer(() => {
+      this.end(codeError('timeout', `no welcome within ${WELCOME_LIMIT_MS} ms`));
+    }, WELCOME_LIMIT_MS);
+    this.#dial().catch((error: unknown) => {
+      this.end(error instanceof HayateError ? error : codeError('connect_failed', 'dialling failed', error));
+    });
+  }
+
+  /** Resolves with the reason once it is over; never rejects. */
+  get ended(): Promise<HayateError> {
+    return this.#ended.promise;
+  }
+
+  get transport(): Session | undefined {
+    return this.#session;
+  }
+
+  /** Resolves with the relay's answer; rejects with its code, `timeout`, or what ended the session. */
+  request(make: (id: number) => ClientMessage): Promise<Done | Publishing> {
+    if (this.#endedWith) return Promise.reject(this.#endedWith);
+    return this.#requests.start((id) => this.#control?.send(make(id)));
+  }
+
+  /** Comments come by `onMessage` from now on. */
+  openComments(): Promise<MessageStream> {
+    this.#commentStream ??= this.#openComments();
+    return this.#commentStream;
+  }
+
+  async comment(text: string): Promise<void> {
+    const stream = await this.openComments();
+    await this.#comments.start((id) => stream.send({ t: 'comment', id, text }));
+  }
+
+  /** Idempotent. What is pending rejects with `error`. */
+  end(error: HayateError): void {
+    if (this.#endedWith) return;
+    this.#endedWith = error;
+    this.#options.environment.clearTimer(this.#limitTimer);
+    this.#liveness.stop();
+    this.#dialling.abort();
+    this.#requests.failAll(error);
+    this.#comments.failAll(error);
+    this.#session?.setDatagramHandler(undefined);
+    const closeCode = error.code === 'protocol_error' ? closeCodeOf('protocol_error') : 0;
+    this.#session?.close({ closeCode, reason: closeCode === 0 ? '' : error.message });
+    this.#ended.resolve(error);
+  }
+
+  async #dial(): Promise<void> {
+    const { target, connector } = this.#options;
+    const token = typeof target.token === 'string' ? target.token : await target.token();
+    if (this.#endedWith) return;
+    const session = connector(target.url, {
+      ...(target.certificateHashes && { serverCertificateHashes: target.certificateHashes.map(parseHash) }),
+      signal: this.#dialling.signal,
+      connectTimeoutMs: WELCOME_LIMIT_MS,
+    });
+    this.#session = session;
+    // A body may count from another instant than this package; the difference of two readings below 1 ms is no such case.
+    const apartUs = this.#options.environment.nowMs() * 1000 - session.nowUs();
+    const skewUs = Math.abs(apartUs) < 1000 ? 0 : apartUs;
+    session.setDatagramHandler((data, receivedAtUs) => {
+      this.#liveness.heard();
+      this.#options.onDatagram(data, receivedAtUs + skewUs);
+    });
+    session.closed.then(
+      (info) => this.end(closeError(info.closeCode, info.reason)),
+      (error: unknown) => {
+        this.end(error instanceof HayateError ? error : codeError('connection_lost', 'the connection died', error));
+      },
+    );
+    await session.ready;
+    const stream = await session.openBidirectional({ sendOrder: PRIORITY.control });
+    if (this.#endedWith) return;
+    this.#control = new MessageStream(stream, (message) => this.#onControl(message));
+    this.#control.send({ t: 'hello', v: 1, token, agent: this.#options.agent });
+    const reason = await this.#control.ended;
+    if (reason.code === 'protocol_error' || reason.code === 'message_too_large') {
+      this.end(reason);
+      return;
+    }
+    if (this.#endedWith) return;
+    this.#options.environment.clearTimer(this.#limitTimer);
+    this.#limitTimer = this.#options.environment.setTimer(() => this.end(reason), CODE_GRACE_MS);
+  }
+
+  async #openComments(): Promise<MessageStream> {
+    const session = this.#session;
+    if (!session || this.#endedWith) throw this.#endedWith ?? codeError('connection_lost', 'no session yet');
+    try {
+      const stream = await session.openBidirectional({ sendOrder: PRIORITY.comments });
+      const comments = new MessageStream(stream, (message) => this.#onComments(message));
+      comments.send({ t: 'comments' });
+      void comments.ended.then((error) => {
+        this.#comments.failAll(this.#endedWith ?? error);
+        this.#commentStream = undefined;
+      });
+      return comments;
+    } catch (error) {
+      this.#commentStream = undefined;
+      throw (
+        this.#endedWith ?? (error instanceof HayateError ? error : codeError('connection_lost', 'no stream', error))
+      );
+    }
+  }
+
+  #onControl(message: RelayMessage): void {
+    if (this.#endedWith) return;
+    this.#liveness.heard();
+    if (!this.#welcomed) {
+      if (message.t === 'error') {
+        // The close code follows, but this says it in words.
+        this.end(errorOf(message));
+      } else if (message.t !== 'welcome') {
+        throw codeError('protocol_error', `the relay sent ${message.t} before welcome`);
+      } else if (message.v !== 1) {
+        throw codeError('unsupported_version', `the relay speaks version ${message.v}`);
+      } else {
+        this.#welcomed = true;
+        this.#options.environment.clearTimer(this.#limitTimer);
+        this.#liveness.start();
+        this.#options.onWelcome(message);
+      }
+      return;
+    }
+    if (message.t === 'done' || message.t === 'publishing') this.#requests.answer(message.id, message);
+    else if (message.t === 'error' && message.id !== undefined) this.#requests.fail(message.id, errorOf(message));
+    else this.#options.onMessage(message);
+  }
+
+  #onComments(message: RelayMessage): void {
+    if (this.#endedWith) return;
+    this.#liveness.heard();
+    if (message.t === 'done') this.#comments.answer(message.id, message);
+    else if (message.t === 'error' && message.id !== undefined) this.#comments.fail(message.id, errorOf(message));
+    else this.#options.onMessage(message);
+  }
+}
+
+/** 64 hex digits, colons allowed. Throws `invalid_argument`. */
+export function parseHash(hex: string): Uint8Array {
+  const digits = hex.replaceAll(':', '');
+  if (!/^[0-9a-fA-F]{64}$/.test(digits)) {
+    throw codeError('invalid_argument', `not a SHA-256 certificate hash (64 hex digits): "${hex}"`);
+  }
+  return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16));
+}

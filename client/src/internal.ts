@@ -1,0 +1,4 @@
+/** For sibling packages and tests: no promise of stability. */
+export type { Environment } from '../room/environment.ts';
+export { systemTimers } from '../room/environment.ts';
+export { createEntry, type Entry, type Platform } from './entry.ts';

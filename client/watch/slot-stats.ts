@@ -1,0 +1,38 @@
+import { UNIT_KIND, type UnitReceiver } from '@hayate/codec/bundle';
+import type { UnitCounts } from '../src/types.ts';
+import type { ChainCounts } from './chain.ts';
+import { LagHistogram } from './histogram.ts';
+
+/** Lag, jitter and lateness of one kind of units of one slot and generation. */
+export class KindStats {
+  readonly #histogram = new LagHistogram();
+  #late = 0;
+  #newest: number | undefined;
+  #lastLagMs: number | undefined;
+  #jitterMs = 0;
+  #uncertaintyMs = Number.POSITIVE_INFINITY;
+
+  record(sequence: number, lagMs: number, uncertaintyMs: number): void {
+    this.#histogram.record(lagMs);
+    this.#uncertaintyMs = uncertaintyMs;
+    if (this.#lastLagMs !== undefined) this.#jitterMs += (Math.abs(lagMs - this.#lastLagMs) - this.#jitterMs) / 16;
+    this.#lastLagMs = lagMs;
+    if (this.#newest === undefined || ((sequence - this.#newest) | 0) > 0) this.#newest = sequence;
+    else this.#late += 1;
+  }
+
+  counts(receiver: UnitReceiver, slot: number, kind: keyof typeof UNIT_KIND, chain?: ChainCounts): UnitCounts {
+    return {
+      ...receiver.counts(slot, UNIT_KIND[kind]),
+      late: this.#late,
+      undecodable: chain ? chain.undecodable + chain.malformed : 0,
+      lagMs: {
+        p50: this.#histogram.percentile(0.5),
+        p95: this.#histogram.percentile(0.95),
+        p99: this.#histogram.percentile(0.99),
+      },
+      uncertaintyMs: this.#uncertaintyMs,
+      jitterMs: this.#jitterMs,
+    };
+  }
+}

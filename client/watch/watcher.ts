@@ -1,0 +1,334 @@
+import {
+  DATAGRAM_TYPE,
+  encodeProbe,
+  parseProbeReply,
+  type ReceivedUnit,
+  UNIT_KIND,
+  UnitReceiver,
+} from '@hayate/codec/bundle';
+import { ClockSync } from '@hayate/codec/clock';
+import { HayateError } from '@hayate/codec/errors';
+import { codeError } from '@hayate/codec/messages';
+import { createMotionDecoder, type MotionFrame } from '@hayate/codec/motion';
+import { Listeners } from '../room/emitter.ts';
+import { BoundedQueue } from '../room/queue.ts';
+import type { RelaySession } from '../room/relay-session.ts';
+import type { Participant, RelayRoom } from '../room/room.ts';
+import { StandingRequest } from '../room/standing-request.ts';
+import type {
+  ConnectionOptions,
+  Liver,
+  WatchedFrame,
+  WatchedVoice,
+  Watcher,
+  WatchStats,
+  Welcome,
+} from '../src/types.ts';
+import { MotionChain } from './chain.ts';
+import { KindStats } from './slot-stats.ts';
+
+const QUEUE_LIMIT = 64;
+/** Units that came before the first clock sample or before the control stream told their codec. */
+const MAX_HELD = 256;
+const MAX_HELD_MS = 1000;
+
+interface Timing {
+  captureMs: number;
+  receivedMs: number;
+  lagMs: number;
+  uncertaintyMs: number;
+}
+
+interface SlotState {
+  generation: number;
+  chain: MotionChain<Timing> | undefined;
+  motion: KindStats;
+  voice: KindStats;
+}
+
+interface Held {
+  unit: ReceivedUnit;
+  receivedUs: number;
+}
+
+export class RoomWatcher implements Watcher, Participant {
+  readonly room: RelayRoom;
+  readonly ready: Promise<void>;
+
+  readonly #ownsRoom: boolean;
+  readonly #request: StandingRequest<unknown>;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #frameListeners = new Listeners<WatchedFrame>();
+  readonly #voiceListeners = new Listeners<WatchedVoice>();
+  readonly #frameQueues = new Set<BoundedQueue<WatchedFrame>>();
+  readonly #voiceQueues = new Set<BoundedQueue<WatchedVoice>>();
+  readonly #slots = new Map<number, SlotState>();
+  readonly #dropped = new Map<string, number>();
+  readonly #detach: () => void;
+  readonly #unlisten: () => void;
+  #receiver = new UnitReceiver(0);
+  #clock: ClockSync;
+  #session: RelaySession | undefined;
+  #held: Held[] = [];
+  #probeTimer: unknown;
+  #closed = false;
+
+  constructor(room: RelayRoom, ownsRoom: boolean, options: Pick<ConnectionOptions, 'retryMs' | 'maxRetryMs'>) {
+    this.room = room;
+    this.#ownsRoom = ownsRoom;
+    this.#clock = this.#newClock();
+    this.ready = this.#ready.promise;
+    this.ready.catch(() => {});
+    this.#request = new StandingRequest({
+      environment: room.environment,
+      retryMs: options.retryMs ?? 250,
+      maxRetryMs: options.maxRetryMs ?? 10_000,
+      send: (session) => session.request((id) => ({ t: 'watch', id })),
+      onGranted: () => this.#ready.resolve(),
+      onRefused: (error) => {
+        if (!error.retryable) this.#finish(error);
+      },
+    });
+    this.#unlisten = room.on('liver', (liver) => this.#onLiver(liver));
+    this.#detach = room.attach(this);
+  }
+
+  frames(): AsyncIterableIterator<WatchedFrame> {
+    return this.#openQueue(this.#frameQueues);
+  }
+
+  voice(): AsyncIterableIterator<WatchedVoice> {
+    return this.#openQueue(this.#voiceQueues);
+  }
+
+  onFrame(handler: (frame: WatchedFrame) => void): () => void {
+    return this.#frameListeners.add(handler);
+  }
+
+  onVoice(handler: (voice: WatchedVoice) => void): () => void {
+    return this.#voiceListeners.add(handler);
+  }
+
+  stats(): WatchStats {
+    const slots: WatchStats['slots'] = new Map();
+    for (const [slot, state] of this.#slots) {
+      slots.set(slot, {
+        motion: state.motion.counts(this.#receiver, slot, 'motion', state.chain?.counts),
+        voice: state.voice.counts(this.#receiver, slot, 'voice'),
+      });
+    }
+    const dropped: Record<string, number> = { ...this.#receiver.dropped() };
+    for (const [reason, count] of this.#dropped) dropped[reason] = (dropped[reason] ?? 0) + count;
+    const rttUs = this.#clock.rttUs;
+    return { slots, dropped, rttMs: rttUs === undefined ? undefined : rttUs / 1000 };
+  }
+
+  close(): void {
+    const session = this.#session;
+    if (!this.#closed && session && !this.#ownsRoom) session.request((id) => ({ t: 'unwatch', id })).catch(() => {});
+    this.#finish(codeError('closed', 'closed by the application'));
+  }
+
+  onOpen(session: RelaySession, welcome: Welcome): void {
+    this.#keepDrops();
+    this.#receiver = new UnitReceiver(welcome.alias);
+    this.#clock = this.#newClock();
+    this.#held = [];
+    this.#slots.clear();
+    this.#session = session;
+    for (const liver of this.room.livers.values()) this.#onLiver(liver);
+    // The first probe leaves before the request: its answer is there when the first unit comes.
+    this.#probe();
+    this.#request.begin(session);
+  }
+
+  onLost(): void {
+    this.#stop();
+  }
+
+  onClosed(error: HayateError): void {
+    this.#finish(error);
+  }
+
+  onDatagram(type: number, data: Uint8Array, receivedAtUs: number): void {
+    if (type === DATAGRAM_TYPE.bundle) {
+      for (const unit of this.#receiver.receive(data)) {
+        if (!this.#deliver(unit, receivedAtUs)) this.#hold(unit, receivedAtUs);
+      }
+    } else if (type === DATAGRAM_TYPE.probeReply) {
+      this.#onReply(data, receivedAtUs);
+    } else {
+      this.#drop('unknown_type');
+    }
+  }
+
+  #newClock(): ClockSync {
+    const { random } = this.room.environment;
+    return new ClockSync({ randomId: () => Math.floor(random() * 2 ** 32) });
+  }
+
+  #probe(): void {
+    const { environment } = this.room;
+    const nowUs = this.room.nowUs();
+    const probe = this.#clock.nextProbe(nowUs);
+    if (probe) this.#session?.transport?.sendDatagram(encodeProbe(probe));
+    const waitMs = Math.max(1, (this.#clock.nextProbeAtUs - nowUs) / 1000);
+    this.#probeTimer = environment.setTimer(() => this.#probe(), waitMs);
+  }
+
+  #onReply(data: Uint8Array, receivedAtUs: number): void {
+    const wasSynced = this.#clock.synced;
+    try {
+      this.#clock.onReply(parseProbeReply(data), Math.floor(receivedAtUs));
+    } catch (error) {
+      if (!(error instanceof HayateError)) throw error;
+      this.#drop(error.code);
+      return;
+    }
+    if (!wasSynced) this.#release();
+  }
+
+  #onLiver(liver: Liver): void {
+    if (!this.#session) return;
+    this.#receiver.setGeneration(liver.slot, liver.generation);
+    const state = this.#slot(liver.slot, liver.generation);
+    if (!state || state.chain || !liver.motion) {
+      this.#release();
+      return;
+    }
+    try {
+      const decoder = createMotionDecoder(liver.motion);
+      const { slot, generation } = liver;
+      state.chain = new MotionChain(decoder, (sequence, frame, timing) => {
+        this.#emitFrame(slot, generation, sequence, frame, timing);
+      });
+    } catch (error) {
+      // A codec this client does not know: its voice is still good.
+      if (!(error instanceof HayateError)) throw error;
+      this.#drop('unknown_motion_codec');
+    }
+    this.#release();
+  }
+
+  /** The state of this generation; undefined for an older one. */
+  #slot(slot: number, generation: number): SlotState | undefined {
+    const state = this.#slots.get(slot);
+    if (state?.generation === generation) return state;
+    if (state && ((generation - state.generation) << 24) >> 24 < 0) return undefined;
+    const fresh = { generation, chain: undefined, motion: new KindStats(), voice: new KindStats() };
+    this.#slots.set(slot, fresh);
+    return fresh;
+  }
+
+  /** Returns false when the unit must wait: its time or its codec is not known yet. */
+  #deliver(unit: ReceivedUnit, receivedUs: number): boolean {
+    const captureUs = this.#clock.toOwnUs(unit.captureUs, Math.floor(receivedUs));
+    if (captureUs === undefined) return false;
+    const state = this.#slot(unit.slot, unit.generation);
+    if (!state) {
+      this.#drop('old_generation');
+      return true;
+    }
+    if (unit.kind === UNIT_KIND.motion && !state.chain) {
+      const liver = this.room.livers.get(unit.slot);
+      // Told, and without a motion codec that this client knows.
+      const told = liver?.generation === unit.generation;
+      if (told) this.#drop('unknown_motion_codec');
+      return told;
+    }
+    const timing: Timing = {
+      captureMs: captureUs / 1000,
+      receivedMs: receivedUs / 1000,
+      lagMs: (receivedUs - captureUs) / 1000,
+      uncertaintyMs: (unit.uncertaintyUs + this.#clock.uncertaintyUs(receivedUs)) / 1000,
+    };
+    if (unit.kind === UNIT_KIND.motion) {
+      state.motion.record(unit.sequence, timing.lagMs, timing.uncertaintyMs);
+      state.chain?.push(unit.sequence, unit.key, unit.payload, timing);
+    } else if (unit.kind === UNIT_KIND.voice) {
+      state.voice.record(unit.sequence, timing.lagMs, timing.uncertaintyMs);
+      this.#emitVoice(unit, timing);
+    }
+    return true;
+  }
+
+  #emitFrame(slot: number, generation: number, sequence: number, frame: MotionFrame, timing: Timing): void {
+    const watched: WatchedFrame = { slot, generation, sequence, frame, ...timing };
+    this.#frameListeners.emit(watched);
+    if (this.#frameQueues.size === 0) return;
+    // One copy for all queues: the decoder writes the next frame into the same array.
+    const kept = { ...watched, frame: { face: frame.face, values: frame.values.slice() } };
+    for (const queue of this.#frameQueues) queue.push(kept);
+  }
+
+  #emitVoice(unit: ReceivedUnit, timing: Timing): void {
+    const { slot, generation, sequence, payload } = unit;
+    const watched: WatchedVoice = { slot, generation, sequence, packet: payload, ...timing };
+    this.#voiceListeners.emit(watched);
+    if (this.#voiceQueues.size === 0) return;
+    const kept = { ...watched, packet: payload.slice() };
+    for (const queue of this.#voiceQueues) queue.push(kept);
+  }
+
+  #hold(unit: ReceivedUnit, receivedUs: number): void {
+    if (this.#held.length >= MAX_HELD) {
+      this.#held.shift();
+      this.#drop('held_too_long');
+    }
+    this.#held.push({ unit: { ...unit, payload: unit.payload.slice() }, receivedUs });
+  }
+
+  #release(): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    const oldestUs = this.room.nowUs() - MAX_HELD_MS * 1000;
+    for (const entry of held) {
+      if (entry.receivedUs < oldestUs) this.#drop('held_too_long');
+      else if (!this.#deliver(entry.unit, entry.receivedUs)) this.#held.push(entry);
+    }
+  }
+
+  #drop(reason: string): void {
+    this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + 1);
+  }
+
+  /** The receiver's counters outlive it. */
+  #keepDrops(): void {
+    for (const [reason, count] of Object.entries(this.#receiver.dropped())) {
+      this.#dropped.set(reason, (this.#dropped.get(reason) ?? 0) + count);
+    }
+  }
+
+  #openQueue<T>(queues: Set<BoundedQueue<T>>): BoundedQueue<T> {
+    const queue: BoundedQueue<T> = new BoundedQueue(QUEUE_LIMIT, {
+      onDrop: () => this.#drop('iterator_full'),
+      onEnd: () => queues.delete(queue),
+    });
+    queues.add(queue);
+    if (this.#closed) queue.end();
+    return queue;
+  }
+
+  /** No session: nothing is sent, nothing waits. */
+  #stop(): void {
+    this.#session = undefined;
+    this.#request.end();
+    if (this.#probeTimer !== undefined) this.room.environment.clearTimer(this.#probeTimer);
+    this.#probeTimer = undefined;
+    this.#held = [];
+  }
+
+  #finish(error: HayateError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stop();
+    this.#detach();
+    this.#unlisten();
+    this.#ready.reject(error);
+    for (const queue of [...this.#frameQueues, ...this.#voiceQueues]) queue.end();
+    this.#frameListeners.clear();
+    this.#voiceListeners.clear();
+    if (this.#ownsRoom) this.room.close();
+  }
+}
