@@ -6,8 +6,15 @@ import type { Session } from '@hayate/transport';
  */
 export interface MediaPlane {
   /** `engine` or `script`. */
-  readonly kind: string;
+  readonly kind: 'engine' | 'script';
+  /** A session came; until `admit` its datagrams are dropped and counted. */
+  accept(session: Session): void;
+  /** The session was welcomed: its datagrams are heard, its probes answered. */
+  admit(session: Session): void;
+  /** The session is over. Rooms and slots that it was in are left by their own calls. */
+  forget(session: Session): void;
   openRoom(options: MediaRoomOptions): MediaRoom;
+  /** Flat: `datagrams_in`, `datagrams_out`, `dropped_<reason>`, ... whatever the body counts. */
   stats(): Promise<Record<string, number>>;
   close(): void;
 }

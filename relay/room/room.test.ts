@@ -38,7 +38,7 @@ describe('livers', () => {
       { do: 'publishing', session: 1, id: 7, slot: 0, gen: 1 },
       { do: 'liver', liver: { slot: 0, gen: 1, sub: 's1' } },
     ]);
-    expect(join(2)).toEqual([{ do: 'welcome', session: 2, livers: [{ slot: 0, gen: 1, sub: 's1' }] }]);
+    expect(join(2)).toMatchObject([{ do: 'welcome', session: 2, livers: [{ slot: 0, gen: 1, sub: 's1' }] }]);
   });
 
   it('takes the lowest free slot and refuses the ninth liver', () => {

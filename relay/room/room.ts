@@ -1,4 +1,5 @@
-import type { Identity, Liver, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
+import type { Code, Liver } from '@hayate/codec/messages';
+import type { Identity, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
 
 const MAX_SLOTS = 8;
 
@@ -112,7 +113,7 @@ export class Room {
       return [{ do: 'closeSession', session, code: 'room_full', reason: 'the room has no place left' }];
     }
     this.#members.set(session, { identity, slot: undefined, watching: false });
-    return [{ do: 'welcome', session, livers: this.livers() }];
+    return [{ do: 'welcome', session, identity, livers: this.livers() }];
   }
 
   #leave({ session, clean }: Extract<RoomEvent, { type: 'leave' }>, nowMs: number): RoomAction[] {
@@ -305,7 +306,7 @@ export class Room {
 function refuse(
   session: SessionKey,
   id: number,
-  code: string,
+  code: Code,
   message: string,
   on: 'control' | 'comments' = 'control',
 ): RoomAction {

@@ -1,4 +1,5 @@
-import type { MotionConfig, VoiceConfig } from '@hayate/codec/messages';
+import type { Code, Liver, VoiceConfig } from '@hayate/codec/messages';
+import type { MotionConfig } from '@hayate/codec/motion';
 
 /** A session's number inside its relay; never reused. */
 export type SessionKey = number;
@@ -21,15 +22,6 @@ export interface RoomLimits {
   emptyMs: number;
 }
 
-export interface Liver {
-  slot: number;
-  gen: number;
-  sub: string;
-  name?: string;
-  motion?: MotionConfig;
-  voice?: VoiceConfig;
-}
-
 export type RoomEvent =
   | { type: 'join'; session: SessionKey; identity: Identity }
   | { type: 'leave'; session: SessionKey; clean: boolean }
@@ -49,10 +41,10 @@ export type RoomEvent =
 
 /** What the edge has to do, in order. `to` absent: every member. */
 export type RoomAction =
-  | { do: 'welcome'; session: SessionKey; livers: Liver[] }
+  | { do: 'welcome'; session: SessionKey; identity: Identity; livers: Liver[] }
   | { do: 'publishing'; session: SessionKey; id: number; slot: number; gen: number }
   | { do: 'done'; session: SessionKey; id: number; on: 'control' | 'comments' }
-  | { do: 'refuse'; session: SessionKey; id: number; code: string; message: string; on: 'control' | 'comments' }
+  | { do: 'refuse'; session: SessionKey; id: number; code: Code; message: string; on: 'control' | 'comments' }
   | { do: 'liver'; liver: Liver }
   | { do: 'left'; slot: number; gen: number }
   | { do: 'comment'; to: ReadonlySet<SessionKey>; n: number; sub: string; name?: string; text: string; at: number }
@@ -60,5 +52,5 @@ export type RoomAction =
   | { do: 'mediaUnpublish'; slot: number }
   | { do: 'mediaJoin'; session: SessionKey }
   | { do: 'mediaLeave'; session: SessionKey }
-  | { do: 'closeSession'; session: SessionKey; code: string; reason: string }
+  | { do: 'closeSession'; session: SessionKey; code: Code; reason: string }
   | { do: 'vanish' };

@@ -1,0 +1,87 @@
+import type { Engine, EngineRoom, EngineSession } from '@hayate/engine';
+import type { Session } from '@hayate/transport';
+import { nativeSession } from '@hayate/transport/engine';
+import type { MediaPlane, MediaRoom, MediaRoomOptions, SlotStats } from './plane.ts';
+import { refusedByCode } from './refused.ts';
+
+/** Rooms of the engine: a packet never meets JavaScript. The listener must start sessions in datagram mode `refuse`. */
+export class NativePlane implements MediaPlane {
+  readonly kind = 'engine';
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  accept(): void {}
+
+  admit(session: Session): void {
+    const native = nativeOf(session);
+    native.setDatagramMode('room');
+  }
+
+  forget(): void {}
+
+  openRoom(options: MediaRoomOptions): MediaRoom {
+    return new NativeRoom(this.#engine.createRoom(options));
+  }
+
+  stats(): Promise<Record<string, number>> {
+    return this.#engine.getStats();
+  }
+
+  /** The engine belongs to whoever opened it. */
+  close(): void {}
+}
+
+class NativeRoom implements MediaRoom {
+  readonly #room: EngineRoom;
+
+  constructor(room: EngineRoom) {
+    this.#room = room;
+  }
+
+  async publish(session: Session, slot: number, generation: number): Promise<void> {
+    await this.#room.publish(nativeOf(session), slot, generation);
+  }
+
+  unpublish(slot: number): void {
+    this.#room.unpublish(slot);
+  }
+
+  join(session: Session): void {
+    this.#room.join(nativeOf(session));
+  }
+
+  leave(session: Session): void {
+    this.#room.leave(nativeOf(session));
+  }
+
+  async slotStats(slot: number): Promise<SlotStats> {
+    const flat = await this.#room.getSlotStats(slot);
+    const value = (name: string) => flat[name] ?? 0;
+    return {
+      received: value('received'),
+      lost: value('lost'),
+      duplicate: value('duplicate'),
+      lagP50Ms: value('lag_p50_ms'),
+      lagP99Ms: value('lag_p99_ms'),
+      uncertaintyMs: value('uncertainty_ms'),
+      refused: refusedByCode(flat),
+    };
+  }
+
+  stats(): Promise<Record<string, number>> {
+    return this.#room.getStats();
+  }
+
+  close(): void {
+    this.#room.close();
+  }
+}
+
+function nativeOf(session: Session): EngineSession {
+  const native = nativeSession(session);
+  if (!native) throw new TypeError('the native plane takes sessions of the engine only');
+  return native;
+}

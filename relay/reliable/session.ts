@@ -1,0 +1,291 @@
+import {
+  type ClientMessage,
+  type Code,
+  closeCodeOf,
+  encodeMessage,
+  MAX_HELLO_BYTES,
+  MAX_MESSAGE_BYTES,
+  MessageError,
+  MessageReader,
+  type RelayMessage,
+} from '@hayate/codec/messages';
+import type { BidirectionalStream, Session } from '@hayate/transport';
+import type { SessionKey } from '../room/types.ts';
+import { RateLimit } from './rate.ts';
+import type { Hub, ReliableLimits } from './types.ts';
+import { MessageWriter } from './writer.ts';
+
+const PROTOCOL_VERSION = 1;
+/** Requests on the control stream. Each may tell the whole room something, so a flood of them must not get far. */
+const REQUESTS_PER_SECOND = 10;
+const REQUEST_BURST = 40;
+/** Streams after `welcome`, the control stream included. */
+export const MAX_STREAMS = 8;
+const WARNING_GAP_MS = 1000;
+
+type Phase = 'hello' | 'authenticating' | 'open' | 'ended';
+
+/**
+ * The reliable half of one session, docs/protocol.md section 4: reads messages, keeps the limits, and hands what they
+ * ask to the hub. Lives until the transport's session has ended; then it tells the hub, once.
+ */
+export class ReliableSession {
+  readonly key: SessionKey;
+  readonly transport: Session;
+  readonly #hub: Hub;
+  readonly #limits: ReliableLimits;
+  readonly #requests: RateLimit;
+  readonly #comments: RateLimit;
+  readonly #warnedAtMs = new Map<Code, number>();
+  #phase: Phase = 'hello';
+  #streams = 0;
+  #control: MessageWriter | undefined;
+  #commentsOut: MessageWriter | undefined;
+  #helloTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(key: SessionKey, transport: Session, hub: Hub, limits: ReliableLimits) {
+    this.key = key;
+    this.transport = transport;
+    this.#hub = hub;
+    this.#limits = limits;
+    const now = hub.nowMs();
+    this.#requests = new RateLimit(REQUESTS_PER_SECOND, REQUEST_BURST, now);
+    this.#comments = new RateLimit(limits.commentsPerSecond, limits.commentBurst, now);
+    this.#helloTimer = setTimeout(
+      () => this.close('hello_timeout', `no hello within ${limits.helloMs} ms`),
+      limits.helloMs,
+    );
+    transport.closed.then(
+      ({ closeCode }) => this.#ended(closeCode === 0),
+      () => this.#ended(false),
+    );
+    void this.#acceptStreams();
+    void this.#refuseUnidirectional();
+  }
+
+  /** Welcomed and not ended. */
+  get open(): boolean {
+    return this.#phase === 'open';
+  }
+
+  /** Ends the session with a row of the code table. The first call counts. */
+  close(code: Code, reason: string): void {
+    if (this.#phase === 'ended') return;
+    this.#hub.closing(this, code);
+    this.#phase = 'ended';
+    clearTimeout(this.#helloTimer);
+    this.transport.close({ closeCode: closeCodeOf(code), reason });
+  }
+
+  /** On the control stream. A session that does not read is ended: skipping a message would leave it with a wrong room. */
+  send(message: RelayMessage): void {
+    this.sendEncoded(encodeMessage(message));
+  }
+
+  /** As `send`; for one message to many. */
+  sendEncoded(message: Uint8Array): void {
+    if (this.#phase !== 'open' || !this.#control) return;
+    if (!this.#control.send(message)) this.close('overloaded', 'too many control messages wait to be read');
+  }
+
+  /** On the comments stream. False when dropped, because this viewer reads too slowly. */
+  sendComment(message: Uint8Array): boolean {
+    if (this.#phase !== 'open' || !this.#commentsOut) return true;
+    return this.#commentsOut.send(message);
+  }
+
+  /** The answer to a request. */
+  refuse(id: number, code: Code, message: string, retryable: boolean, on: 'control' | 'comments'): void {
+    this.answer({ t: 'error', id, code, message, retryable }, on);
+  }
+
+  answer(message: RelayMessage, on: 'control' | 'comments'): void {
+    if (on === 'control') this.send(message);
+    else if (!this.sendComment(encodeMessage(message))) this.close('overloaded', 'answers wait to be read');
+  }
+
+  /** A warning: the session goes on. At most one a second and code. */
+  warn(code: Code, message: string, retryable: boolean): void {
+    const now = this.#hub.nowMs();
+    const last = this.#warnedAtMs.get(code);
+    if (last !== undefined && now - last < WARNING_GAP_MS) return;
+    this.#warnedAtMs.set(code, now);
+    this.send({ t: 'error', code, message, retryable });
+  }
+
+  #ended(clean: boolean): void {
+    this.#phase = 'ended';
+    clearTimeout(this.#helloTimer);
+    this.#hub.ended(this, clean);
+  }
+
+  async #acceptStreams(): Promise<void> {
+    const reader = this.transport.incomingBidirectional.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done || this.#phase === 'ended') return;
+        const first = this.#control === undefined;
+        if (this.#streams >= (this.#phase === 'open' ? MAX_STREAMS : 1)) {
+          this.close(
+            'too_many_streams',
+            this.#phase === 'open' ? `over ${MAX_STREAMS} streams` : 'a stream before welcome',
+          );
+          return;
+        }
+        this.#streams += 1;
+        void (first ? this.#controlStream(value) : this.#otherStream(value)).finally(() => {
+          this.#streams -= 1;
+        });
+      }
+    } catch {
+      // The connection died; `closed` tells.
+    }
+  }
+
+  async #refuseUnidirectional(): Promise<void> {
+    try {
+      const { done } = await this.transport.incomingUnidirectional.getReader().read();
+      if (!done) this.close('too_many_streams', 'no unidirectional stream is allowed');
+    } catch {
+      // The connection died; `closed` tells.
+    }
+  }
+
+  async #controlStream(stream: BidirectionalStream): Promise<void> {
+    this.#control = new MessageWriter(stream.writable, this.#limits.controlQueueBytes);
+    const messages = new MessageReader({ from: 'client', maxBytes: MAX_HELLO_BYTES });
+    const end = await this.#read(stream.readable, messages, (message) => {
+      if (this.#phase === 'hello') return this.#hello(message, messages);
+      this.#request(message);
+    });
+    // Nobody waits for the end of a stream, but without control there is no session.
+    if (end === 'finished') return this.close('closed', 'the control stream ended');
+    // A dying connection fails its streams first: let `closed` tell, so that this is not taken for a reset.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.close('protocol_error', 'the control stream was reset');
+  }
+
+  async #hello(message: ClientMessage, messages: MessageReader<'client'>): Promise<void> {
+    if (message.t !== 'hello') return this.close('token_missing', 'the first message must be hello with a token');
+    if (message.v !== PROTOCOL_VERSION) {
+      return this.close('unsupported_version', `this relay speaks version ${PROTOCOL_VERSION}, not ${message.v}`);
+    }
+    this.#phase = 'authenticating';
+    try {
+      const claims = await this.#hub.authenticate(message.token);
+      if (this.#over()) return;
+      clearTimeout(this.#helloTimer);
+      messages.setMaxBytes(MAX_MESSAGE_BYTES);
+      this.#phase = 'open';
+      this.#hub.joining(this, claims);
+    } catch (error) {
+      const { code, message: text } = error as { code?: Code; message: string };
+      this.close(code ?? 'internal', text);
+    }
+  }
+
+  /** A call, not a comparison in place: the phase may have changed while something was awaited. */
+  #over(): boolean {
+    return this.#phase === 'ended';
+  }
+
+  #request(message: ClientMessage): void {
+    if (!this.#requests.take(this.#hub.nowMs())) {
+      this.close('rate_limited', 'too many requests');
+      return;
+    }
+    const session = this.key;
+    switch (message.t) {
+      case 'publish': {
+        const { id, motion, voice } = message;
+        this.#hub.request(this, {
+          type: 'publish',
+          session,
+          id,
+          ...(motion ? { motion } : {}),
+          ...(voice ? { voice } : {}),
+        });
+        return;
+      }
+      case 'unpublish':
+      case 'watch':
+      case 'unwatch':
+        this.#hub.request(this, { type: message.t, session, id: message.id });
+        return;
+      default:
+        this.close('protocol_error', `${message.t} has no place on the control stream`);
+    }
+  }
+
+  async #otherStream(stream: BidirectionalStream): Promise<void> {
+    const messages = new MessageReader({ from: 'client' });
+    let out: MessageWriter | undefined;
+    await this.#read(stream.readable, messages, (message) => {
+      if (!out) {
+        if (message.t !== 'comments') return this.close('protocol_error', `no stream begins with ${message.t}`);
+        out = new MessageWriter(stream.writable, this.#limits.commentQueueBytes);
+        // The newest comments stream is the one that counts.
+        this.#commentsOut?.close();
+        this.#commentsOut = out;
+        this.#hub.request(this, { type: 'openComments', session: this.key });
+        return;
+      }
+      this.#comment(message);
+    });
+    if (!out) {
+      stream.writable.abort().catch(() => {});
+    } else if (this.#commentsOut === out) {
+      this.#commentsOut = undefined;
+      this.#hub.request(this, { type: 'closeComments', session: this.key });
+      out.close();
+    }
+  }
+
+  #comment(message: ClientMessage): void {
+    if (message.t !== 'comment') {
+      this.close('protocol_error', `${message.t} has no place on the comments stream`);
+      return;
+    }
+    const { id, text } = message;
+    if (!this.#comments.take(this.#hub.nowMs())) {
+      this.#hub.refusedComment();
+      this.refuse(id, 'rate_limited', 'too many comments', true, 'comments');
+      return;
+    }
+    this.#hub.request(this, { type: 'comment', session: this.key, id, text, at: this.#hub.dateMs() });
+  }
+
+  /** Hands on each message until the stream or the session ends; a malformed one ends the session. */
+  async #read(
+    readable: ReadableStream<Uint8Array>,
+    messages: MessageReader<'client'>,
+    take: (message: ClientMessage) => void | Promise<void>,
+  ): Promise<'finished' | 'failed'> {
+    const reader = readable.getReader();
+    try {
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done || this.#over()) return 'finished';
+        messages.push(value);
+        for (let message = messages.next(); message && !this.#over(); message = messages.next()) {
+          const later = take(message);
+          if (later) await later;
+        }
+      }
+    } catch (error) {
+      if (error instanceof MessageError) this.#malformed(error);
+      return 'failed';
+    } finally {
+      reader.cancel().catch(() => {});
+    }
+  }
+
+  #malformed(error: MessageError): void {
+    if (this.#phase === 'hello' && error.field === 'token') {
+      this.close('token_missing', 'the first message must be hello with a token');
+    } else {
+      this.close(error.reason === 'too_large' ? 'message_too_large' : 'protocol_error', error.message);
+    }
+  }
+}

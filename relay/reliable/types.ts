@@ -1,0 +1,30 @@
+import type { Code } from '@hayate/codec/messages';
+import type { RoomEvent } from '../room/types.ts';
+import type { TokenClaims } from '../token/token.ts';
+import type { ReliableSession } from './session.ts';
+
+export interface ReliableLimits {
+  helloMs: number;
+  controlQueueBytes: number;
+  commentQueueBytes: number;
+  commentsPerSecond: number;
+  commentBurst: number;
+}
+
+/** What a session's reliable half needs from the relay around it. */
+export interface Hub {
+  /** Monotonic, ms. */
+  nowMs(): number;
+  /** Since 1970, ms. */
+  dateMs(): number;
+  /** @throws HayateError `token_missing`, `token_invalid`, `token_expired`, `not_permitted`, `draining` */
+  authenticate(token: string): Promise<TokenClaims>;
+  /** The bearer is known: put them into their room and welcome them. */
+  joining(session: ReliableSession, claims: TokenClaims): void;
+  request(session: ReliableSession, event: RoomEvent): void;
+  refusedComment(): void;
+  /** The relay ends this session for this reason; once at most. */
+  closing(session: ReliableSession, code: Code): void;
+  /** The session is over, whoever ended it; once. `clean`: on purpose, with code 0. */
+  ended(session: ReliableSession, clean: boolean): void;
+}

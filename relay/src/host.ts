@@ -1,0 +1,387 @@
+import { randomBytes } from 'node:crypto';
+import { HayateError } from '@hayate/codec/errors';
+import { type Code, codeError, encodeMessage } from '@hayate/codec/messages';
+import type { IncomingSession } from '@hayate/transport';
+import type { Logger } from 'pino';
+import type { RelayConfig } from '../config/schema.ts';
+import type { MediaPlane, MediaRoom, SlotStats } from '../media/plane.ts';
+import { ReliableSession } from '../reliable/session.ts';
+import type { Hub, ReliableLimits } from '../reliable/types.ts';
+import { Room } from '../room/room.ts';
+import type { RoomAction, RoomEvent, SessionKey } from '../room/types.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import type { TokenClaims, TokenVerifier } from '../token/token.ts';
+import { Aliases } from './aliases.ts';
+
+const TICK_MS = 1000;
+const MAX_SLOTS = 8;
+
+export interface HostOptions {
+  config: Pick<RelayConfig, 'rooms' | 'limits' | 'comments'>;
+  verifier: TokenVerifier;
+  plane: MediaPlane;
+  counters: Counters;
+  log: Logger;
+  /** From the session's coming to its welcome, ms. */
+  onJoinMs?: (ms: number) => void;
+  /** Median lag of a publisher's units over the last second, ms. */
+  onUplinkLagMs?: (ms: number) => void;
+}
+
+interface HostedRoom {
+  name: string;
+  alias: number;
+  room: Room;
+  media: MediaRoom;
+}
+
+interface HostedSession {
+  reliable: ReliableSession;
+  room: HostedRoom | undefined;
+  arrivedMs: number;
+}
+
+export interface RoomInfo {
+  room: string;
+  members: number;
+  viewers: number;
+  livers: number;
+}
+
+export interface HostStats {
+  sessions: number;
+  rooms: number;
+  viewers: number;
+  livers: number;
+}
+
+/** Sessions and rooms of one relay: carries out what the room rules decide. One timer for all of them. */
+export class RelayHost implements Hub {
+  readonly #options: HostOptions;
+  readonly #limits: ReliableLimits;
+  readonly #rooms = new Map<string, HostedRoom>();
+  readonly #sessions = new Map<SessionKey, HostedSession>();
+  readonly #aliases = new Aliases();
+  /** Tells session names of different runs apart in logs. */
+  readonly #run = randomBytes(4).toString('hex');
+  readonly #timer: ReturnType<typeof setInterval>;
+  #nextKey = 1;
+  #draining = false;
+  #emptied: (() => void) | undefined;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    const { limits, comments } = options.config;
+    this.#limits = {
+      helloMs: limits.helloMs,
+      controlQueueBytes: limits.controlQueueBytes,
+      commentQueueBytes: comments.queueBytes,
+      commentsPerSecond: comments.perSecond,
+      commentBurst: comments.burst,
+    };
+    this.#timer = setInterval(() => this.tick(), TICK_MS);
+  }
+
+  accept({ session: transport, origin }: IncomingSession): void {
+    const key = this.#nextKey++;
+    this.#options.counters.add('sessions');
+    this.#options.plane.accept(transport);
+    this.#options.log.debug({ session: key, from: transport.remoteAddress, origin }, 'session');
+    const reliable = new ReliableSession(key, transport, this, this.#limits);
+    this.#sessions.set(key, { reliable, room: undefined, arrivedMs: this.nowMs() });
+  }
+
+  rooms(): RoomInfo[] {
+    return [...this.#rooms.values()].map(({ name, room }) => ({
+      room: name,
+      members: room.memberCount,
+      viewers: room.viewerCount,
+      livers: room.livers().length,
+    }));
+  }
+
+  stats(): HostStats {
+    let viewers = 0;
+    let livers = 0;
+    for (const { room } of this.#rooms.values()) {
+      viewers += room.viewerCount;
+      livers += room.livers().length;
+    }
+    return { sessions: this.#sessions.size, rooms: this.#rooms.size, viewers, livers };
+  }
+
+  /** Ends every session of the room with `room_closed`. False when there is no such room. */
+  closeRoom(name: string): boolean {
+    const hosted = this.#rooms.get(name);
+    if (!hosted) return false;
+    this.#dispatch(hosted, { type: 'close' });
+    return true;
+  }
+
+  /** Tells everybody to go, and resolves when they have, or at the deadline after closing the rest with `draining`. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
+    const message = encodeMessage({ t: 'draining', deadlineMs });
+    for (const { reliable } of this.#sessions.values()) {
+      if (reliable.open) reliable.sendEncoded(message);
+      else reliable.close('draining', 'the relay is going away');
+    }
+    if (this.#sessions.size > 0) {
+      const left = Promise.withResolvers<void>();
+      this.#emptied = left.resolve;
+      const timer = setTimeout(left.resolve, deadlineMs);
+      await left.promise;
+      clearTimeout(timer);
+    }
+    this.#closeAll();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#draining = true;
+    this.#closeAll();
+    for (const hosted of [...this.#rooms.values()]) this.#vanish(hosted);
+  }
+
+  #closeAll(): void {
+    for (const { reliable } of this.#sessions.values()) reliable.close('draining', 'the relay is going away');
+  }
+
+  /** Once a second: rooms' deadlines and the publishers' reports. */
+  tick(): void {
+    for (const hosted of [...this.#rooms.values()]) {
+      this.#dispatch(hosted, { type: 'tick' });
+      for (const { slot, session } of hosted.room.publishers()) void this.#report(hosted, slot, session);
+    }
+  }
+
+  // Hub: what the sessions' reliable halves call.
+
+  nowMs(): number {
+    return performance.now();
+  }
+
+  dateMs(): number {
+    return Date.now();
+  }
+
+  async authenticate(token: string): Promise<TokenClaims> {
+    const claims = await this.#options.verifier.verify(token, this.dateMs());
+    if (claims.roles.length === 0) throw new HayateError('not_permitted', 'the token gives no role');
+    if (this.#draining) throw codeError('draining', 'the relay is going away');
+    return claims;
+  }
+
+  joining(reliable: ReliableSession, claims: TokenClaims): void {
+    const session = this.#sessions.get(reliable.key);
+    if (!session) return;
+    const hosted = this.#rooms.get(claims.room) ?? this.#open(claims.room);
+    if (!hosted) {
+      reliable.close('overloaded', 'this relay has all the rooms it may have');
+      return;
+    }
+    session.room = hosted;
+    const { sub, name, roles } = claims;
+    const identity = { sub, roles, ...(name === undefined ? {} : { name }) };
+    this.#dispatch(hosted, { type: 'join', session: reliable.key, identity });
+    if (!reliable.open) return;
+    this.#options.onJoinMs?.(this.nowMs() - session.arrivedMs);
+    this.#options.log.debug({ session: reliable.key, room: claims.room, sub, roles }, 'joined');
+  }
+
+  request(reliable: ReliableSession, event: RoomEvent): void {
+    const hosted = this.#sessions.get(reliable.key)?.room;
+    if (hosted) this.#dispatch(hosted, event);
+  }
+
+  refusedComment(): void {
+    this.#options.counters.add('refused', 'rate_limited');
+  }
+
+  closing(reliable: ReliableSession, code: Code): void {
+    if (code !== 'closed') this.#options.counters.add('refused', code);
+    this.#options.log.debug({ session: reliable.key, code }, 'closing');
+  }
+
+  ended(reliable: ReliableSession, clean: boolean): void {
+    const session = this.#sessions.get(reliable.key);
+    if (!session) return;
+    this.#sessions.delete(reliable.key);
+    if (session.room) this.#dispatch(session.room, { type: 'leave', session: reliable.key, clean });
+    this.#options.plane.forget(reliable.transport);
+    this.#options.log.debug({ session: reliable.key, clean }, 'ended');
+    if (this.#sessions.size === 0) this.#emptied?.();
+  }
+
+  // Rooms.
+
+  #open(name: string): HostedRoom | undefined {
+    const { rooms } = this.#options.config;
+    if (this.#rooms.size >= rooms.max) return undefined;
+    const alias = this.#aliases.take();
+    const media = this.#options.plane.openRoom({
+      alias,
+      maxAgeMs: rooms.maxAgeMs,
+      maxAheadMs: rooms.maxAheadMs,
+      maxMembers: rooms.maxViewers + MAX_SLOTS,
+    });
+    const hosted = { name, alias, room: new Room(rooms, this.nowMs()), media };
+    this.#rooms.set(name, hosted);
+    this.#options.log.debug({ room: name, alias }, 'room opened');
+    return hosted;
+  }
+
+  #vanish(hosted: HostedRoom): void {
+    hosted.media.close();
+    this.#rooms.delete(hosted.name);
+    this.#aliases.give(hosted.alias);
+    this.#options.log.debug({ room: hosted.name }, 'room gone');
+  }
+
+  #dispatch(hosted: HostedRoom, event: RoomEvent): void {
+    for (const action of hosted.room.handle(event, this.nowMs())) this.#apply(hosted, action);
+  }
+
+  #apply(hosted: HostedRoom, action: RoomAction): void {
+    const { media } = hosted;
+    switch (action.do) {
+      case 'welcome':
+        this.#welcome(hosted, action);
+        return;
+      case 'publishing':
+        this.#of(action.session)?.send({ t: 'publishing', id: action.id, slot: action.slot, gen: action.gen });
+        return;
+      case 'done':
+        this.#of(action.session)?.answer({ t: 'done', id: action.id }, action.on);
+        return;
+      case 'refuse': {
+        const { retryable } = codeError(action.code, '');
+        this.#options.counters.add('refused', action.code);
+        this.#of(action.session)?.refuse(action.id, action.code, action.message, retryable, action.on);
+        return;
+      }
+      case 'liver':
+        this.#tellAll(hosted, encodeMessage({ t: 'liver', ...action.liver }));
+        return;
+      case 'left':
+        this.#tellAll(hosted, encodeMessage({ t: 'left', slot: action.slot, gen: action.gen }));
+        return;
+      case 'comment':
+        this.#comment(action);
+        return;
+      case 'mediaPublish':
+        this.#publish(hosted, action);
+        return;
+      case 'mediaUnpublish':
+        media.unpublish(action.slot);
+        return;
+      case 'mediaJoin':
+        this.#mediaJoin(hosted, action.session);
+        return;
+      case 'mediaLeave': {
+        const transport = this.#of(action.session)?.transport;
+        if (transport) media.leave(transport);
+        return;
+      }
+      case 'closeSession':
+        this.#of(action.session)?.close(action.code, action.reason);
+        return;
+      case 'vanish':
+        this.#vanish(hosted);
+        return;
+    }
+  }
+
+  #of(session: SessionKey): ReliableSession | undefined {
+    return this.#sessions.get(session)?.reliable;
+  }
+
+  #welcome(hosted: HostedRoom, { session, livers, identity }: Extract<RoomAction, { do: 'welcome' }>): void {
+    const reliable = this.#of(session);
+    if (!reliable) return;
+    this.#options.plane.admit(reliable.transport);
+    reliable.send({
+      t: 'welcome',
+      v: 1,
+      session: `${this.#run}-${session}`,
+      room: hosted.name,
+      alias: hosted.alias,
+      sub: identity.sub,
+      ...(identity.name === undefined ? {} : { name: identity.name }),
+      roles: [...identity.roles],
+      budgetMs: this.#options.config.rooms.budgetMs,
+      livers,
+    });
+  }
+
+  #tellAll(hosted: HostedRoom, message: Uint8Array): void {
+    for (const session of hosted.room.members()) this.#of(session)?.sendEncoded(message);
+  }
+
+  #comment({ to, n, sub, name, text, at }: Extract<RoomAction, { do: 'comment' }>): void {
+    const message = encodeMessage({ t: 'comment', n, sub, ...(name === undefined ? {} : { name }), text, at });
+    const { counters } = this.#options;
+    counters.add('comments');
+    for (const session of to) {
+      if (this.#of(session)?.sendComment(message) === false) counters.add('comments_dropped');
+    }
+  }
+
+  #publish(hosted: HostedRoom, { session, slot, gen }: Extract<RoomAction, { do: 'mediaPublish' }>): void {
+    const transport = this.#of(session)?.transport;
+    if (!transport) return;
+    const tell = (type: 'synced' | 'unsynced') => this.#dispatch(hosted, { type, session, slot, gen });
+    hosted.media.publish(transport, slot, gen).then(
+      () => tell('synced'),
+      (error: unknown) => {
+        this.#options.log.debug({ session, slot, err: error }, 'publish not synced');
+        tell('unsynced');
+      },
+    );
+  }
+
+  #mediaJoin(hosted: HostedRoom, session: SessionKey): void {
+    const reliable = this.#of(session);
+    try {
+      if (reliable) hosted.media.join(reliable.transport);
+    } catch (error) {
+      this.#options.log.error({ session, room: hosted.name, err: error }, 'media join failed');
+      reliable?.close('internal', 'the media plane refused');
+    }
+  }
+
+  async #report(hosted: HostedRoom, slot: number, session: SessionKey): Promise<void> {
+    let stats: SlotStats;
+    try {
+      stats = await hosted.media.slotStats(slot);
+    } catch {
+      // The publisher or the room went meanwhile.
+      return;
+    }
+    const reliable = this.#of(session);
+    if (!reliable) return;
+    const { counters, onUplinkLagMs } = this.#options;
+    reliable.send({
+      t: 'uplink',
+      received: stats.received,
+      lost: stats.lost,
+      duplicate: stats.duplicate,
+      lagMs: { p50: stats.lagP50Ms, p99: stats.lagP99Ms },
+      uncertaintyMs: stats.uncertaintyMs,
+      refused: stats.refused,
+    });
+    if (stats.lagP50Ms > 0) onUplinkLagMs?.(stats.lagP50Ms);
+    for (const [reason, count] of Object.entries(stats.refused)) {
+      counters.add('units_refused', reason, count);
+      const text = WARNINGS[reason];
+      if (text) reliable.warn(reason as Code, `${count} datagrams refused: ${text}`, false);
+    }
+  }
+}
+
+/** Refusals that a publisher's program has to hear of as codes of the table. */
+const WARNINGS: Record<string, string> = {
+  capture_time_out_of_range: 'the capture clock is wrong',
+  datagram_malformed: 'they do not parse',
+  datagram_too_large: 'over 1000 bytes',
+};
