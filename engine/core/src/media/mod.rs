@@ -1,7 +1,38 @@
-//! The media plane of an engine: all its rooms, sans-IO.
+//! The media plane of an engine: all its rooms, without I/O and without a clock of its own.
+//!
+//! `MediaPlane` takes the `Room*` commands and the datagrams of sessions in `Room` mode, and says what goes to whom
+//! through `MediaOut`. Rules and layouts are those of docs/protocol.md sections 2 and 3; the golden vectors in
+//! codec/vectors are read by the tests.
+
+mod bundle;
+mod cache;
+mod clock;
+mod forward;
+mod lag;
+mod refused;
+mod room;
+mod sequence;
+mod wire;
+
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
+mod plane_tests;
+#[cfg(test)]
+mod vector_tests;
 
 use crate::api::{Command, Event, RoomId, SessionId};
 use bytes::Bytes;
+use clock::{parse_probe, parse_probe_reply, ClockSync};
+use refused::{Refused, RefusedCounts};
+use room::{Publication, Room};
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, RandomState};
+use wire::*;
+
+pub use bundle::{Bundle, Malformed, Unit, Units};
+pub use clock::answer_probe;
 
 /// Where the media plane's output goes. A payload's first byte is 0x00, the quarter stream id of session stream 0; the
 /// loop replaces it for sessions on other streams.
@@ -11,36 +42,326 @@ pub trait MediaOut {
     fn event(&mut self, e: Event);
 }
 
-#[derive(Default)]
-pub struct MediaPlane;
+/// What a publishing session publishes, and its clock. One publication a session: a second one replaces the first.
+struct Publisher {
+    room: RoomId,
+    slot: u8,
+    clock: ClockSync,
+    /// `RoomSynced` was told for the present publication.
+    told: bool,
+}
 
-impl MediaPlane {
-    pub fn new() -> Self {
-        MediaPlane
-    }
-    pub fn command(&mut self, _now_us: u64, _c: &Command, _out: &mut dyn MediaOut) {}
-    pub fn on_datagram(
-        &mut self,
-        _now_us: u64,
-        _from: SessionId,
-        _data: &[u8],
-        _out: &mut dyn MediaOut,
-    ) {
-    }
-    pub fn poll(&mut self, _now_us: u64, _out: &mut dyn MediaOut) {}
-    pub fn next_deadline_us(&self) -> Option<u64> {
-        None
-    }
-    pub fn session_closed(&mut self, _s: SessionId, _out: &mut dyn MediaOut) {}
-    pub fn stats_room(&self, _r: RoomId) -> Vec<(&'static str, f64)> {
-        Vec::new()
-    }
-    pub fn stats_slot(&mut self, _r: RoomId, _slot: u8) -> Vec<(&'static str, f64)> {
-        Vec::new()
+pub struct MediaPlane {
+    rooms: FxHashMap<RoomId, Room>,
+    publishers: FxHashMap<SessionId, Publisher>,
+    /// Rooms that a session hears.
+    memberships: FxHashMap<SessionId, Vec<RoomId>>,
+    /// Of datagrams that belong to no publication.
+    strays: RefusedCounts,
+    /// When the next probe of any publisher is due.
+    next_probe_us: Option<u64>,
+    seed: u64,
+}
+
+impl Default for MediaPlane {
+    fn default() -> Self {
+        MediaPlane::new()
     }
 }
 
-/// The reply to a probe, prefix byte included; None when `data` is no probe.
-pub fn answer_probe(_data: &[u8], _received_us: u64, _now_us: u64) -> Option<Bytes> {
-    None
+impl MediaPlane {
+    pub fn new() -> Self {
+        // The standard library's hasher keys are random: enough for ids that only the publisher itself may see.
+        MediaPlane::with_seed(RandomState::new().hash_one(0))
+    }
+
+    /// `seed` decides the ids of probes: for tests.
+    pub fn with_seed(seed: u64) -> Self {
+        MediaPlane {
+            rooms: FxHashMap::default(),
+            publishers: FxHashMap::default(),
+            memberships: FxHashMap::default(),
+            strays: RefusedCounts::default(),
+            next_probe_us: None,
+            seed,
+        }
+    }
+
+    /// Takes the `Room*` commands. What names an unknown room, or a slot over 7, does nothing.
+    pub fn command(&mut self, now_us: u64, c: &Command, out: &mut dyn MediaOut) {
+        match c {
+            Command::RoomCreate { room, config } => {
+                self.rooms.entry(*room).or_insert_with(|| Room::new(config));
+            }
+            Command::RoomClose { room } => self.close_room(*room),
+            Command::RoomJoin { room, session } => self.join(*room, *session, out),
+            Command::RoomLeave { room, session } => {
+                if let Some(left) = self.rooms.get_mut(room) {
+                    left.leave(*session);
+                }
+                self.forget_membership(*session, *room);
+            }
+            Command::RoomPublish {
+                room,
+                session,
+                slot,
+                generation,
+            } => {
+                self.publish(now_us, *room, *session, *slot, *generation, out);
+            }
+            Command::RoomUnpublish { room, slot } => self.unpublish(*room, *slot),
+            Command::RoomSend { room, data } => {
+                if let Some(room) = self.rooms.get_mut(room) {
+                    room.send(data, out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A datagram of a session in `Room` mode, without the HTTP/3 prefix. `now_us` is when it was read.
+    pub fn on_datagram(
+        &mut self,
+        now_us: u64,
+        from: SessionId,
+        data: &[u8],
+        out: &mut dyn MediaOut,
+    ) {
+        let refused = match data.first() {
+            Some(&TYPE_BUNDLE) => self.on_bundle(now_us, from, data, out),
+            Some(&TYPE_PROBE) => match parse_probe(data) {
+                Ok(_) => {
+                    if let Some(reply) = answer_probe(data, now_us, now_us) {
+                        out.send(from, reply);
+                    }
+                    Ok(())
+                }
+                Err(why) => Err(why.into()),
+            },
+            Some(&TYPE_PROBE_REPLY) => self.on_reply(now_us, from, data, out),
+            Some(_) => Err(Refused::UnknownType),
+            None => Err(Refused::Malformed(Malformed::Truncated)),
+        };
+        if let Err(why) = refused {
+            self.count_refused(from, why);
+        }
+    }
+
+    /// Sends the probes that are due.
+    pub fn poll(&mut self, now_us: u64, out: &mut dyn MediaOut) {
+        if self.next_probe_us.is_none_or(|due| now_us < due) {
+            return;
+        }
+        self.next_probe_us = None;
+        for (session, publisher) in &mut self.publishers {
+            if let Some(probe) = publisher.clock.next_probe(now_us) {
+                out.send(*session, probe);
+            }
+            let due = publisher.clock.next_probe_at_us();
+            self.next_probe_us = Some(self.next_probe_us.map_or(due, |other| other.min(due)));
+        }
+    }
+
+    pub fn next_deadline_us(&self) -> Option<u64> {
+        self.next_probe_us
+    }
+
+    /// The session leaves all rooms and publishes no more.
+    pub fn session_closed(&mut self, s: SessionId, _out: &mut dyn MediaOut) {
+        for room in self.memberships.remove(&s).unwrap_or_default() {
+            if let Some(room) = self.rooms.get_mut(&room) {
+                room.leave(s);
+            }
+        }
+        if let Some(publisher) = self.publishers.get(&s) {
+            self.unpublish(publisher.room, publisher.slot);
+        }
+    }
+
+    /// Empty for an unknown room. `bundles_out`, `units_out` and `bytes_out` count each receiver; `refused_*` only when
+    /// not zero.
+    pub fn stats_room(&self, r: RoomId) -> Vec<(&'static str, f64)> {
+        self.rooms.get(&r).map(Room::stats).unwrap_or_default()
+    }
+
+    /// Empty when nobody publishes there. Lags are those since the last call (`lag_count` of them; 0 without any), the
+    /// rest since the publication began; `refused_*` only when not zero. `synced` 0: offset and uncertainty mean nothing.
+    pub fn stats_slot(&mut self, r: RoomId, slot: u8) -> Vec<(&'static str, f64)> {
+        let publication = self
+            .rooms
+            .get_mut(&r)
+            .and_then(|room| room.publication(slot));
+        publication.map(Publication::take_stats).unwrap_or_default()
+    }
+
+    /// Of the whole plane: gauges `rooms`, `publishers`, `members`, and refusals that belong to no publication.
+    pub fn stats(&self) -> Vec<(&'static str, f64)> {
+        let members: usize = self.rooms.values().map(|room| room.members().len()).sum();
+        let mut values = vec![
+            ("rooms", self.rooms.len() as f64),
+            ("publishers", self.publishers.len() as f64),
+            ("members", members as f64),
+        ];
+        self.strays.append_to(&mut values);
+        values
+    }
+
+    fn join(&mut self, id: RoomId, session: SessionId, out: &mut dyn MediaOut) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        if room.join(session, out) {
+            self.memberships.entry(session).or_default().push(id);
+        }
+    }
+
+    fn forget_membership(&mut self, session: SessionId, room: RoomId) {
+        if let Entry::Occupied(mut rooms) = self.memberships.entry(session) {
+            rooms.get_mut().retain(|other| *other != room);
+            if rooms.get().is_empty() {
+                rooms.remove();
+            }
+        }
+    }
+
+    fn close_room(&mut self, id: RoomId) {
+        for slot in 0..MAX_SLOTS as u8 {
+            self.unpublish(id, slot);
+        }
+        let Some(room) = self.rooms.remove(&id) else {
+            return;
+        };
+        for session in room.members() {
+            self.forget_membership(*session, id);
+        }
+    }
+
+    fn publish(
+        &mut self,
+        now_us: u64,
+        id: RoomId,
+        session: SessionId,
+        slot: u8,
+        generation: u8,
+        out: &mut dyn MediaOut,
+    ) {
+        if usize::from(slot) >= MAX_SLOTS || !self.rooms.contains_key(&id) {
+            return;
+        }
+        // The clock belongs to the session: what was learnt of it stays good in another slot.
+        let known = self.publishers.remove(&session);
+        if let Some(before) = &known {
+            self.clear_slot(before.room, before.slot);
+        }
+        self.unpublish(id, slot);
+        self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let clock = known.map_or_else(|| ClockSync::new(self.seed), |before| before.clock);
+        let due = clock.next_probe_at_us().max(now_us);
+        self.next_probe_us = Some(self.next_probe_us.map_or(due, |other| other.min(due)));
+        if let Some(room) = self.rooms.get_mut(&id) {
+            room.publish(session, slot, generation);
+        }
+        self.publishers.insert(
+            session,
+            Publisher {
+                room: id,
+                slot,
+                clock,
+                told: false,
+            },
+        );
+        self.tell_synced(now_us, session, out);
+    }
+
+    fn unpublish(&mut self, room: RoomId, slot: u8) {
+        if let Some(session) = self.clear_slot(room, slot) {
+            self.publishers.remove(&session);
+        }
+    }
+
+    /// The session that published there.
+    fn clear_slot(&mut self, room: RoomId, slot: u8) -> Option<SessionId> {
+        self.rooms.get_mut(&room)?.unpublish(slot)
+    }
+
+    fn on_bundle(
+        &mut self,
+        now_us: u64,
+        from: SessionId,
+        data: &[u8],
+        out: &mut dyn MediaOut,
+    ) -> Result<(), Refused> {
+        let publisher = self
+            .publishers
+            .get_mut(&from)
+            .ok_or(Refused::NotPublishing)?;
+        let room = self
+            .rooms
+            .get_mut(&publisher.room)
+            .ok_or(Refused::NotPublishing)?;
+        room.forward(
+            now_us,
+            publisher.slot,
+            publisher.clock.peer(now_us),
+            data,
+            out,
+        )
+    }
+
+    fn on_reply(
+        &mut self,
+        now_us: u64,
+        from: SessionId,
+        data: &[u8],
+        out: &mut dyn MediaOut,
+    ) -> Result<(), Refused> {
+        let publisher = self
+            .publishers
+            .get_mut(&from)
+            .ok_or(Refused::NotPublishing)?;
+        let reply = parse_probe_reply(data)?;
+        match Refused::of_reply(publisher.clock.on_reply(&reply, now_us)) {
+            Some(why) => Err(why),
+            None => {
+                self.tell_synced(now_us, from, out);
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the slot's view of its publisher's clock, and tells the first sync of a publication.
+    fn tell_synced(&mut self, now_us: u64, session: SessionId, out: &mut dyn MediaOut) {
+        let Some(publisher) = self.publishers.get_mut(&session) else {
+            return;
+        };
+        let Some(peer) = publisher.clock.peer(now_us) else {
+            return;
+        };
+        let Some(room) = self.rooms.get_mut(&publisher.room) else {
+            return;
+        };
+        let Some(publication) = room.publication(publisher.slot) else {
+            return;
+        };
+        publication.synced(peer);
+        if !publisher.told {
+            publisher.told = true;
+            out.event(Event::RoomSynced {
+                room: publisher.room,
+                slot: publisher.slot,
+                generation: publication.generation(),
+                offset_us: peer.offset_us,
+                uncertainty_us: u32::try_from(peer.uncertainty_us).unwrap_or(u32::MAX),
+            });
+        }
+    }
+
+    fn count_refused(&mut self, from: SessionId, why: Refused) {
+        let publisher = self.publishers.get(&from);
+        let room = publisher.and_then(|publisher| self.rooms.get_mut(&publisher.room));
+        match (publisher, room) {
+            (Some(publisher), Some(room)) => room.count_refused(publisher.slot, why, 1),
+            _ => self.strays.add(why, 1),
+        }
+    }
 }

@@ -1,0 +1,173 @@
+//! The relay's rules for one publisher (docs/protocol.md section 3): bundles in, bundles out, no clock and no I/O.
+
+use super::bundle::{header_bytes, write_header, Bundle, KIND_MOTION};
+use super::cache::JoinCache;
+use super::clock::PeerClock;
+use super::refused::Refused;
+use super::sequence::{SequenceExtender, Verdict};
+use super::wire::*;
+use bytes::Bytes;
+
+/// Less than a datagram: the relay's header has a longer alias and an uncertainty.
+const MAX_UPLINK_BYTES: usize = 990;
+const KINDS: usize = 3;
+
+pub struct SlotForwarder {
+    alias: u32,
+    slot: u8,
+    generation: u8,
+    max_age_us: i64,
+    max_ahead_us: i64,
+    kinds: [SequenceExtender; KINDS],
+    cache: JoinCache,
+}
+
+/// Units received, lost and repeated over all kinds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SlotCounts {
+    pub received: u64,
+    pub lost: u64,
+    pub duplicate: u64,
+}
+
+/// What became of a bundle that was not refused as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct Forwarded {
+    /// For every member of the room but the publisher, prefix byte first; None when no unit is left.
+    pub payload: Option<Bytes>,
+    /// Units in `payload`.
+    pub units: u32,
+    pub unsynced: u32,
+    pub duplicate: u32,
+    pub late: u32,
+}
+
+impl SlotForwarder {
+    pub fn new(
+        alias: u32,
+        slot: u8,
+        generation: u8,
+        max_age_ms: u32,
+        max_ahead_ms: u32,
+    ) -> SlotForwarder {
+        SlotForwarder {
+            alias: alias & MAX_ALIAS as u32,
+            slot: slot & (MAX_SLOTS as u8 - 1),
+            generation,
+            max_age_us: i64::from(max_age_ms) * 1000,
+            max_ahead_us: i64::from(max_ahead_ms) * 1000,
+            kinds: Default::default(),
+            cache: JoinCache::default(),
+        }
+    }
+
+    pub fn generation(&self) -> u8 {
+        self.generation
+    }
+
+    pub fn counts(&self) -> SlotCounts {
+        self.kinds
+            .iter()
+            .fold(SlotCounts::default(), |sum, kind| SlotCounts {
+                received: sum.received + kind.received,
+                lost: sum.lost + kind.lost,
+                duplicate: sum.duplicate + kind.duplicate,
+            })
+    }
+
+    /// Takes one uplink datagram. `now_us` is the relay's clock; `clock` None: the publisher's is not known yet. `lag`
+    /// gets the age in us of each unit that goes on.
+    pub fn forward(
+        &mut self,
+        now_us: u64,
+        clock: Option<PeerClock>,
+        uplink: &[u8],
+        mut lag: impl FnMut(i64),
+    ) -> Result<Forwarded, Refused> {
+        let bundle = Bundle::parse(uplink)?;
+        let (own_base_us, clock) = self.admit(now_us, clock, &bundle, uplink.len())?;
+        let uncertainty16 = uncertainty_to_sixteenths(clock.uncertainty_us);
+        let mut done = Forwarded::default();
+        let header = 1 + header_bytes(self.alias, uncertainty16);
+        let mut out = Vec::with_capacity(header + bundle.units_wire.len());
+        write_header(
+            &mut out,
+            self.alias,
+            self.slot,
+            self.generation,
+            own_base_us as u64,
+            uncertainty16,
+        );
+        for unit in bundle.units() {
+            let age_us = sixteenths_to_us(unit.age16);
+            let kind = &mut self.kinds[usize::from(unit.kind)];
+            match kind.offer(
+                unit.sequence,
+                unit.full,
+                wrap48(bundle.base_us.wrapping_sub(age_us)),
+            ) {
+                Verdict::New => {}
+                Verdict::Duplicate => {
+                    done.duplicate += 1;
+                    continue;
+                }
+                Verdict::Late => {
+                    done.late += 1;
+                    continue;
+                }
+                Verdict::Unsynced => {
+                    done.unsynced += 1;
+                    continue;
+                }
+            }
+            let capture_us = own_base_us - age_us as i64;
+            lag(now_us as i64 - capture_us);
+            done.units += 1;
+            out.push(unit.wire[0] | self.slot << 5);
+            out.extend_from_slice(&unit.wire[1..]);
+            if unit.kind == KIND_MOTION {
+                // A sender that counts anew: its old sequences are ahead of its new ones and would stay for ever.
+                if kind.began {
+                    self.cache.clear();
+                }
+                self.cache
+                    .remember(&unit, kind.extended, capture_us, uncertainty16);
+            }
+        }
+        done.payload = (done.units > 0).then(|| out.into());
+        Ok(done)
+    }
+
+    /// Base in the relay's clock, or why the whole bundle is refused.
+    fn admit(
+        &self,
+        now_us: u64,
+        clock: Option<PeerClock>,
+        bundle: &Bundle,
+        bytes: usize,
+    ) -> Result<(i64, PeerClock), Refused> {
+        if bytes > MAX_UPLINK_BYTES {
+            return Err(Refused::Malformed(super::bundle::Malformed::Limit));
+        }
+        if bundle.slots != 1 {
+            return Err(Refused::Malformed(super::bundle::Malformed::SlotNotListed));
+        }
+        let clock = clock.ok_or(Refused::ClockUnsynced)?;
+        let now = now_us as i64;
+        let peer_now = now_us.wrapping_add_signed(clock.offset_us);
+        let newest_us = now + signed48(bundle.base_us.wrapping_sub(peer_now));
+        let oldest_us = newest_us - sixteenths_to_us(bundle.oldest_age16) as i64;
+        let uncertainty_us = clock.uncertainty_us as i64;
+        let too_old = oldest_us < now - self.max_age_us - uncertainty_us;
+        let too_new = newest_us > now + self.max_ahead_us + uncertainty_us;
+        if too_old || too_new {
+            return Err(Refused::CaptureTimeOutOfRange);
+        }
+        Ok((newest_us, clock))
+    }
+
+    /// For one new viewer: the motion units since the last key, in bundles of their own.
+    pub fn join_bundles(&self) -> Vec<Bytes> {
+        self.cache.bundles(self.alias, self.slot, self.generation)
+    }
+}

@@ -1,0 +1,126 @@
+//! Every reason for which something that came by datagram is not passed on, with its counter.
+
+use super::bundle::Malformed;
+use super::clock::ReplyVerdict;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    Malformed(Malformed),
+    /// No probe of the publisher was answered yet.
+    ClockUnsynced,
+    CaptureTimeOutOfRange,
+    /// A unit: its short sequence cannot be extended.
+    Unsynced,
+    /// A unit: older than the window that tells repeats.
+    Late,
+    /// A probe reply that nobody asked for.
+    Unasked,
+    /// A probe reply whose times contradict each other.
+    Implausible,
+    /// A bundle or probe reply of a session that does not publish.
+    NotPublishing,
+    UnknownType,
+}
+
+const NAMES: [&str; 19] = [
+    "refused_not_a_bundle",
+    "refused_truncated",
+    "refused_reserved_bit",
+    "refused_reserved_kind",
+    "refused_slot_not_listed",
+    "refused_empty_slot",
+    "refused_no_unit",
+    "refused_age_order",
+    "refused_limit",
+    "refused_duplicate_identity",
+    "refused_trailing",
+    "refused_clock_unsynced",
+    "refused_capture_time_out_of_range",
+    "refused_unsynced",
+    "refused_late",
+    "refused_unasked",
+    "refused_implausible",
+    "refused_not_publishing",
+    "refused_unknown_type",
+];
+const MALFORMED: usize = 11;
+
+impl Refused {
+    fn index(self) -> usize {
+        match self {
+            Refused::Malformed(why) => why as usize,
+            Refused::ClockUnsynced => MALFORMED,
+            Refused::CaptureTimeOutOfRange => MALFORMED + 1,
+            Refused::Unsynced => MALFORMED + 2,
+            Refused::Late => MALFORMED + 3,
+            Refused::Unasked => MALFORMED + 4,
+            Refused::Implausible => MALFORMED + 5,
+            Refused::NotPublishing => MALFORMED + 6,
+            Refused::UnknownType => MALFORMED + 7,
+        }
+    }
+
+    /// The name in docs/protocol.md and the golden vectors.
+    pub fn code(self) -> &'static str {
+        &NAMES[self.index()]["refused_".len()..]
+    }
+
+    /// None for a reply that was taken.
+    pub fn of_reply(verdict: ReplyVerdict) -> Option<Refused> {
+        match verdict {
+            ReplyVerdict::Taken => None,
+            ReplyVerdict::Unasked => Some(Refused::Unasked),
+            ReplyVerdict::Implausible => Some(Refused::Implausible),
+        }
+    }
+}
+
+impl From<Malformed> for Refused {
+    fn from(why: Malformed) -> Refused {
+        Refused::Malformed(why)
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct RefusedCounts([u64; NAMES.len()]);
+
+impl RefusedCounts {
+    pub fn add(&mut self, why: Refused, count: u64) {
+        self.0[why.index()] += count;
+    }
+
+    /// Those that are not zero.
+    pub fn append_to(&self, out: &mut Vec<(&'static str, f64)>) {
+        let seen = NAMES.iter().zip(self.0).filter(|(_, count)| *count > 0);
+        out.extend(seen.map(|(name, count)| (*name, count as f64)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_agree_with_the_parser() {
+        use Malformed::*;
+        let all = [
+            NotABundle,
+            Truncated,
+            ReservedBit,
+            ReservedKind,
+            SlotNotListed,
+            EmptySlot,
+            NoUnit,
+            AgeOrder,
+            Limit,
+            DuplicateIdentity,
+            Trailing,
+        ];
+        assert_eq!(all.len(), MALFORMED);
+        for why in all {
+            assert_eq!(Refused::from(why).code(), why.code());
+        }
+        assert_eq!(Refused::ClockUnsynced.code(), "clock_unsynced");
+        assert_eq!(Refused::UnknownType.code(), "unknown_type");
+    }
+}
