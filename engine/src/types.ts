@@ -130,7 +130,11 @@ export interface EngineRoom {
   join(session: EngineSession): void;
   leave(session: EngineSession): void;
   /** Resolves when the publisher's clock is synced (first probe reply); rejects when session or room close first. */
-  publish(session: EngineSession, slot: number, generation: number): Promise<{ offsetUs: number; uncertaintyUs: number }>;
+  publish(
+    session: EngineSession,
+    slot: number,
+    generation: number,
+  ): Promise<{ offsetUs: number; uncertaintyUs: number }>;
   unpublish(slot: number): void;
   /** One opaque datagram to each member. */
   send(data: Uint8Array): void;
@@ -152,7 +156,13 @@ export interface Engine {
   connect(url: string, options?: ConnectOptions): EngineSession;
   createRoom(options: { alias: number; maxAgeMs?: number; maxAheadMs?: number; maxMembers?: number }): EngineRoom;
   /** UDP proxy with an emulated link: tx = client to target. */
-  proxy(options: { host?: string; port?: number; target: { host: string; port: number }; link: LinkOptions; maxClients?: number }): LinkProxy;
+  proxy(options: {
+    host?: string;
+    port?: number;
+    target: { host: string; port: number };
+    link: LinkOptions;
+    maxClients?: number;
+  }): LinkProxy;
   getStats(): Promise<Record<string, number>>;
   close(): Promise<void>;
 }

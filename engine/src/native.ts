@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { EngineError } from './errors.ts';
+
+// The only file that touches the addon (engine/node). Its classes, as they are there.
+
+export interface NativeEngineConfig {
+  io: number;
+  eventQueueBytes: number;
+  eventQueueMs: number;
+  socketBufferBytes: number;
+  handshakesPerTurn: number;
+}
+
+export interface NativeLimits {
+  idleTimeoutMs: number;
+  keepAliveMs: number;
+  maxBidiStreams: number;
+  maxUniStreams: number;
+  datagramQueueBytes: number;
+  datagramQueueMs: number;
+  streamWindowBytes: number;
+  streamSendBytes: number;
+  maxDatagramBytes: number;
+}
+
+export interface NativeLinkProfile {
+  delayMs: number;
+  jitterMs: number;
+  loss: number;
+  burstGoodMs: number;
+  burstBadMs: number;
+  rateKbps: number;
+  queueMs: number;
+  reorder: number;
+  duplicate: number;
+  seed: number;
+}
+
+export interface NativeLink {
+  tx: NativeLinkProfile;
+  rx: NativeLinkProfile;
+  rebindEveryMs: number;
+}
+
+export interface NativeListenConfig {
+  host: string;
+  port: number;
+  certPath?: string;
+  keyPath?: string;
+  selfSignedNames: string[];
+  selfSignedDays: number;
+  selfSignedDir?: string;
+  paths: string[];
+  origins: string[];
+  maxSessions: number;
+  retryAbove: number;
+  datagrams: number;
+  heartbeatMs: number;
+  limits: NativeLimits;
+  link?: NativeLink;
+}
+
+export interface NativeConnectConfig {
+  url: string;
+  host: string;
+  port: number;
+  origin?: string;
+  certificateHashes: Buffer;
+  rootsPem?: string;
+  connectTimeoutMs: number;
+  datagrams: number;
+  limits: NativeLimits;
+  socketGroup: number;
+  link?: NativeLink;
+}
+
+export interface NativeProxyConfig {
+  host: string;
+  port: number;
+  targetHost: string;
+  targetPort: number;
+  link: NativeLink;
+  maxClients: number;
+}
+
+export interface NativeAddress {
+  host: string;
+  port: number;
+}
+
+export interface NativeEngine {
+  keepAlive(on: boolean): void;
+  poll(): Buffer | null;
+  shutdown(): void;
+  listen(config: NativeListenConfig): { endpoint: number; address: NativeAddress; hashes: Buffer[] };
+  connect(config: NativeConnectConfig): number;
+  closeSession(session: number, code: number, reason: string): void;
+  stopListening(endpoint: number, close: boolean): void;
+  reloadCertificates(endpoint: number): void;
+  sendDatagram(session: number, data: Uint8Array): void;
+  setDatagramMode(session: number, mode: number): void;
+  setStreamLimits(session: number, bidi: number, uni: number): void;
+  openStream(session: number, token: number, bidi: boolean, priority: number): void;
+  streamWrite(session: number, stream: number, data: Uint8Array, fin: boolean): void;
+  streamReset(session: number, stream: number, code: number): void;
+  streamStop(session: number, stream: number, code: number): void;
+  streamCredit(session: number, stream: number, bytes: number): void;
+  roomCreate(alias: number, maxAgeMs: number, maxAheadMs: number, maxMembers: number): number;
+  roomClose(room: number): void;
+  roomJoin(room: number, session: number): void;
+  roomLeave(room: number, session: number): void;
+  roomPublish(room: number, session: number, slot: number, generation: number): void;
+  roomUnpublish(room: number, slot: number): void;
+  roomSend(room: number, data: Uint8Array): void;
+  stats(token: number, of: number, id: number, slot: number): void;
+}
+
+export interface NativeProxy {
+  address(): NativeAddress;
+  stats(): [string, number][];
+  close(): void;
+}
+
+interface Addon {
+  NativeEngine: new (config: NativeEngineConfig, wake: () => void) => NativeEngine;
+  NativeProxy: { start(config: NativeProxyConfig): NativeProxy };
+}
+
+const HOW = 'run `npm run engine` (needs Rust, https://rustup.rs)';
+
+let loaded: Addon | undefined;
+
+function load(): { addon: Addon } | { reason: string; cause?: unknown } {
+  if (process.env['HAYATE_NO_ENGINE'] === '1') return { reason: 'HAYATE_NO_ENGINE=1 hides the native engine' };
+  if (loaded) return { addon: loaded };
+  const name = `hayate-${process.platform}-${process.arch}.node`;
+  const path = process.env['HAYATE_ENGINE_PATH'] ?? fileURLToPath(new URL(`../dist/${name}`, import.meta.url));
+  if (!existsSync(path)) return { reason: `the native engine is not built: ${path} is missing; ${HOW}` };
+  try {
+    loaded = createRequire(import.meta.url)(path) as Addon;
+    return { addon: loaded };
+  } catch (cause) {
+    return { reason: `the native engine does not load: ${cause instanceof Error ? cause.message : cause}`, cause };
+  }
+}
+
+/** Whether `openEngine` can work here, and if not why (a sentence for humans). */
+export function engineAvailable(): { ok: true } | { ok: false; reason: string } {
+  const result = load();
+  return 'addon' in result ? { ok: true } : { ok: false, reason: result.reason };
+}
+
+function addon(): Addon {
+  const result = load();
+  if ('addon' in result) return result.addon;
+  throw new EngineError('engine_unavailable', result.reason, { cause: result.cause });
+}
+
+export function startNativeEngine(config: NativeEngineConfig, wake: () => void): NativeEngine {
+  const { NativeEngine } = addon();
+  return new NativeEngine(config, wake);
+}
+
+export function startNativeProxy(config: NativeProxyConfig): NativeProxy {
+  return addon().NativeProxy.start(config);
+}

@@ -1,0 +1,73 @@
+import type { NativeEngineConfig, NativeLimits, NativeLink, NativeLinkProfile, NativeListenConfig } from './native.ts';
+import type { DatagramMode, EngineOptions, LimitOptions, LinkOptions, LinkProfile, ListenOptions } from './types.ts';
+
+// Every default of the package, and the way of options to what the addon takes.
+
+export function engineConfig(o: EngineOptions): NativeEngineConfig {
+  return {
+    io: { auto: 0, fast: 1, portable: 2 }[o.io ?? 'auto'],
+    eventQueueBytes: o.eventQueueBytes ?? 4 << 20,
+    eventQueueMs: o.eventQueueMs ?? 500,
+    socketBufferBytes: o.socketBufferBytes ?? 4 << 20,
+    handshakesPerTurn: o.handshakesPerTurn ?? 8,
+  };
+}
+
+export function limits(o: LimitOptions = {}): NativeLimits {
+  return {
+    idleTimeoutMs: o.idleTimeoutMs ?? 15_000,
+    keepAliveMs: o.keepAliveMs ?? 4_000,
+    maxBidiStreams: o.maxBidiStreams ?? 16,
+    maxUniStreams: o.maxUniStreams ?? 16,
+    datagramQueueBytes: o.datagramQueueBytes ?? 16 << 10,
+    datagramQueueMs: o.datagramQueueMs ?? 100,
+    streamWindowBytes: o.streamWindowBytes ?? 256 << 10,
+    streamSendBytes: o.streamSendBytes ?? 256 << 10,
+    maxDatagramBytes: o.maxDatagramBytes ?? 1150,
+  };
+}
+
+export function datagramMode(mode: DatagramMode): number {
+  return { refuse: 0, deliver: 1, room: 2 }[mode];
+}
+
+function profile(p: LinkProfile = {}): NativeLinkProfile {
+  return {
+    delayMs: p.delayMs ?? 0,
+    jitterMs: p.jitterMs ?? 0,
+    loss: p.loss ?? 0,
+    burstGoodMs: p.burst?.goodMs ?? 0,
+    burstBadMs: p.burst?.badMs ?? 0,
+    rateKbps: p.rateKbps ?? 0,
+    queueMs: p.queueMs ?? 0,
+    reorder: p.reorder ?? 0,
+    duplicate: p.duplicate ?? 0,
+    seed: p.seed ?? 1,
+  };
+}
+
+export function link(o: LinkOptions): NativeLink {
+  return { tx: profile(o.tx), rx: profile(o.rx), rebindEveryMs: o.rebindEveryMs ?? 0 };
+}
+
+/** `host` is an address by now. */
+export function listenConfig(o: ListenOptions, host: string): NativeListenConfig {
+  const c = o.certificate;
+  const self = 'selfSigned' in c ? c.selfSigned : {};
+  return {
+    host,
+    port: o.port ?? 0,
+    ...('cert' in c ? { certPath: c.cert, keyPath: c.key } : {}),
+    selfSignedNames: self.names ?? ['localhost'],
+    selfSignedDays: self.days ?? 14,
+    ...(self.dir === undefined ? {} : { selfSignedDir: self.dir }),
+    paths: o.paths ?? [],
+    origins: o.origins ?? [],
+    maxSessions: o.maxSessions ?? 10_000,
+    retryAbove: o.retryAbove ?? 512,
+    datagrams: datagramMode(o.datagrams ?? 'deliver'),
+    heartbeatMs: o.heartbeatMs ?? 0,
+    limits: limits(o.limits),
+    ...(o.link ? { link: link(o.link) } : {}),
+  };
+}

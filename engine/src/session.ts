@@ -1,0 +1,289 @@
+import { callUser, quiet } from './callbacks.ts';
+import { Datagrams } from './datagrams.ts';
+import { type CloseKind, closeError, EngineError } from './errors.ts';
+import { Inbox } from './inbox.ts';
+import type { NativeEngine } from './native.ts';
+import { datagramMode } from './options.ts';
+import { ReceiveHalf, SendHalf } from './streams.ts';
+import type { CloseInfo, DatagramMode, EngineBidirectionalStream, EngineSession } from './types.ts';
+
+export type SessionPort = Pick<
+  NativeEngine,
+  | 'closeSession'
+  | 'sendDatagram'
+  | 'setDatagramMode'
+  | 'setStreamLimits'
+  | 'openStream'
+  | 'streamWrite'
+  | 'streamReset'
+  | 'streamStop'
+  | 'streamCredit'
+>;
+
+/** What a session needs of its engine. */
+export interface SessionHost {
+  readonly port: SessionPort;
+  nowUs(): number;
+  sessionStats(session: number): Promise<Record<string, number>>;
+}
+
+export interface SessionInit {
+  maxDatagramBytes: number;
+  streamSendBytes: number;
+  remoteAddress?: string;
+  path?: string;
+  origin?: string;
+}
+
+interface OpenStream {
+  receive: ReceiveHalf | undefined;
+  send: SendHalf | undefined;
+}
+
+interface Opening {
+  bidi: boolean;
+  resolve(stream: OpenStream): void;
+  reject(error: EngineError): void;
+}
+
+/**
+ * One WebTransport session, accepted or dialled. The engine calls the `handle*` methods; a number is given to it when it
+ * is dialled, which may be after a name was resolved.
+ */
+export class Session implements EngineSession {
+  readonly datagrams: Datagrams;
+  readonly remoteAddress: string | undefined;
+  readonly path: string | undefined;
+  readonly origin: string | undefined;
+
+  readonly #host: SessionHost;
+  readonly #streamSendBytes: number;
+  #id = 0;
+  #state: 'connecting' | 'open' | 'closed' = 'connecting';
+  #error: EngineError | undefined;
+  readonly #ready = quiet<void>();
+  readonly #closed = quiet<CloseInfo>();
+  readonly #draining = quiet<void>();
+  readonly #bidi = new Inbox<EngineBidirectionalStream>((s) => discard(s));
+  readonly #uni = new Inbox<ReadableStream<Uint8Array>>((readable) => discard({ readable }));
+  readonly #streams = new Map<number, OpenStream>();
+  readonly #opening = new Map<number, Opening>();
+  #nextToken = 1;
+  #mode: DatagramMode | undefined;
+  #streamLimits: { bidi: number; uni: number } | undefined;
+  readonly #onEnd = new Set<() => void>();
+
+  constructor(host: SessionHost, init: SessionInit) {
+    this.#host = host;
+    this.#streamSendBytes = init.streamSendBytes;
+    this.remoteAddress = init.remoteAddress;
+    this.path = init.path;
+    this.origin = init.origin;
+    const send = (data: Uint8Array) => host.port.sendDatagram(this.#id, data);
+    this.datagrams = new Datagrams({ send, nowUs: () => host.nowUs() }, init.maxDatagramBytes);
+  }
+
+  /** The engine's number; 0 until the name in the URL is resolved. */
+  get id(): number {
+    return this.#id;
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get closed(): Promise<CloseInfo> {
+    return this.#closed.promise;
+  }
+
+  get draining(): Promise<void> {
+    return this.#draining.promise;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get incomingBidirectionalStreams(): ReadableStream<EngineBidirectionalStream> {
+    return this.#bidi.stream;
+  }
+
+  get incomingUnidirectionalStreams(): ReadableStream<ReadableStream<Uint8Array>> {
+    return this.#uni.stream;
+  }
+
+  async createBidirectionalStream(options: { sendOrder?: number } = {}): Promise<EngineBidirectionalStream> {
+    const { receive, send } = await this.#open(true, options.sendOrder ?? 0);
+    return { readable: receive!.readable, writable: send!.writable };
+  }
+
+  async createUnidirectionalStream(options: { sendOrder?: number } = {}): Promise<WritableStream<Uint8Array>> {
+    const { send } = await this.#open(false, options.sendOrder ?? 0);
+    return send!.writable;
+  }
+
+  setDatagramMode(mode: DatagramMode): void {
+    this.#mode = mode;
+    if (this.#state === 'open') this.#host.port.setDatagramMode(this.#id, datagramMode(mode));
+  }
+
+  setStreamLimits(limits: { bidi: number; uni: number }): void {
+    this.#streamLimits = limits;
+    if (this.#state === 'open') this.#host.port.setStreamLimits(this.#id, limits.bidi, limits.uni);
+  }
+
+  close(info: Partial<CloseInfo> = {}): void {
+    if (this.#state === 'closed') return;
+    const closeInfo = { closeCode: info.closeCode ?? 0, reason: clip(info.reason ?? '') };
+    if (!Number.isInteger(closeInfo.closeCode) || closeInfo.closeCode < 0 || closeInfo.closeCode > 0xffffffff) {
+      throw new EngineError('invalid_argument', 'a close code is an unsigned 32-bit integer');
+    }
+    if (this.#id !== 0) this.#host.port.closeSession(this.#id, closeInfo.closeCode, closeInfo.reason);
+    this.#end(closeInfo, undefined);
+  }
+
+  async getStats(): Promise<Record<string, number>> {
+    if (this.#state !== 'open') throw this.#notOpen();
+    const native = await this.#host.sessionStats(this.#id);
+    for (const [reason, n] of Object.entries(this.datagrams.drops)) native[`js_dropped_${reason}`] = n;
+    return native;
+  }
+
+  /** Calls back once when the session ends; returns how to take that back. */
+  onEnd(callback: () => void): () => void {
+    if (this.#state === 'closed') queueMicrotask(callback);
+    else this.#onEnd.add(callback);
+    return () => this.#onEnd.delete(callback);
+  }
+
+  // --- from here on: called by the engine ---
+
+  handleDialled(id: number): void {
+    this.#id = id;
+  }
+
+  handleReady(maxDatagram: number): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'open';
+    if (this.#mode) this.setDatagramMode(this.#mode);
+    if (this.#streamLimits) this.setStreamLimits(this.#streamLimits);
+    this.datagrams.handleOpen(maxDatagram);
+    this.#ready.resolve();
+  }
+
+  handleDraining(): void {
+    this.#draining.resolve();
+  }
+
+  handleClosed(kind: CloseKind, code: number, reason: string): void {
+    if (kind === 'peer' || kind === 'local') this.#end({ closeCode: code, reason }, undefined);
+    else this.handleFailed(closeError(kind, code, reason, this.#state === 'open'));
+  }
+
+  handleFailed(error: EngineError): void {
+    this.#end(undefined, error);
+  }
+
+  handleStreamOpened(token: number, id: number): void {
+    const opening = this.#opening.get(token);
+    if (!opening) return;
+    this.#opening.delete(token);
+    opening.resolve(this.#addStream(id, opening.bidi, true));
+  }
+
+  handleStreamIncoming(id: number, bidi: boolean): void {
+    const { receive, send } = this.#addStream(id, true, bidi);
+    if (bidi) this.#bidi.push({ readable: receive!.readable, writable: send!.writable });
+    else this.#uni.push(receive!.readable);
+  }
+
+  handleStreamData(id: number, data: Uint8Array, fin: boolean): void {
+    this.#streams.get(id)?.receive?.handleData(data, fin);
+  }
+
+  handleStreamDrained(id: number, bytes: number): void {
+    this.#streams.get(id)?.send?.handleDrained(bytes);
+  }
+
+  handleStreamFinished(id: number): void {
+    this.#streams.get(id)?.send?.handleFinished();
+  }
+
+  handleStreamReset(id: number, code: number): void {
+    this.#streams.get(id)?.receive?.handleReset(code);
+  }
+
+  handleStreamStopped(id: number, code: number): void {
+    this.#streams.get(id)?.send?.handleStopped(code);
+  }
+
+  // --- private ---
+
+  async #open(bidi: boolean, sendOrder: number): Promise<OpenStream> {
+    if (this.#state === 'connecting') await this.ready;
+    if (this.#state !== 'open') throw this.#notOpen();
+    const token = this.#nextToken++;
+    const { promise, resolve, reject } = Promise.withResolvers<OpenStream>();
+    this.#opening.set(token, { bidi, resolve, reject });
+    this.#host.port.openStream(this.#id, token, bidi, sendOrder);
+    return promise;
+  }
+
+  #addStream(id: number, receives: boolean, sends: boolean): OpenStream {
+    const stream: OpenStream = { receive: undefined, send: undefined };
+    const ended = (half: keyof OpenStream) => () => {
+      stream[half] = undefined;
+      if (!stream.receive && !stream.send) this.#streams.delete(id);
+    };
+    const port = this.#host.port;
+    if (receives) stream.receive = new ReceiveHalf(port, this.#id, id, ended('receive'));
+    if (sends) stream.send = new SendHalf(port, this.#id, id, this.#streamSendBytes, ended('send'));
+    this.#streams.set(id, stream);
+    // A copy: a half that ends leaves the entry while the caller still wants its streams.
+    return { ...stream };
+  }
+
+  #notOpen(): EngineError {
+    return new EngineError('closed', 'the session is not open', { cause: this.#error });
+  }
+
+  /** Settles everything; the first end counts. */
+  #end(info: CloseInfo | undefined, error: EngineError | undefined): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#error = error;
+    const gone =
+      error ?? new EngineError('closed', `the session was closed (${info?.closeCode}) ${info?.reason}`.trim());
+    this.#ready.reject(gone);
+    if (error) this.#closed.reject(error);
+    else this.#closed.resolve(info!);
+    for (const opening of this.#opening.values()) opening.reject(gone);
+    this.#opening.clear();
+    for (const stream of [...this.#streams.values()]) {
+      const { receive, send } = stream;
+      receive?.handleSessionEnd(gone);
+      send?.handleSessionEnd(gone);
+    }
+    this.#streams.clear();
+    this.datagrams.handleClosed(error);
+    this.#bidi.end(error);
+    this.#uni.end(error);
+    for (const callback of this.#onEnd) callUser(callback);
+    this.#onEnd.clear();
+  }
+}
+
+/** A stream that nobody will look at: tell the peer. */
+function discard(stream: { readable: ReadableStream<Uint8Array>; writable?: WritableStream<Uint8Array> }): void {
+  stream.readable.cancel().catch(() => {});
+  stream.writable?.abort().catch(() => {});
+}
+
+/** W3C: a reason has at most 1024 bytes of UTF-8; a character is not cut. */
+function clip(reason: string): string {
+  const bytes = new TextEncoder().encode(reason);
+  if (bytes.byteLength <= 1024) return reason;
+  let end = 1024;
+  while ((bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return new TextDecoder().decode(bytes.subarray(0, end));
+}
