@@ -1,0 +1,226 @@
+import { describe, expect, test } from 'vitest';
+import { EngineError } from './errors.ts';
+import { fakeNative } from './fake-native.ts';
+import { ReceiveHalf, SendHalf } from './streams.ts';
+
+const bytes = (length: number, from = 0) => Uint8Array.from({ length }, (_, i) => (from + i) & 0xff);
+
+function receiving() {
+  const native = fakeNative();
+  let ended = 0;
+  const half = new ReceiveHalf(native, 7, 4, () => {
+    ended += 1;
+  });
+  return { native, half, ended: () => ended };
+}
+
+function sending(limit = 100) {
+  const native = fakeNative();
+  let ended = 0;
+  const half = new SendHalf(native, 7, 4, limit, () => {
+    ended += 1;
+  });
+  const sent = () => native.of('streamWrite').reduce((n, [, , data]) => n + (data as Uint8Array).byteLength, 0);
+  return { native, half, sent, ended: () => ended };
+}
+
+/** Lets all promise reactions run. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('receiving half', () => {
+  test('nothing is credited before somebody reads', async () => {
+    const { native, half } = receiving();
+    half.handleData(bytes(10), false);
+    half.handleData(bytes(20), false);
+    await settled();
+    expect(native.of('streamCredit')).toEqual([]);
+    const reader = half.readable.getReader();
+    expect((await reader.read()).value).toEqual(bytes(10));
+    expect(native.of('streamCredit')).toEqual([[7, 4, 10]]);
+  });
+
+  test('a read that waits gets what comes, then the end', async () => {
+    const { half, ended } = receiving();
+    const reader = half.readable.getReader();
+    const first = reader.read();
+    half.handleData(bytes(3), true);
+    expect((await first).value).toEqual(bytes(3));
+    expect((await reader.read()).done).toBe(true);
+    expect(ended()).toBe(1);
+  });
+
+  test('BYOB: reads of any size, the rest stays', async () => {
+    const { native, half } = receiving();
+    const reader = half.readable.getReader({ mode: 'byob' });
+    half.handleData(bytes(10), false);
+    half.handleData(bytes(5, 10), true);
+    const got: number[] = [];
+    for (;;) {
+      const { value, done } = await reader.read(new Uint8Array(4));
+      got.push(...(value ?? []));
+      if (done) break;
+    }
+    expect(got).toEqual([...bytes(15)]);
+    // The FIN was here before the first read: no credit is needed.
+    expect(native.of('streamCredit')).toEqual([]);
+  });
+
+  test('BYOB: a read that waits takes its part of what comes', async () => {
+    const { native, half } = receiving();
+    const reader = half.readable.getReader({ mode: 'byob' });
+    const read = reader.read(new Uint8Array(4));
+    await settled();
+    half.handleData(bytes(6), false);
+    expect((await read).value).toEqual(bytes(4));
+    expect((await reader.read(new Uint8Array(4))).value).toEqual(bytes(2, 4));
+    expect(native.of('streamCredit')).toEqual([
+      [7, 4, 4],
+      [7, 4, 2],
+    ]);
+  });
+
+  test('BYOB: the end settles a read that waits', async () => {
+    const { half } = receiving();
+    const reader = half.readable.getReader({ mode: 'byob' });
+    const read = reader.read(new Uint8Array(4));
+    await settled();
+    half.handleData(bytes(0), true);
+    expect((await read).done).toBe(true);
+  });
+
+  test('the data is a copy: the batch may die', async () => {
+    const { half } = receiving();
+    const batch = Buffer.from([1, 2, 3, 4]);
+    half.handleData(batch.subarray(1, 3), false);
+    batch.fill(9);
+    expect((await half.readable.getReader().read()).value).toEqual(Uint8Array.from([2, 3]));
+  });
+
+  test('a reset errors with its code', async () => {
+    const { half, ended } = receiving();
+    half.handleData(bytes(3), false);
+    half.handleReset(77);
+    await expect(half.readable.getReader().read()).rejects.toMatchObject({ code: 'stream_reset', streamErrorCode: 77 });
+    expect(ended()).toBe(1);
+  });
+
+  test('cancel sends its code once', async () => {
+    const { native, half, ended } = receiving();
+    await half.readable.cancel(new EngineError('closed', 'enough', { streamErrorCode: 5 }));
+    half.handleData(bytes(3), true);
+    half.handleReset(1);
+    expect(native.of('streamStop')).toEqual([[7, 4, 5]]);
+    expect(ended()).toBe(1);
+  });
+
+  test('at the end of the session what came whole stays readable, the rest errors', async () => {
+    const whole = receiving();
+    whole.half.handleData(bytes(3), true);
+    whole.half.handleSessionEnd(new EngineError('closed', 'gone'));
+    expect((await whole.half.readable.getReader().read()).value).toEqual(bytes(3));
+    const part = receiving();
+    part.half.handleData(bytes(3), false);
+    part.half.handleSessionEnd(new EngineError('closed', 'gone'));
+    await expect(part.half.readable.getReader().read()).rejects.toMatchObject({ code: 'closed' });
+  });
+});
+
+describe('sending half', () => {
+  test('a write beyond the limit waits until all of it is accepted', async () => {
+    const { half, sent } = sending(100);
+    const writer = half.writable.getWriter();
+    let done = false;
+    const write = writer.write(bytes(250)).then(() => {
+      done = true;
+    });
+    await settled();
+    expect(sent()).toBe(100);
+    half.handleDrained(100);
+    await settled();
+    expect(sent()).toBe(200);
+    expect(done).toBe(false);
+    half.handleDrained(30);
+    await settled();
+    expect(sent()).toBe(230);
+    half.handleDrained(70);
+    await write;
+    expect(sent()).toBe(250);
+  });
+
+  test('writes within the limit resolve without the network', async () => {
+    const { half, sent } = sending(100);
+    const writer = half.writable.getWriter();
+    await writer.write(bytes(60));
+    await writer.write(bytes(40));
+    expect(sent()).toBe(100);
+  });
+
+  test('close sends the FIN and resolves when the peer has it', async () => {
+    const { native, half, ended } = sending();
+    const writer = half.writable.getWriter();
+    let done = false;
+    const close = writer.close().then(() => {
+      done = true;
+    });
+    await settled();
+    expect(native.of('streamWrite')).toEqual([[7, 4, new Uint8Array(0), true]]);
+    expect(done).toBe(false);
+    half.handleFinished();
+    await close;
+    expect(ended()).toBe(1);
+  });
+
+  test('abort reaches the peer at once, also during a write', async () => {
+    const { native, half, ended } = sending(100);
+    const writer = half.writable.getWriter();
+    const write = writer.write(bytes(250));
+    const failed = expect(write).rejects.toBeInstanceOf(Error);
+    await settled();
+    const abort = writer.abort(new EngineError('closed', 'stop', { streamErrorCode: 9 }));
+    expect(native.of('streamReset')).toEqual([[7, 4, 9]]);
+    await failed;
+    await abort;
+    expect(native.of('streamReset')).toHaveLength(1);
+    expect(ended()).toBe(1);
+  });
+
+  test('abort while close waits', async () => {
+    const { native, half } = sending(100);
+    const writer = half.writable.getWriter();
+    const failed = expect(writer.close()).rejects.toBeInstanceOf(Error);
+    await settled();
+    await writer.abort().catch(() => {});
+    await failed;
+    expect(native.of('streamReset')).toEqual([[7, 4, 0]]);
+  });
+
+  test('stopped by the peer: the write under way and all later ones fail with the code', async () => {
+    const { half, ended } = sending(100);
+    const writer = half.writable.getWriter();
+    const failed = expect(writer.write(bytes(250))).rejects.toMatchObject({ code: 'stream_stopped' });
+    await settled();
+    half.handleStopped(13);
+    await failed;
+    await expect(writer.write(bytes(1))).rejects.toMatchObject({ streamErrorCode: 13 });
+    expect(ended()).toBe(1);
+  });
+
+  test('the end of the session settles write and close', async () => {
+    const writing = sending(10);
+    const write = expect(writing.half.writable.getWriter().write(bytes(50))).rejects.toMatchObject({ code: 'gone' });
+    const closing = sending(10);
+    const close = expect(closing.half.writable.getWriter().close()).rejects.toMatchObject({ code: 'gone' });
+    await settled();
+    writing.half.handleSessionEnd(new EngineError('gone', 'gone'));
+    closing.half.handleSessionEnd(new EngineError('gone', 'gone'));
+    await write;
+    await close;
+  });
+
+  test('only bytes', async () => {
+    const { half } = sending();
+    await expect(half.writable.getWriter().write('text' as unknown as Uint8Array)).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+  });
+});
