@@ -118,7 +118,7 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
         };
         let command = match random.next_u64() % 80 {
             0 => Command::RoomCreate { room, config },
-            1 if random.next_u64() % 16 == 0 => Command::RoomClose { room },
+            1 if random.next_u64().is_multiple_of(16) => Command::RoomClose { room },
             2 | 3 => Command::RoomJoin { room, session },
             4 => Command::RoomLeave { room, session },
             5 => Command::RoomPublish {
@@ -127,8 +127,8 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
                 slot,
                 generation: slot,
             },
-            6 if random.next_u64() % 4 == 0 => Command::RoomUnpublish { room, slot },
-            7 if random.next_u64() % 4 == 0 => {
+            6 if random.next_u64().is_multiple_of(4) => Command::RoomUnpublish { room, slot },
+            7 if random.next_u64().is_multiple_of(4) => {
                 plane.session_closed(session, &mut out);
                 continue;
             }
@@ -149,10 +149,13 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
             }
             _ => {
                 let mut data = seeds[random.next_u64() as usize % seeds.len()].clone();
-                if random.next_u64() % 4 == 0 {
+                if random.next_u64().is_multiple_of(4) {
                     mutate(&mut random, &mut data);
                 }
-                if data.len() >= 10 && data[0] == TYPE_BUNDLE && random.next_u64() % 8 != 0 {
+                if data.len() >= 10
+                    && data[0] == TYPE_BUNDLE
+                    && !random.next_u64().is_multiple_of(8)
+                {
                     let back = random.next_u64() % 300_000;
                     data[4..10].copy_from_slice(&(now - back).to_be_bytes()[2..]);
                 }

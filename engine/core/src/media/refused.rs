@@ -61,6 +61,7 @@ impl Refused {
     }
 
     /// The name in docs/protocol.md and the golden vectors.
+    #[cfg(test)]
     pub fn code(self) -> &'static str {
         &NAMES[self.index()]["refused_".len()..]
     }
