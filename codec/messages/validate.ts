@@ -14,20 +14,26 @@ function fail(field: string, wanted: string): never {
 }
 
 function number(min: number, max: number): Check {
-  return (value, field) => {
+  return (raw, field) => {
+    const value = narrow(raw);
     if (typeof value !== 'number' || !(value >= min && value <= max)) fail(field, `a number in ${min}..${max}`);
     return value;
   };
 }
 
 function uint(max = Number.MAX_SAFE_INTEGER): Check {
-  return (value, field) => {
-    // The decoder gives 64-bit integers as bigint when they are not safe, and as number otherwise.
+  return (raw, field) => {
+    const value = narrow(raw);
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
       fail(field, `an integer in 0..${max}`);
     }
     return value;
   };
+}
+
+/** The decoder gives every integer of eight bytes as a bigint. */
+function narrow(value: unknown): unknown {
+  return typeof value === 'bigint' && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
 function oneOf(...allowed: readonly unknown[]): Check {

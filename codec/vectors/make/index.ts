@@ -1,6 +1,8 @@
 import { bundleVectors } from './bundle.ts';
 import { forwardVectors } from './forward.ts';
 import type { VectorFile } from './hex.ts';
+import { messageVectors } from './messages.ts';
+import { motionVectors } from './motion.ts';
 import { probeVectors } from './probe.ts';
 import { sequenceVectors } from './sequence.ts';
 
@@ -9,6 +11,8 @@ export function allVectors(): Record<string, VectorFile> {
   return {
     'bundle.json': bundleVectors(),
     'forward.json': forwardVectors(),
+    'messages.json': messageVectors(),
+    'motion.json': motionVectors(),
     'probe.json': probeVectors(),
     'sequence.json': sequenceVectors(),
   };
