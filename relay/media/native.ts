@@ -8,9 +8,12 @@ import { refusedByCode } from './refused.ts';
 export class NativePlane implements MediaPlane {
   readonly kind = 'engine';
   readonly #engine: Engine;
+  readonly #streams: { bidi: number; uni: number };
 
-  constructor(engine: Engine) {
+  /** `streams`: how many a session may have once it is welcomed. */
+  constructor(engine: Engine, streams: { bidi: number; uni: number }) {
     this.#engine = engine;
+    this.#streams = streams;
   }
 
   accept(): void {}
@@ -18,6 +21,7 @@ export class NativePlane implements MediaPlane {
   admit(session: Session): void {
     const native = nativeOf(session);
     native.setDatagramMode('room');
+    native.setStreamLimits(this.#streams);
   }
 
   forget(): void {}
@@ -36,12 +40,15 @@ export class NativePlane implements MediaPlane {
 
 class NativeRoom implements MediaRoom {
   readonly #room: EngineRoom;
+  /** The engine counts on from each publish; reports say what came since the last one. */
+  readonly #reported = new Map<number, Record<string, number>>();
 
   constructor(room: EngineRoom) {
     this.#room = room;
   }
 
   async publish(session: Session, slot: number, generation: number): Promise<void> {
+    this.#reported.delete(slot);
     await this.#room.publish(nativeOf(session), slot, generation);
   }
 
@@ -67,8 +74,19 @@ class NativeRoom implements MediaRoom {
       lagP50Ms: value('lag_p50_ms'),
       lagP99Ms: value('lag_p99_ms'),
       uncertaintyMs: value('uncertainty_ms'),
-      refused: refusedByCode(flat),
+      refused: this.#since(slot, refusedByCode(flat)),
     };
+  }
+
+  #since(slot: number, refused: Record<string, number>): Record<string, number> {
+    const before = this.#reported.get(slot) ?? {};
+    this.#reported.set(slot, refused);
+    const out: Record<string, number> = {};
+    for (const [reason, count] of Object.entries(refused)) {
+      const grown = count - (before[reason] ?? 0);
+      if (grown > 0) out[reason] = grown;
+    }
+    return out;
   }
 
   stats(): Promise<Record<string, number>> {

@@ -198,6 +198,7 @@ export class ScriptPlane implements MediaPlane {
       return;
     }
     for (let n = result.unsynced; n > 0; n--) this.#refuse(peer, 'unsynced');
+    for (let n = result.late; n > 0; n--) this.#refuse(peer, 'late');
     if (!result.downlink) return;
     publication.lagUs.record(Math.max(1, Math.round(receivedAtUs - baseUs(result.downlink, receivedAtUs))));
     for (const member of room.listeners) {
@@ -209,7 +210,7 @@ export class ScriptPlane implements MediaPlane {
     const publication = peer.publication;
     const verdict = publication?.sync.onReply(parseProbeReply(data), receivedAtUs) ?? 'unasked';
     if (verdict !== 'taken') {
-      this.#count(`refused_reply_${verdict}`);
+      this.#count(`refused_${verdict}`);
       return;
     }
     publication?.synced.resolve();

@@ -1,0 +1,167 @@
+import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+
+export interface StaticAsset {
+  /** Content type. */
+  type: string;
+  body: string | Uint8Array;
+}
+
+/** Files of a page, by path (`/`, `/app.js`). A Map does. */
+export interface StaticAssets {
+  get(path: string): StaticAsset | undefined;
+}
+
+export interface RelayInfo {
+  /** What clients dial. */
+  url: string;
+  /** SHA-256 of the certificates to accept, hex. Empty: use the platform's trust. */
+  certificateHashes: string[];
+  /** `websocket`: UDP is not served here; the page must have the certificate accepted. */
+  transport: 'engine' | 'websocket';
+}
+
+export interface RoomRequest {
+  room: string;
+  sub?: string | undefined;
+  name?: string | undefined;
+  ttlSeconds: number;
+}
+
+export interface RoomGrant extends RelayInfo {
+  room: string;
+  tokens: { liver: string; viewer: string };
+}
+
+/** What the HTTP API shows of the relay behind it. */
+export interface HttpBackend {
+  /** False while draining. */
+  ready(): boolean;
+  info(): RelayInfo;
+  rooms(): { room: string; members: number; viewers: number; livers: number }[];
+  /** Development only: gives tokens to anybody who asks. Undefined in production; the route is then absent. */
+  grant: ((request: RoomRequest) => Promise<RoomGrant>) | undefined;
+}
+
+export interface HttpAppOptions {
+  backend: HttpBackend;
+  assets?: StaticAssets | undefined;
+  /** Names that a request's Host may have; undefined: any. Keeps foreign pages from a loopback relay by DNS rebinding. */
+  hosts?: readonly string[] | undefined;
+}
+
+const infoSchema = z
+  .object({
+    url: z.string(),
+    certificateHashes: z.array(z.string()),
+    transport: z.enum(['engine', 'websocket']),
+  })
+  .openapi('Relay');
+const healthSchema = z.object({ ok: z.boolean() });
+const errorSchema = z.object({ code: z.string(), message: z.string() }).openapi('Error');
+const roomsSchema = z
+  .object({
+    count: z.int(),
+    rooms: z.array(
+      z.object({ room: z.string(), members: z.int(), viewers: z.int(), livers: z.int() }).openapi('RoomSummary'),
+    ),
+  })
+  .openapi('Rooms');
+const grantSchema = infoSchema
+  .extend({ room: z.string(), tokens: z.object({ liver: z.string(), viewer: z.string() }) })
+  .openapi('RoomGrant');
+const requestSchema = z
+  .object({
+    room: z.string().min(1).max(128).default('demo'),
+    sub: z.string().min(1).max(128).optional().openapi({ description: 'Default: a random one.' }),
+    name: z.string().min(1).max(64).optional(),
+    ttlSeconds: z.int().min(1).max(86_400).default(3600),
+  })
+  .openapi('RoomRequest');
+
+function json<T extends z.ZodType>(description: string, schema: T) {
+  return { description, content: { 'application/json': { schema } } };
+}
+
+const routes = {
+  health: createRoute({
+    method: 'get',
+    path: '/healthz',
+    summary: 'The process answers.',
+    responses: { 200: json('Alive', healthSchema) },
+  }),
+  ready: createRoute({
+    method: 'get',
+    path: '/readyz',
+    summary: 'New sessions are taken.',
+    responses: { 200: json('Ready', healthSchema), 503: json('Draining', healthSchema) },
+  }),
+  relay: createRoute({
+    method: 'get',
+    path: '/v1/relay',
+    summary: 'Where clients connect, and which certificates they may pin.',
+    responses: { 200: json('This relay', infoSchema) },
+  }),
+  rooms: createRoute({
+    method: 'get',
+    path: '/v1/rooms',
+    summary: 'Rooms open now.',
+    responses: { 200: json('Rooms', roomsSchema) },
+  }),
+  grant: createRoute({
+    method: 'post',
+    path: '/v1/rooms',
+    summary: 'Development only: tokens for a room.',
+    request: { body: { content: { 'application/json': { schema: requestSchema } }, required: true } },
+    responses: { 200: json('Tokens', grantSchema), 400: json('Wrong request', errorSchema) },
+  }),
+};
+
+/** The HTTP API. Routes and documentation come from the same schemas. */
+export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono {
+  const app = new OpenAPIHono({
+    defaultHook: (result, c) => {
+      if (result.success) return;
+      const message = result.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; ');
+      return c.json({ code: 'invalid_argument', message }, 400);
+    },
+  });
+  app.onError((error, c) => {
+    // Hono's own refusals, such as a body that is not JSON, know their status.
+    const status = 'status' in error && typeof error.status === 'number' ? error.status : 500;
+    const code = status < 500 ? 'invalid_argument' : 'internal';
+    return c.json({ code, message: status < 500 ? error.message : 'a fault of the relay' }, status as 400 | 500);
+  });
+  app.use(async (c, next) => {
+    if (hosts && !hosts.includes(hostName(c.req.header('host') ?? ''))) {
+      return c.json({ code: 'invalid_argument', message: 'unknown Host' }, 421);
+    }
+    c.header('cache-control', 'no-store');
+    c.header('x-content-type-options', 'nosniff');
+    await next();
+  });
+
+  app.openapi(routes.health, (c) => c.json({ ok: true }, 200));
+  app.openapi(routes.ready, (c) => (backend.ready() ? c.json({ ok: true }, 200) : c.json({ ok: false }, 503)));
+  app.openapi(routes.relay, (c) => c.json(backend.info(), 200));
+  app.openapi(routes.rooms, (c) => {
+    const rooms = backend.rooms();
+    return c.json({ count: rooms.length, rooms }, 200);
+  });
+  const { grant } = backend;
+  if (grant) app.openapi(routes.grant, async (c) => c.json(await grant(c.req.valid('json')), 200));
+  app.doc('/openapi.json', {
+    openapi: '3.0.3',
+    info: { title: 'Hayate relay', version: '1', description: 'Health, discovery and rooms of one relay.' },
+  });
+  app.notFound((c) => {
+    const asset = c.req.method === 'GET' ? assets?.get(c.req.path) : undefined;
+    if (!asset) return c.json({ code: 'invalid_argument', message: 'no such path' }, 404);
+    return c.body(asset.body as string | Uint8Array<ArrayBuffer>, 200, { 'content-type': asset.type });
+  });
+  return app;
+}
+
+/** `[::1]:8080` to `::1`. */
+function hostName(host: string): string {
+  return host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}

@@ -1,0 +1,8 @@
+export { ConfigError, type ConfigSources, loadConfig, parseConfig, redactConfig } from '../config/load.ts';
+export type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
+export { ENV_PREFIX, type Setting, settings } from '../config/settings.ts';
+export type { RelayInfo, RoomGrant, StaticAsset, StaticAssets } from '../http/app.ts';
+export { readSharedKey } from '../token/keys.ts';
+export { type MintOptions, mintToken } from '../token/token.ts';
+export { DEFAULT_STATE_DIR, type DevState, readDevState } from './dev-state.ts';
+export { type RelayDeps, type RelayStats, type RunningRelay, startRelay } from './relay.ts';

@@ -1,0 +1,142 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HayateError } from '@hayate/codec/errors';
+import { type Engine, engineAvailable, type ListenOptions, openEngine } from '@hayate/engine';
+import type { Server } from '@hayate/transport';
+import { engineServer } from '@hayate/transport/engine';
+import { selfSignedCertificate, webSocketServer } from '@hayate/transport/fails-components';
+import type { Logger } from 'pino';
+import type { RelayConfig } from '../config/schema.ts';
+import { NativePlane } from '../media/native.ts';
+import type { MediaPlane } from '../media/plane.ts';
+import { ScriptPlane } from '../media/script.ts';
+import { MAX_STREAMS } from '../reliable/session.ts';
+
+export const RELAY_PATH = '/v1';
+/** Before the welcome: the control stream and one more, which shows who does not keep to it. */
+const FIRST_STREAMS = 2;
+const HEARTBEAT_MS = 200;
+const RENEW_BEFORE_MS = 2 * 24 * 3_600_000;
+
+/** What media and control come in by. */
+export interface Door {
+  transport: 'engine' | 'websocket';
+  server: Server;
+  plane: MediaPlane;
+  /** Refused before a session existed, by HTTP status. */
+  connectRefused(): Promise<Record<string, number>>;
+  close(): Promise<void>;
+}
+
+/** Opens the transport that the configuration asks for. Rejects with `unsupported`, `bind_failed`, `bad_certificate`. */
+export async function openDoor(config: RelayConfig, log: Logger, engine?: Engine): Promise<Door> {
+  if (config.transport !== 'websocket') {
+    const available = engine ? { ok: true as const } : engineAvailable();
+    if (available.ok) return engineDoor(config, engine);
+    if (config.transport === 'engine') {
+      throw new HayateError('unsupported', `transport engine: ${available.reason}`);
+    }
+    log.warn({ reason: available.reason }, 'the engine is not there: serving by WebSocket');
+  }
+  return webSocketDoor(config);
+}
+
+async function engineDoor(config: RelayConfig, given?: Engine): Promise<Door> {
+  const { certificate, limits, listen, origins, stateDir, dev } = config;
+  const options: ListenOptions = {
+    port: listen.port,
+    certificate:
+      certificate.certFile !== undefined && certificate.keyFile !== undefined
+        ? { cert: certificate.certFile, key: certificate.keyFile }
+        : { selfSigned: { names: certificate.names, dir: stateDir } },
+    paths: [RELAY_PATH],
+    maxSessions: limits.maxSessions,
+    retryAbove: limits.retryAbove,
+    datagrams: 'refuse',
+    heartbeatMs: HEARTBEAT_MS,
+    limits: { maxBidiStreams: FIRST_STREAMS, maxUniStreams: 0 },
+    ...(origins.length > 0 ? { origins } : {}),
+  };
+  const engine = given ?? openEngine();
+  try {
+    const server = await onHosts(listen.host, dev, (host) => engineServer(engine, { ...options, host }));
+    return {
+      transport: 'engine',
+      server,
+      plane: new NativePlane(engine, { bidi: MAX_STREAMS, uni: 0 }),
+      connectRefused: async () => statuses(await engine.getStats()),
+      async close() {
+        await server.close();
+        if (!given) await engine.close();
+      },
+    };
+  } catch (error) {
+    if (!given) await engine.close();
+    throw error;
+  }
+}
+
+async function webSocketDoor(config: RelayConfig): Promise<Door> {
+  const { certificate, limits, listen, origins, dev } = config;
+  const pem =
+    certificate.certFile !== undefined && certificate.keyFile !== undefined
+      ? { cert: readFileSync(certificate.certFile, 'utf8'), key: readFileSync(certificate.keyFile, 'utf8') }
+      : keptCertificate(config);
+  const server = await onHosts(listen.host, dev, (host) =>
+    webSocketServer({
+      host,
+      port: listen.port,
+      certificate: pem,
+      paths: [RELAY_PATH],
+      maxSessions: limits.maxSessions,
+      ...(origins.length > 0 ? { origins } : {}),
+    }),
+  );
+  return {
+    transport: 'websocket',
+    server,
+    plane: new ScriptPlane(),
+    connectRefused: async () => server.stats().refused,
+    close: () => server.close(),
+  };
+}
+
+/** Both families where no address is set, or IPv4 alone on machines without the other. */
+async function onHosts<T>(host: string | undefined, dev: boolean, listen: (host: string) => Promise<T>): Promise<T> {
+  if (host !== undefined) return listen(host);
+  if (dev) return listen('127.0.0.1');
+  try {
+    return await listen('::');
+  } catch (error) {
+    // Another reason (the port is taken) fails again, and then with its own message.
+    return await listen('0.0.0.0').catch(() => Promise.reject(error));
+  }
+}
+
+/** The fallback's own certificate, kept so that a browser has to accept it once and not at each start. */
+function keptCertificate({ stateDir, certificate }: RelayConfig): { cert: string; key: string } {
+  const file = join(stateDir, 'websocket.pem');
+  try {
+    const pem = readFileSync(file, 'utf8');
+    const kept = new X509Certificate(pem);
+    const covers = certificate.names.every((name) => kept.checkHost(name) ?? kept.checkIP(name));
+    if (covers && Date.parse(kept.validTo) - Date.now() > RENEW_BEFORE_MS) return { cert: pem, key: pem };
+  } catch {
+    // None yet, or not one of ours: a new one.
+  }
+  const made = selfSignedCertificate({ names: certificate.names });
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  writeFileSync(file, made.cert + made.key, { mode: 0o600 });
+  return made;
+}
+
+/** `refused_404` and the like out of the engine's flat figures. */
+function statuses(flat: Record<string, number>): Record<string, number> {
+  const out: Record<string, number> = {};
+  for (const [name, n] of Object.entries(flat)) {
+    const status = /^refused_(\d{3})$/.exec(name)?.[1];
+    if (status) out[status] = n;
+  }
+  return out;
+}

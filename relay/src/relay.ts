@@ -1,0 +1,278 @@
+import { randomBytes } from 'node:crypto';
+import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import type { Engine } from '@hayate/engine';
+import type { IncomingSession, ServerAddress } from '@hayate/transport';
+import { type Logger, pino } from 'pino';
+import { parseConfig, redactConfig } from '../config/load.ts';
+import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
+import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
+import { type HttpServer, serveHttp } from '../http/serve.ts';
+import { Counters } from '../telemetry/counters.ts';
+import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
+import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
+import { mintToken, TokenVerifier } from '../token/token.ts';
+import { removeDevState, writeDevState } from './dev-state.ts';
+import { type HostStats, RelayHost } from './host.ts';
+import { type Door, openDoor, RELAY_PATH } from './listen.ts';
+
+const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
+
+export interface RelayDeps {
+  /** Default: one of its own, where the engine is built. A given one is not closed. */
+  engine?: Engine;
+  /** Default: pino to stdout by `log.level`. */
+  logger?: Logger;
+  /** Files of a page, served beside the API. */
+  assets?: StaticAssets;
+  /** For tests: instead of the configured transport. */
+  door?: Door;
+}
+
+export interface RelayStats extends HostStats {
+  /** Sessions and requests refused, by code. */
+  refused: Record<string, number>;
+  /** CONNECT refused before a session existed, by HTTP status. */
+  connectRefused: Record<string, number>;
+  comments: number;
+  commentsDropped: number;
+  /** Units and datagrams of publishers refused, by reason. */
+  unitsRefused: Record<string, number>;
+  /** Figures of the media plane's body, flat. */
+  plane: Record<string, number>;
+}
+
+export interface RunningRelay {
+  /** `engine` (QUIC) or `websocket` (fallback). */
+  readonly transport: 'engine' | 'websocket';
+  readonly address: ServerAddress;
+  /** What clients dial. */
+  readonly url: string;
+  /** Hex; now, and during the days before a renewal two. */
+  readonly certificateHashes: string[];
+  /** `http://HOST:PORT` of the HTTP API. */
+  readonly httpAddress: string;
+  /** `http://HOST:PORT/metrics` */
+  readonly metricsAddress: string;
+  /** The HS256 key in use, when there is one. */
+  readonly keyFile: string | undefined;
+  /** Ends the room's sessions with `room_closed`. False when there is no such room. */
+  closeRoom(room: string): boolean;
+  stats(): Promise<RelayStats>;
+  /** Refuses new sessions, tells the present ones, waits until they left or the deadline, closes. Idempotent. */
+  drain(options?: { deadlineMs?: number }): Promise<void>;
+  /** At once; sessions end with `draining`. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a relay: media and control, HTTP API, metrics. What was opened is closed again when a later step fails.
+ * @throws ConfigError, or a HayateError `invalid_argument` (keys), `bind_failed`, `unsupported` (no engine), `bad_certificate`
+ */
+export async function startRelay(input: RelayConfigInput = {}, deps: RelayDeps = {}): Promise<RunningRelay> {
+  const config = parseConfig(input);
+  const log = deps.logger ?? pino({ level: config.log.level });
+  log.info({ config: redactConfig(config) }, 'configuration');
+  const relay = new Relay(config, log, deps);
+  try {
+    await relay.start();
+  } catch (error) {
+    await relay.close();
+    throw error;
+  }
+  return relay;
+}
+
+class Relay implements RunningRelay {
+  readonly #config: RelayConfig;
+  readonly #log: Logger;
+  readonly #deps: RelayDeps;
+  readonly #counters = new Counters();
+  readonly #metrics = new Metrics(() => this.#snapshot());
+  #door: Door | undefined;
+  #host: RelayHost | undefined;
+  #http: HttpServer | undefined;
+  #metricsAt: { host: string; port: number } | undefined;
+  #keyFile: string | undefined;
+  #stateWritten = false;
+  #draining = false;
+  #drained: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(config: RelayConfig, log: Logger, deps: RelayDeps) {
+    this.#config = config;
+    this.#log = log;
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    const config = this.#config;
+    const { token, dev, stateDir } = config;
+    this.#keyFile = token.keyFile;
+    if (dev && !token.keyFile && !token.publicKeyFile && !token.jwksFile) {
+      this.#keyFile = join(stateDir, 'token.key');
+      ensureSharedKey(this.#keyFile);
+    }
+    const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile });
+    const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
+    const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
+    this.#door = door;
+    this.#host = new RelayHost({
+      config,
+      verifier,
+      plane: door.plane,
+      counters: this.#counters,
+      log: this.#log,
+      onJoinMs: this.#metrics.recordJoinMs,
+      onUplinkLagMs: this.#metrics.recordUplinkLagMs,
+    });
+    void this.#accept(door.server.sessions, this.#host);
+    this.#metricsAt = await this.#metrics.listen(config.metrics.host, config.metrics.port);
+    this.#http = await serveHttp(this.#app(), config.http.host, config.http.port);
+    if (dev) this.#writeState();
+    const { transport, url, httpAddress, metricsAddress } = this;
+    this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress }, 'relay runs');
+  }
+
+  async #accept(sessions: ReadableStream<IncomingSession>, host: RelayHost): Promise<void> {
+    try {
+      for await (const incoming of sessions) host.accept(incoming);
+    } catch (error) {
+      this.#log.error({ err: error }, 'no more sessions come');
+    }
+  }
+
+  #app() {
+    const { host } = this.#config.http;
+    const backend: HttpBackend = {
+      ready: () => !this.#draining,
+      info: () => this.#info(),
+      rooms: () => this.#host?.rooms() ?? [],
+      grant: this.#grant(),
+    };
+    const loopback = LOOPBACK_NAMES.includes(host);
+    return httpApp({ backend, assets: this.#deps.assets, hosts: loopback ? LOOPBACK_NAMES : undefined });
+  }
+
+  #grant(): HttpBackend['grant'] {
+    if (!this.#config.dev || !this.#keyFile) return undefined;
+    const key = readSharedKey(this.#keyFile);
+    const { issuer } = this.#config.token;
+    return async ({ room, sub, name, ttlSeconds }) => {
+      const who = {
+        room,
+        sub: sub ?? `guest-${randomBytes(4).toString('hex')}`,
+        ttlSeconds,
+        ...(name === undefined ? {} : { name }),
+        ...(issuer === undefined ? {} : { issuer }),
+      };
+      const liver = await mintToken(key, { ...who, roles: ['liver', 'viewer'] });
+      const viewer = await mintToken(key, { ...who, roles: ['viewer'] });
+      return { ...this.#info(), room, tokens: { liver, viewer } };
+    };
+  }
+
+  #info(): RelayInfo {
+    const { url, certificateHashes, transport } = this;
+    return { url, certificateHashes, transport };
+  }
+
+  #writeState(): void {
+    const { url, certificateHashes, transport, httpAddress, keyFile } = this;
+    writeDevState(this.#config.stateDir, { url, certificateHashes, transport, httpAddress, keyFile, pid: process.pid });
+    this.#stateWritten = true;
+  }
+
+  get transport(): 'engine' | 'websocket' {
+    return this.#opened().transport;
+  }
+
+  get address(): ServerAddress {
+    return this.#opened().server.address;
+  }
+
+  get url(): string {
+    if (this.#config.publicUrl) return this.#config.publicUrl;
+    const { host, port } = this.address;
+    return `https://${authority(host, port)}${RELAY_PATH}`;
+  }
+
+  get certificateHashes(): string[] {
+    return this.#opened().server.certificateHashes.map((hash) => Buffer.from(hash).toString('hex'));
+  }
+
+  get httpAddress(): string {
+    return this.#http ? `http://${authority(this.#http.host, this.#http.port)}` : '';
+  }
+
+  get metricsAddress(): string {
+    return this.#metricsAt ? `http://${authority(this.#metricsAt.host, this.#metricsAt.port)}/metrics` : '';
+  }
+
+  get keyFile(): string | undefined {
+    return this.#keyFile;
+  }
+
+  closeRoom(room: string): boolean {
+    return this.#host?.closeRoom(room) ?? false;
+  }
+
+  async stats(): Promise<RelayStats> {
+    const { counters, plane, connectRefused, ...gauges } = await this.#snapshot();
+    return {
+      ...gauges,
+      refused: Object.fromEntries(counters.get('refused')),
+      connectRefused,
+      comments: counters.total('comments'),
+      commentsDropped: counters.total('comments_dropped'),
+      unitsRefused: Object.fromEntries(counters.get('units_refused')),
+      plane,
+    };
+  }
+
+  async #snapshot(): Promise<Snapshot> {
+    const gauges = this.#host?.stats() ?? { sessions: 0, rooms: 0, viewers: 0, livers: 0 };
+    const [plane, connectRefused] = this.#closed
+      ? [{}, {}]
+      : await Promise.all([this.#opened().plane.stats(), this.#opened().connectRefused()]);
+    return { ...gauges, counters: this.#counters, plane, connectRefused };
+  }
+
+  #opened(): Door {
+    if (!this.#door) throw new TypeError('the relay has not started');
+    return this.#door;
+  }
+
+  drain(options: { deadlineMs?: number } = {}): Promise<void> {
+    this.#drained ??= this.#drain(options.deadlineMs ?? this.#config.drainMs);
+    return this.#drained;
+  }
+
+  async #drain(deadlineMs: number): Promise<void> {
+    this.#draining = true;
+    this.#log.info({ deadlineMs, sessions: this.#host?.stats().sessions }, 'draining');
+    this.#door?.server.drain();
+    await this.#host?.drain(deadlineMs);
+    await this.close();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#draining = true;
+    if (this.#stateWritten) removeDevState(this.#config.stateDir);
+    this.#host?.close();
+    this.#door?.plane.close();
+    await Promise.all([this.#http?.close(), this.#metrics.close(), this.#door?.close()]);
+    this.#log.info('relay closed');
+  }
+}
+
+/** `HOST:PORT` that can be dialled: brackets for IPv6, and a name for the addresses that mean all of them. */
+function authority(host: string, port: number): string {
+  if (host === '::' || host === '0.0.0.0') return `localhost:${port}`;
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}

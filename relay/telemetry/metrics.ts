@@ -1,0 +1,170 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
+import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from '@opentelemetry/sdk-metrics';
+import { bindFailed } from '../http/bind.ts';
+import type { Counters } from './counters.ts';
+
+/** What a scrape reads; taken anew each time. */
+export interface Snapshot {
+  sessions: number;
+  rooms: number;
+  viewers: number;
+  livers: number;
+  counters: Counters;
+  /** The media plane's flat figures. */
+  plane: Record<string, number>;
+  /** CONNECT refused before a session existed, by HTTP status. */
+  connectRefused: Record<string, number>;
+}
+
+/** Round bounds in ms around what a join and a lag should be. */
+const JOIN_BOUNDS_MS = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+const LAG_BOUNDS_MS = [1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500];
+
+/** Prometheus metrics of one relay. Gauges and counters are read from `snapshot` at each scrape, not pushed. */
+export class Metrics {
+  readonly #exporter = new PrometheusExporter({
+    preventServerStart: true,
+    withoutScopeInfo: true,
+    withoutTargetInfo: true,
+  });
+  readonly #provider: MeterProvider;
+  readonly #eventLoop: ReturnType<typeof monitorEventLoopDelay>;
+  readonly recordJoinMs: (ms: number) => void;
+  readonly recordUplinkLagMs: (ms: number) => void;
+  #server: Server | undefined;
+
+  constructor(snapshot: () => Promise<Snapshot>) {
+    this.#provider = new MeterProvider({
+      readers: [this.#exporter],
+      views: [histogramView('hayate_join_ms', JOIN_BOUNDS_MS), histogramView('hayate_uplink_lag_ms', LAG_BOUNDS_MS)],
+    });
+    const meter = this.#provider.getMeter('hayate');
+    const join = meter.createHistogram('hayate_join_ms', { description: 'From a session to its welcome.' });
+    const lag = meter.createHistogram('hayate_uplink_lag_ms', {
+      description: 'Capture to relay: the median of each publisher and second.',
+    });
+    this.recordJoinMs = (ms) => join.record(ms);
+    this.recordUplinkLagMs = (ms) => lag.record(ms);
+    this.#eventLoop = monitorEventLoopDelay({ resolution: 10 });
+    this.#eventLoop.enable();
+
+    const gauge = (name: string, description: string) => meter.createObservableGauge(`hayate_${name}`, { description });
+    const counter = (name: string, description: string) =>
+      meter.createObservableCounter(`hayate_${name}`, { description });
+    const gauges = {
+      sessions: gauge('sessions', 'Sessions open.'),
+      rooms: gauge('rooms', 'Rooms open.'),
+      viewers: gauge('viewers', 'Sessions that watch.'),
+      livers: gauge('livers', 'Livers announced, lingering ones included.'),
+    };
+    const resident = gauge('process_resident_bytes', 'Memory of the process.');
+    const loopDelay = gauge('event_loop_delay_ms', 'Delay of the event loop since the last scrape.');
+    const accepted = counter('sessions_accepted', 'Sessions that came.');
+    const refused = counter('refused', 'Sessions and requests refused, by code.');
+    const connectRefused = counter('connect_refused', 'CONNECT refused before a session, by HTTP status.');
+    const handshakes = counter('handshakes', 'Connections whose handshake was completed.');
+    const datagrams = counter('datagrams', 'Datagrams, by direction.');
+    const dropped = counter('datagrams_dropped', 'Datagrams dropped at a bound, by reason.');
+    const notForwarded = counter('datagrams_refused', 'Datagrams and units not forwarded, by reason.');
+    const comments = counter('comments', 'Comments taken.');
+    const commentsDropped = counter('comments_dropped', 'Comments not sent to viewers that read too slowly.');
+
+    meter.addBatchObservableCallback(
+      async (result) => {
+        const s = await snapshot();
+        for (const [name, instrument] of Object.entries(gauges))
+          result.observe(instrument, s[name as keyof typeof gauges]);
+        result.observe(resident, process.memoryUsage.rss());
+        for (const [quantile, ns] of this.#delays()) result.observe(loopDelay, ns / 1e6, { quantile });
+        result.observe(accepted, s.counters.total('sessions'));
+        for (const [code, n] of s.counters.get('refused')) result.observe(refused, n, { code });
+        for (const [status, n] of Object.entries(s.connectRefused)) result.observe(connectRefused, n, { status });
+        result.observe(handshakes, s.plane['handshakes'] ?? s.counters.total('sessions'));
+        result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
+        result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
+        observePrefixed(s.plane, 'dropped_', (reason, n) => result.observe(dropped, n, { reason }));
+        observePrefixed(s.plane, 'refused_', (reason, n) => result.observe(notForwarded, n, { reason }));
+        for (const [reason, n] of s.counters.get('units_refused')) {
+          if (s.plane[`refused_${reason}`] === undefined) result.observe(notForwarded, n, { reason });
+        }
+        result.observe(comments, s.counters.total('comments'));
+        result.observe(commentsDropped, s.counters.total('comments_dropped'));
+      },
+      [
+        ...Object.values(gauges),
+        resident,
+        loopDelay,
+        accepted,
+        refused,
+        connectRefused,
+        handshakes,
+        datagrams,
+        dropped,
+        notForwarded,
+        comments,
+        commentsDropped,
+      ],
+    );
+  }
+
+  /** Serves `/metrics`. Keep the address private: there is no access control. Rejects with `bind_failed`. */
+  listen(host: string, port: number): Promise<{ host: string; port: number }> {
+    const server = createServer((request, response) => {
+      if (request.method === 'GET' && request.url === '/metrics') {
+        this.#exporter.getMetricsRequestHandler(request, response);
+      } else {
+        response.writeHead(404).end();
+      }
+    });
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      server.once('error', (error) => reject(bindFailed('metrics', host, port, error)));
+      server.listen(port, host, () => resolve({ host, port: (server.address() as AddressInfo).port }));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#eventLoop.disable();
+    const server = this.#server;
+    if (server?.listening) {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+    await this.#provider.shutdown();
+  }
+
+  #delays(): [string, number][] {
+    const h = this.#eventLoop;
+    const delays: [string, number][] =
+      h.count === 0
+        ? []
+        : [
+            ['0.5', h.percentile(50)],
+            ['0.99', h.percentile(99)],
+            ['1', h.max],
+          ];
+    h.reset();
+    return delays;
+  }
+}
+
+function histogramView(instrumentName: string, boundaries: number[]): ViewOptions {
+  return {
+    instrumentName,
+    instrumentType: InstrumentType.HISTOGRAM,
+    aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries } },
+  };
+}
+
+function observePrefixed(
+  flat: Record<string, number>,
+  prefix: string,
+  observe: (label: string, n: number) => void,
+): void {
+  for (const [name, n] of Object.entries(flat)) {
+    if (name.startsWith(prefix)) observe(name.slice(prefix.length), n);
+  }
+}
