@@ -55,6 +55,7 @@ export class RelaySession {
   #control: MessageStream | undefined;
   #commentStream: Promise<MessageStream> | undefined;
   #endedWith: HayateError | undefined;
+  #opened = false;
   #welcomed = false;
   #limitTimer: unknown;
 
@@ -106,7 +107,7 @@ export class RelaySession {
     this.#endedWith = error;
     this.#options.environment.clearTimer(this.#limitTimer);
     this.#liveness.stop();
-    this.#dialling.abort();
+    if (!this.#opened) this.#dialling.abort();
     this.#requests.failAll(error);
     this.#comments.failAll(error);
     this.#session?.setDatagramHandler(undefined);
@@ -139,6 +140,7 @@ export class RelaySession {
       },
     );
     await session.ready;
+    this.#opened = true;
     const stream = await session.openBidirectional({ sendOrder: PRIORITY.control });
     if (this.#endedWith) return;
     this.#control = new MessageStream(stream, (message) => this.#onControl(message));

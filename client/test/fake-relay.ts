@@ -1,0 +1,212 @@
+import { encodeHeartbeat, encodeProbeReply, packBundles, parseProbe, type TimedUnit } from '@hayate/codec/bundle';
+import { type ClientMessage, encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
+import { ManualClock, type MemoryLink, MemoryServer, type MemorySession } from '@hayate/transport/memory';
+import type { Environment } from '../room/environment.ts';
+import { createEntry, type Entry } from '../src/internal.ts';
+
+export const ALIAS = 300;
+
+const welcome: RelayMessage = {
+  t: 'welcome',
+  v: 1,
+  session: 's1',
+  room: 'demo',
+  alias: ALIAS,
+  sub: 'ann',
+  roles: ['liver', 'viewer'],
+  budgetMs: 100,
+  livers: [],
+};
+
+/** Lets every promise that can settle now settle. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** What the relay does with one client's session; a test overrides what it needs. */
+export interface Script {
+  welcome: Partial<Extract<RelayMessage, { t: 'welcome' }>>;
+  /** Close code in place of `welcome`. */
+  refuse: number | undefined;
+  heartbeats: boolean;
+  probes: boolean;
+  /** Answers to requests; undefined stays silent. */
+  answer(message: Exclude<ClientMessage, { t: 'hello' | 'comments' }>): RelayMessage | undefined;
+}
+
+export class FakeSession {
+  readonly transport: MemorySession;
+  readonly received: ClientMessage[] = [];
+  readonly datagrams: Uint8Array[] = [];
+  readonly #relay: FakeRelay;
+  #control: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  comments: WritableStreamDefaultWriter<Uint8Array> | undefined;
+
+  constructor(relay: FakeRelay, transport: MemorySession) {
+    this.#relay = relay;
+    this.transport = transport;
+    transport.setDatagramHandler((data) => this.#onDatagram(data));
+    void this.#accept();
+    this.#heartbeat();
+  }
+
+  send(message: RelayMessage): void {
+    this.#control?.write(encodeMessage(message)).catch(() => {});
+  }
+
+  sendComment(message: RelayMessage): void {
+    this.comments?.write(encodeMessage(message)).catch(() => {});
+  }
+
+  sendUnits(units: TimedUnit[], uncertainty16 = 0): void {
+    for (const datagram of packBundles(units, { alias: ALIAS, uncertainty16 })) this.transport.sendDatagram(datagram);
+  }
+
+  async #accept(): Promise<void> {
+    const reader = this.transport.incomingBidirectional.getReader();
+    for (;;) {
+      const { value: stream, done } = await reader.read();
+      if (done) return;
+      const writer = stream.writable.getWriter();
+      writer.closed.catch(() => {});
+      this.#read(stream.readable, writer).catch(() => {});
+    }
+  }
+
+  async #read(readable: ReadableStream<Uint8Array>, writer: WritableStreamDefaultWriter<Uint8Array>): Promise<void> {
+    const reader = readable.getReader();
+    const messages = new MessageReader({ from: 'client' });
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      messages.push(value);
+      for (let message = messages.next(); message; message = messages.next()) this.#onMessage(message, writer);
+    }
+  }
+
+  #onMessage(message: ClientMessage, writer: WritableStreamDefaultWriter<Uint8Array>): void {
+    this.received.push(message);
+    const { script } = this.#relay;
+    if (message.t === 'hello') {
+      this.#control = writer;
+      if (script.refuse !== undefined) this.transport.close({ closeCode: script.refuse, reason: 'as scripted' });
+      else this.send({ ...welcome, ...script.welcome });
+    } else if (message.t === 'comments') {
+      this.comments = writer;
+    } else {
+      const answer = script.answer(message);
+      if (answer) writer.write(encodeMessage(answer)).catch(() => {});
+    }
+  }
+
+  #onDatagram(data: Uint8Array): void {
+    this.datagrams.push(data.slice());
+    if (data[0] !== 0x02 || !this.#relay.script.probes) return;
+    const nowUs = this.#relay.nowUs();
+    this.transport.sendDatagram(encodeProbeReply({ ...parseProbe(data), t2Us: nowUs, t3Us: nowUs }));
+  }
+
+  #heartbeat(): void {
+    if (this.transport.core.state !== 'open') return;
+    if (this.#relay.script.heartbeats) this.transport.sendDatagram(encodeHeartbeat());
+    this.#relay.environment.setTimer(() => this.#heartbeat(), 200);
+  }
+}
+
+/** A relay that plays a script, without a network, in the test's own time. */
+export class FakeRelay {
+  readonly clock = new ManualClock(5_000_000);
+  readonly environment: Environment;
+  readonly entry: Entry;
+  readonly sessions: FakeSession[] = [];
+  /** Instants (ms) at which clients dialled. */
+  readonly dialled: number[] = [];
+  /** Relay clock minus client clock. */
+  readonly offsetUs: number;
+  readonly script: Script = {
+    welcome: {},
+    refuse: undefined,
+    heartbeats: true,
+    probes: true,
+    answer: (message) => {
+      if (message.t === 'publish') return { t: 'publishing', id: message.id, slot: 2, gen: 7 };
+      return { t: 'done', id: message.id };
+    },
+  };
+  /** What `environment.random` gives. */
+  random: () => number = () => 0.5;
+  /** Nobody answers while set. */
+  deaf = false;
+  #timers = 0;
+
+  constructor(options: { up?: MemoryLink; down?: MemoryLink; offsetUs?: number } = {}) {
+    this.offsetUs = options.offsetUs ?? 0;
+    this.environment = {
+      nowMs: () => this.clock.nowUs() / 1000,
+      setTimer: (run, delayMs) => {
+        const timer = { live: true };
+        this.#timers += 1;
+        this.clock.schedule(this.clock.nowUs() + Math.max(0, delayMs) * 1000, () => {
+          if (!timer.live) return;
+          timer.live = false;
+          this.#timers -= 1;
+          run();
+        });
+        return timer;
+      },
+      clearTimer: (handle) => {
+        const timer = handle as { live: boolean } | undefined;
+        if (!timer?.live) return;
+        timer.live = false;
+        this.#timers -= 1;
+      },
+      random: () => this.random(),
+    };
+    const links = { clock: this.clock, up: options.up ?? {}, down: options.down ?? {} };
+    const server = new MemoryServer(links);
+    const empty = new MemoryServer(links);
+    void empty.close();
+    const connect = server.connector();
+    const nobody = empty.connector();
+    this.entry = createEntry({
+      environment: this.environment,
+      defaultConnector: () => (url, connectOptions) => {
+        this.dialled.push(this.clock.nowUs() / 1000);
+        return (this.deaf ? nobody : connect)(url, connectOptions);
+      },
+    });
+    void this.#accept(server);
+  }
+
+  /** Timers now armed. */
+  get timers(): number {
+    return this.#timers;
+  }
+
+  get last(): FakeSession {
+    return this.sessions.at(-1)!;
+  }
+
+  nowUs(): number {
+    return this.clock.nowUs() + this.offsetUs;
+  }
+
+  /** Moves time on in small steps, promises settling between. */
+  async advance(ms: number): Promise<void> {
+    await settle();
+    // A message crosses in one step: small ones first, for what goes to and fro.
+    for (let done = 0; done < ms; ) {
+      const stepMs = Math.min(done < 20 ? 1 : 5, ms - done);
+      this.clock.advance(stepMs);
+      done += stepMs;
+      await settle();
+    }
+  }
+
+  async #accept(server: MemoryServer): Promise<void> {
+    for await (const { session } of server.sessions)
+      this.sessions.push(new FakeSession(this, session as MemorySession));
+  }
+}
+
+export const TARGET = { url: 'https://memory/v1', token: 'good' };
