@@ -1,73 +1,11 @@
-/** Where each channel sits in `MotionFrame.values` (the order of docs/motion-codec.md; a test compares the two). */
-const NAMES = [
-  'eyeBlinkLeft',
-  'eyeLookDownLeft',
-  'eyeLookInLeft',
-  'eyeLookOutLeft',
-  'eyeLookUpLeft',
-  'eyeSquintLeft',
-  'eyeWideLeft',
-  'eyeBlinkRight',
-  'eyeLookDownRight',
-  'eyeLookInRight',
-  'eyeLookOutRight',
-  'eyeLookUpRight',
-  'eyeSquintRight',
-  'eyeWideRight',
-  'jawForward',
-  'jawRight',
-  'jawLeft',
-  'jawOpen',
-  'mouthClose',
-  'mouthFunnel',
-  'mouthPucker',
-  'mouthRight',
-  'mouthLeft',
-  'mouthSmileLeft',
-  'mouthSmileRight',
-  'mouthFrownLeft',
-  'mouthFrownRight',
-  'mouthDimpleLeft',
-  'mouthDimpleRight',
-  'mouthStretchLeft',
-  'mouthStretchRight',
-  'mouthRollLower',
-  'mouthRollUpper',
-  'mouthShrugLower',
-  'mouthShrugUpper',
-  'mouthPressLeft',
-  'mouthPressRight',
-  'mouthLowerDownLeft',
-  'mouthLowerDownRight',
-  'mouthUpperUpLeft',
-  'mouthUpperUpRight',
-  'browDownLeft',
-  'browDownRight',
-  'browInnerUp',
-  'browOuterUpLeft',
-  'browOuterUpRight',
-  'cheekPuff',
-  'cheekSquintLeft',
-  'cheekSquintRight',
-  'noseSneerLeft',
-  'noseSneerRight',
-  'tongueOut',
-  'headYaw',
-  'headPitch',
-  'headRoll',
-  'leftEyeYaw',
-  'leftEyePitch',
-  'leftEyeRoll',
-  'rightEyeYaw',
-  'rightEyePitch',
-  'rightEyeRoll',
-] as const;
+import { ARKIT_CHANNELS } from '@hayate/codec/motion';
 
-export type ChannelName = (typeof NAMES)[number];
+export type ChannelName = (typeof ARKIT_CHANNELS)[number];
 
-export const CHANNEL_NAMES: readonly ChannelName[] = NAMES;
-export const CHANNEL_COUNT = NAMES.length;
+export const CHANNEL_COUNT = ARKIT_CHANNELS.length;
+/** The first of them are shares (0..1); the rest are angles in rad. */
 export const BLENDSHAPE_COUNT = 52;
-export const CH = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Readonly<
+/** Where each channel sits in `MotionFrame.values`. */
+export const CH = Object.fromEntries(ARKIT_CHANNELS.map((name, index) => [name, index])) as Readonly<
   Record<ChannelName, number>
 >;

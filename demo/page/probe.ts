@@ -1,0 +1,53 @@
+/** What tests, and the curious at the console, can read: `window.hayate`. */
+export interface PageProbe {
+  role: 'viewer' | 'liver';
+  /** Of the room, or of the page before there is one: `starting`, `failed`. */
+  state: string;
+  transport: string | undefined;
+  /** Decoded frames that reached the canvas. */
+  framesShown: number;
+  /** Capture to presentation of what the canvas shows now, ms; NaN before the first frame. */
+  lagMs: number;
+  uncertaintyMs: number;
+  voicePackets: number;
+  /** Voice samples that the audio graph took, at 48 kHz. */
+  samplesPlayed: number;
+  /** Voice samples that were missing when their time came, within speech. */
+  samplesMissed: number;
+  slots: number[];
+  sent: { motion: number; voice: number };
+  comments: number;
+  errors: string[];
+}
+
+declare global {
+  interface Window {
+    hayate: PageProbe;
+  }
+}
+
+export function createProbe(role: PageProbe['role']): PageProbe {
+  const probe: PageProbe = {
+    role,
+    state: 'starting',
+    transport: undefined,
+    framesShown: 0,
+    lagMs: Number.NaN,
+    uncertaintyMs: Number.NaN,
+    voicePackets: 0,
+    samplesPlayed: 0,
+    samplesMissed: 0,
+    slots: [],
+    sent: { motion: 0, voice: 0 },
+    comments: 0,
+    errors: [],
+  };
+  window.hayate = probe;
+  return probe;
+}
+
+export function report(probe: PageProbe, error: unknown): void {
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
+  probe.errors.push([code, message ?? String(error)].filter(Boolean).join(': '));
+  if (probe.errors.length > 50) probe.errors.shift();
+}
