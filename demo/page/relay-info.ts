@@ -8,7 +8,7 @@ export type Role = 'viewer' | 'liver';
 interface RelayInfo {
   url: string;
   certificateHashes: string[];
-  transport: 'webtransport' | 'websocket';
+  transport: 'engine' | 'websocket';
 }
 
 export interface Door {
@@ -38,15 +38,26 @@ async function ask<T>(path: string, body?: unknown): Promise<T> {
   return (await response.json()) as T;
 }
 
+/** Who this page is, for as long as its tab lives: a liver who comes back gets its old slot. */
+function subject(role: Role): string {
+  const key = `hayate.${role}`;
+  const known = sessionStorage.getItem(key);
+  if (known) return known;
+  const made = `${role}-${Math.random().toString(36).slice(2, 10)}`;
+  sessionStorage.setItem(key, made);
+  return made;
+}
+
 /** Asks this page's relay for its address and for a token of the room (development relays give them to anyone). */
 export async function openDoor(room: string, role: Role, name: string): Promise<Door> {
   const info = await ask<RelayInfo>('/v1/relay');
-  const { kind, connect } = pickConnector({ relay: info.transport });
+  const sub = subject(role);
+  const { kind, connect } = pickConnector({ relay: info.transport === 'engine' ? 'webtransport' : 'websocket' });
   return {
     target: {
       url: info.url,
       certificateHashes: info.certificateHashes,
-      token: async () => (await ask<{ tokens: Record<Role, string> }>('/v1/rooms', { room, name })).tokens[role],
+      token: async () => (await ask<{ tokens: Record<Role, string> }>('/v1/rooms', { room, sub, name })).tokens[role],
     },
     connector: connect,
     kind,
