@@ -6,7 +6,7 @@ import { createEntry, type Entry } from '../src/internal.ts';
 
 export const ALIAS = 300;
 
-const welcome: RelayMessage = {
+const welcome: Extract<RelayMessage, { t: 'welcome' }> = {
   t: 'welcome',
   v: 1,
   session: 's1',

@@ -29,6 +29,8 @@ const WINDOW = 128;
 const HISTORY = 16;
 /** The delay shrinks slowly, so that a pause in trouble does not make it swing; it grows at once. */
 const SHRINK_MS_PER_S = 8;
+/** A joiner first gets the units since the last key: their lag is their age, and says nothing about the network. */
+const JOIN_MS = 20;
 /** Extrapolated motion runs out: velocity decays with this time constant. */
 const DAMPING_MS = 30;
 const EASE_MS = 250;
@@ -57,6 +59,7 @@ export class PlayoutClock {
   readonly #lags = new Float64Array(WINDOW);
   readonly #sorted = new Float64Array(WINDOW);
   #lagCount = 0;
+  #firstMs = 0;
   #delayMs = 0;
   #adaptedMs = Number.NEGATIVE_INFINITY;
   /** Oldest first. */
@@ -152,7 +155,14 @@ export class PlayoutClock {
   }
 
   #observe(captureMs: number, receivedMs: number): void {
-    this.#lags[this.#lagCount % WINDOW] = receivedMs - captureMs;
+    const lagMs = receivedMs - captureMs;
+    if (this.#lagCount === 0) this.#firstMs = receivedMs;
+    if (this.#lagCount === 1 && receivedMs - this.#firstMs < JOIN_MS) {
+      this.#lags[0] = Math.min(this.#lags[0]!, lagMs);
+      this.#delayMs = Math.max(this.#minDelayMs, this.#lags[0]!);
+      return;
+    }
+    this.#lags[this.#lagCount % WINDOW] = lagMs;
     this.#lagCount += 1;
     const count = Math.min(this.#lagCount, WINDOW);
     const sorted = this.#sorted.subarray(0, count);
@@ -166,7 +176,7 @@ export class PlayoutClock {
       const elapsedMs = Math.max(0, receivedMs - this.#adaptedMs);
       this.#delayMs = Math.max(wanted, this.#delayMs - (elapsedMs / 1000) * SHRINK_MS_PER_S);
     }
-    this.#adaptedMs = receivedMs;
+    this.#adaptedMs = Math.max(this.#adaptedMs, receivedMs);
   }
 
   #poseFor(length: number): Pose {
@@ -181,10 +191,15 @@ export class PlayoutClock {
     while (after > 0 && this.#frames[after - 1]!.captureMs >= targetMs) after -= 1;
     const next = this.#frames[after]!;
     const previous = this.#frames[after - 1];
+    const onNext = !previous || next.captureMs - targetMs <= EXACT_MS;
     // Before the oldest known frame, on a frame, or across a gap or a lost face: a frame as it is.
-    const exact = !previous || next.captureMs - targetMs <= EXACT_MS;
-    if (exact || !previous.face || !next.face || next.captureMs - previous.captureMs > this.#restAfterMs) {
-      const shown = exact ? next : previous;
+    if (
+      onNext ||
+      targetMs - previous.captureMs <= EXACT_MS ||
+      !(previous.face && next.face) ||
+      next.captureMs - previous.captureMs > this.#restAfterMs
+    ) {
+      const shown = onNext ? next : previous;
       pose.values.set(shown.values);
       pose.face = shown.face;
       pose.kind = 'exact';
