@@ -56,8 +56,8 @@ pub struct MediaPlane {
     publishers: FxHashMap<SessionId, Publisher>,
     /// Rooms that a session hears.
     memberships: FxHashMap<SessionId, Vec<RoomId>>,
-    /// Of datagrams that belong to no publication.
-    strays: RefusedCounts,
+    /// Of datagrams that belong to no publication, and of rooms that are no more.
+    refused: RefusedCounts,
     /// When the next probe of any publisher is due.
     next_probe_us: Option<u64>,
     seed: u64,
@@ -81,7 +81,7 @@ impl MediaPlane {
             rooms: FxHashMap::default(),
             publishers: FxHashMap::default(),
             memberships: FxHashMap::default(),
-            strays: RefusedCounts::default(),
+            refused: RefusedCounts::default(),
             next_probe_us: None,
             seed,
         }
@@ -194,15 +194,21 @@ impl MediaPlane {
         publication.map(Publication::take_stats).unwrap_or_default()
     }
 
-    /// Of the whole plane: gauges `rooms`, `publishers`, `members`, and refusals that belong to no publication.
+    /// Of the whole plane: gauges `rooms`, `publishers`, `members`, and all refusals since the start (`refused_*`, only
+    /// when not zero), of rooms that are no more and of sessions that publish nothing as well.
     pub fn stats(&self) -> Vec<(&'static str, f64)> {
-        let members: usize = self.rooms.values().map(|room| room.members().len()).sum();
+        let mut members = 0;
+        let mut refused = self.refused.clone();
+        for room in self.rooms.values() {
+            members += room.members().len();
+            refused.merge(room.refused());
+        }
         let mut values = vec![
             ("rooms", self.rooms.len() as f64),
             ("publishers", self.publishers.len() as f64),
             ("members", members as f64),
         ];
-        self.strays.append_to(&mut values);
+        refused.append_to(&mut values);
         values
     }
 
@@ -231,6 +237,7 @@ impl MediaPlane {
         let Some(room) = self.rooms.remove(&id) else {
             return;
         };
+        self.refused.merge(room.refused());
         for session in room.members() {
             self.forget_membership(*session, id);
         }
@@ -361,7 +368,7 @@ impl MediaPlane {
         let room = publisher.and_then(|publisher| self.rooms.get_mut(&publisher.room));
         match (publisher, room) {
             (Some(publisher), Some(room)) => room.count_refused(publisher.slot, why, 1),
-            _ => self.strays.add(why, 1),
+            _ => self.refused.add(why, 1),
         }
     }
 }

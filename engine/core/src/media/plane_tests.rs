@@ -286,10 +286,14 @@ fn what_is_refused_is_counted_by_its_reason_and_reaches_nobody() {
         assert_eq!(stats.get(name), Some(&count), "{name} of {stats:?}");
         assert_eq!(stage.room().get(name), Some(&count));
     }
+    // The plane's total is the room's, and stays when the room is gone.
+    assert!(stage.plane.stats().contains(&("refused_truncated", 4.0)));
     // The same units in time do go through.
     let good = stage.bundle(499, &[(KEY, 0, 0)]);
     stage.datagram(1, &good);
     assert_eq!(stage.out.fan_outs.len(), 1);
+    stage.command(Command::RoomClose { room: ROOM });
+    assert!(stage.plane.stats().contains(&("refused_truncated", 4.0)));
 }
 
 #[test]

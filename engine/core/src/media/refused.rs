@@ -90,6 +90,12 @@ impl RefusedCounts {
         self.0[why.index()] += count;
     }
 
+    pub fn merge(&mut self, more: &RefusedCounts) {
+        for (count, more) in self.0.iter_mut().zip(more.0) {
+            *count += more;
+        }
+    }
+
     /// Those that are not zero.
     pub fn append_to(&self, out: &mut Vec<(&'static str, f64)>) {
         let seen = NAMES.iter().zip(self.0).filter(|(_, count)| *count > 0);

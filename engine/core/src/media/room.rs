@@ -94,6 +94,10 @@ impl Room {
         &self.members
     }
 
+    pub fn refused(&self) -> &RefusedCounts {
+        &self.refused
+    }
+
     pub fn publication(&mut self, slot: u8) -> Option<&mut Publication> {
         self.slots.get_mut(usize::from(slot))?.as_deref_mut()
     }
