@@ -83,7 +83,7 @@ describe('watcher', () => {
     relay.last.sendUnits([from.motion(0.3, relay.nowUs(), true)]);
     await relay.advance(20);
     expect(frames).toEqual([2, 3]);
-    expect(watcher.stats().dropped).toEqual({ held_too_long: 1 });
+    expect(watcher.stats().dropped).toEqual({ held_too_long: 1, unsynced: 1 });
     watcher.close();
   });
 
