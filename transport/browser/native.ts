@@ -227,7 +227,6 @@ function nativeOptions(options: ConnectOptions): object {
   return {
     // A pooled connection may not be pinned by hash, and shares its fate with others.
     allowPooling: false,
-    requireUnreliable: true,
     congestionControl: 'low-latency',
     ...(hashes.length === 0
       ? {}

@@ -1,4 +1,4 @@
-import { loadPonyfill, openPonyfill, type PonyfillClass } from '../fails-components/library.ts';
+import { loadPonyfill, openPonyfill, type PonyfillClass, WINDOWS } from '../fails-components/library.ts';
 import { WebSocketSession } from '../fails-components/session.ts';
 import { connectFailed } from '../src/errors.ts';
 import type { ConnectOptions, Connector } from '../src/types.ts';
@@ -29,7 +29,7 @@ async function dial(session: WebSocketSession, url: string, options: ConnectOpti
   const { session: library, socket } = openPonyfill(
     Ponyfill,
     url,
-    { quicConnectTimeout: timeoutMs, webTransportConnectTimeout: timeoutMs },
+    { ...WINDOWS, quicConnectTimeout: timeoutMs, webTransportConnectTimeout: timeoutMs },
     (address, protocols) => new NativeWebSocket(address, protocols),
   );
   const giveUp = (message: string, cause?: unknown) => {

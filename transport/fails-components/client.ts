@@ -7,7 +7,7 @@ import { HayateError } from '@hayate/codec/errors';
 import { WebSocket } from 'ws';
 import { connectFailed } from '../src/errors.ts';
 import type { ConnectOptions, Connector } from '../src/types.ts';
-import { loadPonyfill, openPonyfill, type PonyfillClass } from './library.ts';
+import { loadPonyfill, openPonyfill, type PonyfillClass, WINDOWS } from './library.ts';
 import { WebSocketSession } from './session.ts';
 
 export interface WebSocketConnectorOptions {
@@ -55,7 +55,7 @@ async function dial(
   const { session: library, socket } = openPonyfill(
     Ponyfill,
     url,
-    { quicConnectTimeout: timeoutMs, webTransportConnectTimeout: timeoutMs },
+    { ...WINDOWS, quicConnectTimeout: timeoutMs, webTransportConnectTimeout: timeoutMs },
     (address, protocols) => createSocket(address, protocols, options, connect.serverCertificateHashes),
   );
   const giveUp = (message: string, cause?: unknown) => {

@@ -17,6 +17,26 @@ export interface LibrarySession {
   onClose(event: { errorcode: number; error: string }): void;
   onDatagramReceived(event: { datagram: Uint8Array }): void;
   onGoAwayReceived(): void;
+  onStream(event: { stream: LibraryStream }): void;
+}
+
+/** One stream's transport side. */
+export interface LibraryStream {
+  readonly streamid: bigint;
+  readonly incomingClosed_: boolean;
+  /** Its web streams; set by `onStream`. */
+  jsobj?: {
+    readonly readable?: ReadableStream<Uint8Array>;
+    readonly readableController: ReadableByteStreamController;
+    pendingoperationRead: unknown;
+    pendingresRead: (() => void) | null;
+    commitReadBuffer(buffer: object): { stopReading?: boolean };
+  };
+  stopReading(): void;
+  closeOutgoing(): void;
+  onFin(): void;
+  onStreamSignal(type: 'resetStream' | 'stopSending'): void;
+  onClose(): void;
 }
 
 export interface LibraryBidirectional {
@@ -26,6 +46,8 @@ export interface LibraryBidirectional {
 
 /** Reads and writes capsules on the socket. */
 export interface CapsuleParser {
+  readonly wtstreams: Map<bigint, LibraryStream>;
+  removeStream(id: bigint): void;
   parseData(data: Uint8Array): void;
   writeCapsule(capsule: { type: number; headerVints: number[]; payload: Uint8Array | undefined }): boolean;
   onCloseWebTransportSession(info: { code: number; reason: string }): void;
@@ -41,6 +63,17 @@ export interface Ponyfill {
 }
 
 export type PonyfillClass = new (url: string, options: object) => Ponyfill;
+
+/**
+ * Receive windows, bytes, of both sides. The defaults give a session as much as a stream, so that one stream that
+ * nobody reads stops all, and let a stream grow to 6 MB.
+ */
+export const WINDOWS = {
+  initialStreamFlowControlWindow: 64 * 1024,
+  streamFlowControlWindowSizeLimit: 256 * 1024,
+  initialSessionFlowControlWindow: 2 * 1024 * 1024,
+  sessionFlowControlWindowSizeLimit: 4 * 1024 * 1024,
+} as const;
 
 /** The address that the library's browser entry dials when imported (webtransport.browser.js). */
 const PROBE_URL = 'https://example.com:23333/test';

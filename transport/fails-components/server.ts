@@ -7,7 +7,8 @@ import { HayateError } from '@hayate/codec/errors';
 import { type AdmissionOptions, admit } from '../src/admission.ts';
 import type { IncomingSession, Server, ServerAddress } from '../src/types.ts';
 import { certificateHash, selfSignedCertificate } from './certificate.ts';
-import type { LibrarySession } from './library.ts';
+import { FrameReader } from './frames.ts';
+import { type LibrarySession, WINDOWS } from './library.ts';
 import { type SocketFace, WebSocketSession } from './session.ts';
 
 export interface WebSocketServerOptions extends AdmissionOptions {
@@ -56,6 +57,7 @@ export async function webSocketServer(options: WebSocketServerOptions): Promise<
     secret: 'unused',
     cert: pem.cert,
     privKey: pem.key,
+    ...WINDOWS,
   });
   const server = new WebSocketServer(library, HttpWTSession, options, certificateHash(pem.cert));
   await server.listening;
@@ -183,7 +185,7 @@ export class WebSocketServer implements Server {
     });
     const session = new WebSocketSession();
     const stream = visit.session.stream;
-    session.attach(library, socketFace(stream, visit.peerAddress));
+    session.attach(library, socketFace(stream, visit.peerAddress, visit.header[':protocol'] !== 'webtransport'));
     this.#open.add(session);
     const forget = () => {
       if (!this.#open.delete(session)) return;
@@ -259,7 +261,12 @@ interface Visit {
   peerAddress: string;
 }
 
-function socketFace(stream: TLSSocket | ServerHttp2Stream, remoteAddress: string): SocketFace {
+function frames(parse: (frame: Uint8Array) => void): (chunk: Uint8Array) => void {
+  const reader = new FrameReader(parse);
+  return (chunk) => reader.push(chunk);
+}
+
+function socketFace(stream: TLSSocket | ServerHttp2Stream, remoteAddress: string, webSocket: boolean): SocketFace {
   return {
     remoteAddress,
     bufferedBytes: () => stream.writableLength,
@@ -269,6 +276,7 @@ function socketFace(stream: TLSSocket | ServerHttp2Stream, remoteAddress: string
       stream.uncork();
     },
     destroy: () => stream.destroy(),
+    ...(webSocket ? { frames } : {}),
   };
 }
 

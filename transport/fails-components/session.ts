@@ -9,6 +9,7 @@ import type {
   SessionStats,
 } from '../src/types.ts';
 import { CAPSULE, type CapsuleParser, type LibrarySession, WEBSOCKET_PING } from './library.ts';
+import { repairStreams, watchFin } from './repairs.ts';
 
 /** Over this many bytes not yet taken by the network, a datagram is dropped: it would arrive stale. */
 const MAX_BUFFERED_BYTES = 16 * 1024;
@@ -23,6 +24,8 @@ export interface SocketFace {
   /** At once, without a goodbye. */
   destroy(): void;
   readonly remoteAddress: string | undefined;
+  /** Server: turns the bytes of the network into whole frames for `parse`. Default: `parse` gets messages already. */
+  frames?(parse: (frame: Uint8Array) => void): (chunk: Uint8Array) => void;
 }
 
 /** A WebSocket session; the same for accepted and dialled ones, in Node and in a browser. */
@@ -93,6 +96,7 @@ export class WebSocketSession implements Session {
       this.#bidirectional.enqueue(this.#guard(stream)),
     );
     void this.#accept(library.incomingUnidirectionalStreams, (stream) => this.#unidirectional.enqueue(stream));
+    repairStreams(library, () => this.#parser);
     const parser = library.objint?.capsParser;
     if (parser !== undefined) this.#hook(parser);
   }
@@ -107,7 +111,9 @@ export class WebSocketSession implements Session {
 
   #hook(parser: CapsuleParser): void {
     this.#parser = parser;
-    const parse = parser.parseData.bind(parser);
+    watchFin(parser);
+    const parseFrames = parser.parseData.bind(parser);
+    const parse = this.#socket?.frames?.(parseFrames) ?? parseFrames;
     // It runs inside a socket event: what it throws on malformed input would end the process.
     parser.parseData = (data) => {
       this.#heardAtUs = this.nowUs();
@@ -266,7 +272,7 @@ class GuardedWriter {
         this.#controller = controller;
         controller.signal.addEventListener('abort', () => this.#pending?.reject(controller.signal.reason));
       },
-      write: (chunk) => this.#run(writer.write(chunk.slice())),
+      write: (chunk) => this.#run(writeInPieces(writer, chunk.slice())),
       close: () => this.#run(writer.close()).finally(() => onDone(this)),
       abort: async (reason) => {
         onDone(this);
@@ -287,6 +293,15 @@ class GuardedWriter {
     this.#error = error;
     this.#controller.error(error);
     this.#pending?.reject(error);
+  }
+}
+
+/** A message of the WebSocket holds one piece: the server refuses long ones. */
+const MAX_PIECE_BYTES = 64 * 1024;
+
+async function writeInPieces(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; at += MAX_PIECE_BYTES) {
+    await writer.write(bytes.slice(at, at + MAX_PIECE_BYTES));
   }
 }
 

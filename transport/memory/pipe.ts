@@ -85,6 +85,7 @@ export function createPipe(wire: Wire, onDone: (pipe: Pipe) => void): Pipe {
     writable,
     readable,
     fail(error) {
+      room?.reject(error);
       if (!finish()) return;
       reader.error(error);
       writer.error(error);

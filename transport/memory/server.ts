@@ -97,6 +97,18 @@ export class MemoryServer implements Server {
     return this.#open.size;
   }
 
+  /** Their streams with an end still open. */
+  get openStreams(): number {
+    let streams = 0;
+    for (const session of this.#open) streams += session.openStreams;
+    return streams;
+  }
+
+  /** Every connection dies without a code. */
+  cut(): void {
+    for (const session of this.#open) session.kill();
+  }
+
   drain(): void {
     this.#draining = true;
     for (const session of this.#open) session.requestDrain();
