@@ -208,7 +208,7 @@ export class ScriptPlane implements MediaPlane {
 
   #reply(peer: Peer, data: Uint8Array, receivedAtUs: number): void {
     const publication = peer.publication;
-    const verdict = publication?.sync.onReply(parseProbeReply(data), receivedAtUs) ?? 'unasked';
+    const verdict = publication?.sync.onReply(parseProbeReply(data), Math.floor(receivedAtUs)) ?? 'unasked';
     if (verdict !== 'taken') {
       this.#count(`refused_${verdict}`);
       return;
@@ -217,7 +217,8 @@ export class ScriptPlane implements MediaPlane {
   }
 
   #probe(publication: Publication, nowUs: number): void {
-    const probe = publication.sync.nextProbe(nowUs);
+    // Whole microseconds: the reply echoes what was written, not the clock's fraction.
+    const probe = publication.sync.nextProbe(Math.floor(nowUs));
     if (probe) this.send(publication.peer.session, encodeProbe(probe));
   }
 

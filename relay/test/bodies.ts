@@ -1,0 +1,153 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { engineAvailable, openEngine } from '@hayate/engine';
+import type { Session } from '@hayate/transport';
+import { engineConnector } from '@hayate/transport/engine';
+import { webSocketConnector } from '@hayate/transport/fails-components';
+import { MemoryServer } from '@hayate/transport/memory';
+import { pino } from 'pino';
+import type { RelayConfigInput } from '../config/schema.ts';
+import { ScriptPlane } from '../media/script.ts';
+import type { RelayDeps, RunningRelay } from '../src/index.ts';
+import { type MintOptions, mintToken, readSharedKey, startRelay } from '../src/index.ts';
+import { RELAY_PATH } from '../src/listen.ts';
+import { TestClient } from './client.ts';
+
+export const ORIGIN = 'https://app.example';
+
+/** A running relay of one body, and the ways into it. */
+export interface Rig {
+  relay: RunningRelay;
+  /** A session that may not have opened. */
+  dial(options?: { path?: string; origin?: string }): Session;
+  /** An open session. */
+  connect(): Promise<TestClient>;
+  token(options?: Partial<MintOptions>): Promise<string>;
+  /** An open session that was welcomed. */
+  join(options?: Partial<MintOptions>): Promise<TestClient>;
+  /** Cuts a client's connection without a word. Undefined where a body cannot. */
+  cut: ((client: TestClient) => void) | undefined;
+  close(): Promise<void>;
+}
+
+export interface Body {
+  name: string;
+  /** Why its tests cannot run here. */
+  missing: string | undefined;
+  /** Memory has no HTTP statuses of its own to count. */
+  countsStatuses: boolean;
+  start(config?: RelayConfigInput, deps?: RelayDeps): Promise<Rig>;
+}
+
+const base: RelayConfigInput = {
+  dev: true,
+  origins: [ORIGIN],
+  listen: { port: 0 },
+  http: { port: 0 },
+  metrics: { port: 0 },
+};
+
+async function rig(
+  config: RelayConfigInput,
+  deps: RelayDeps,
+  makeDial: (relay: RunningRelay) => { dial: Rig['dial']; close: () => Promise<void> },
+): Promise<Rig> {
+  const stateDir = mkdtempSync(join(tmpdir(), 'hayate-relay-'));
+  const relay = await startRelay({ ...base, ...config, stateDir }, { logger: pino({ level: 'silent' }), ...deps });
+  const key = readSharedKey(relay.keyFile!);
+  const { dial, close } = makeDial(relay);
+  let guests = 0;
+  const out: Rig = {
+    relay,
+    dial,
+    async connect() {
+      const session = dial();
+      await session.ready;
+      return new TestClient(session);
+    },
+    token(options = {}) {
+      return mintToken(key, { room: 'r', sub: `guest-${++guests}`, roles: ['liver', 'viewer'], ...options });
+    },
+    async join(options = {}) {
+      const client = await out.connect();
+      await client.hello(await out.token(options));
+      return client;
+    },
+    cut: undefined,
+    async close() {
+      await relay.close();
+      await close();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+  return out;
+}
+
+const memory: Body = {
+  name: 'memory',
+  missing: undefined,
+  countsStatuses: false,
+  async start(config = {}, deps = {}) {
+    const server = new MemoryServer({ paths: [RELAY_PATH], origins: [ORIGIN] });
+    const door = {
+      transport: 'websocket' as const,
+      server,
+      plane: new ScriptPlane(),
+      connectRefused: async () => ({}),
+      close: () => server.close(),
+    };
+    const out = await rig(config, { door, ...deps }, () => ({
+      dial: ({ path = RELAY_PATH, origin } = {}) =>
+        server.connector(origin === undefined ? {} : { origin })(`https://memory${path}`),
+      close: async () => {},
+    }));
+    out.cut = ({ session }) => (session as Session & { kill(): void }).kill();
+    return out;
+  },
+};
+
+const available = engineAvailable();
+
+const engine: Body = {
+  name: 'engine',
+  missing: available.ok ? undefined : available.reason,
+  countsStatuses: true,
+  async start(config = {}, deps = {}) {
+    const dialler = openEngine();
+    const out = await rig({ ...config, transport: 'engine' }, deps, (relay) => {
+      const hashes = relay.certificateHashes.map((h) => new Uint8Array(Buffer.from(h, 'hex')));
+      const url = new URL(relay.url);
+      return {
+        dial: ({ path = RELAY_PATH, origin } = {}) => {
+          url.pathname = path;
+          const options = { serverCertificateHashes: hashes, connectTimeoutMs: 5000 };
+          return engineConnector(dialler, origin === undefined ? {} : { origin })(url.href, options);
+        },
+        close: () => dialler.close(),
+      };
+    });
+    return out;
+  },
+};
+
+const websocket: Body = {
+  name: 'websocket',
+  missing: undefined,
+  countsStatuses: true,
+  async start(config = {}, deps = {}) {
+    return rig({ ...config, transport: 'websocket' }, deps, (relay) => {
+      const serverCertificateHashes = relay.certificateHashes.map((h) => new Uint8Array(Buffer.from(h, 'hex')));
+      const url = new URL(relay.url);
+      return {
+        dial: ({ path = RELAY_PATH, origin } = {}) => {
+          url.pathname = path;
+          return webSocketConnector(origin === undefined ? {} : { origin })(url.href, { serverCertificateHashes });
+        },
+        close: async () => {},
+      };
+    });
+  },
+};
+
+export const bodies: Body[] = [memory, engine, websocket];
