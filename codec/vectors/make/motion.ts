@@ -54,8 +54,8 @@ const BAD: [string, boolean, string, string][] = [
   ['value cut', true, '01 0e', 'truncated value'],
   ['long value cut', true, '01 f1', 'truncated value'],
   ['longest value cut', true, '01 fe 11', 'truncated value'],
-  ['blendshape over its range', true, '01 f8 8f', 'value out of range'],
-  ['angle over its range', true, '01 6f 6f 67 ff ff ff', 'value out of range'],
+  ['blendshape over its range', true, '01 f8 80', 'value out of range'],
+  ['angle over its range', true, '01 6f 6f 61 fe 3f 40', 'value out of range'],
 ];
 
 export function motionVectors(): VectorFile {
