@@ -24,6 +24,7 @@ use timer::Timer;
 const CLIENT_IDLE_US: u64 = 120_000_000;
 /// Packets read from one socket before the others and the timers get their turn.
 const READS_PER_TURN: usize = 64;
+#[cfg(unix)]
 const SOCKET_BUFFER_BYTES: libc::c_int = 4 << 20;
 
 const LISTENER: Token = Token(0);
@@ -47,6 +48,10 @@ struct Shared {
 impl Proxy {
     /// Binds and starts. Errors: `bind_failed` with the address, `io` when the system gives no thread or poller.
     pub fn start(config: ProxyConfig) -> Result<Proxy, EngineError> {
+        Proxy::start_with(config, CLIENT_IDLE_US)
+    }
+
+    fn start_with(config: ProxyConfig, idle_us: u64) -> Result<Proxy, EngineError> {
         let address = Some(config.listen.ip());
         let failed = |code: &'static str| {
             move |error: io::Error| EngineError {
@@ -74,6 +79,7 @@ impl Proxy {
             next_client: 0,
             gone: Counts::default(),
             start: Instant::now(),
+            idle_us,
             shared: shared.clone(),
             config,
         };
@@ -144,6 +150,7 @@ struct State {
     /// Of clients that are no more, and what belongs to none.
     gone: Counts,
     start: Instant,
+    idle_us: u64,
     shared: Arc<Shared>,
 }
 
@@ -192,22 +199,23 @@ impl State {
         }
     }
 
-    /// Sends what is due, forgets idle clients, publishes the counts; the next deadline of any link.
+    /// Sends what is due, forgets idle clients, publishes the counts; the next deadline of any link. Walks all clients
+    /// each turn: meant for tens of them.
     fn turn_end(&mut self) -> Option<u64> {
         let now_us = self.now_us();
         let mut total = self.gone;
         let mut deadline = None::<u64>;
         let mut idle = Vec::new();
         for (number, client) in &mut self.clients {
-            client.send_due(now_us, &self.listener);
             client.rebind_if_due(
                 now_us,
                 self.config.link.rebind_every_ms,
                 &self.poll,
                 Token(number + FIRST_CLIENT),
             );
+            client.send_due(now_us, &self.listener);
             total.add(&client.counts());
-            if now_us - client.heard_us > CLIENT_IDLE_US {
+            if now_us - client.heard_us > self.idle_us {
                 idle.push(*number);
             }
             deadline = [deadline, client.next_deadline_us()]

@@ -194,7 +194,6 @@ impl Client {
             return;
         }
         self.bound_us = now_us;
-        // Nothing to rebind while the client is silent; its next packet goes out by the new port all the same.
         match upstream(self.target, poll, token) {
             Ok(socket) => {
                 self.close(poll);

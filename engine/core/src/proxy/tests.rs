@@ -142,6 +142,28 @@ fn clients_beyond_the_limit_are_refused_and_counted() {
 }
 
 #[test]
+fn an_idle_client_is_forgotten_and_comes_back_by_another_port() {
+    let target = socket("127.0.0.1:0");
+    let config = ProxyConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        target: target.local_addr().unwrap(),
+        link: LinkPair::default(),
+        max_clients: 1,
+    };
+    let proxy = Proxy::start_with(config, 50_000).unwrap();
+    let client = socket("127.0.0.1:0");
+    let (_, before) = echo(&client, &proxy, &target, b"here");
+    wait_for(&proxy, "clients_expired", 1.0);
+    assert_eq!(
+        wait_for(&proxy, "up_packets_out", 1.0),
+        1.0,
+        "its counts stay"
+    );
+    let (_, after) = echo(&client, &proxy, &target, b"again");
+    assert_ne!(before, after);
+}
+
+#[test]
 fn rebinding_changes_the_port_that_the_target_sees() {
     let target = socket("127.0.0.1:0");
     let link = LinkPair {
