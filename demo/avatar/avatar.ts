@@ -5,6 +5,9 @@ import { createRig, poseRig, type Rig } from './rig.ts';
 import { HeadSpace } from './space.ts';
 
 const STREAKS = 9;
+/** Slower frames than this make the picture coarser, down to a quarter of its pixels. */
+const SLOW_FRAME_MS = 26;
+const LEAST_DETAIL = 0.5;
 
 /**
  * One liver's face on one canvas. Follows the canvas's CSS size and the screen's pixel ratio; hair and shoulders have a
@@ -20,6 +23,8 @@ export class Avatar {
   #swaySpeedX = 0;
   #swaySpeedY = 0;
   #lastMs = 0;
+  #frameMs = 1000 / 60;
+  #detail = 1;
 
   constructor(canvas: HTMLCanvasElement, slot: number) {
     const ctx = canvas.getContext('2d');
@@ -34,6 +39,7 @@ export class Avatar {
     poseRig(this.#rig, values);
     const stepMs = Math.min(50, Math.max(0, nowMs - this.#lastMs));
     this.#lastMs = nowMs;
+    this.#adapt(stepMs);
     this.#swing(stepMs / 1000, nowMs);
     const { width, height } = this.#fit();
     const ctx = this.#ctx;
@@ -69,8 +75,17 @@ export class Avatar {
     }
   }
 
+  /** Software rendering on a busy machine must not take the time that media needs. */
+  #adapt(stepMs: number): void {
+    if (stepMs <= 0 || stepMs >= 50) return;
+    this.#frameMs += (stepMs - this.#frameMs) * 0.03;
+    if (this.#frameMs < SLOW_FRAME_MS || this.#detail <= LEAST_DETAIL) return;
+    this.#detail = Math.max(LEAST_DETAIL, this.#detail * 0.8);
+    this.#frameMs = 1000 / 60;
+  }
+
   #fit(): { width: number; height: number } {
-    const ratio = Math.min(2, globalThis.devicePixelRatio || 1);
+    const ratio = Math.min(2, globalThis.devicePixelRatio || 1) * this.#detail;
     const width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
     const height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
     if (this.canvas.width !== width || this.canvas.height !== height) {
