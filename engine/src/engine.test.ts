@@ -108,7 +108,11 @@ describe('connect', () => {
     engine.connect(URL_V1, { socketGroup: 3 });
     const groups = native.of('connect').map(([c]) => (c as { socketGroup: number }).socketGroup);
     expect(new Set(groups).size).toBe(3);
-    expect(groups[2]).toBe(3);
+    engine.connect(URL_V1, { socketGroup: 3 });
+    expect(native.of('connect').at(-1)![0]).toMatchObject({ socketGroup: groups[2] });
+    // A socket has one family.
+    engine.connect('https://[::1]:4433/', { socketGroup: 3 });
+    expect(native.of('connect').at(-1)![0]).not.toMatchObject({ socketGroup: groups[2] });
   });
 });
 

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { throwLater } from './callbacks.ts';
 import { knownAddresses, parseTarget, resolveName, type Target, worthAnotherAddress } from './dial.ts';
 import { type CloseKind, EngineError, fromNative } from './errors.ts';
@@ -18,6 +19,8 @@ import type {
   LinkProxy,
   ListenOptions,
 } from './types.ts';
+
+const USER_GROUPS = 2 ** 24;
 
 /** How long `close` waits for the sessions' goodbyes to leave. */
 const CLOSE_WAIT_MS = 500;
@@ -50,8 +53,8 @@ export class EngineImpl implements Engine, EventHandler {
   readonly #proxies = new Set<LinkProxy>();
   readonly #stats = new Map<number, PromiseWithResolvers<Record<string, number>>>();
   #nextToken = 1;
-  /** Numbers of sockets for sessions that did not choose a group, out of the way of those that users choose. */
-  #nextSocket = 0x8000_0000;
+  /** Groups for sessions that did not choose one, out of the way of those that users choose. */
+  #nextGroup = USER_GROUPS;
   #alive = false;
   #closing: Promise<void> | undefined;
   #closed = false;
@@ -99,7 +102,10 @@ export class EngineImpl implements Engine, EventHandler {
       streamSendBytes: limits.streamSendBytes,
     });
     const until = this.nowUs() / 1000 + (options.connectTimeoutMs ?? 10_000);
-    const group = options.socketGroup ?? this.#nextSocket++;
+    const group = options.socketGroup ?? this.#nextGroup++;
+    if (options.socketGroup !== undefined && !(group >= 0 && group < USER_GROUPS)) {
+      throw new EngineError('invalid_argument', `a socket group is a number from 0 to ${USER_GROUPS - 1}`);
+    }
     const dial = (address: string, rest: string[]) => {
       const left = Math.max(1, until - this.nowUs() / 1000);
       // Another address needs its share of the time.
@@ -380,7 +386,7 @@ function connectConfig(
   address: string,
   o: ConnectOptions,
   connectTimeoutMs: number,
-  socketGroup: number,
+  group: number,
 ): NativeConnectConfig {
   for (const hash of o.serverCertificateHashes ?? []) {
     if (hash.algorithm !== 'sha-256' || hash.value.byteLength !== 32) {
@@ -397,7 +403,8 @@ function connectConfig(
     connectTimeoutMs,
     datagrams: config.datagramMode('deliver'),
     limits: config.limits(o.limits),
-    socketGroup,
+    // A socket has one address family.
+    socketGroup: group * 2 + (isIPv6(address) ? 1 : 0),
     ...(o.link ? { link: config.link(o.link) } : {}),
   };
 }

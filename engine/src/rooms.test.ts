@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { encodeBundle, parseBundle } from '@hayate/codec/bundle';
+import { expect, test } from 'vitest';
+import { describeWithEngine, engine, type Loopback, loopback } from './loopback.ts';
+import type { EngineSession } from './types.ts';
+
+const nowUs = () => Number(process.hrtime.bigint() / 1000n);
+
+function motionBundle(sequence: number, captureUs = nowUs()): Uint8Array {
+  const unit = {
+    slot: 0,
+    kind: 0 as const,
+    key: true,
+    full: true,
+    sequence,
+    age16: 0,
+    payload: Uint8Array.of(1, 2, 3),
+  };
+  return encodeBundle({
+    alias: 0,
+    slots: [{ slot: 0, generation: 0 }],
+    baseUs: captureUs,
+    uncertainty16: 0,
+    units: [unit],
+  });
+}
+
+/** A room with one publisher in slot 2 and some viewers that note what they hear. */
+async function stage(base: Loopback, viewers: number) {
+  const room = base.server.createRoom({ alias: 5 });
+  const publisher = await base.pair();
+  publisher.server.setDatagramMode('room');
+  const toJavaScript: number[] = [];
+  publisher.server.datagrams.setHandler((d) => toJavaScript.push(d[0]!));
+  const synced = await room.publish(publisher.server, 2, 9);
+  const audience: { session: EngineSession; server: EngineSession; heard: Uint8Array[] }[] = [];
+  for (let i = 0; i < viewers; i += 1) {
+    const { client, server } = await base.pair();
+    const heard: Uint8Array[] = [];
+    client.datagrams.setHandler((d) => {
+      // Bundles only: probes and heartbeats come as well.
+      if (d[0] === 1) heard.push(new Uint8Array(d));
+    });
+    room.join(server);
+    audience.push({ session: client, server, heard });
+  }
+  // Commands are carried out in order: once an answer is here, so are the members.
+  expect(await room.getStats()).toMatchObject({ members: viewers });
+  return { room, publisher, synced, audience, toJavaScript };
+}
+
+describeWithEngine('rooms over loopback', () => {
+  test('a bundle reaches every member, rewritten, and no JavaScript of the server', async () => {
+    const { room, publisher, synced, audience, toJavaScript } = await stage(await loopback(), 3);
+    // One machine, one clock.
+    expect(Math.abs(synced.offsetUs)).toBeLessThanOrEqual(synced.uncertaintyUs + 1);
+    publisher.client.datagrams.send(motionBundle(0));
+    publisher.client.datagrams.send(motionBundle(1));
+    for (const { heard } of audience) {
+      await expect.poll(() => heard.length).toBe(2);
+      const bundle = parseBundle(heard[0]!);
+      expect(bundle).toMatchObject({ alias: 5, slots: [{ slot: 2, generation: 9 }] });
+      expect(bundle.units[0]).toMatchObject({ slot: 2, sequence: 0, payload: Uint8Array.of(1, 2, 3) });
+    }
+    expect(toJavaScript).toEqual([]);
+    expect(await room.getSlotStats(2)).toMatchObject({ received: 2, lost: 0 });
+  });
+
+  test('who left hears no more; one opaque datagram reaches the others', async () => {
+    const { room, publisher, audience } = await stage(await loopback(), 2);
+    const [stays, leaves] = [audience[0]!, audience[1]!];
+    room.leave(leaves.server);
+    publisher.client.datagrams.send(motionBundle(0));
+    await expect.poll(() => stays.heard.length).toBe(1);
+    room.send(Uint8Array.of(1, 42));
+    await expect.poll(() => stays.heard.length).toBe(2);
+    expect(stays.heard[1]).toEqual(Uint8Array.of(1, 42));
+    expect(leaves.heard).toEqual([]);
+  });
+
+  test('an old capture time is refused and counted, and nobody hears it', async () => {
+    const { room, publisher, audience } = await stage(await loopback(), 1);
+    publisher.client.datagrams.send(motionBundle(0, nowUs() - 2_000_000));
+    publisher.client.datagrams.send(motionBundle(1));
+    await expect.poll(() => audience[0]!.heard.length).toBe(1);
+    const stats = await room.getSlotStats(2);
+    const refused = Object.entries(stats).filter(([name, n]) => name.startsWith('refused_') && n > 0);
+    expect(refused).toEqual([['refused_capture_time_out_of_range', 1]]);
+  });
+
+  test('a publisher whose session ends: publish rejects, the slot is free for the next', async () => {
+    const base = await loopback();
+    const room = base.server.createRoom({ alias: 1 });
+    const gone = await base.pair();
+    const publishing = room.publish(gone.server, 0, 0);
+    gone.server.close();
+    await expect(publishing).rejects.toMatchObject({ code: 'closed' });
+    const next = await base.pair();
+    next.server.setDatagramMode('room');
+    await room.publish(next.server, 0, 1);
+  });
+
+  test('a stalled JavaScript thread does not stop forwarding', async () => {
+    const STALL_MS = 200;
+    const base = await loopback();
+    const room = base.server.createRoom({ alias: 1 });
+    const viewer = engine().connect(`${base.url}/v1`, base.trust);
+    room.join(await base.accept());
+    await viewer.ready;
+    // From capture to arrival at the viewer's socket, told by its engine, and to when JavaScript got to see it.
+    const arrivedMs: number[] = [];
+    const seenMs: number[] = [];
+    const sequences: number[] = [];
+    viewer.datagrams.setHandler((d, atUs) => {
+      if (d[0] !== 1) return;
+      const bundle = parseBundle(d);
+      arrivedMs.push((atUs - bundle.baseUs) / 1000);
+      seenMs.push((nowUs() - bundle.baseUs) / 1000);
+      sequences.push(bundle.units[0]!.sequence);
+    });
+    const bundles = 100;
+    const worker = new Worker(new URL('./room-publisher.ts', import.meta.url), {
+      workerData: { url: `${base.url}/v1`, hash: base.listener.certificateHashes[0], bundles },
+    });
+    const exit = once(worker, 'exit');
+    const publisher = await base.accept();
+    publisher.setDatagramMode('room');
+    await room.publish(publisher, 0, 0);
+    await expect.poll(() => sequences.length, { interval: 10 }).toBeGreaterThan(10);
+    const until = nowUs() + STALL_MS * 1000;
+    while (nowUs() < until);
+    await exit;
+    await expect.poll(() => sequences.at(-1)).toBe(bundles - 1);
+    // That the stall was one shows in what JavaScript saw.
+    expect(Math.max(...seenMs)).toBeGreaterThan(STALL_MS * 0.8);
+    expect(Math.max(...arrivedMs)).toBeLessThan(STALL_MS / 2);
+    const first = sequences[0]!;
+    expect(sequences).toEqual(Array.from({ length: bundles - first }, (_, i) => first + i));
+  });
+});
