@@ -106,6 +106,10 @@ export async function digestStream(readable: ReadableStream<Uint8Array>): Promis
   }
 }
 
+/**
+ * Writes everything and the end. Does not wait for the end to be acknowledged: the peer may close the session as soon
+ * as it has read all.
+ */
 export async function writeAll(
   writable: WritableStream<Uint8Array>,
   bytes: Uint8Array,
@@ -113,7 +117,7 @@ export async function writeAll(
 ): Promise<void> {
   const writer = writable.getWriter();
   for (let at = 0; at < bytes.length; at += chunkBytes) await writer.write(bytes.subarray(at, at + chunkBytes));
-  await writer.close();
+  writer.close().catch(() => {});
 }
 
 /** The next stream that the peer opens. */

@@ -15,8 +15,8 @@ export function readStats(stats: SessionStats, native: Record<string, number>): 
   copy('bytesReceived', 'bytes_in');
   copy('packetsSent', 'packets_out');
   copy('packetsReceived', 'packets_in');
-  copy('packetsLost', 'packets_lost');
-  const prefix = 'datagrams_dropped_';
+  copy('packetsLost', 'lost_packets');
+  const prefix = 'dropped_';
   for (const [name, value] of Object.entries(native)) {
     if (!name.startsWith(prefix) || value === 0) continue;
     const reason = name.slice(prefix.length);
