@@ -205,6 +205,11 @@ describe('packBundles', () => {
     expect(elapsedUs(1000, 2 ** 48 - 1000)).toBe(2000);
   });
 
+  it('cuts fractions of a clock off', () => {
+    const bundle = parseBundle(packBundles([timed(0, 1, 1000.9, 1), timed(0, 2, 2000.1, 1)])[0]!);
+    expect([bundle.baseUs, bundle.units[0]!.age16]).toEqual([2000, 16]);
+  });
+
   it('throws datagram_too_large for a unit that fits nowhere, and gives nothing for nothing', () => {
     expect(() => packBundles([timed(0, 0, 0, 500)], { maxBytes: 400 })).toThrow(
       expect.objectContaining({ code: 'datagram_too_large' }),

@@ -53,7 +53,7 @@ export interface TimedUnit {
   key: boolean;
   full: boolean;
   sequence: number;
-  /** Sender's clock, us. */
+  /** Sender's clock, us; a fraction is cut off. */
   captureUs: number;
   payload: Uint8Array;
 }
@@ -190,7 +190,8 @@ function merge(a: readonly TimedUnit[], b: readonly TimedUnit[]): TimedUnit[] {
 }
 
 function toBundle(list: readonly TimedUnit[], alias: number, uncertainty16: number): Bundle {
-  const baseUs = list.at(-1)!.captureUs;
+  // Clocks of browsers have fractions; the wire has none.
+  const baseUs = Math.floor(list.at(-1)!.captureUs);
   const generations = new Map<number, number>();
   for (const unit of list) generations.set(unit.slot, unit.generation);
   return {
@@ -204,7 +205,7 @@ function toBundle(list: readonly TimedUnit[], alias: number, uncertainty16: numb
       key: unit.key,
       full: unit.full,
       sequence: unit.sequence,
-      age16: usToSixteenths(baseUs - unit.captureUs),
+      age16: usToSixteenths(baseUs - Math.floor(unit.captureUs)),
       payload: unit.payload,
     })),
   };

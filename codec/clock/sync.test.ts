@@ -15,7 +15,7 @@ function counter(): () => number {
 /** One exchange over a path; `offsetUs` is the true offset. Gives what `onReply` said. */
 function exchange(sync: ClockSync, nowUs: number, path: { offsetUs: number; outUs: number; backUs: number }) {
   const probe = sync.nextProbe(nowUs)!;
-  const t2 = nowUs + path.outUs + path.offsetUs;
+  const t2 = Math.floor(nowUs + path.outUs + path.offsetUs);
   const t3 = t2 + 30;
   const t4 = t3 - path.offsetUs + path.backUs;
   return sync.onReply({ ...probe, t2Us: wrap48(t2), t3Us: wrap48(t3) }, t4);
@@ -78,6 +78,12 @@ describe('ClockSync', () => {
     expect(sync.onReply({ ...reply, t1Us: 1001 }, 3000)).toBe('unasked');
     expect(sync.onReply(reply, 3000)).toBe('taken');
     expect(sync.onReply(reply, 3000)).toBe('unasked');
+  });
+
+  it('takes times with fractions', () => {
+    const sync = new ClockSync({ randomId: counter() });
+    expect(exchange(sync, 1000.7, { offsetUs: 5, outUs: 10.5, backUs: 10.5 })).toBe('taken');
+    expect(Number.isInteger(sync.offsetUs)).toBe(true);
   });
 
   it('refuses times that contradict each other, and replies older than 3 s', () => {

@@ -47,15 +47,17 @@ export class ClockSync {
   /** The probe that is due, or undefined. Its `t1Us` is `nowUs` wrapped: send it at once. */
   nextProbe(nowUs: number): Probe | undefined {
     if (nowUs < this.#nextAtUs) return undefined;
-    for (const [id, sentUs] of this.#outstanding) {
-      if (nowUs - sentUs > REPLY_LIMIT_US || this.#outstanding.size >= MAX_OUTSTANDING) this.#outstanding.delete(id);
+    for (const [old, oldUs] of this.#outstanding) {
+      if (nowUs - oldUs > REPLY_LIMIT_US || this.#outstanding.size >= MAX_OUTSTANDING) this.#outstanding.delete(old);
     }
     const id = this.#randomId() >>> 0;
+    // Whole us, as on the wire: the reply's t1 must be found equal.
+    const sentUs = Math.floor(nowUs);
     this.#outstanding.delete(id);
-    this.#outstanding.set(id, nowUs);
+    this.#outstanding.set(id, sentUs);
     this.#sent++;
     this.#nextAtUs = nowUs + (this.#sent < BURST_PROBES ? BURST_GAP_US : PROBE_GAP_US);
-    return { id, t1Us: wrap48(nowUs) };
+    return { id, t1Us: wrap48(sentUs) };
   }
 
   /** Takes a reply that arrived at `t4Us` of the own clock. */

@@ -9,6 +9,8 @@ export const MAX_MESSAGE_BYTES = 65_536;
 /** Before `welcome`. */
 export const MAX_HELLO_BYTES = 4096;
 
+const KEPT_BYTES = 4096;
+
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false, variableMapSize: true });
 
 /** One message with its length before it, ready for a stream. Throws MessageError `too_large` over 65 536 bytes. */
@@ -112,6 +114,11 @@ export class MessageReader<Side extends keyof MessagesFrom> {
     const from = this.#start + head;
     const body = this.#buffer.subarray(from, from + length);
     this.#start = from + length;
+    if (this.pendingBytes === 0) {
+      // One large message must not hold its memory for the stream's life.
+      if (this.#buffer.length > KEPT_BYTES) this.#buffer = new Uint8Array(0);
+      this.#start = this.#end = 0;
+    }
     return decodeMessage(this.#from, body);
   }
 }

@@ -154,6 +154,23 @@ describe('MessageReader', () => {
     );
   });
 
+  it('reads small messages behind a large one', () => {
+    const reader = new MessageReader({ from: 'client' });
+    const large: ClientMessage = { t: 'hello', v: 1, token: 'x'.repeat(60_000) };
+    for (const data of [encodeMessage(large), bytes]) reader.push(data);
+    const got: ClientMessage[] = [];
+    for (let next = reader.next(); next !== undefined; next = reader.next()) got.push(next);
+    expect(got).toEqual([large, ...stream]);
+    reader.push(bytes);
+    expect(reader.next()).toEqual(stream[0]);
+  });
+
+  it('takes nesting of 8', () => {
+    // {"t": "comments", "x": seven arrays}
+    const body = fromHex(`a2 6174 68636f6d6d656e7473 6178 ${'81'.repeat(7)} 00`);
+    expect(decodeMessage('client', body)).toEqual({ t: 'comments' });
+  });
+
   it('tells what a cut stream has left', () => {
     const reader = new MessageReader({ from: 'client' });
     reader.push(bytes.subarray(0, 10));

@@ -1,0 +1,20 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+
+function imports(folder: string): string[] {
+  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+  const found = files.flatMap((name) => [
+    ...readFileSync(join(root, folder, name), 'utf8').matchAll(/(?:from|import) '([^']+)'/g),
+  ]);
+  return [...new Set(found.map((match) => match[1]!).filter((path) => !path.startsWith('./')))].sort();
+}
+
+it('folders import only what they may: no Node, one package', () => {
+  expect(imports('motion')).toEqual(['../errors.ts']);
+  expect(imports('bundle')).toEqual(['../errors.ts']);
+  expect(imports('clock')).toEqual(['../bundle/index.ts']);
+  expect(imports('messages')).toEqual(['../bundle/varint.ts', '../errors.ts', '../motion/types.ts', 'cbor-x']);
+});
