@@ -151,7 +151,7 @@ export interface WatchedVoice {
 
 export interface UnitCounts {
   received: number;
-  /** Missing units that were given up on (64 newer ones came). */
+  /** Missing between the oldest and the newest so far (RFC 3550); one that comes late after all is taken off again. */
   lost: number;
   duplicate: number;
   /** Came after a newer one. */

@@ -6,8 +6,10 @@ import { LagHistogram } from './histogram.ts';
 /** Lag, jitter and lateness of one kind of units of one slot and generation. */
 export class KindStats {
   readonly #histogram = new LagHistogram();
+  #received = 0;
   #late = 0;
-  #newest: number | undefined;
+  #oldest: number | undefined;
+  #newest = 0;
   #lastLagMs: number | undefined;
   #jitterMs = 0;
   #uncertaintyMs = Number.POSITIVE_INFINITY;
@@ -17,13 +19,23 @@ export class KindStats {
     this.#uncertaintyMs = uncertaintyMs;
     if (this.#lastLagMs !== undefined) this.#jitterMs += (Math.abs(lagMs - this.#lastLagMs) - this.#jitterMs) / 16;
     this.#lastLagMs = lagMs;
-    if (this.#newest === undefined || ((sequence - this.#newest) | 0) > 0) this.#newest = sequence;
-    else this.#late += 1;
+    this.#received += 1;
+    if (this.#oldest === undefined) {
+      this.#oldest = this.#newest = sequence;
+    } else if (((sequence - this.#newest) | 0) > 0) {
+      this.#newest = sequence;
+    } else {
+      this.#late += 1;
+      if (((sequence - this.#oldest) | 0) < 0) this.#oldest = sequence;
+    }
   }
 
   counts(receiver: UnitReceiver, slot: number, kind: keyof typeof UNIT_KIND, chain?: ChainCounts): UnitCounts {
+    const expected = this.#oldest === undefined ? 0 : ((this.#newest - this.#oldest) >>> 0) + 1;
     return {
-      ...receiver.counts(slot, UNIT_KIND[kind]),
+      received: this.#received,
+      lost: expected - this.#received,
+      duplicate: receiver.counts(slot, UNIT_KIND[kind]).duplicate,
       late: this.#late,
       undecodable: chain ? chain.undecodable + chain.malformed : 0,
       lagMs: {

@@ -100,7 +100,13 @@ describe('watcher', () => {
     for (const i of [0, 1, 3, 4, 2, 1, 6, 7, 8, 9, 11, 10]) relay.last.sendUnits([units[i]!]);
     await relay.advance(20);
     expect(shown).toEqual([0, 1, 2, 3, 4, 8, 9, 10, 11]);
-    expect(watcher.stats().slots.get(2)!.motion).toMatchObject({ received: 11, duplicate: 1, late: 2, undecodable: 2 });
+    expect(watcher.stats().slots.get(2)!.motion).toMatchObject({
+      received: 11,
+      lost: 1,
+      duplicate: 1,
+      late: 2,
+      undecodable: 2,
+    });
     expect(watcher.stats().dropped).toEqual({ duplicate: 1 });
     watcher.close();
   });

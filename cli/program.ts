@@ -1,0 +1,56 @@
+import { HayateError } from '@hayate/codec/errors';
+import { Command, CommanderError } from 'commander';
+import { demoCommand } from './commands/demo.ts';
+import { linkCommand } from './commands/link.ts';
+import { publishCommand } from './commands/publish.ts';
+import { relayCommand } from './commands/relay.ts';
+import { tokenCommand } from './commands/token.ts';
+import { watchCommand } from './commands/watch.ts';
+import { UsageError } from './usage.ts';
+
+export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
+
+const EXAMPLES = `
+Examples:
+  hayate demo                                            relay, page and a liver; open the printed address
+  hayate relay --dev                                     a relay for this machine; the verbs below find it
+  hayate publish --room demo face.csv --loop             a Live Link Face recording into the room
+  hayate watch --room demo --seconds 5                   a line a frame, then a summary
+  hayate watch --room demo --link 'delay=35,jitter=5,loss=2%'
+  hayate token --room demo --role viewer --sub ann       a token for elsewhere
+  hayate link --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --up delay=60 --down delay=10
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.`;
+
+export function createProgram(): Command {
+  const program = new Command('hayate')
+    .description('Relay, publish and watch motion live.')
+    .version('0.1.0')
+    .addHelpText('after', EXAMPLES)
+    .showHelpAfterError('(--help shows the flags)');
+  const commands = [demoCommand, relayCommand, publishCommand, watchCommand, tokenCommand, linkCommand];
+  for (const create of commands) program.addCommand(create());
+  // Before the actions run: so every wrong flag ends here and not in process.exit().
+  for (const command of [program, ...program.commands]) command.exitOverride();
+  return program;
+}
+
+/** Runs one verb; resolves with the process's exit code. `args` without node and script. */
+export async function main(args: string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(args, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof UsageError) {
+      process.stderr.write(`hayate: ${error.message}\n`);
+      return EXIT.usage;
+    }
+    const text = error instanceof HayateError ? `${error.message} (${error.code})` : ((error as Error).stack ?? error);
+    process.stderr.write(`hayate: ${text}\n`);
+    for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) {
+      process.stderr.write(`  because: ${cause.message}\n`);
+    }
+    return EXIT.failed;
+  }
+}
