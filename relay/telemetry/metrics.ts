@@ -6,6 +6,9 @@ import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from
 import { bindFailed } from '../http/bind.ts';
 import type { Counters } from './counters.ts';
 
+/** The engine's `refused_<status>` are about connections. */
+const NOT_OF_DATAGRAMS = /^(\d{3}|other)$/;
+
 /** What a scrape reads; taken anew each time. */
 export interface Snapshot {
   sessions: number;
@@ -86,7 +89,9 @@ export class Metrics {
         result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
         result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
         observePrefixed(s.plane, 'dropped_', (reason, n) => result.observe(dropped, n, { reason }));
-        observePrefixed(s.plane, 'refused_', (reason, n) => result.observe(notForwarded, n, { reason }));
+        observePrefixed(s.plane, 'refused_', (reason, n) => {
+          if (!NOT_OF_DATAGRAMS.test(reason)) result.observe(notForwarded, n, { reason });
+        });
         for (const [reason, n] of s.counters.get('units_refused')) {
           if (s.plane[`refused_${reason}`] === undefined) result.observe(notForwarded, n, { reason });
         }

@@ -328,8 +328,8 @@ function suite(body: Body): void {
       const polite = await going.join();
       const stubborn = await going.join();
       const silent = await going.connect();
-      const drained = going.relay.drain({ deadlineMs: 700 });
-      expect(await polite.heard('draining')).toMatchObject({ deadlineMs: 700 });
+      const drained = going.relay.drain({ deadlineMs: 2500 });
+      expect(await polite.heard('draining')).toMatchObject({ deadlineMs: 2500 });
       expect((await fetch(`${going.relay.httpAddress}/readyz`)).status).toBe(503);
       expect(await silent.ended()).toMatchObject({ closeCode: 501 });
       await expect(going.dial().ready).rejects.toMatchObject({ code: 'connect_failed' });
