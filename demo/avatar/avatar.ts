@@ -46,10 +46,10 @@ export class Avatar {
     const rig = this.#rig;
     const palette = this.#palette;
     const space = this.#space;
-    const scale = Math.min(width / 3.5, height / 3.55);
+    const scale = Math.min(width / 3.5, height / 3.9);
     const breath = Math.sin(nowMs / 660);
     const x = width / 2 - Math.sin(rig.roll) * 0.12 * scale;
-    const y = height * 0.47 - 0.015 * breath * scale;
+    const y = height * 0.485 - 0.015 * breath * scale;
     space.place(x, y, scale);
     space.turn(rig.yaw, rig.pitch, rig.roll);
 

@@ -279,10 +279,10 @@ export function drawMouth(ctx: Context, space: HeadSpace, rig: Rig): void {
   if (mouth.tongue > 0.15) drawTongueOut(ctx, space, mouth.tongue, at, under);
 
   ctx.strokeStyle = open ? '#a9544e' : '#9c4a47';
-  ctx.lineWidth = (0.02 + 0.008 * mouth.lips) * scale;
+  ctx.lineWidth = (0.015 + 0.006 * mouth.lips) * scale;
   if (open) {
     ctx.stroke(openPath(upper));
-    ctx.lineWidth = 0.016 * scale * mouth.lips;
+    ctx.lineWidth = 0.013 * scale * mouth.lips;
     ctx.strokeStyle = 'rgba(190, 96, 88, 0.9)';
     ctx.stroke(openPath(lower));
   } else {

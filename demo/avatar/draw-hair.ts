@@ -58,6 +58,7 @@ export function drawFrontHair(ctx: Context, space: HeadSpace, sway: HairSway, pa
   drawSideLocks(ctx, space, sway, palette);
   ctx.fillStyle = gradient(ctx, space, [0, -1.36, 0.3], [0, 0, 0.9], [palette.hair, palette.hairLight, palette.hair]);
   ctx.strokeStyle = palette.hairDark;
+  ctx.lineCap = 'butt';
   ctx.lineJoin = 'round';
   ctx.lineWidth = 0.013 * space.scale;
   // Cap of the crown down to the hairline.
@@ -130,8 +131,8 @@ function drawSideLocks(ctx: Context, space: HeadSpace, sway: HairSway, palette: 
 }
 
 function drawShine(ctx: Context, space: HeadSpace): void {
-  ctx.strokeStyle = 'rgba(255, 255, 255, 0.28)';
-  ctx.lineWidth = 0.05 * space.scale;
+  ctx.strokeStyle = 'rgba(255, 255, 255, 0.2)';
+  ctx.lineWidth = 0.04 * space.scale;
   ctx.lineCap = 'round';
   const arc = (from: number, to: number) => {
     const points = [0, 1, 2, 3].map((i) => {
@@ -193,7 +194,7 @@ export function drawBody(
   neck.moveTo(...at(-0.3, 0.7));
   neck.lineTo(...at(0.3, 0.7));
   neck.quadraticCurveTo(...at(0.3, 1.3), ...at(0.5, 1.55 - lift));
-  neck.lineTo(...at(-0.5, 1.55 - lift));
+  neck.quadraticCurveTo(...at(0, 2.2 - lift), ...at(-0.5, 1.55 - lift));
   neck.quadraticCurveTo(...at(-0.3, 1.3), ...at(-0.3, 0.7));
   ctx.fill(neck);
   const cloth = ctx.createLinearGradient(...at(0, 1.3), ...at(0, 3));

@@ -4,8 +4,12 @@ import type { FromVoiceWorklet, ToVoiceWorklet } from './voice-messages.ts';
 
 const RATE = 48_000;
 const PACKET_US = 20_000;
-/** Decoding, the hop to the audio thread and its block. The voice may follow the face by 40 ms. */
+/** Decoding, the hop to the audio thread and its block. */
 const AUDIO_MARGIN_MS = 14;
+/** The voice may follow the face so much, which is spent on packets that come late. */
+const MAX_BEHIND_FACE_MS = 40;
+/** Lags of five seconds. */
+const LAG_WINDOW = 256;
 /** Capture times wander with the clock estimate; sound goes on without a seam while they stay this near. */
 const SEAM_SAMPLES = 0.008 * RATE;
 
@@ -59,6 +63,9 @@ export class VoicePlayer {
   #number = 0;
   #expected = Number.NaN;
   #anchoredMs = 0;
+  readonly #lags = new Float64Array(LAG_WINDOW);
+  readonly #sorted = new Float64Array(LAG_WINDOW);
+  #behindFaceMs = AUDIO_MARGIN_MS;
 
   constructor(output: SoundOutput, playout: PlayoutClock, onError: (error: unknown) => void) {
     this.#output = output;
@@ -130,12 +137,26 @@ export class VoicePlayer {
     const offsetMs = this.#output.clock.observe(nowMs);
     if (nowMs - this.#anchoredMs < 50 || this.#playout.delayMs === 0) return;
     this.#anchoredMs = nowMs;
-    const at = (nowMs - this.#playout.delayMs - AUDIO_MARGIN_MS) * (RATE / 1000);
+    this.#adapt();
+    const at = (nowMs - this.#playout.delayMs - this.#behindFaceMs) * (RATE / 1000);
     this.#post({ type: 'anchor', at, contextTime: (nowMs - offsetMs) / 1000 });
+  }
+
+  /** The face waits for 19 of 20 units; a gap in the voice is heard sooner, so it waits for 99 of 100. */
+  #adapt(): void {
+    const count = Math.min(this.packets, LAG_WINDOW);
+    if (count === 0) return;
+    const sorted = this.#sorted.subarray(0, count);
+    sorted.set(this.#lags.subarray(0, count));
+    sorted.sort();
+    const p99 = sorted[Math.min(count - 1, Math.ceil(count * 0.99) - 1)]!;
+    const wanted = p99 + AUDIO_MARGIN_MS - this.#playout.delayMs;
+    this.#behindFaceMs = Math.min(MAX_BEHIND_FACE_MS, Math.max(AUDIO_MARGIN_MS, wanted));
   }
 
   /** The liver is another one now. */
   reset(): void {
+    this.packets = 0;
     this.#expected = Number.NaN;
     this.#due.clear();
     this.#post({ type: 'reset' });
