@@ -116,7 +116,12 @@ describe('forward vectors through the plane', () => {
     const synced = c.steps.find((s): s is UplinkStep => s.op === 'uplink' && s.offsetUs !== null)!;
     const liver = peer(synced.nowUs - 2 * synced.uncertaintyUs!);
     const viewer = peer(synced.nowUs);
-    const media = plane.openRoom({ ...room, alias: c.alias, maxAgeMs: c.maxAgeUs / 1000, maxAheadMs: c.maxAheadUs / 1000 });
+    const media = plane.openRoom({
+      ...room,
+      alias: c.alias,
+      maxAgeMs: c.maxAgeUs / 1000,
+      maxAheadMs: c.maxAheadUs / 1000,
+    });
     media.join(viewer.session);
     const publishing = media.publish(liver.session, c.slot, c.generation);
     liver.now = synced.nowUs;

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bodies, type Rig } from '../test/bodies.ts';
+import { httpApp } from './app.ts';
+
+const memory = bodies[0]!;
+let rig: Rig;
+const page = new Map([['/', { type: 'text/html', body: '<p>hi</p>' }]]);
+beforeAll(async () => {
+  rig = await memory.start({}, { assets: page });
+});
+afterAll(() => rig.close());
+
+const get = (path: string, init?: RequestInit) => fetch(rig.relay.httpAddress + path, init);
+const post = (body: unknown) =>
+  get('/v1/rooms', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+describe('HTTP API', () => {
+  it('lists every route in its OpenAPI document', async () => {
+    const doc = (await (await get('/openapi.json')).json()) as { paths: Record<string, Record<string, unknown>> };
+    const listed = Object.entries(doc.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    const app = httpApp({
+      backend: {
+        ready: () => true,
+        info: () => ({ url: '', certificateHashes: [], transport: 'engine' }),
+        rooms: () => [],
+        grant: async () => Promise.reject(new Error('not asked')),
+      },
+    });
+    const routed = app.routes.filter((r) => r.method !== 'ALL').map((r) => `${r.method} ${r.path}`);
+    expect(new Set(listed)).toEqual(new Set(routed.filter((r) => r !== 'GET /openapi.json')));
+    expect(listed).toHaveLength(5);
+  });
+
+  it('gives tokens that open the relay, in development', async () => {
+    const answer = await post({ room: 'http', sub: 'ann', name: 'Ann' });
+    expect(answer.status).toBe(200);
+    const grant = (await answer.json()) as { url: string; tokens: { liver: string; viewer: string } };
+    expect(grant).toMatchObject({ room: 'http', url: rig.relay.url, transport: 'websocket', certificateHashes: [] });
+    const client = await rig.connect();
+    expect(await client.hello(grant.tokens.viewer)).toMatchObject({ sub: 'ann', name: 'Ann', roles: ['viewer'] });
+    expect(await (await get('/v1/rooms')).json()).toEqual({
+      count: 1,
+      rooms: [{ room: 'http', members: 1, viewers: 0, livers: 0 }],
+    });
+  });
+
+  it.each([
+    ['a wrong type', { room: 7 }],
+    ['a long name', { room: 'r', name: 'x'.repeat(100) }],
+    ['an endless token', { room: 'r', ttlSeconds: 1e9 }],
+  ])('refuses %s with 400 and a code', async (_, body) => {
+    const answer = await post(body);
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ code: 'invalid_argument' });
+  });
+
+  it('refuses a body that is not JSON', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await get('/v1/rooms', { method: 'POST', headers, body: '{' });
+    expect(answer.status).toBe(400);
+  });
+
+  it('refuses a foreign Host, by which a page elsewhere could read tokens', async () => {
+    const app = httpApp({
+      backend: {
+        ready: () => true,
+        info: () => ({ url: '', certificateHashes: [], transport: 'engine' }),
+        rooms: () => [],
+        grant: undefined,
+      },
+      hosts: ['localhost', '::1'],
+    });
+    expect((await app.request('http://evil.example/v1/relay', { headers: { host: 'evil.example' } })).status).toBe(421);
+    for (const host of ['localhost:8080', '[::1]:8080', 'localhost']) {
+      expect((await app.request('http://x/v1/relay', { headers: { host } })).status, host).toBe(200);
+    }
+    expect((await app.request('http://x/v1/rooms', { method: 'POST', headers: { host: 'localhost' } })).status).toBe(
+      404,
+    );
+  });
+
+  it('serves health, readiness, discovery and the page', async () => {
+    expect((await get('/healthz')).status).toBe(200);
+    expect((await get('/readyz')).status).toBe(200);
+    expect(await (await get('/v1/relay')).json()).toMatchObject({ url: rig.relay.url });
+    const index = await get('/');
+    expect(index.headers.get('content-type')).toBe('text/html');
+    expect(await index.text()).toBe('<p>hi</p>');
+    expect((await get('/absent')).status).toBe(404);
+    expect((await get('/metrics')).status).toBe(404);
+  });
+});

@@ -1,0 +1,99 @@
+import { encodeMessage } from '@hayate/codec/messages';
+import { describe, expect, it } from 'vitest';
+import { bodies } from '../test/bodies.ts';
+import { RateLimit } from './rate.ts';
+import { MessageWriter } from './writer.ts';
+
+describe('rate limit', () => {
+  it('gives the burst at once and then so many a second', () => {
+    const limit = new RateLimit(2, 3, 0);
+    expect([limit.take(0), limit.take(0), limit.take(0), limit.take(0)]).toEqual([true, true, true, false]);
+    expect([limit.take(499), limit.take(500), limit.take(501)]).toEqual([false, true, false]);
+    expect(Array.from({ length: 4 }, () => limit.take(1_000_000))).toEqual([true, true, true, false]);
+  });
+});
+
+describe('writer', () => {
+  it('holds at most its bound for a peer that does not read', async () => {
+    let release = () => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const written: number[] = [];
+    const writable = new WritableStream<Uint8Array>({
+      async write(chunk) {
+        await gate;
+        written.push(chunk.length);
+      },
+    });
+    const writer = new MessageWriter(writable, 100);
+    expect(writer.send(new Uint8Array(60))).toBe(true);
+    expect(writer.send(new Uint8Array(40))).toBe(true);
+    expect(writer.send(new Uint8Array(1))).toBe(false);
+    expect(writer.waitingBytes).toBe(100);
+    release();
+    await expect.poll(() => writer.waitingBytes).toBe(0);
+    expect(written).toEqual([60, 40]);
+    expect(writer.send(new Uint8Array(100))).toBe(true);
+  });
+
+  it('does not mind a stream that broke', async () => {
+    const writer = new MessageWriter(new WritableStream({ write: () => Promise.reject(new Error('gone')) }), 10);
+    expect(writer.send(new Uint8Array(4))).toBe(true);
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let n = 0; n < 100; n++) expect(writer.send(new Uint8Array(4))).toBe(true);
+    writer.close();
+  });
+});
+
+describe('messages one byte at a time', () => {
+  it('are the same messages', async () => {
+    const rig = await bodies[0]!.start();
+    try {
+      const client = await rig.connect();
+      const hello = encodeMessage({ t: 'hello', v: 1, token: await rig.token() });
+      await client.open(hello.subarray(0, 1));
+      for (let at = 1; at < hello.length; at++) await client.raw(hello.subarray(at, at + 1));
+      expect(await client.heard('welcome')).toMatchObject({ v: 1 });
+    } finally {
+      await rig.close();
+    }
+  });
+});
+
+describe('requests sent with the hello', () => {
+  it('wait for the welcome and are answered', async () => {
+    const rig = await bodies[0]!.start();
+    try {
+      const client = await rig.connect();
+      const hello = encodeMessage({ t: 'hello', v: 1, token: await rig.token() });
+      const watch = encodeMessage({ t: 'watch', id: 77 });
+      await client.open(Uint8Array.from([...hello, ...watch]));
+      expect(await client.heard('done')).toMatchObject({ id: 77 });
+      expect(client.messages[0]).toMatchObject({ t: 'welcome' });
+    } finally {
+      await rig.close();
+    }
+  });
+});
+
+describe('a viewer that reads no comments', () => {
+  it('loses comments, counted, and the others get them all', async () => {
+    const rig = await bodies[0]!.start({ comments: { perSecond: 1000, burst: 1000, queueBytes: 8192 } });
+    try {
+      const sender = await rig.join();
+      await sender.openComments();
+      const deaf = await rig.join();
+      const stream = await deaf.session.openBidirectional();
+      await stream.writable.getWriter().write(encodeMessage({ t: 'comments' }));
+      // The relay knows the deaf stream once a comment waits there.
+      const total = 600;
+      for (let n = 0; n < total; n++) await sender.comment('😀'.repeat(500));
+      await sender.until(() => sender.posted().length === total, 'all comments');
+      expect((await rig.relay.stats()).commentsDropped).toBeGreaterThan(0);
+      expect(deaf.end).toBeUndefined();
+    } finally {
+      await rig.close();
+    }
+  });
+});
