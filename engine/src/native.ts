@@ -98,7 +98,6 @@ export interface NativeEngine {
   connect(config: NativeConnectConfig): number;
   closeSession(session: number, code: number, reason: string): void;
   stopListening(endpoint: number, close: boolean): void;
-  reloadCertificates(endpoint: number): void;
   sendDatagram(session: number, data: Uint8Array): void;
   setDatagramMode(session: number, mode: number): void;
   setStreamLimits(session: number, bidi: number, uni: number): void;

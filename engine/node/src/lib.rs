@@ -217,11 +217,6 @@ impl NativeEngine {
     }
 
     #[napi]
-    pub fn reload_certificates(&self, endpoint: u32) -> Result<(), Failure> {
-        self.send(Command::ReloadCertificates { endpoint })
-    }
-
-    #[napi]
     pub fn send_datagram(&self, session: u32, data: &[u8]) -> Result<(), Failure> {
         self.send(Command::SendDatagram {
             session,
