@@ -2,10 +2,19 @@
 //!
 //! `api` is the whole surface: commands in, events out. Everything else is reached through it.
 pub mod api;
-pub mod proxy;
-pub mod media;
-pub mod link;
 pub mod cert;
+mod clock;
+mod congestion;
 mod engine;
+mod h3;
+mod io;
+mod limits;
+pub mod link;
+pub mod media;
+pub mod proxy;
+mod queue;
+mod run;
+mod tls;
+mod wheel;
 
 pub use engine::{Engine, Listening};

@@ -1,0 +1,100 @@
+//! UDP sockets and waiting, behind one trait with two bodies.
+//!
+//! Both keep ONE batch of packets to send for all sockets: an engine of a load test has a socket for each session, and a
+//! batch for each socket would be the largest thing it holds. ECN is neither set nor read: the address of the packet and
+//! its bytes are all that passes.
+
+#[cfg(target_os = "linux")]
+mod fast;
+mod portable;
+
+use crate::api::{EngineError, IoKind};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Packets in the batch to send.
+pub(crate) const SEND_BATCH: usize = 64;
+/// Larger packets are cut off, so quinn drops them as undecipherable; we announce no more than 1472.
+pub(crate) const PACKET_BYTES: usize = 1600;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct IoStats {
+    pub packets_in: u64,
+    pub packets_out: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+    pub recv_calls: u64,
+    pub send_calls: u64,
+    /// The socket buffer was full; waited up to 2 ms.
+    pub send_blocked: u64,
+    /// Packets given up: buffer still full, or an error of the network.
+    pub send_dropped: u64,
+}
+
+/// Ends a `wait` from any thread.
+pub(crate) trait Wake: Send + Sync {
+    fn wake(&self);
+}
+
+pub(crate) struct Received {
+    pub packets: usize,
+    /// The socket may hold more.
+    pub more: bool,
+}
+
+pub(crate) trait Io: Send {
+    fn waker(&self) -> Arc<dyn Wake>;
+    fn add(&mut self, key: u32, socket: UdpSocket) -> io::Result<()>;
+    fn remove(&mut self, key: u32);
+    /// Returns after `timeout`, a wake, or when a socket has something. `readable`: keys, added at the end.
+    fn wait(&mut self, timeout: Option<Duration>, readable: &mut Vec<u32>);
+    /// Reads one batch from a socket; `packet` gives its parts until the next call.
+    fn recv(&mut self, key: u32) -> Received;
+    fn packet(&self, index: usize) -> (SocketAddr, &[u8]);
+    /// The empty buffer of the next packet. quinn-proto needs an empty Vec for each packet.
+    fn slot(&mut self) -> &mut Vec<u8>;
+    /// What the slot holds, for those who take it elsewhere instead of committing it.
+    fn slot_bytes(&self) -> &[u8];
+    /// Takes what is in the slot; sends the batch when it is full.
+    fn commit(&mut self, key: u32, to: SocketAddr);
+    fn flush(&mut self);
+    fn stats(&self) -> IoStats;
+}
+
+/// `HAYATE_IO=fast|portable` decides for `Auto`, so that one test suite runs on both.
+pub(crate) fn open(kind: IoKind) -> Result<Box<dyn Io>, EngineError> {
+    let kind = match kind {
+        IoKind::Auto => match std::env::var("HAYATE_IO").as_deref() {
+            Ok("portable") => IoKind::Portable,
+            Ok("fast") => IoKind::Fast,
+            _ if cfg!(target_os = "linux") => IoKind::Fast,
+            _ => IoKind::Portable,
+        },
+        kind => kind,
+    };
+    let failed = |error: io::Error| EngineError { code: "io_failed", message: error.to_string(), address: None };
+    match kind {
+        #[cfg(target_os = "linux")]
+        IoKind::Fast => Ok(Box::new(fast::Fast::new().map_err(failed)?)),
+        #[cfg(not(target_os = "linux"))]
+        IoKind::Fast => Err(EngineError { code: "io_failed", message: "fast I/O is Linux only".into(), address: None }),
+        _ => Ok(Box::new(portable::Portable::new().map_err(failed)?)),
+    }
+}
+
+/// A non-blocking socket with large buffers (as far as the system allows); `[::]` is dual-stack.
+pub(crate) fn bind(addr: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocket> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let socket = Socket::new(Domain::for_address(addr), Type::DGRAM, Some(Protocol::UDP))?;
+    if addr.is_ipv6() {
+        socket.set_only_v6(!addr.ip().is_unspecified())?;
+    }
+    socket.set_nonblocking(true)?;
+    // The system may grant less; that costs drops in bursts, which are counted, not the engine.
+    let _ = socket.set_recv_buffer_size(buffer_bytes);
+    let _ = socket.set_send_buffer_size(buffer_bytes);
+    socket.bind(&addr.into())?;
+    Ok(socket.into())
+}

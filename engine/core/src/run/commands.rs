@@ -1,0 +1,116 @@
+//! What the application asks for.
+
+use super::conn::{Conn, Phase};
+use super::datagrams::{with_prefix, ToSessions};
+use super::{Core, Out, Run};
+use crate::api::{CloseCause, Command, Event, SessionId, StatsOf};
+use crate::clock::Now;
+use crate::h3;
+use crate::queue::Input;
+
+impl Core {
+    /// Work on a session's connection. Commands for sessions that are gone are counted: they crossed the close.
+    fn with_session(&mut self, session: SessionId, work: impl FnOnce(&mut Conn, &mut Out)) {
+        let Some(index) = self.sessions.get(&session).copied() else {
+            self.out.counters.dropped_unknown_id += 1;
+            return;
+        };
+        self.guarded(index, |core| {
+            if let Some(conn) = core.conns[index as usize].as_mut() {
+                work(conn, &mut core.out);
+            }
+            core.mark(index);
+        });
+    }
+
+    /// Ends all at once; each peer is told by one packet.
+    fn shutdown(&mut self, now: Now) {
+        for index in 0..self.conns.len() as u32 {
+            self.guarded(index, |core| {
+                if let Some(conn) = core.conns[index as usize].as_mut() {
+                    conn.end(CloseCause::Local { code: 0, reason: String::new() }, &mut core.out);
+                    conn.kill(now, h3::code::NO_ERROR, "");
+                }
+                core.mark(index);
+            });
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Command(command) => self.command(now, command),
+            Input::Listen(new) => self.core.listen(now, *new),
+            Input::Connect(new) => self.core.connect(now, *new),
+            #[cfg(test)]
+            Input::PanicOn(session) => self.core.with_session(session, |_, _| panic!("asked for by a test")),
+        }
+    }
+
+    fn command(&mut self, now: Now, command: Command) {
+        let core = &mut self.core;
+        match command {
+            Command::Close { session, code, reason } => {
+                core.with_session(session, |conn, out| conn.close(now, code, &reason, out));
+            }
+            Command::StopListening { endpoint, close } => core.stop_listening(now, endpoint, close),
+            Command::SendDatagram { session, data } => core.send_to_session(now, session, with_prefix(&data)),
+            Command::SetDatagramMode { session, mode } => core.with_session(session, |conn, _| conn.mode = mode),
+            Command::SetStreamLimits { session, bidi, uni } => {
+                core.with_session(session, |conn, _| conn.limit_streams(bidi, uni));
+            }
+            Command::OpenStream { session, token, bidi, priority } => {
+                core.with_session(session, |conn, out| conn.open_stream(token, bidi, priority, out));
+            }
+            Command::StreamWrite { session, stream, data, fin } => {
+                core.with_session(session, |conn, out| conn.write_stream(stream, data, fin, out));
+            }
+            Command::StreamReset { session, stream, code } => {
+                core.with_session(session, |conn, out| conn.reset_stream(stream, code, out));
+            }
+            Command::StreamStop { session, stream, code } => {
+                core.with_session(session, |conn, out| conn.stop_stream(stream, code, out));
+            }
+            Command::StreamPriority { session, stream, priority } => {
+                core.with_session(session, |conn, _| conn.prioritise(stream, priority));
+            }
+            Command::StreamCredit { session, stream, bytes } => {
+                core.with_session(session, |conn, out| conn.credit_stream(stream, bytes, out));
+            }
+            Command::Stats { token, of } => {
+                let values = match of {
+                    StatsOf::Engine => core.stats_engine(),
+                    StatsOf::Endpoint(endpoint) => core.stats_endpoint(endpoint),
+                    StatsOf::Session(session) => core.stats_session(session),
+                    StatsOf::Room(room) => self.media.stats_room(room),
+                    StatsOf::Slot(room, slot) => self.media.stats_slot(room, slot),
+                };
+                self.core.out.events.push(Event::Stats { token, values });
+            }
+            Command::ReloadCertificates { endpoint } => core.check_certificates(Some(endpoint)),
+            Command::Shutdown => {
+                core.shutdown(now);
+                self.stopping = true;
+            }
+            Command::RoomCreate { .. }
+            | Command::RoomClose { .. }
+            | Command::RoomJoin { .. }
+            | Command::RoomLeave { .. }
+            | Command::RoomPublish { .. }
+            | Command::RoomUnpublish { .. }
+            | Command::RoomSend { .. } => {
+                // A join or publish that crossed the session's end must not leave a ghost in the room.
+                if let Command::RoomJoin { session, .. } | Command::RoomPublish { session, .. } = &command {
+                    let open = |conn: &Conn| conn.phase == Phase::Open;
+                    let conn = core.sessions.get(session).and_then(|index| core.conns[*index as usize].as_ref());
+                    if !conn.is_some_and(|conn| open(conn)) {
+                        core.out.counters.dropped_unknown_id += 1;
+                        return;
+                    }
+                }
+                self.media.command(now.us, &command, &mut ToSessions { core, now });
+            }
+        }
+    }
+}

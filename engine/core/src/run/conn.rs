@@ -1,0 +1,256 @@
+//! One QUIC connection and, once there is one, its WebTransport session.
+
+use super::session::H3;
+use super::streams::AppStream;
+use super::{Ended, Got, Out};
+use crate::api::{CloseCause, DatagramMode, Event, SessionId, TransportLimits};
+use crate::clock::Now;
+use crate::h3;
+use bytes::Bytes;
+use quinn_proto::{self as q, ConnectionError, ConnectionHandle, Dir, StreamId};
+use rustc_hash::FxHashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// A server drops a connection that is not a session after so long.
+pub(super) const HANDSHAKE_US: u64 = 5_000_000;
+/// Time for the peer to acknowledge the close capsule (or to close in its turn) before the connection goes anyway.
+const CLOSING_US: u64 = 1_000_000;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// QUIC and TLS.
+    Handshake,
+    /// HTTP/3 up to the answer to CONNECT.
+    Connect,
+    Open,
+    /// The session is over; its close capsule, or the refusal, is on the way.
+    Closing,
+    /// Closed towards quinn, which keeps the connection for three probe timeouts.
+    Dead,
+}
+
+counters! {
+    /// Of one session.
+    pub(super) struct SessionCounters {
+        datagrams_in, datagrams_out, datagram_bytes_in, datagram_bytes_out,
+        dropped_queue_full, dropped_expired, dropped_too_large, dropped_refused_unauthorised, dropped_unknown_session,
+        stream_bytes_in, stream_bytes_out, probes_answered,
+    }
+}
+
+pub(super) struct Conn {
+    pub q: q::Connection,
+    pub index: u32,
+    pub endpoint: u32,
+    pub handle: ConnectionHandle,
+    pub server: bool,
+    /// The endpoint emulates a link: packets take the long way.
+    pub linked: bool,
+    pub phase: Phase,
+    /// Counted in its endpoint's `handshaking`.
+    pub handshaking: bool,
+    /// 0: none yet (a server's, before CONNECT was accepted).
+    pub session: SessionId,
+    pub was_open: bool,
+    /// `SessionClosed` was told.
+    pub ended: bool,
+    pub dirty: bool,
+    /// The wheel has an entry at this time; u64::MAX: none.
+    pub scheduled_ms: u64,
+    /// Our own deadline: of the handshake, the next heartbeat, or the end of closing.
+    pub deadline_us: Option<u64>,
+    pub heartbeat_us: u64,
+    pub datagram_sent_us: u64,
+    pub received_us: u64,
+    pub mode: DatagramMode,
+    pub limits: Arc<TransportLimits>,
+    /// Quarter stream id of the session, the prefix of its datagrams.
+    pub quarter: u64,
+    pub staged: VecDeque<(u64, Bytes)>,
+    pub staged_bytes: usize,
+    /// What quinn says is free in its datagram buffer when that is empty.
+    pub empty_space: usize,
+    pub h3: Option<Box<H3>>,
+    pub streams: FxHashMap<StreamId, AppStream>,
+    /// Streams that wait for the peer to allow them: token, priority.
+    pub opening: [VecDeque<(u32, i32)>; 2],
+    pub counters: SessionCounters,
+}
+
+impl Conn {
+    pub fn limit_streams(&mut self, bidi: u32, uni: u32) {
+        let count = |n: u32, own: u32| q::VarInt::from_u32(n.saturating_add(own).min(1 << 20));
+        self.q.set_max_concurrent_streams(Dir::Bi, count(bidi, crate::limits::H3_BIDI));
+        self.q.set_max_concurrent_streams(Dir::Uni, count(uni, crate::limits::H3_UNI));
+        self.q.set_receive_window(crate::limits::receive_window(&self.limits, bidi.min(64), uni.min(64)));
+    }
+
+    /// All that quinn has to say. Datagrams go to `out.got`, the rest becomes events.
+    pub fn drive(&mut self, now: Now, server: Option<&mut super::endpoint::Server>, out: &mut Out) {
+        let mut server = server;
+        while let Some(event) = self.q.poll() {
+            match event {
+                q::Event::Connected => self.connected(now, out),
+                q::Event::Stream(event) => self.stream_event(now, event, server.as_deref_mut(), out),
+                q::Event::DatagramReceived => {
+                    while let Some(data) = self.q.datagrams().recv() {
+                        self.datagram_in(data, out);
+                    }
+                }
+                q::Event::ConnectionLost { reason } => self.lost(reason, out),
+                q::Event::HandshakeDataReady | q::Event::DatagramsUnblocked => {}
+            }
+        }
+    }
+
+    fn datagram_in(&mut self, mut data: Bytes, out: &mut Out) {
+        self.counters.datagrams_in += 1;
+        self.counters.datagram_bytes_in += data.len() as u64;
+        out.counters.datagrams_in += 1;
+        let Some((quarter, prefix)) = h3::varint(&data) else {
+            out.counters.dropped_unknown_session += 1;
+            return;
+        };
+        if self.phase != Phase::Open || quarter != self.quarter {
+            // Datagrams may overtake the CONNECT that they belong to: nobody misses the first few.
+            self.counters.dropped_unknown_session += 1;
+            out.counters.dropped_unknown_session += 1;
+            return;
+        }
+        let _ = data.split_to(prefix);
+        let probe = data.first() == Some(&0x02);
+        match self.mode {
+            DatagramMode::Refuse => {
+                self.counters.dropped_refused_unauthorised += 1;
+                out.counters.dropped_refused_unauthorised += 1;
+            }
+            DatagramMode::Deliver if !probe => {
+                out.events.push(Event::Datagram { session: self.session, at_us: self.received_us, data });
+            }
+            _ => out.got.push(Got { conn: self.index, session: self.session, at_us: self.received_us, data }),
+        }
+    }
+
+    pub fn connected(&mut self, now: Now, out: &mut Out) {
+        self.phase = Phase::Connect;
+        out.counters.handshakes += 1;
+        self.start_h3(now, out);
+    }
+
+    fn lost(&mut self, reason: ConnectionError, out: &mut Out) {
+        let handshake = self.phase == Phase::Handshake;
+        self.phase = Phase::Dead;
+        self.deadline_us = None;
+        if handshake {
+            out.counters.handshakes_failed += 1;
+        }
+        let cause = self.cause(reason);
+        self.end(cause, out);
+    }
+
+    fn cause(&self, reason: ConnectionError) -> CloseCause {
+        match reason {
+            ConnectionError::ApplicationClosed(close) => {
+                let code = close.error_code.into_inner();
+                let reason = String::from_utf8_lossy(&close.reason).into_owned();
+                match web_transport_proto::error_from_http3(code) {
+                    Some(code) => CloseCause::Peer { code, reason },
+                    None if code == h3::code::NO_ERROR => CloseCause::Peer { code: 0, reason },
+                    None => CloseCause::Transport { code, reason },
+                }
+            }
+            ConnectionError::TransportError(error) => {
+                let code = u64::from(error.code);
+                // TLS alerts 42 to 49: bad, unsupported, revoked, expired, unknown certificate, unknown CA, access.
+                if !self.server && (0x100 + 42..=0x100 + 49).contains(&code) {
+                    CloseCause::Certificate { message: error.reason }
+                } else {
+                    CloseCause::Transport { code, reason: error.reason }
+                }
+            }
+            ConnectionError::ConnectionClosed(close) => CloseCause::Transport {
+                code: u64::from(close.error_code),
+                reason: String::from_utf8_lossy(&close.reason).into_owned(),
+            },
+            ConnectionError::Reset => CloseCause::Reset,
+            ConnectionError::TimedOut => CloseCause::TimedOut,
+            other => CloseCause::Transport { code: 0, reason: other.to_string() },
+        }
+    }
+
+    /// Tells the end of the session, once, and drops all that belonged to it.
+    pub fn end(&mut self, cause: CloseCause, out: &mut Out) {
+        out.counters.streams_open -= self.streams.len() as i64;
+        let gone = q::VarInt::from_u64(h3::code::SESSION_GONE).unwrap_or(q::VarInt::MAX);
+        for (id, stream) in self.streams.drain() {
+            if stream.send.is_some() {
+                let _ = self.q.send_stream(id).reset(gone);
+            }
+            if stream.recv.is_some() {
+                let _ = self.q.recv_stream(id).stop(gone);
+            }
+        }
+        self.streams.shrink_to_fit();
+        self.opening = [VecDeque::new(), VecDeque::new()];
+        out.counters.dropped_closed += self.staged.len() as u64;
+        self.staged = VecDeque::new();
+        self.staged_bytes = 0;
+        if self.ended || self.session == 0 {
+            return;
+        }
+        self.ended = true;
+        out.closed.push(Ended {
+            session: self.session,
+            endpoint: self.endpoint,
+            server: self.server,
+            was_open: self.was_open,
+        });
+        out.events.push(Event::SessionClosed { session: self.session, cause });
+    }
+
+    /// Closes towards quinn: one CONNECTION_CLOSE, no more events.
+    pub fn kill(&mut self, now: Now, code: u64, reason: &str) {
+        if self.phase != Phase::Dead {
+            self.phase = Phase::Dead;
+            self.deadline_us = None;
+            let code = q::VarInt::from_u64(code).unwrap_or(q::VarInt::MAX);
+            self.q.close(now.at, code, Bytes::copy_from_slice(reason.as_bytes()));
+        }
+    }
+
+    pub fn start_closing(&mut self, now: Now) {
+        self.phase = Phase::Closing;
+        self.deadline_us = Some(now.us + CLOSING_US);
+    }
+
+    /// The application ends the session.
+    pub fn close(&mut self, now: Now, code: u32, reason: &str, out: &mut Out) {
+        match self.phase {
+            Phase::Open => {
+                // Streams go first: a reset after the capsule could overtake it and show as an error.
+                self.end(CloseCause::Local { code, reason: reason.to_owned() }, out);
+                self.finish_request(&h3::close_capsule(code, reason), true);
+                self.start_closing(now);
+            }
+            Phase::Handshake | Phase::Connect => {
+                self.end(CloseCause::Local { code, reason: reason.to_owned() }, out);
+                self.kill(now, h3::code::NO_ERROR, "");
+            }
+            Phase::Closing | Phase::Dead => {}
+        }
+    }
+
+    /// Our own deadline passed.
+    pub fn deadline(&mut self, now: Now, out: &mut Out) {
+        match self.phase {
+            Phase::Handshake | Phase::Connect => {
+                out.counters.handshakes_timed_out += 1;
+                self.end(CloseCause::TimedOut, out);
+                self.kill(now, h3::code::NO_ERROR, "");
+            }
+            Phase::Closing => self.kill(now, h3::code::NO_ERROR, ""),
+            Phase::Open | Phase::Dead => self.deadline_us = None,
+        }
+    }
+}

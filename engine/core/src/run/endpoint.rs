@@ -1,0 +1,530 @@
+//! Endpoints: a socket with its quinn endpoint. Listeners have one each, clients one a socket group.
+
+use super::conn::{Conn, Phase, SessionCounters, HANDSHAKE_US};
+use super::session::H3;
+use super::stats::Totals;
+use super::Core;
+use crate::api::{CloseCause, DatagramMode, EndpointId, Event, LinkPair, ListenConfig, TransportLimits};
+use crate::cert::CertStore;
+use crate::clock::Now;
+use crate::link::{Link, LinkPacket, LinkStats};
+use crate::queue::{NewClient, NewListener};
+use crate::{h3, io, limits, tls};
+use bytes::BytesMut;
+use quinn_proto::{self as q, ConnectionHandle, DatagramEvent, Incoming, ServerConfig, TransportConfig};
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::SystemTime;
+use web_transport_proto as wt;
+
+/// Connections that wait for their handshake to be started, beside `retry_above`.
+const INCOMING_MOST: usize = 4096;
+const NO_CONN: u32 = u32::MAX;
+
+pub(super) struct Server {
+    pub id: EndpointId,
+    pub config: ListenConfig,
+    pub certificates: CertStore,
+    transport: Arc<TransportConfig>,
+    limits: Arc<TransportLimits>,
+    waiting: VecDeque<Incoming>,
+    pub draining: bool,
+    /// The socket goes with the last connection.
+    pub closing: bool,
+    pub sessions: u32,
+    pub counters: Totals,
+}
+
+pub(super) struct Links {
+    pub pair: LinkPair,
+    tx: Link,
+    rx: Link,
+    rebind_at_us: Option<u64>,
+}
+
+impl Links {
+    fn new(pair: LinkPair, now: Now) -> Links {
+        let every_us = u64::from(pair.rebind_every_ms) * 1000;
+        let rebind_at_us = (every_us > 0).then_some(now.us + every_us);
+        Links { tx: Link::new(&pair.tx), rx: Link::new(&pair.rx), rebind_at_us, pair }
+    }
+
+    fn deadline_us(&self) -> Option<u64> {
+        [self.tx.next_deadline_us(), self.rx.next_deadline_us(), self.rebind_at_us].into_iter().flatten().min()
+    }
+
+    pub fn dump(&self, out: &mut Vec<(&'static str, f64)>) {
+        let dropped = |s: &LinkStats| s.lost + s.burst_lost + s.queue_full;
+        let (tx, rx) = (self.tx.stats(), self.rx.stats());
+        out.extend([
+            ("link_tx_offered", tx.offered as f64),
+            ("link_tx_lost", dropped(&tx) as f64),
+            ("link_rx_offered", rx.offered as f64),
+            ("link_rx_lost", dropped(&rx) as f64),
+            ("link_waiting", (tx.waiting + rx.waiting) as f64),
+        ]);
+    }
+}
+
+pub(super) struct Endpoint {
+    pub q: q::Endpoint,
+    /// Index of the connection of each quinn handle.
+    handles: Vec<u32>,
+    pub server: Option<Box<Server>>,
+    /// Clients: the socket group, and the family to bind again.
+    group: Option<(u32, bool)>,
+    pub links: Option<Box<Links>>,
+    pub connections: u32,
+    pub handshaking: u32,
+    pub packets_in: u64,
+}
+
+impl Endpoint {
+    pub fn incoming(&self) -> usize {
+        self.server.as_ref().map_or(0, |server| server.waiting.len())
+    }
+}
+
+pub(super) fn server_config(
+    tls: Arc<q::crypto::rustls::QuicServerConfig>,
+    transport: &Arc<TransportConfig>,
+) -> Arc<ServerConfig> {
+    let mut config = ServerConfig::with_crypto(tls);
+    // A waiting connection holds its first packets only: enough for a ClientHello with large key shares.
+    config.transport_config(transport.clone()).max_incoming(INCOMING_MOST);
+    config.incoming_buffer_size(16 * 1024).incoming_buffer_size_total(8 << 20).migration(true);
+    Arc::new(config)
+}
+
+fn any_address(v6: bool) -> SocketAddr {
+    if v6 {
+        (Ipv6Addr::UNSPECIFIED, 0).into()
+    } else {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    }
+}
+
+impl Core {
+    fn add_endpoint(&mut self, endpoint: Endpoint) -> u32 {
+        let free = self.endpoints.iter().position(Option::is_none);
+        let key = free.unwrap_or(self.endpoints.len());
+        if free.is_none() {
+            self.endpoints.push(None);
+        }
+        self.endpoints[key] = Some(Box::new(endpoint));
+        key as u32
+    }
+
+    pub(super) fn listen(&mut self, now: Now, new: NewListener) {
+        let transport = limits::transport(&new.config.limits);
+        let config = server_config(new.tls, &transport);
+        let links = new.config.link.clone().map(|pair| Box::new(Links::new(pair, now)));
+        let server = Server {
+            id: new.endpoint,
+            limits: Arc::new(new.config.limits.clone()),
+            config: new.config,
+            certificates: new.certificates,
+            transport,
+            waiting: VecDeque::new(),
+            draining: false,
+            closing: false,
+            sessions: 0,
+            counters: Totals::default(),
+        };
+        let endpoint = Endpoint {
+            q: q::Endpoint::new(Arc::default(), Some(config), false, None),
+            handles: Vec::new(),
+            server: Some(Box::new(server)),
+            group: None,
+            links,
+            connections: 0,
+            handshaking: 0,
+            packets_in: 0,
+        };
+        let key = self.add_endpoint(endpoint);
+        if let Err(error) = self.io.add(key, new.socket) {
+            self.out
+                .events
+                .push(Event::Panic { message: format!("socket of endpoint {} lost: {error}", new.endpoint) });
+            self.endpoints[key as usize] = None;
+        }
+    }
+
+    pub(super) fn connect(&mut self, now: Now, new: NewClient) {
+        let session = new.session;
+        let failed = |message: String| Event::SessionClosed {
+            session,
+            cause: CloseCause::Transport { code: 0, reason: message },
+        };
+        let key = match self.client_endpoint(now, &new) {
+            Ok(key) => key,
+            Err(error) => return self.out.events.push(failed(error.to_string())),
+        };
+        let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
+        let mut config = q::ClientConfig::new(new.tls);
+        config.transport_config(limits::transport(&new.config.limits));
+        let host = new.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let (handle, connection) = match endpoint.q.connect(now.at, config, new.config.addr, &host) {
+            Ok(made) => made,
+            Err(error) => {
+                self.out.events.push(failed(error.to_string()));
+                return self.remove_if_unused(key);
+            }
+        };
+        let mut request = wt::ConnectRequest::new(new.url);
+        if let Some(origin) = new.config.origin.as_deref().and_then(|o| http::HeaderValue::from_str(o).ok()) {
+            request = request.with_header(http::header::ORIGIN, origin);
+        }
+        let limits = Arc::new(new.config.limits);
+        let index = self.add_conn(now, key, handle, connection, limits, new.config.datagrams, false);
+        if let Some(conn) = self.conns[index as usize].as_mut() {
+            conn.session = session;
+            conn.deadline_us = Some(now.us + u64::from(new.config.connect_timeout_ms) * 1000);
+            conn.h3 = Some(Box::new(H3::client(request)));
+        }
+        self.sessions.insert(session, index);
+    }
+
+    /// The endpoint of the socket group; made when there is none.
+    fn client_endpoint(&mut self, now: Now, new: &NewClient) -> std::io::Result<u32> {
+        if let Some(key) = self.groups.get(&new.config.socket_group) {
+            return Ok(*key);
+        }
+        let v6 = new.config.addr.is_ipv6();
+        let socket = io::bind(any_address(v6), self.socket_buffer_bytes)?;
+        let endpoint = Endpoint {
+            q: q::Endpoint::new(Arc::default(), None, false, None),
+            handles: Vec::new(),
+            server: None,
+            group: Some((new.config.socket_group, v6)),
+            links: new.config.link.clone().map(|pair| Box::new(Links::new(pair, now))),
+            connections: 0,
+            handshaking: 0,
+            packets_in: 0,
+        };
+        let key = self.add_endpoint(endpoint);
+        if let Err(error) = self.io.add(key, socket) {
+            self.endpoints[key as usize] = None;
+            return Err(error);
+        }
+        self.groups.insert(new.config.socket_group, key);
+        Ok(key)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn add_conn(
+        &mut self,
+        now: Now,
+        key: u32,
+        handle: ConnectionHandle,
+        mut connection: q::Connection,
+        limits: Arc<TransportLimits>,
+        mode: DatagramMode,
+        server: bool,
+    ) -> u32 {
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.conns.push(None);
+            self.conns.len() as u32 - 1
+        });
+        let mut heartbeat_us = 0;
+        let mut linked = false;
+        if let Some(endpoint) = self.endpoints[key as usize].as_mut() {
+            if endpoint.handles.len() <= handle.0 {
+                endpoint.handles.resize(handle.0 + 1, NO_CONN);
+            }
+            endpoint.handles[handle.0] = index;
+            endpoint.connections += 1;
+            endpoint.handshaking += 1;
+            linked = endpoint.links.is_some();
+            heartbeat_us = endpoint.server.as_ref().map_or(0, |s| u64::from(s.config.heartbeat_ms) * 1000);
+        }
+        let empty_space = connection.datagrams().send_buffer_space();
+        self.conns[index as usize] = Some(Box::new(Conn {
+            q: connection,
+            index,
+            endpoint: key,
+            handle,
+            server,
+            linked,
+            phase: Phase::Handshake,
+            handshaking: true,
+            session: 0,
+            was_open: false,
+            ended: false,
+            dirty: false,
+            scheduled_ms: u64::MAX,
+            deadline_us: Some(now.us + HANDSHAKE_US),
+            heartbeat_us,
+            datagram_sent_us: now.us,
+            received_us: now.us,
+            mode,
+            limits,
+            quarter: 0,
+            staged: VecDeque::new(),
+            staged_bytes: 0,
+            empty_space,
+            h3: None,
+            streams: Default::default(),
+            opening: Default::default(),
+            counters: SessionCounters::default(),
+        }));
+        self.mark(index);
+        index
+    }
+
+    /// Forgets a connection that quinn's endpoint no longer knows.
+    pub(super) fn remove_conn(&mut self, index: u32) {
+        let Some(mut conn) = self.conns[index as usize].take() else { return };
+        conn.end(CloseCause::Reset, &mut self.out);
+        self.free.push(index);
+        let key = conn.endpoint;
+        if let Some(endpoint) = self.endpoints[key as usize].as_mut() {
+            endpoint.connections -= 1;
+            endpoint.handshaking -= u32::from(conn.handshaking);
+            endpoint.handles[conn.handle.0] = NO_CONN;
+        }
+        self.remove_closed(key);
+    }
+
+    pub(super) fn remove_if_unused(&mut self, key: u32) {
+        let Some(endpoint) = self.endpoints[key as usize].as_ref() else { return };
+        if endpoint.connections > 0 || endpoint.server.is_some() {
+            return;
+        }
+        // What waits in an emulated link would come after the close: nobody listens any more.
+        if let Some((group, _)) = endpoint.group {
+            self.groups.remove(&group);
+        }
+        self.io.remove(key);
+        self.endpoints[key as usize] = None;
+    }
+
+    /// Reads a socket until it is empty, four batches at most.
+    pub(super) fn receive(&mut self, key: u32) {
+        for _ in 0..4 {
+            let received = self.io.recv(key);
+            let now = self.clock.now();
+            for i in 0..received.packets {
+                let (from, data) = self.io.packet(i);
+                let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
+                endpoint.packets_in += 1;
+                match endpoint.links.as_mut() {
+                    Some(links) => {
+                        let packet = LinkPacket { peer: from, local: None, ecn: None, data: data.to_vec() };
+                        links.rx.offer(now.us, packet);
+                    }
+                    None => {
+                        let data = BytesMut::from(data);
+                        self.packet(now, key, from, data);
+                    }
+                }
+            }
+            if !received.more {
+                return;
+            }
+        }
+    }
+
+    fn packet(&mut self, now: Now, key: u32, from: SocketAddr, data: BytesMut) {
+        let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
+        self.response.clear();
+        match endpoint.q.handle(now.at, from, None, None, data, &mut self.response) {
+            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
+                let index = endpoint.handles[handle.0];
+                self.guarded(index, |core| {
+                    if let Some(conn) = core.conns.get_mut(index as usize).and_then(Option::as_mut) {
+                        conn.received_us = now.us;
+                        conn.q.handle_event(event);
+                    }
+                    core.mark(index);
+                });
+            }
+            Some(DatagramEvent::NewConnection(incoming)) => self.incoming(now, key, incoming),
+            Some(DatagramEvent::Response(transmit)) => self.respond(now, key, &transmit),
+            None => {}
+        }
+    }
+
+    /// Sends what quinn's endpoint left in `response`.
+    fn respond(&mut self, now: Now, key: u32, transmit: &q::Transmit) {
+        let slot = self.io.slot();
+        slot.extend_from_slice(&self.response[..transmit.size]);
+        self.commit(now, key, transmit.destination);
+    }
+
+    /// A first packet: to the queue, or a Retry, or a refusal, by load.
+    fn incoming(&mut self, now: Now, key: u32, incoming: Incoming) {
+        let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
+        let Some(server) = endpoint.server.as_mut() else { return endpoint.q.ignore(incoming) };
+        let under_way = endpoint.handshaking as usize + server.waiting.len();
+        let retry_above = server.config.retry_above.max(1) as usize;
+        self.response.clear();
+        if under_way >= retry_above * 2 || server.waiting.len() >= INCOMING_MOST {
+            self.out.counters.handshakes_refused += 1;
+            server.counters.handshakes_refused += 1;
+            let transmit = endpoint.q.refuse(incoming, &mut self.response);
+            return self.respond(now, key, &transmit);
+        }
+        if under_way >= retry_above && !incoming.remote_address_validated() {
+            self.out.counters.retries += 1;
+            server.counters.retries += 1;
+            // Refused only when the address is validated already.
+            if let Ok(transmit) = endpoint.q.retry(incoming, &mut self.response) {
+                self.respond(now, key, &transmit);
+            }
+            return;
+        }
+        server.waiting.push_back(incoming);
+    }
+
+    /// Starts a bounded number of handshakes. True: more wait.
+    pub(super) fn accept_some(&mut self, now: Now) -> bool {
+        let mut left = self.handshakes_per_turn;
+        for key in 0..self.endpoints.len() {
+            while let Some(endpoint) = self.endpoints[key].as_mut() {
+                let Some(server) = endpoint.server.as_mut() else { break };
+                if left == 0 {
+                    if server.waiting.is_empty() {
+                        break;
+                    }
+                    return true;
+                }
+                let Some(incoming) = server.waiting.pop_front() else { break };
+                left -= 1;
+                let (limits, mode) = (server.limits.clone(), server.config.datagrams);
+                self.response.clear();
+                match endpoint.q.accept(incoming, now.at, &mut self.response, None) {
+                    Ok((handle, connection)) => {
+                        self.add_conn(now, key as u32, handle, connection, limits, mode, true);
+                    }
+                    Err(error) => {
+                        self.out.counters.handshakes_failed += 1;
+                        server.counters.handshakes_failed += 1;
+                        if let Some(transmit) = error.response {
+                            self.respond(now, key as u32, &transmit);
+                        }
+                    }
+                }
+            }
+        }
+        false
+    }
+
+    /// Takes the slot's packet: to the batch, or into the emulated link.
+    pub(super) fn commit(&mut self, now: Now, key: u32, to: SocketAddr) {
+        if let Some(links) = self.endpoints[key as usize].as_mut().and_then(|endpoint| endpoint.links.as_mut()) {
+            let data = self.io.slot_bytes().to_vec();
+            links.tx.offer(now.us, LinkPacket { peer: to, local: None, ecn: None, data });
+            return;
+        }
+        self.io.commit(key, to);
+    }
+
+    /// Moves what is due through the emulated links, and rebinds.
+    pub(super) fn run_links(&mut self, now: Now) {
+        for key in 0..self.endpoints.len() as u32 {
+            while let Some(packet) = self.links(key).and_then(|links| links.rx.poll(now.us)) {
+                self.packet(now, key, packet.peer, BytesMut::from(&packet.data[..]));
+            }
+            while let Some(packet) = self.links(key).and_then(|links| links.tx.poll(now.us)) {
+                self.io.slot().extend_from_slice(&packet.data);
+                self.io.commit(key, packet.peer);
+            }
+            if self.links(key).and_then(|links| links.rebind_at_us).is_some_and(|at_us| at_us <= now.us) {
+                self.rebind(now, key);
+            }
+        }
+    }
+
+    fn links(&mut self, key: u32) -> Option<&mut Links> {
+        self.endpoints[key as usize].as_mut()?.links.as_deref_mut()
+    }
+
+    /// A new source port, as a NAT gives one.
+    fn rebind(&mut self, now: Now, key: u32) {
+        let group = self.endpoints[key as usize].as_ref().and_then(|endpoint| endpoint.group);
+        if let Some(links) = self.links(key) {
+            links.rebind_at_us = Some(now.us + u64::from(links.pair.rebind_every_ms) * 1000);
+        }
+        let Some((_, v6)) = group else { return };
+        let Ok(socket) = io::bind(any_address(v6), self.socket_buffer_bytes) else { return };
+        self.io.remove(key);
+        if self.io.add(key, socket).is_ok() {
+            self.out.counters.rebinds += 1;
+        }
+    }
+
+    pub(super) fn links_deadline_us(&self) -> Option<u64> {
+        let links = self.endpoints.iter().flatten().filter_map(|endpoint| endpoint.links.as_ref());
+        links.filter_map(|links| links.deadline_us()).min()
+    }
+
+    fn endpoint_key(&self, id: EndpointId) -> Option<u32> {
+        let is = |e: &Option<Box<Endpoint>>| e.as_ref().and_then(|e| e.server.as_ref()).is_some_and(|s| s.id == id);
+        self.endpoints.iter().position(is).map(|key| key as u32)
+    }
+
+    pub(super) fn stop_listening(&mut self, now: Now, id: EndpointId, close: bool) {
+        let Some(key) = self.endpoint_key(id) else { return };
+        let Some(server) = self.endpoints[key as usize].as_mut().and_then(|e| e.server.as_mut()) else { return };
+        server.draining = true;
+        server.closing |= close;
+        for index in 0..self.conns.len() as u32 {
+            let Some(conn) = self.conns[index as usize].as_mut() else { continue };
+            if conn.endpoint != key {
+                continue;
+            }
+            if close && conn.phase == Phase::Open {
+                conn.close(now, 0, "", &mut self.out);
+            } else if close {
+                conn.kill(now, h3::code::NO_ERROR, "");
+            } else if conn.phase == Phase::Open {
+                conn.send_drain();
+            }
+            self.mark(index);
+        }
+        if close {
+            self.refuse_waiting(now, key);
+            self.remove_closed(key);
+        }
+    }
+
+    fn refuse_waiting(&mut self, now: Now, key: u32) {
+        while let Some(endpoint) = self.endpoints[key as usize].as_mut() {
+            let Some(incoming) = endpoint.server.as_mut().and_then(|s| s.waiting.pop_front()) else { return };
+            self.response.clear();
+            let transmit = endpoint.q.refuse(incoming, &mut self.response);
+            self.respond(now, key, &transmit);
+        }
+    }
+
+    /// A closed listener's socket goes with its last connection.
+    fn remove_closed(&mut self, key: u32) {
+        if let Some(endpoint) = self.endpoints[key as usize].as_mut() {
+            if endpoint.connections == 0 && endpoint.server.as_ref().is_some_and(|server| server.closing) {
+                endpoint.server = None;
+            }
+        }
+        self.remove_if_unused(key);
+    }
+
+    /// All endpoints, or one.
+    pub(super) fn check_certificates(&mut self, only: Option<EndpointId>) {
+        for endpoint in self.endpoints.iter_mut().flatten() {
+            let Some(server) = endpoint.server.as_mut() else { continue };
+            if only.is_some_and(|id| id != server.id) || !server.certificates.poll(SystemTime::now()) {
+                continue;
+            }
+            let (chain, key) = server.certificates.current();
+            match tls::server(chain, key) {
+                Ok(tls) => {
+                    endpoint.q.set_server_config(Some(server_config(tls, &server.transport)));
+                    let hashes = server.certificates.hashes();
+                    self.out.events.push(Event::CertificateChanged { endpoint: server.id, hashes });
+                }
+                Err(_) => self.out.counters.certificate_faults += 1,
+            }
+        }
+    }
+}

@@ -1,0 +1,431 @@
+//! The engine thread: one turn reads sockets, drives connections, forwards media, obeys commands, starts handshakes and
+//! sends, in this order, so that new connections never stand before media.
+
+#[macro_use]
+mod counters;
+mod commands;
+mod conn;
+mod datagrams;
+mod endpoint;
+mod session;
+mod stats;
+mod streams;
+
+use crate::api::{CloseCause, EngineConfig, Event, SessionId};
+use crate::clock::{Clock, Now};
+use crate::io::Io;
+use crate::media::{answer_probe, MediaPlane};
+use crate::queue::{Input, Shared};
+use crate::wheel::Wheel;
+use bytes::Bytes;
+use conn::{Conn, Phase};
+use datagrams::ToSessions;
+use endpoint::Endpoint;
+use quinn_proto::{EndpointEvent, Transmit};
+use rustc_hash::FxHashMap;
+use stats::Counters;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Packets that one connection sends in one turn; a bulk stream goes on in the next turn.
+const PACKETS_A_TURN: usize = 32;
+/// So many turns in a row that panic outside of a connection's own work end the engine: it would only spin.
+const FAILED_TURNS: u32 = 100;
+const HOUSEKEEPING_US: u64 = 1_000_000;
+
+/// A datagram for the media plane, or a probe.
+pub(crate) struct Got {
+    conn: u32,
+    session: SessionId,
+    at_us: u64,
+    data: Bytes,
+}
+
+struct Ended {
+    session: SessionId,
+    endpoint: u32,
+    server: bool,
+    was_open: bool,
+}
+
+/// What connections leave behind in a turn.
+pub(crate) struct Out {
+    shared: Arc<Shared>,
+    events: Vec<Event>,
+    got: Vec<Got>,
+    opened: Vec<(SessionId, u32)>,
+    closed: Vec<Ended>,
+    counters: Counters,
+}
+
+pub(crate) struct Core {
+    io: Box<dyn Io>,
+    clock: Clock,
+    shared: Arc<Shared>,
+    /// The index is the socket's key.
+    endpoints: Vec<Option<Box<Endpoint>>>,
+    conns: Vec<Option<Box<Conn>>>,
+    free: Vec<u32>,
+    sessions: FxHashMap<SessionId, u32>,
+    groups: FxHashMap<u32, u32>,
+    wheel: Wheel,
+    expired: Vec<u32>,
+    /// Connections that have something to do in this turn.
+    dirty: Vec<u32>,
+    /// The next turn must not wait.
+    hurry: bool,
+    out: Out,
+    response: Vec<u8>,
+    rotation: usize,
+    handshakes_per_turn: usize,
+    socket_buffer_bytes: usize,
+}
+
+impl Core {
+    fn mark(&mut self, index: u32) {
+        if let Some(conn) = self.conns.get_mut(index as usize).and_then(Option::as_mut) {
+            if !conn.dirty {
+                conn.dirty = true;
+                self.dirty.push(index);
+            }
+        }
+    }
+
+    /// Work for one connection: a panic costs that connection alone.
+    fn guarded<R>(&mut self, index: u32, work: impl FnOnce(&mut Core) -> R) -> Option<R> {
+        match catch_unwind(AssertUnwindSafe(|| work(self))) {
+            Ok(result) => Some(result),
+            Err(panic) => {
+                self.panicked(Some(index), &*panic);
+                None
+            }
+        }
+    }
+
+    fn panicked(&mut self, index: Option<u32>, panic: &(dyn std::any::Any + Send)) {
+        let text = panic.downcast_ref::<&str>().map(|s| s.to_string());
+        let message = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".into());
+        self.out.counters.panics += 1;
+        self.out.events.push(Event::Panic { message });
+        let Some(conn) = index.and_then(|index| self.conns.get_mut(index as usize)).and_then(Option::as_mut) else {
+            return;
+        };
+        // Its quinn state may be torn: nothing of it is touched again.
+        self.out.counters.streams_open -= conn.streams.len() as i64;
+        conn.streams.clear();
+        conn.end(CloseCause::Transport { code: 0, reason: "panic in the engine".into() }, &mut self.out);
+        let (key, handle, index) = (conn.endpoint, conn.handle, conn.index);
+        if let Some(endpoint) = self.endpoints[key as usize].as_mut() {
+            endpoint.q.handle_event(handle, EndpointEvent::drained());
+        }
+        self.remove_conn(index);
+    }
+
+    /// Enters the connection's next deadline into the wheel, unless an earlier entry is there.
+    fn schedule(&mut self, index: u32) {
+        let Some(conn) = self.conns[index as usize].as_mut() else { return };
+        let quinn_us = conn.q.poll_timeout().map(|at| self.clock.us_of(at));
+        let Some(at_us) = [quinn_us, conn.deadline_us].into_iter().flatten().min() else { return };
+        let at_ms = self.wheel.clamp(at_us / 1000);
+        if at_ms < conn.scheduled_ms {
+            conn.scheduled_ms = self.wheel.insert(at_ms, index);
+        }
+    }
+
+    fn timers(&mut self, now: Now) {
+        let mut expired = std::mem::take(&mut self.expired);
+        self.wheel.expire(now.us / 1000, &mut expired);
+        for index in expired.drain(..) {
+            self.guarded(index, |core| core.timer(now, index));
+        }
+        self.expired = expired;
+    }
+
+    fn timer(&mut self, now: Now, index: u32) {
+        let Some(conn) = self.conns[index as usize].as_mut() else { return };
+        conn.scheduled_ms = u64::MAX;
+        let counters = &mut self.out.counters;
+        counters.timers += 1;
+        let own = conn.deadline_us.is_some_and(|at_us| at_us <= now.us);
+        let quinn = conn.q.poll_timeout().filter(|at| *at <= now.at);
+        if !own && quinn.is_none() {
+            counters.timers_early += 1;
+            return self.schedule(index);
+        }
+        if let Some(at) = quinn {
+            let late_us = now.at.saturating_duration_since(at).as_micros() as u64;
+            counters.timer_late_max_us = counters.timer_late_max_us.max(late_us);
+            conn.q.handle_timeout(now.at);
+        }
+        if own && conn.phase == Phase::Open {
+            self.heartbeat(now, index);
+        } else if own {
+            conn.deadline(now, &mut self.out);
+        }
+        self.mark(index);
+    }
+
+    /// Events of all dirty connections. They stay dirty: sending comes at the turn's end.
+    fn drive(&mut self, now: Now) {
+        let mut at = 0;
+        while at < self.dirty.len() {
+            let index = self.dirty[at];
+            self.guarded(index, |core| core.drive_one(now, index));
+            at += 1;
+        }
+        self.settle_opened();
+    }
+
+    fn drive_one(&mut self, now: Now, index: u32) {
+        let Some(conn) = self.conns[index as usize].as_mut() else { return };
+        let Some(endpoint) = self.endpoints[conn.endpoint as usize].as_mut() else { return };
+        conn.drive(now, endpoint.server.as_deref_mut(), &mut self.out);
+        if conn.handshaking && conn.phase != Phase::Handshake {
+            conn.handshaking = false;
+            endpoint.handshaking -= 1;
+        }
+    }
+
+    /// Sessions that came. Their events are in `out.events` already.
+    fn settle_opened(&mut self) {
+        for (session, index) in self.out.opened.drain(..) {
+            self.sessions.insert(session, index);
+        }
+    }
+
+    fn settle_closed(&mut self, ended: &Ended) {
+        self.sessions.remove(&ended.session);
+        if ended.was_open {
+            self.out.counters.sessions_open -= 1;
+            let server = self.endpoints[ended.endpoint as usize].as_mut().and_then(|e| e.server.as_mut());
+            if let Some(server) = server.filter(|_| ended.server) {
+                server.sessions -= 1;
+            }
+        }
+    }
+
+    /// Builds at most one packet, into the batch.
+    fn transmit_one(&mut self, now: Now, index: u32) -> bool {
+        let Some(conn) = self.conns[index as usize].as_mut() else { return false };
+        let Some(Transmit { destination, .. }) = conn.q.poll_transmit(now.at, 1, self.io.slot()) else { return false };
+        let key = conn.endpoint;
+        if conn.linked {
+            self.commit(now, key, destination);
+        } else {
+            self.io.commit(key, destination);
+        }
+        true
+    }
+
+    /// Sends what the connection has and is allowed to send, then looks to its end and its timer.
+    fn finish_one(&mut self, now: Now, index: u32) {
+        let Some(conn) = self.conns[index as usize].as_mut() else { return };
+        conn.dirty = false;
+        let mut sent = 0;
+        loop {
+            let Some(conn) = self.conns[index as usize].as_mut() else { return };
+            conn.refill(now, &mut self.out.counters);
+            if !self.transmit_one(now, index) {
+                break;
+            }
+            sent += 1;
+            if sent == PACKETS_A_TURN {
+                self.mark(index);
+                self.hurry = true;
+                break;
+            }
+        }
+        let Some(conn) = self.conns[index as usize].as_mut() else { return };
+        let Some(endpoint) = self.endpoints[conn.endpoint as usize].as_mut() else { return };
+        let mut drained = false;
+        while let Some(event) = conn.q.poll_endpoint_events() {
+            drained |= event.is_drained();
+            if let Some(event) = endpoint.q.handle_event(conn.handle, event) {
+                conn.q.handle_event(event);
+                // New connection ids to announce.
+                self.hurry = true;
+                if !conn.dirty {
+                    conn.dirty = true;
+                    self.dirty.push(index);
+                }
+            }
+        }
+        if drained {
+            self.remove_conn(index);
+        } else {
+            self.schedule(index);
+        }
+    }
+
+    fn finish(&mut self, now: Now) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for index in dirty.drain(..) {
+            self.guarded(index, |core| core.finish_one(now, index));
+        }
+        // What was marked meanwhile is the next turn's.
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
+        } else {
+            self.hurry = true;
+        }
+    }
+}
+
+pub(crate) struct Run {
+    core: Core,
+    media: MediaPlane,
+    inbox: Vec<Input>,
+    readable: Vec<u32>,
+    next_housekeeping_us: u64,
+    stopping: bool,
+}
+
+impl Run {
+    pub fn new(config: &EngineConfig, io: Box<dyn Io>, shared: Arc<Shared>) -> Run {
+        let clock = Clock::new();
+        let now = clock.now();
+        let out = Out {
+            shared: shared.clone(),
+            events: Vec::new(),
+            got: Vec::new(),
+            opened: Vec::new(),
+            closed: Vec::new(),
+            counters: Counters::default(),
+        };
+        let core = Core {
+            io,
+            clock,
+            shared,
+            endpoints: Vec::new(),
+            conns: Vec::new(),
+            free: Vec::new(),
+            sessions: FxHashMap::default(),
+            groups: FxHashMap::default(),
+            wheel: Wheel::new(now.us / 1000),
+            expired: Vec::new(),
+            dirty: Vec::new(),
+            hurry: false,
+            out,
+            response: Vec::with_capacity(2048),
+            rotation: 0,
+            handshakes_per_turn: config.handshakes_per_turn.max(1),
+            socket_buffer_bytes: config.socket_buffer_bytes,
+        };
+        Run {
+            core,
+            media: MediaPlane::new(),
+            inbox: Vec::new(),
+            readable: Vec::new(),
+            next_housekeeping_us: now.us + HOUSEKEEPING_US,
+            stopping: false,
+        }
+    }
+
+    /// Until `Shutdown`. A panic outside of a connection's own work is told like one inside.
+    pub fn run(mut self) {
+        let mut failed = 0;
+        while !self.stopping && failed < FAILED_TURNS {
+            match catch_unwind(AssertUnwindSafe(|| self.turn())) {
+                Ok(()) => failed = 0,
+                Err(panic) => {
+                    failed += 1;
+                    self.core.panicked(None, &*panic);
+                    self.publish();
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self) {
+        let now = self.core.clock.now();
+        let wheel_us = self.core.wheel.deadline_ms().map(|ms| ms * 1000);
+        let links_us = self.core.links_deadline_us();
+        let deadlines = [wheel_us, links_us, self.media.next_deadline_us(), Some(self.next_housekeeping_us)];
+        let at_us = deadlines.into_iter().flatten().min().unwrap_or(now.us);
+        let hurry = std::mem::take(&mut self.core.hurry);
+        let timeout = if hurry { Duration::ZERO } else { Duration::from_micros(at_us.saturating_sub(now.us)) };
+        self.readable.clear();
+        self.core.io.wait(Some(timeout), &mut self.readable);
+    }
+
+    fn turn(&mut self) {
+        self.wait();
+        let now = self.core.clock.now();
+        self.core.out.counters.turns += 1;
+        for key in self.readable.drain(..) {
+            self.core.receive(key);
+        }
+        let now = self.core.clock.now().max(now);
+        self.core.run_links(now);
+        self.core.timers(now);
+        self.core.drive(now);
+        self.media(now);
+        self.core.shared.clone().take_commands(&mut self.inbox);
+        let mut inbox = std::mem::take(&mut self.inbox);
+        for input in inbox.drain(..) {
+            self.input(now, input);
+        }
+        self.inbox = inbox;
+        self.sessions_closed(now);
+        if now.us >= self.next_housekeeping_us {
+            self.next_housekeeping_us = now.us + HOUSEKEEPING_US;
+            self.core.check_certificates(None);
+        }
+        self.core.hurry |= self.core.accept_some(now);
+        self.core.finish(now);
+        self.sessions_closed(now);
+        self.core.io.flush();
+        self.publish();
+        let took_us = self.core.clock.now().us - now.us;
+        let counters = &mut self.core.out.counters;
+        counters.turn_max_us = counters.turn_max_us.max(took_us);
+    }
+
+    fn publish(&mut self) {
+        let now_us = self.core.clock.now().us;
+        self.core.shared.clone().publish(now_us, &mut self.core.out.events);
+    }
+
+    fn media(&mut self, now: Now) {
+        let mut got = std::mem::take(&mut self.core.out.got);
+        for Got { conn, session, at_us, data } in got.drain(..) {
+            // The clock is read again: the reply's departure, and what this fan-out's place in the turn costs.
+            let now = self.core.clock.now();
+            if data.first() == Some(&0x02) {
+                if let Some(reply) = answer_probe(&data, at_us, now.us) {
+                    self.core.out.counters.probes_answered += 1;
+                    self.core.guarded(conn, |core| core.send_datagram(now, conn, reply));
+                    continue;
+                }
+            }
+            self.media.on_datagram(at_us, session, &data, &mut ToSessions { core: &mut self.core, now });
+        }
+        self.core.out.got = got;
+        if self.media.next_deadline_us().is_some_and(|at_us| at_us <= now.us) {
+            let now = self.core.clock.now();
+            self.media.poll(now.us, &mut ToSessions { core: &mut self.core, now });
+        }
+        self.sessions_closed(now);
+    }
+
+    fn sessions_closed(&mut self, now: Now) {
+        self.core.settle_opened();
+        let mut closed = std::mem::take(&mut self.core.out.closed);
+        for ended in closed.drain(..) {
+            self.core.settle_closed(&ended);
+            self.media.session_closed(ended.session, &mut ToSessions { core: &mut self.core, now });
+        }
+        self.core.out.closed = closed;
+    }
+}
+
+impl Now {
+    fn max(self, other: Now) -> Now {
+        if other.us > self.us {
+            other
+        } else {
+            self
+        }
+    }
+}
