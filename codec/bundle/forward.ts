@@ -121,6 +121,7 @@ export class SlotForwarder {
       out[at]! |= slot << 5;
       if (scanner.kind === UNIT_KIND.motion) {
         const ownCaptureUs = ownBaseUs - sixteenthsToUs(scanner.age16);
+        if (kind.began) this.#forget();
         this.#remember(kind.extended, ownCaptureUs, uncertainty16, uplink);
       }
       at += scanner.unitEnd - scanner.unitStart;
@@ -174,8 +175,7 @@ export class SlotForwarder {
       return;
     }
     if (this.#cache.length >= MAX_CACHE_UNITS || this.#cacheBytes + bytes > MAX_CACHE_BYTES) {
-      this.#cache = [];
-      this.#cacheBytes = 0;
+      this.#forget();
       return;
     }
     const start = uplink.slice(scanner.unitStart, scanner.unitStart + (scanner.full ? 5 : 2));
@@ -187,11 +187,18 @@ export class SlotForwarder {
     this.#cacheBytes += bytes;
   }
 
+  #forget(): void {
+    this.#cache = [];
+    this.#cacheBytes = 0;
+  }
+
   /** One past the last unit that fits into a bundle beginning at `from`. */
   #bundleEnd(from: number): number {
     const { alias } = this.options;
     let units = 0;
     let to = from;
+    // One bundle holds each low byte once: units 256 apart (after a loss) would be a duplicate identity there.
+    const lowBytes = new Set<number>();
     while (to < this.#cache.length) {
       const next = this.#cache[to]!;
       const previous = this.#cache[Math.max(from, to - 1)]!;
@@ -200,6 +207,8 @@ export class SlotForwarder {
       units += next.start.length + 2 + varintBytes(length) + length;
       if (11 + varintBytes(alias) + units > MAX_DATAGRAM_BYTES) break;
       const span = next.captureUs - this.#cache[from]!.captureUs;
+      if (lowBytes.has(next.sequence & 0xff)) break;
+      lowBytes.add(next.sequence & 0xff);
       if (next.captureUs < previous.captureUs || usToSixteenths(span) > MAX_SIXTEENTHS) break;
       to++;
     }

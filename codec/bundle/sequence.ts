@@ -10,6 +10,8 @@ export type SequenceVerdict = 'new' | 'duplicate' | 'late' | 'unsynced';
 export class SequenceExtender {
   /** Of the last unit offered, u32; means nothing after `unsynced`. */
   extended = 0;
+  /** The last unit offered began a new count: what was known of earlier ones means nothing now. */
+  began = false;
   received = 0;
   duplicate = 0;
   /** Sequences that left the window of 64 without having come. */
@@ -26,6 +28,7 @@ export class SequenceExtender {
   offer(sequence: number, full: boolean, captureUs: number): SequenceVerdict {
     const gapUs = this.#started ? signed48(captureUs - this.#lastCaptureUs) : 0;
     let ahead: number;
+    this.began = false;
     if (full) {
       this.extended = sequence;
       ahead = (sequence - this.#last) | 0;
@@ -52,6 +55,7 @@ export class SequenceExtender {
 
   #restart(captureUs: number): SequenceVerdict {
     this.#started = true;
+    this.began = true;
     this.#last = this.extended;
     this.#lastCaptureUs = captureUs;
     this.#span = 0;

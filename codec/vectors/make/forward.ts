@@ -234,6 +234,23 @@ const CASES: [string, Slot, Step[]][] = [
       'join',
     ],
   ],
+  [
+    'joiner: units 256 apart share a low byte, so they never share a bundle',
+    SLOT,
+    [uplink([KEY]), uplink([motion(264, -1000, { full: true })]), uplink([motion(265, -2000)]), 'join'],
+  ],
+  [
+    'joiner: a sender that counts anew leaves nothing of its old count',
+    SLOT,
+    [
+      uplink([motion(500, 0, { key: true })]),
+      uplink([motion(501, -1000)]),
+      'join',
+      uplink([motion(0, -1_100_000, { key: true })], { nowUs: NOW + 1_100_000 }),
+      uplink([motion(1, -1_101_000)], { nowUs: NOW + 1_101_000 }),
+      'join',
+    ],
+  ],
 ];
 
 export function forwardVectors(): VectorFile {
