@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -114,6 +114,14 @@ describeWithEngine('an engine and its process', () => {
     expect(await child.line()).toBe('still here');
     expect(await child.exit).toBe(0);
     expect(child.stderr()).toBe('');
+  });
+
+  test("the README's example runs", async () => {
+    const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+    const example = /```ts\nimport[^\n]*\n([\s\S]*?)```/.exec(readme)![1]!;
+    const child = run(`${example}setTimeout(() => engine.close(), 200);`);
+    expect(await child.line()).toMatch(/Uint8Array\(3\) \[ 1, 2, 3 \]|Buffer.* 01 02 03/);
+    expect(await child.exit).toBe(0);
   });
 
   test('hidden by the environment', async () => {
