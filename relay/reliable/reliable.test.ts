@@ -97,3 +97,44 @@ describe('a viewer that reads no comments', () => {
     }
   });
 });
+
+describe('a session that does not read its control stream', () => {
+  it('is ended with overloaded, and nobody else is', async () => {
+    const rig = await bodies[0]!.start({ limits: { controlQueueBytes: 70_000 } });
+    try {
+      const deaf = await rig.connect();
+      const stream = await deaf.session.openBidirectional();
+      await stream.writable.getWriter().write(encodeMessage({ t: 'hello', v: 1, token: await rig.token() }));
+      const viewer = await rig.join();
+      const motion = { codec: 'simple-1', fps: 60, channels: 61, config: new Uint8Array(3900) };
+      for (let n = 0; n < 8; n++) {
+        const liver = await rig.join();
+        for (let id = 1; id <= 19; id++) {
+          await liver.raw({ t: 'publish', id, motion });
+          await liver.until(() => liver.messages.some((m) => m.t === 'publishing' && m.id === id), 'publishing');
+        }
+      }
+      expect(await deaf.ended()).toMatchObject({ closeCode: 402 });
+      expect((await rig.relay.stats()).refused).toEqual({ overloaded: 1 });
+      expect(viewer.messages.filter((m) => m.t === 'liver')).toHaveLength(8 * 19);
+      expect((await (await rig.join()).heard('welcome')).livers).toHaveLength(8);
+    } finally {
+      await rig.close();
+    }
+  });
+});
+
+describe('a publish with an endless config', () => {
+  it('is refused, and the session goes on', async () => {
+    const rig = await bodies[0]!.start();
+    try {
+      const liver = await rig.join();
+      const motion = { codec: 'simple-1', fps: 60, channels: 61, config: new Uint8Array(5000) };
+      await liver.raw({ t: 'publish', id: 9, motion });
+      expect(await liver.heard('error')).toMatchObject({ id: 9, code: 'message_too_large' });
+      expect(await liver.request({ t: 'publish' })).toMatchObject({ t: 'publishing' });
+    } finally {
+      await rig.close();
+    }
+  });
+});

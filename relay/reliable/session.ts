@@ -1,5 +1,7 @@
+import { HayateError } from '@hayate/codec/errors';
 import {
   type ClientMessage,
+  CODES,
   type Code,
   closeCodeOf,
   encodeMessage,
@@ -17,8 +19,10 @@ import { MessageWriter } from './writer.ts';
 
 const PROTOCOL_VERSION = 1;
 /** Requests on the control stream. Each may tell the whole room something, so a flood of them must not get far. */
-const REQUESTS_PER_SECOND = 10;
-const REQUEST_BURST = 40;
+const REQUESTS_PER_SECOND = 5;
+const REQUEST_BURST = 20;
+/** Of a `publish`: the whole room is told of it, and a welcome with eight of them must stay below 65 536. */
+const MAX_PUBLISH_BYTES = 4096;
 /** Streams after `welcome`, the control stream included. */
 export const MAX_STREAMS = 8;
 const WARNING_GAP_MS = 1000;
@@ -180,8 +184,10 @@ export class ReliableSession {
       this.#phase = 'open';
       this.#hub.joining(this, claims);
     } catch (error) {
-      const { code, message: text } = error as { code?: Code; message: string };
-      this.close(code ?? 'internal', text);
+      const row = error instanceof HayateError ? CODES.find(({ code }) => code === error.code) : undefined;
+      // Of a fault the peer learns no more than that it is one.
+      if (row) this.close(row.code, (error as HayateError).message);
+      else this.#hub.fault(this, error);
     }
   }
 
@@ -199,6 +205,11 @@ export class ReliableSession {
     switch (message.t) {
       case 'publish': {
         const { id, motion, voice } = message;
+        if (encodeMessage(message).length > MAX_PUBLISH_BYTES) {
+          const text = `a publish has at most ${MAX_PUBLISH_BYTES} bytes`;
+          this.refuse(id, 'message_too_large', text, false, 'control');
+          return;
+        }
         this.#hub.request(this, {
           type: 'publish',
           session,

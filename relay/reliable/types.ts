@@ -23,6 +23,8 @@ export interface Hub {
   joining(session: ReliableSession, claims: TokenClaims): void;
   request(session: ReliableSession, event: RoomEvent): void;
   refusedComment(): void;
+  /** Something that should not happen did: tell the operator, end the session with `internal`. */
+  fault(session: ReliableSession, error: unknown): void;
   /** The relay ends this session for this reason; once at most. */
   closing(session: ReliableSession, code: Code): void;
   /** The session is over, whoever ended it; once. `clean`: on purpose, with code 0. */

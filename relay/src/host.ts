@@ -198,6 +198,11 @@ export class RelayHost implements Hub {
     this.#options.counters.add('refused', 'rate_limited');
   }
 
+  fault(reliable: ReliableSession, error: unknown): void {
+    this.#options.log.error({ session: reliable.key, err: error }, 'fault');
+    reliable.close('internal', 'a fault of the relay');
+  }
+
   closing(reliable: ReliableSession, code: Code): void {
     if (code !== 'closed') this.#options.counters.add('refused', code);
     this.#options.log.debug({ session: reliable.key, code }, 'closing');
@@ -239,7 +244,15 @@ export class RelayHost implements Hub {
   }
 
   #dispatch(hosted: HostedRoom, event: RoomEvent): void {
-    for (const action of hosted.room.handle(event, this.nowMs())) this.#apply(hosted, action);
+    for (const action of hosted.room.handle(event, this.nowMs())) {
+      try {
+        this.#apply(hosted, action);
+      } catch (error) {
+        // A fault with one session or room is no reason to end all the others.
+        this.#options.counters.add('refused', 'internal');
+        this.#options.log.error({ room: hosted.name, action: action.do, err: error }, 'fault');
+      }
+    }
   }
 
   #apply(hosted: HostedRoom, action: RoomAction): void {
@@ -345,8 +358,7 @@ export class RelayHost implements Hub {
     try {
       if (reliable) hosted.media.join(reliable.transport);
     } catch (error) {
-      this.#options.log.error({ session, room: hosted.name, err: error }, 'media join failed');
-      reliable?.close('internal', 'the media plane refused');
+      if (reliable) this.fault(reliable, error);
     }
   }
 
