@@ -1,4 +1,4 @@
-import { LagHistogram, type UnitCounts, type WatchedFrame, watch } from '@hayate/client';
+import { LagHistogram, type Room, type UnitCounts, type WatchedFrame, watch } from '@hayate/client';
 import { HayateError } from '@hayate/codec/errors';
 import type { LinkOptions } from '@hayate/engine';
 import { Command } from 'commander';
@@ -60,7 +60,7 @@ async function run(options: WatchCommandOptions): Promise<void> {
   });
   lost.catch(() => {});
   try {
-    await Promise.race([first.promise, lost, nothingAfter(options.wait)]);
+    await Promise.race([first.promise, lost, nothingAfter(options.wait, watcher.room)]);
     await Promise.race([interrupt.wait(options.seconds), lost]);
     summarize(watcher.stats(), { frames, voicePackets }, lag, options.json === true);
   } finally {
@@ -70,10 +70,17 @@ async function run(options: WatchCommandOptions): Promise<void> {
   }
 }
 
-function nothingAfter(seconds: number): Promise<never> {
+function nothingAfter(seconds: number, room: Room): Promise<never> {
+  let trouble: HayateError | undefined;
+  room.on('state', ({ error }) => {
+    trouble = error;
+  });
   return new Promise((_, reject) => {
-    const fail = () =>
-      reject(new HayateError('timeout', `nothing arrived within ${seconds} s: is anybody publishing?`));
+    const fail = () => {
+      const why =
+        room.state === 'open' ? 'is anybody publishing?' : `${room.state}: ${trouble?.message ?? 'no answer'}`;
+      reject(new HayateError('timeout', `nothing arrived within ${seconds} s: ${why}`, { cause: trouble }));
+    };
     setTimeout(fail, seconds * 1000).unref();
   });
 }
