@@ -12,8 +12,8 @@ export interface PageProbe {
   voicePackets: number;
   /** Voice samples that the audio graph took, at 48 kHz. */
   samplesPlayed: number;
-  /** Voice samples that were missing when their time came, within speech. */
-  samplesMissed: number;
+  /** Voice samples that came when their time had passed. */
+  samplesLate: number;
   slots: number[];
   sent: { motion: number; voice: number };
   comments: number;
@@ -36,7 +36,7 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     uncertaintyMs: Number.NaN,
     voicePackets: 0,
     samplesPlayed: 0,
-    samplesMissed: 0,
+    samplesLate: 0,
     slots: [],
     sent: { motion: 0, voice: 0 },
     comments: 0,

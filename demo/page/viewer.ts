@@ -179,13 +179,13 @@ class Stage {
     this.#refresh.observe(frameMs);
     const nowMs = performance.now();
     let played = 0;
-    let missed = 0;
+    let late = 0;
     let first = true;
     for (const seat of this.#seats.values()) {
       const pose = seat.playout.sample(nowMs);
       seat.voice.tick(nowMs);
       played += seat.voice.played;
-      missed += seat.voice.missed;
+      late += seat.voice.late;
       seat.figure.style.setProperty('--level', Math.min(1, seat.voice.level * 8).toFixed(2));
       if (!pose) continue;
       seat.avatar.draw(pose.values, nowMs, pose.kind !== 'rest' || pose.face);
@@ -198,7 +198,7 @@ class Stage {
       first = false;
     }
     this.#probe.samplesPlayed = played;
-    this.#probe.samplesMissed = missed;
+    this.#probe.samplesLate = late;
   }
 
   #showLag(lagMs: number, uncertaintyMs: number, nowMs: number): void {

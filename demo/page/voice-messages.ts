@@ -8,7 +8,7 @@ export type ToVoiceWorklet =
 export interface FromVoiceWorklet {
   /** Counts since the start, in samples. */
   played: number;
-  missed: number;
+  /** Came when their time had passed. */
   late: number;
   /** RMS since the last message. */
   level: number;

@@ -4,6 +4,7 @@ import type { FromVoiceWorklet, ToVoiceWorklet } from './voice-messages.ts';
 
 const RATE = 48_000;
 const PACKET_US = 20_000;
+const PACKET_SAMPLES = 960;
 /** Decoding, the hop to the audio thread and its block. */
 const AUDIO_MARGIN_MS = 14;
 /** The voice may follow the face so much, which is spent on packets that come late. */
@@ -50,7 +51,6 @@ export class SoundOutput {
 export class VoicePlayer {
   packets = 0;
   played = 0;
-  missed = 0;
   level = 0;
   readonly #output: SoundOutput;
   readonly #playout: PlayoutClock;
@@ -66,6 +66,8 @@ export class VoicePlayer {
   readonly #lags = new Float64Array(LAG_WINDOW);
   readonly #sorted = new Float64Array(LAG_WINDOW);
   #behindFaceMs = AUDIO_MARGIN_MS;
+  #lateSamples = 0;
+  #latePackets = 0;
 
   constructor(output: SoundOutput, playout: PlayoutClock, onError: (error: unknown) => void) {
     this.#output = output;
@@ -80,7 +82,7 @@ export class VoicePlayer {
       if (this.#closed) return node.disconnect();
       node.port.onmessage = (event: MessageEvent<FromVoiceWorklet>) => {
         this.played = event.data.played;
-        this.missed = event.data.missed;
+        this.#lateSamples = event.data.late;
         this.level = event.data.level;
       };
       this.#node = node;
@@ -103,11 +105,18 @@ export class VoicePlayer {
     return decoder;
   }
 
+  /** Samples that came too late to sound. */
+  get late(): number {
+    return this.#latePackets * PACKET_SAMPLES + this.#lateSamples;
+  }
+
   /** One packet as it arrives. The bytes are copied. */
   push(packet: Uint8Array, captureMs: number, receivedMs: number): void {
+    this.#lags[this.packets % LAG_WINDOW] = receivedMs - captureMs;
     this.packets += 1;
     const onTime =
-      this.#playout.voiceTime({ captureMs, receivedMs }, performance.now() - AUDIO_MARGIN_MS) !== undefined;
+      this.#playout.voiceTime({ captureMs, receivedMs }, performance.now() - this.#behindFaceMs) !== undefined;
+    if (!onTime) this.#latePackets += 1;
     const decoder = this.#decoder;
     if (!onTime || !this.#output.running || decoder?.state !== 'configured') return;
     // The number stands for the time stamp, since decoders may shift or regularise time stamps.

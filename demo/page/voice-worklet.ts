@@ -19,8 +19,6 @@ const MAX_SLEW = 0.005;
 /** Further off than this the reader jumps. */
 const JUMP_SAMPLES = 0.06 * SOURCE_RATE;
 const REPORT_SECONDS = 0.1;
-/** A gap shorter than this between filled samples is loss or lateness; a longer one is silence that was not sent. */
-const GAP_SAMPLES = 0.1 * SOURCE_RATE;
 
 class VoiceProcessor extends AudioWorkletProcessor {
   readonly #ring = new Float32Array(RING);
@@ -31,8 +29,6 @@ class VoiceProcessor extends AudioWorkletProcessor {
   #fade = 0;
   #held = 0;
   #played = 0;
-  #missed = 0;
-  #gap = 0;
   #late = 0;
   #square = 0;
   #counted = 0;
@@ -111,14 +107,11 @@ class VoiceProcessor extends AudioWorkletProcessor {
       value = (low + (high - low) * share) * this.#fade + this.#held * (1 - this.#fade);
       this.#held = value;
       this.#played += 1;
-      if (this.#gap > 0 && this.#gap < GAP_SAMPLES) this.#missed += this.#gap;
-      this.#gap = 0;
     } else {
-      // No packet: let the last value die away instead of a click.
+      // Lost, late, or silence that was not sent: let the last value die away instead of a click.
       this.#held *= 0.98;
       this.#fade = 0;
       value = this.#held;
-      if (this.#played > 0) this.#gap += 1;
     }
     for (let i = index; i < ahead; i += 1) this.#filled[i & MASK] = 0;
     this.#square += value * value;
@@ -131,7 +124,6 @@ class VoiceProcessor extends AudioWorkletProcessor {
     this.#reported = currentTime;
     const message: FromVoiceWorklet = {
       played: this.#played,
-      missed: this.#missed,
       late: this.#late,
       level: Math.sqrt(this.#square / Math.max(1, this.#counted)),
       behind: (this.#target() - this.#read) / SOURCE_RATE,
