@@ -30,3 +30,5 @@ export async function runClientHalf(id: string, env: ClientEnv): Promise<unknown
   if (found === undefined) throw new Error(`no case ${id}`);
   return await found.client(env);
 }
+
+export type { Lacks } from './case.ts';

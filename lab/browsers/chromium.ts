@@ -1,0 +1,74 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { findBrowsers } from './find.ts';
+import { type BrowserPage, type ConsoleLine, pollPage } from './page.ts';
+
+export interface ChromiumOptions {
+  /** More flags. */
+  args?: string[];
+  /** A WAV file that the microphone gives, looped; the page is not asked. */
+  fakeMic?: string;
+}
+
+/** Never `--disable-quic`. The rest keeps it from dialling anything but what the page does. */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+];
+
+/** A page of headless Chromium. Throws when there is none (`findBrowsers`). */
+export async function launchChromium(options: ChromiumOptions = {}): Promise<BrowserPage> {
+  const executablePath = findBrowsers().chromium;
+  if (executablePath === undefined) throw new Error('no Chromium here; HAYATE_CHROMIUM may name one');
+  const profile = await mkdtemp(join(tmpdir(), 'hayate-chromium-'));
+  const mic = options.fakeMic === undefined ? [] : micFlags(options.fakeMic);
+  const context = await chromium
+    .launchPersistentContext(profile, {
+      executablePath,
+      headless: true,
+      args: [...FLAGS, ...mic, ...(options.args ?? [])],
+    })
+    .catch(async (error: unknown) => {
+      await rm(profile, { recursive: true, force: true });
+      throw error;
+    });
+  const page = context.pages()[0] ?? (await context.newPage());
+  const lines: ConsoleLine[] = [];
+  page.on('console', (message) =>
+    lines.push({ level: message.type() === 'warning' ? 'warn' : message.type(), text: message.text() }),
+  );
+  page.on('pageerror', (error) => lines.push({ level: 'exception', text: error.stack ?? error.message }));
+  let closing: Promise<void> | undefined;
+  const face: BrowserPage = {
+    browser: `Chromium ${context.browser()?.version() ?? ''}`.trim(),
+    console: lines,
+    async goto(url) {
+      await page.goto(url, { waitUntil: 'load' });
+    },
+    evaluate: (expression) => page.evaluate(expression),
+    screenshot: () => page.screenshot(),
+    waitFor: (expression, timeoutMs) => pollPage(face, expression, timeoutMs),
+    close() {
+      closing ??= context
+        .close()
+        .finally(() => rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }));
+      return closing;
+    },
+  };
+  return face;
+}
+
+function micFlags(file: string): string[] {
+  return [
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-audio-capture=${file}`,
+  ];
+}

@@ -1,0 +1,148 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BidiConnection } from './bidi.ts';
+import { findBrowsers } from './find.ts';
+import { type BrowserPage, type ConsoleLine, pollPage } from './page.ts';
+
+export interface FirefoxOptions {
+  /** A tone instead of a microphone; the page is not asked. Firefox plays no file there. */
+  fakeMic?: boolean;
+  prefs?: Record<string, boolean | number | string>;
+}
+
+const START_MS = 60_000;
+
+/** No first-run pages, and nothing dialled but what the page dials. */
+const PREFS: Record<string, boolean | number | string> = {
+  'app.normandy.enabled': false,
+  'app.update.disabledForTesting': true,
+  'browser.safebrowsing.downloads.enabled': false,
+  'browser.safebrowsing.malware.enabled': false,
+  'browser.safebrowsing.phishing.enabled': false,
+  'browser.search.update': false,
+  'browser.shell.checkDefaultBrowser': false,
+  'browser.startup.page': 0,
+  'datareporting.healthreport.uploadEnabled': false,
+  'datareporting.policy.dataSubmissionEnabled': false,
+  'extensions.update.enabled': false,
+  'media.autoplay.default': 0,
+  'media.gmp-manager.updateEnabled': false,
+  'network.captive-portal-service.enabled': false,
+  'network.connectivity-service.enabled': false,
+  'services.settings.server': 'data:,',
+  'toolkit.telemetry.enabled': false,
+  'toolkit.telemetry.unified': false,
+};
+
+/** A page of headless Firefox over WebDriver BiDi, without geckodriver. Throws when there is none (`findBrowsers`). */
+export async function launchFirefox(options: FirefoxOptions = {}): Promise<BrowserPage> {
+  const executable = findBrowsers().firefox;
+  if (executable === undefined) throw new Error('no Firefox here; HAYATE_FIREFOX may name one');
+  const profile = await mkdtemp(join(tmpdir(), 'hayate-firefox-'));
+  const mic = options.fakeMic
+    ? { 'media.navigator.streams.fake': true, 'media.navigator.permission.disabled': true }
+    : {};
+  const prefs = Object.entries({ ...PREFS, ...mic, ...options.prefs });
+  await writeFile(
+    join(profile, 'user.js'),
+    prefs.map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});\n`).join(''),
+  );
+  const child = spawn(executable, ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port', '0'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, MOZ_CRASHREPORTER_DISABLE: '1', HOME: profile },
+  });
+  const end = async () => {
+    await stop(child);
+    await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  };
+  try {
+    return await openPage(`${await listeningAddress(child)}/session`, end);
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function openPage(url: string, end: () => Promise<void>): Promise<BrowserPage> {
+  const lines: ConsoleLine[] = [];
+  const bidi = await BidiConnection.open(url, (method, params) => {
+    if (method !== 'log.entryAdded') return;
+    const entry = params as { type: string; level: string; text: string | null };
+    lines.push({ level: entry.type === 'javascript' ? 'exception' : entry.level, text: entry.text ?? '' });
+  });
+  const { capabilities } = await bidi.command<{ capabilities: { browserVersion: string } }>('session.new', {
+    capabilities: { alwaysMatch: { acceptInsecureCerts: true } },
+  });
+  await bidi.command('session.subscribe', { events: ['log.entryAdded'] });
+  const tree = await bidi.command<{ contexts: { context: string }[] }>('browsingContext.getTree', {});
+  const context = tree.contexts[0]?.context;
+  if (context === undefined) throw new Error('Firefox opened no page');
+  let closing: Promise<void> | undefined;
+  const face: BrowserPage = {
+    browser: `Firefox ${capabilities.browserVersion}`,
+    console: lines,
+    async goto(address) {
+      await bidi.command('browsingContext.navigate', { context, url: address, wait: 'complete' });
+    },
+    async evaluate<T>(expression: string) {
+      // As JSON: BiDi's own serialisation has a shape for each type.
+      const answer = await bidi.command<EvaluateResult>('script.evaluate', {
+        expression: `(async () => JSON.stringify(await (${expression})))()`,
+        target: { context },
+        awaitPromise: true,
+      });
+      if (answer.type === 'exception') throw new Error(answer.exceptionDetails.text);
+      return (answer.result.value === undefined ? undefined : JSON.parse(answer.result.value)) as T;
+    },
+    async screenshot() {
+      const { data } = await bidi.command<{ data: string }>('browsingContext.captureScreenshot', { context });
+      return Buffer.from(data, 'base64');
+    },
+    waitFor: (expression, timeoutMs) => pollPage(face, expression, timeoutMs),
+    close() {
+      closing ??= bidi
+        .command('browser.close', {})
+        .catch(() => {})
+        .then(() => {
+          bidi.close();
+          return end();
+        });
+      return closing;
+    },
+  };
+  return face;
+}
+
+type EvaluateResult =
+  | { type: 'success'; result: { type: string; value?: string } }
+  | { type: 'exception'; exceptionDetails: { text: string } };
+
+/** Reads `ws://127.0.0.1:PORT` from what Firefox says when it is ready. */
+function listeningAddress(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const fail = (why: string) => reject(new Error(`Firefox ${why}: ${said.slice(-500)}`));
+    const timer = setTimeout(() => fail(`did not start within ${START_MS} ms`), START_MS);
+    child.once('exit', (code) => fail(`ended with code ${code}`));
+    child.once('error', (error) => fail(error.message));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      said = (said + text).slice(-10_000);
+      const address = /WebDriver BiDi listening on (ws:\/\/\S+)/.exec(said)?.[1];
+      if (address === undefined) return;
+      clearTimeout(timer);
+      child.removeAllListeners('exit');
+      resolve(address);
+    });
+  });
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const kill = setTimeout(() => child.kill('SIGKILL'), 5000);
+  child.kill('SIGTERM');
+  await gone;
+  clearTimeout(kill);
+}

@@ -1,0 +1,5 @@
+export { type ChromiumOptions, launchChromium } from './chromium.ts';
+export { type FoundBrowsers, findBrowsers } from './find.ts';
+export { type FirefoxOptions, launchFirefox } from './firefox.ts';
+export type { BrowserPage, ConsoleLine } from './page.ts';
+export { type PageServer, servePages } from './serve.ts';

@@ -1,0 +1,7 @@
+export { openEngineFixture } from './bodies/engine.ts';
+export { nodeBodies } from './bodies/index.ts';
+export { openWebSocketFixture, WEBSOCKET_LACKS } from './bodies/websocket.ts';
+export type { Case, Lacks } from './case.ts';
+export { cases } from './cases.ts';
+export type { Target } from './client.ts';
+export { type Body, type Fixture, type RunningBody, runCase, skipReason } from './run.ts';
