@@ -2,12 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { launchChromium } from '../../browsers/chromium.ts';
+import { launchChromium } from '../../browsers/index.ts';
 import { Running, root } from '../../lib/processes.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 
 interface PageState {
   state: string;
+  transport: string;
   framesShown: number;
   lagMs: number;
   uncertaintyMs: number;
@@ -26,20 +27,19 @@ async function startAndLook(dir: string, env: NodeJS.ProcessEnv, trustAnyCertifi
     const ready = await child.line(/"event":"ready"/, 900_000);
     const startSeconds = (Date.now() - since) / 1000;
     const address = ADDRESS.exec(JSON.parse(ready.input).page as string)?.[0] ?? '';
-    const browser = await launchChromium({ args: trustAnyCertificate ? ['--ignore-certificate-errors'] : [] });
+    const page = await launchChromium({ args: trustAnyCertificate ? ['--ignore-certificate-errors'] : [] });
     try {
-      const page = await browser.open(address);
-      await page.click();
+      await page.goto(address);
       await page.waitFor(
-        'window.hayate && window.hayate.framesShown > 90 && window.hayate.samplesPlayed > 48000',
+        'window.hayate && hayate.framesShown > 90 && hayate.samplesPlayed > 48000 && Number.isFinite(hayate.lagMs)',
         60_000,
       );
       const state = await page.evaluate<PageState>(
-        '({state: hayate.state, framesShown: hayate.framesShown, lagMs: hayate.lagMs, uncertaintyMs: hayate.uncertaintyMs, samplesPlayed: hayate.samplesPlayed, errors: hayate.errors})',
+        '({state: hayate.state, transport: hayate.transport, framesShown: hayate.framesShown, lagMs: Math.round(hayate.lagMs * 10) / 10, uncertaintyMs: Math.round(hayate.uncertaintyMs * 10) / 10, samplesPlayed: hayate.samplesPlayed, errors: hayate.errors})',
       );
       return { address, startSeconds: Math.round(startSeconds), ...state };
     } finally {
-      await browser.close();
+      await page.close();
     }
   } finally {
     await child.stop();
