@@ -47,7 +47,7 @@ async function run(options: WatchCommandOptions): Promise<void> {
   let voicePackets = 0;
   watcher.onFrame((frame) => {
     frames += 1;
-    lag.record(frame.lagMs);
+    if (!frame.backlog) lag.record(frame.lagMs);
     if (!options.quiet) process.stdout.write(options.json ? jsonLine(frame) : textLine(frame));
     first.resolve();
   });
@@ -94,6 +94,7 @@ function jsonLine({
   receivedMs,
   lagMs,
   uncertaintyMs,
+  backlog,
 }: WatchedFrame): string {
   return `${JSON.stringify({
     event: 'frame',
@@ -105,6 +106,7 @@ function jsonLine({
     receivedUs: Math.round(receivedMs * 1000),
     lagMs: round(lagMs),
     uncertaintyMs: round(uncertaintyMs),
+    backlog,
     face: frame.face,
     values: Array.from(frame.values, (value) => Number(value.toFixed(5))),
   })}\n`;

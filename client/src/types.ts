@@ -135,6 +135,8 @@ export interface WatchedFrame {
   lagMs: number;
   /** The true lag is within lag +- uncertainty (path asymmetry included). */
   uncertaintyMs: number;
+  /** Captured before this viewer had joined: its lag is its age, and says nothing about the network. */
+  backlog: boolean;
 }
 
 export interface WatchedVoice {
@@ -145,6 +147,7 @@ export interface WatchedVoice {
   receivedMs: number;
   lagMs: number;
   uncertaintyMs: number;
+  backlog: boolean;
   /** One Opus packet. */
   packet: Uint8Array;
 }
@@ -158,7 +161,7 @@ export interface UnitCounts {
   late: number;
   /** Motion whose predecessor never came: not shown. */
   undecodable: number;
-  /** One way, of all units so far. */
+  /** One way, of all units so far but the backlog. */
   lagMs: { p50: number; p95: number; p99: number };
   /** Of the newest unit. */
   uncertaintyMs: number;

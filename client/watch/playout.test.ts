@@ -43,7 +43,7 @@ describe('playout', () => {
       wild,
       200,
       () => 0,
-      (i) => (i % 4 === 0 ? 400 : 30),
+      (i) => (i % 4 === 3 ? 400 : 30),
     );
     expect(wild.delayMs).toBeCloseTo(55, 6);
     expect(new PlayoutClock({ minDelayMs: 80 }).delayMs).toBe(0);
@@ -57,12 +57,14 @@ describe('playout', () => {
     expect(padded.delayMs).toBe(80);
   });
 
-  it('does not take a joiner’s first units for lag', () => {
+  it('does not take a joiner’s backlog for lag', () => {
     const clock = new PlayoutClock();
     for (let i = 0; i < 8; i++) {
-      clock.pushFrame({ frame: frame(0), captureMs: i * STEP, receivedMs: 7 * STEP + 30 });
+      const unit = { frame: frame(i / 10), captureMs: i * STEP, receivedMs: 7 * STEP + 30 };
+      clock.pushFrame({ ...unit, backlog: i < 7 });
     }
     expect(clock.delayMs).toBeCloseTo(30, 6);
+    expect(clock.sample(7 * STEP + 30)).toMatchObject({ kind: 'exact' });
   });
 
   it('grows at once and shrinks slowly', () => {

@@ -11,6 +11,14 @@ export interface PlayoutOptions {
   restAfterMs?: number;
 }
 
+/** A `WatchedFrame` or `WatchedVoice`, as far as its time goes. */
+export interface PlayoutUnit {
+  captureMs: number;
+  receivedMs: number;
+  /** Units of before the viewer came do not move the delay. */
+  backlog?: boolean;
+}
+
 export interface Pose {
   /** As `MotionFrame.values`; reused by the next call. */
   values: Float32Array;
@@ -29,8 +37,6 @@ const WINDOW = 128;
 const HISTORY = 16;
 /** The delay shrinks slowly, so that a pause in trouble does not make it swing; it grows at once. */
 const SHRINK_MS_PER_S = 8;
-/** A joiner first gets the units since the last key: their lag is their age, and says nothing about the network. */
-const JOIN_MS = 20;
 /** Extrapolated motion runs out: velocity decays with this time constant. */
 const DAMPING_MS = 30;
 const EASE_MS = 250;
@@ -59,7 +65,6 @@ export class PlayoutClock {
   readonly #lags = new Float64Array(WINDOW);
   readonly #sorted = new Float64Array(WINDOW);
   #lagCount = 0;
-  #firstMs = 0;
   #delayMs = 0;
   #adaptedMs = Number.NEGATIVE_INFINITY;
   /** Oldest first. */
@@ -87,8 +92,8 @@ export class PlayoutClock {
   }
 
   /** Copies what it keeps. Frames may come late: they then only fill the past. */
-  pushFrame(unit: { frame: MotionFrame; captureMs: number; receivedMs: number }): void {
-    this.#observe(unit.captureMs, unit.receivedMs);
+  pushFrame(unit: PlayoutUnit & { frame: MotionFrame }): void {
+    this.#observe(unit);
     const { captureMs, frame } = unit;
     let at = this.#frames.length;
     while (at > 0 && this.#frames[at - 1]!.captureMs > captureMs) at -= 1;
@@ -107,8 +112,8 @@ export class PlayoutClock {
    * When the packet's first sample should sound, ms. Undefined when that has passed: late voice is dropped.
    * Schedule on the audio clock by the difference to `nowMs`.
    */
-  voiceTime(unit: { captureMs: number; receivedMs: number }, nowMs: number): number | undefined {
-    this.#observe(unit.captureMs, unit.receivedMs);
+  voiceTime(unit: PlayoutUnit, nowMs: number): number | undefined {
+    this.#observe(unit);
     const playMs = unit.captureMs + this.#delayMs;
     if (playMs < nowMs - 1) {
       this.#lateVoice += 1;
@@ -154,15 +159,9 @@ export class PlayoutClock {
     this.#pose = undefined;
   }
 
-  #observe(captureMs: number, receivedMs: number): void {
-    const lagMs = receivedMs - captureMs;
-    if (this.#lagCount === 0) this.#firstMs = receivedMs;
-    if (this.#lagCount === 1 && receivedMs - this.#firstMs < JOIN_MS) {
-      this.#lags[0] = Math.min(this.#lags[0]!, lagMs);
-      this.#delayMs = Math.max(this.#minDelayMs, this.#lags[0]!);
-      return;
-    }
-    this.#lags[this.#lagCount % WINDOW] = lagMs;
+  #observe({ captureMs, receivedMs, backlog }: PlayoutUnit): void {
+    if (backlog) return;
+    this.#lags[this.#lagCount % WINDOW] = receivedMs - captureMs;
     this.#lagCount += 1;
     const count = Math.min(this.#lagCount, WINDOW);
     const sorted = this.#sorted.subarray(0, count);

@@ -1,5 +1,5 @@
 import { UNIT_KIND, type UnitReceiver } from '@hayate/codec/bundle';
-import type { UnitCounts } from '../src/types.ts';
+import type { UnitCounts, WatchedFrame } from '../src/types.ts';
 import type { ChainCounts } from './chain.ts';
 import { LagHistogram } from './histogram.ts';
 
@@ -14,11 +14,9 @@ export class KindStats {
   #jitterMs = 0;
   #uncertaintyMs = Number.POSITIVE_INFINITY;
 
-  record(sequence: number, lagMs: number, uncertaintyMs: number): void {
-    this.#histogram.record(lagMs);
-    this.#uncertaintyMs = uncertaintyMs;
-    if (this.#lastLagMs !== undefined) this.#jitterMs += (Math.abs(lagMs - this.#lastLagMs) - this.#jitterMs) / 16;
-    this.#lastLagMs = lagMs;
+  record(sequence: number, timing: Pick<WatchedFrame, 'lagMs' | 'uncertaintyMs' | 'backlog'>): void {
+    if (!timing.backlog) this.#time(timing.lagMs);
+    this.#uncertaintyMs = timing.uncertaintyMs;
     this.#received += 1;
     if (this.#oldest === undefined) {
       this.#oldest = this.#newest = sequence;
@@ -28,6 +26,12 @@ export class KindStats {
       this.#late += 1;
       if (((sequence - this.#oldest) | 0) < 0) this.#oldest = sequence;
     }
+  }
+
+  #time(lagMs: number): void {
+    this.#histogram.record(lagMs);
+    if (this.#lastLagMs !== undefined) this.#jitterMs += (Math.abs(lagMs - this.#lastLagMs) - this.#jitterMs) / 16;
+    this.#lastLagMs = lagMs;
   }
 
   counts(receiver: UnitReceiver, slot: number, kind: keyof typeof UNIT_KIND, chain?: ChainCounts): UnitCounts {

@@ -87,6 +87,25 @@ describe('watcher', () => {
     watcher.close();
   });
 
+  it('tells the backlog of a joiner from what is live, and keeps it out of the lag', async () => {
+    const relay = new FakeRelay({ up: { delayMs: 20 }, down: { delayMs: 20 } });
+    relay.script.welcome = { livers: [liver] };
+    const watcher = relay.entry.watch(TARGET);
+    const seen: boolean[] = [];
+    watcher.onFrame(({ backlog }) => seen.push(backlog));
+    await relay.advance(300);
+    const from = source();
+    relay.last.sendUnits([from.motion(0, relay.nowUs() - 290_000), from.motion(0, relay.nowUs() - 280_000)]);
+    relay.last.sendUnits([from.motion(0, relay.nowUs())]);
+    await relay.advance(30);
+    expect(seen).toEqual([true, true, false]);
+    const { motion } = watcher.stats().slots.get(2)!;
+    expect(motion.received).toBe(3);
+    expect(motion.lagMs.p99).toBeCloseTo(20, 0);
+    expect(motion.jitterMs).toBe(0);
+    watcher.close();
+  });
+
   it('shows a reordered chain whole, a lost one from the next key on', async () => {
     const relay = new FakeRelay();
     relay.script.welcome = { livers: [liver] };

@@ -37,6 +37,7 @@ interface Timing {
   receivedMs: number;
   lagMs: number;
   uncertaintyMs: number;
+  backlog: boolean;
 }
 
 interface SlotState {
@@ -70,6 +71,8 @@ export class RoomWatcher implements Watcher, Participant {
   #clock: ClockSync;
   #session: RelaySession | undefined;
   #held: Held[] = [];
+  /** When the relay said yes to this session's `watch`. */
+  #joinedUs = Number.POSITIVE_INFINITY;
   #probeTimer: unknown;
   #closed = false;
 
@@ -84,7 +87,10 @@ export class RoomWatcher implements Watcher, Participant {
       retryMs: options.retryMs ?? 250,
       maxRetryMs: options.maxRetryMs ?? 10_000,
       send: (session) => session.request((id) => ({ t: 'watch', id })),
-      onGranted: () => this.#ready.resolve(),
+      onGranted: () => {
+        this.#joinedUs = room.nowUs();
+        this.#ready.resolve();
+      },
       onRefused: (error) => {
         if (!error.retryable) this.#finish(error);
       },
@@ -135,6 +141,7 @@ export class RoomWatcher implements Watcher, Participant {
     this.#clock = this.#newClock();
     this.#held = [];
     this.#slots.clear();
+    this.#joinedUs = Number.POSITIVE_INFINITY;
     this.#session = session;
     for (const liver of this.room.livers.values()) this.#onLiver(liver);
     // The first probe leaves before the request: its answer is there when the first unit comes.
@@ -241,12 +248,13 @@ export class RoomWatcher implements Watcher, Participant {
       receivedMs: receivedUs / 1000,
       lagMs: (receivedUs - captureUs) / 1000,
       uncertaintyMs: (unit.uncertaintyUs + this.#clock.uncertaintyUs(receivedUs)) / 1000,
+      backlog: captureUs < this.#joinedUs,
     };
     if (unit.kind === UNIT_KIND.motion) {
-      state.motion.record(unit.sequence, timing.lagMs, timing.uncertaintyMs);
+      state.motion.record(unit.sequence, timing);
       state.chain?.push(unit.sequence, unit.key, unit.payload, timing);
     } else if (unit.kind === UNIT_KIND.voice) {
-      state.voice.record(unit.sequence, timing.lagMs, timing.uncertaintyMs);
+      state.voice.record(unit.sequence, timing);
       this.#emitVoice(unit, timing);
     }
     return true;
