@@ -170,7 +170,9 @@ describe('closing', () => {
     const incoming = (await session.incomingBidirectionalStreams.getReader().read()).value!;
     const opening = session.createUnidirectionalStream();
     const read = incoming.readable.getReader().read();
-    const close = incoming.writable.getWriter().close();
+    const writer = incoming.writable.getWriter();
+    await writer.write(Uint8Array.of(1));
+    const close = writer.close();
     const uni = session.incomingUnidirectionalStreams.getReader().read();
     const datagram = session.datagrams.readable.getReader().read();
     const outcome = Promise.allSettled([opening, read, close, uni, datagram]);

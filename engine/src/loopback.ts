@@ -28,7 +28,7 @@ export interface Loopback {
   /** Options that trust the listener. */
   trust: ConnectOptions;
   connect(options?: ConnectOptions, path?: string): EngineSession;
-  /** An open session from both sides. */
+  /** An open session from both sides; one at a time, else the sides may belong to different sessions. */
   pair(options?: ConnectOptions, path?: string): Promise<Pair>;
   /** The next session that the listener accepts. */
   accept(): Promise<EngineSession>;

@@ -108,15 +108,14 @@ describeWithEngine('rooms over loopback', () => {
     const viewer = engine().connect(`${base.url}/v1`, base.trust);
     room.join(await base.accept());
     await viewer.ready;
-    // From capture to arrival at the viewer's socket, told by its engine, and to when JavaScript got to see it.
-    const arrivedMs: number[] = [];
-    const seenMs: number[] = [];
+    // For each bundle: capture, from there to arrival at the viewer's socket (told by its engine), and to JavaScript.
+    const heard: { captureUs: number; arrivedMs: number; seenMs: number }[] = [];
     const sequences: number[] = [];
     viewer.datagrams.setHandler((d, atUs) => {
       if (d[0] !== 1) return;
       const bundle = parseBundle(d);
-      arrivedMs.push((atUs - bundle.baseUs) / 1000);
-      seenMs.push((nowUs() - bundle.baseUs) / 1000);
+      const since = (us: number) => (us - bundle.baseUs) / 1000;
+      heard.push({ captureUs: bundle.baseUs, arrivedMs: since(atUs), seenMs: since(nowUs()) });
       sequences.push(bundle.units[0]!.sequence);
     });
     const bundles = 100;
@@ -128,13 +127,17 @@ describeWithEngine('rooms over loopback', () => {
     publisher.setDatagramMode('room');
     await room.publish(publisher, 0, 0);
     await expect.poll(() => sequences.length, { interval: 10 }).toBeGreaterThan(10);
-    const until = nowUs() + STALL_MS * 1000;
-    while (nowUs() < until);
+    const stallUs = nowUs();
+    while (nowUs() < stallUs + STALL_MS * 1000);
     await exit;
     await expect.poll(() => sequences.at(-1)).toBe(bundles - 1);
-    // That the stall was one shows in what JavaScript saw.
-    expect(Math.max(...seenMs)).toBeGreaterThan(STALL_MS * 0.8);
-    expect(Math.max(...arrivedMs)).toBeLessThan(STALL_MS / 2);
+    // Captured in the first half of the stall, so JavaScript can see them only after the other half. Medians, because a
+    // busy machine may hold up any single thread.
+    const stalled = heard.filter((h) => h.captureUs > stallUs && h.captureUs < stallUs + STALL_MS * 500);
+    const median = (times: number[]) => times.sort((a, b) => a - b)[times.length >> 1]!;
+    expect(stalled.length).toBeGreaterThan(3);
+    expect(median(stalled.map((h) => h.seenMs))).toBeGreaterThan(STALL_MS / 2);
+    expect(median(stalled.map((h) => h.arrivedMs))).toBeLessThan(STALL_MS / 4);
     const first = sequences[0]!;
     expect(sequences).toEqual(Array.from({ length: bundles - first }, (_, i) => first + i));
   });

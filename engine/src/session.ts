@@ -237,7 +237,8 @@ export class Session implements EngineSession {
     };
     const port = this.#host.port;
     if (receives) stream.receive = new ReceiveHalf(port, this.#id, id, ended('receive'));
-    if (sends) stream.send = new SendHalf(port, this.#id, id, this.#streamSendBytes, ended('send'));
+    const options = { limit: this.#streamSendBytes, bidi: receives };
+    if (sends) stream.send = new SendHalf(port, this.#id, id, options, ended('send'));
     this.#streams.set(id, stream);
     // A copy: a half that ends leaves the entry while the caller still wants its streams.
     return { ...stream };

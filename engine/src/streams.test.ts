@@ -14,10 +14,10 @@ function receiving() {
   return { native, half, ended: () => ended };
 }
 
-function sending(limit = 100) {
+function sending(limit = 100, bidi = false) {
   const native = fakeNative();
   let ended = 0;
-  const half = new SendHalf(native, 7, 4, limit, () => {
+  const half = new SendHalf(native, 7, 4, { limit, bidi }, () => {
     ended += 1;
   });
   const sent = () => native.of('streamWrite').reduce((n, [, , data]) => n + (data as Uint8Array).byteLength, 0);
@@ -166,6 +166,24 @@ describe('sending half', () => {
     expect(native.of('streamWrite')).toEqual([[7, 4, new Uint8Array(0), true]]);
     expect(done).toBe(false);
     half.handleFinished();
+    await close;
+    expect(ended()).toBe(1);
+  });
+
+  test('half of a bidirectional stream closes when everything has left', async () => {
+    const { native, half, ended } = sending(100, true);
+    const writer = half.writable.getWriter();
+    await writer.write(bytes(60));
+    let done = false;
+    const close = writer.close().then(() => {
+      done = true;
+    });
+    await settled();
+    expect(native.of('streamWrite')).toHaveLength(2);
+    half.handleDrained(59);
+    await settled();
+    expect(done).toBe(false);
+    half.handleDrained(1);
     await close;
     expect(ended()).toBe(1);
   });

@@ -108,13 +108,16 @@ export class ReceiveHalf {
 
 /**
  * The sending half. A write is accepted while fewer than `limit` bytes wait for the network; the write's promise
- * resolves when all of its chunk is accepted. `close` resolves when the peer has acknowledged everything.
+ * resolves when all of its chunk is accepted. `close` resolves when the peer has acknowledged everything; for half of a
+ * bidirectional stream when everything was handed to the network, for the engine tells of the acknowledgement only when
+ * the other half has ended too, and that half often waits for this `close`.
  */
 export class SendHalf {
   readonly #port: StreamPort;
   readonly #session: number;
   readonly #stream: number;
   readonly #limit: number;
+  readonly #bidi: boolean;
   readonly #ended: () => void;
   #queued = 0;
   #error: EngineError | undefined;
@@ -124,11 +127,18 @@ export class SendHalf {
   #controller!: WritableStreamDefaultController;
   readonly writable: WritableStream<Uint8Array>;
 
-  constructor(port: StreamPort, session: number, stream: number, limit: number, ended: () => void) {
+  constructor(
+    port: StreamPort,
+    session: number,
+    stream: number,
+    options: { limit: number; bidi: boolean },
+    ended: () => void,
+  ) {
     this.#port = port;
     this.#session = session;
     this.#stream = stream;
-    this.#limit = limit;
+    this.#limit = options.limit;
+    this.#bidi = options.bidi;
     this.#ended = ended;
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
@@ -142,6 +152,7 @@ export class SendHalf {
 
   handleDrained(bytes: number): void {
     this.#queued -= bytes;
+    if (this.#queued === 0 && this.#bidi) this.handleFinished();
     if (this.#queued >= this.#limit) return;
     this.#room?.resolve();
     this.#room = undefined;
@@ -149,8 +160,7 @@ export class SendHalf {
 
   /** The peer has it all. */
   handleFinished(): void {
-    if (this.#done) return;
-    if (!this.#closing) return;
+    if (this.#done || !this.#closing) return;
     this.#finish();
     this.#closing.resolve();
   }
@@ -208,6 +218,7 @@ export class SendHalf {
       once: true,
     });
     this.#port.streamWrite(this.#session, this.#stream, new Uint8Array(0), true);
+    if (this.#queued === 0 && this.#bidi) this.handleFinished();
     return this.#closing.promise;
   }
 
