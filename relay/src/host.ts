@@ -89,6 +89,8 @@ export class RelayHost implements Hub {
     this.#options.log.debug({ session: key, from: transport.remoteAddress, origin }, 'session');
     const reliable = new ReliableSession(key, transport, this, this.#limits);
     this.#sessions.set(key, { reliable, room: undefined, arrivedMs: this.nowMs() });
+    // It was let in just before the draining began.
+    if (this.#draining) reliable.close('draining', 'the relay is going away');
   }
 
   rooms(): RoomInfo[] {

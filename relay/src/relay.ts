@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { Engine } from '@hayate/engine';
 import type { IncomingSession, ServerAddress } from '@hayate/transport';
 import { type Logger, pino } from 'pino';
@@ -108,9 +108,10 @@ class Relay implements RunningRelay {
   async start(): Promise<void> {
     const config = this.#config;
     const { token, dev, stateDir } = config;
-    this.#keyFile = token.keyFile;
+    // Absolute: other programs read it from the state file, whatever their directory.
+    this.#keyFile = token.keyFile && resolve(token.keyFile);
     if (dev && !token.keyFile && !token.publicKeyFile && !token.jwksFile) {
-      this.#keyFile = join(stateDir, 'token.key');
+      this.#keyFile = resolve(stateDir, 'token.key');
       ensureSharedKey(this.#keyFile);
     }
     const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile });

@@ -1,0 +1,202 @@
+import { encodeMessage } from '@hayate/codec/messages';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Body, bodies, ORIGIN, type Rig } from './test/bodies.ts';
+import type { TestClient } from './test/client.ts';
+import { bytes, eventually, live, watching } from './test/scene.ts';
+
+for (const body of bodies) {
+  describe.skipIf(body.missing)(`refusals over ${body.name}`, () => {
+    suite(body);
+  });
+  if (body.missing) it(`refusals over ${body.name}`, ({ skip }) => skip(body.missing));
+}
+
+function suite(body: Body): void {
+  let rig: Rig;
+  let liver: TestClient;
+  let viewer: TestClient;
+  let sent = 0;
+  beforeAll(async () => {
+    rig = await body.start({ rooms: { maxViewers: 260 } });
+    liver = await live(rig, { room: 'witness' });
+    viewer = await watching(rig, { room: 'witness' });
+  });
+
+  afterAll(() => rig?.close());
+
+  /** Media flows while `misbehave` runs, and all of it arrives. */
+  async function nothingElseNotices(misbehave: () => Promise<void>): Promise<void> {
+    const timer = setInterval(() => liver.motion(bytes(sent++ & 0xff)), 5);
+    try {
+      await misbehave();
+    } finally {
+      clearInterval(timer);
+    }
+    liver.motion(bytes(sent++ & 0xff));
+    await viewer.until(() => viewer.units.length === sent, `all ${sent} units (${viewer.units.length} came)`);
+  }
+
+  const text = (value: string) => new TextEncoder().encode(value);
+  const closes: [string, number, string, (c: TestClient) => Promise<void>][] = [
+    ['a token of another key', 201, 'token_invalid', async (c) => c.open({ t: 'hello', v: 1, token: 'e30.e30.e30' })],
+    [
+      'an expired token',
+      202,
+      'token_expired',
+      async (c) => c.open({ t: 'hello', v: 1, token: await rig.token({ room: 'witness', ttlSeconds: -60 }) }),
+    ],
+    ['an empty token', 200, 'token_missing', async (c) => c.open({ t: 'hello', v: 1, token: '' })],
+    ['another message first', 200, 'token_missing', async (c) => c.open({ t: 'watch', id: 1 })],
+    ['no role', 203, 'not_permitted', async (c) => c.open({ t: 'hello', v: 1, token: await rig.token({ roles: [] }) })],
+    ['another version', 103, 'unsupported_version', async (c) => c.open({ t: 'hello', v: 9, token: 'x' })],
+    ['a long hello', 101, 'message_too_large', async (c) => c.open({ t: 'hello', v: 1, token: 'x'.repeat(5000) })],
+    ['garbage on the control stream', 100, 'protocol_error', async (c) => c.open(bytes(3, 0xff, 0xff, 0xff))],
+    ['no map', 100, 'protocol_error', async (c) => c.open(bytes(6, 0x65, ...text('hello')))],
+    [
+      'a second stream before welcome',
+      400,
+      'too_many_streams',
+      async (c) => {
+        for (let n = 0; n < 2; n++) {
+          const stream = await c.session.openBidirectional();
+          await stream.writable.getWriter().write(bytes(40));
+        }
+      },
+    ],
+  ];
+
+  it.each(closes)('%s: close code %i', async (_, closeCode, code, misbehave) => {
+    const before = (await rig.relay.stats()).refused[code] ?? 0;
+    await nothingElseNotices(async () => {
+      const client = await rig.connect();
+      await misbehave(client);
+      expect(await client.ended()).toMatchObject({ closeCode });
+    });
+    expect((await rig.relay.stats()).refused[code]).toBe(before + 1);
+  });
+
+  const afterWelcome: [string, number, string, (c: TestClient) => Promise<void>][] = [
+    ['a second hello', 100, 'protocol_error', (c) => c.raw({ t: 'hello', v: 1, token: 'x' })],
+    ['a comment on the control stream', 100, 'protocol_error', (c) => c.raw({ t: 'comment', id: 1, text: 'x' })],
+    ['garbage after welcome', 100, 'protocol_error', (c) => c.raw(bytes(2, 0xa1, 0xff))],
+    ['an announced length over the limit', 101, 'message_too_large', (c) => c.raw(bytes(0x80, 0x01, 0x00, 0x01))],
+    [
+      'a flood of requests',
+      401,
+      'rate_limited',
+      async (c) => {
+        for (let n = 0; n < 100; n++) await c.raw({ t: 'unwatch', id: n });
+      },
+    ],
+    [
+      'a stream that begins with nothing known',
+      100,
+      'protocol_error',
+      async (c) => {
+        const stream = await c.session.openBidirectional();
+        await stream.writable.getWriter().write(encodeMessage({ t: 'watch', id: 1 }));
+      },
+    ],
+  ];
+
+  it.each(afterWelcome)('%s: close code %i', async (_, closeCode, code, misbehave) => {
+    const before = (await rig.relay.stats()).refused[code] ?? 0;
+    await nothingElseNotices(async () => {
+      const client = await rig.join({ room: 'witness' });
+      await misbehave(client);
+      expect(await client.ended()).toMatchObject({ closeCode });
+    });
+    expect((await rig.relay.stats()).refused[code]).toBe(before + 1);
+  });
+
+  it('publish without the role: an answer, and the session goes on', async () => {
+    await nothingElseNotices(async () => {
+      const client = await rig.join({ room: 'witness', roles: ['viewer'] });
+      expect(await client.request({ t: 'publish' })).toMatchObject({ t: 'error', code: 'not_permitted' });
+      expect(await client.request({ t: 'watch' })).toMatchObject({ t: 'done' });
+    });
+  });
+
+  it('unknown path and foreign origin: no session, a counter by status', async () => {
+    await nothingElseNotices(async () => {
+      for (const options of [{ path: '/v2' }, { origin: 'https://evil.example' }]) {
+        await expect(rig.dial(options).ready).rejects.toMatchObject({ code: 'connect_failed' });
+      }
+      const good = rig.dial({ origin: ORIGIN });
+      await good.ready;
+      good.close();
+    });
+    if (!body.countsStatuses) return;
+    const stats = await eventually(
+      () => rig.relay.stats(),
+      (s) => s.connectRefused['404'] === 1 && s.connectRefused['403'] === 1,
+    );
+    expect(stats.connectRefused).toMatchObject({ 404: 1, 403: 1 });
+  });
+
+  const datagrams: [string, string, (c: TestClient) => void][] = [
+    ['capture time far ahead', 'capture_time_out_of_range', (c) => c.motion(bytes(1), -400)],
+    ['capture time long ago', 'capture_time_out_of_range', (c) => c.motion(bytes(1), 5000)],
+    ['a bundle that does not parse', 'datagram_malformed', (c) => void c.session.sendDatagram(bytes(1, 0, 1, 0))],
+    ['an oversized datagram', 'datagram_too_large', (c) => void c.session.sendDatagram(new Uint8Array(1100).fill(1))],
+  ];
+
+  it.each(datagrams)('%s: warned of as %s', async (_, code, misbehave) => {
+    await nothingElseNotices(async () => {
+      const client = await live(rig, { room: 'witness' });
+      misbehave(client);
+      await client.until(() => client.messages.some((m) => m.t === 'error'), 'the warning');
+      expect(await client.heard('error')).toMatchObject({ code, retryable: false });
+      const report = client.messages.find((m) => m.t === 'uplink' && m.refused[code] === 1);
+      expect(report).toBeDefined();
+      expect((await rig.relay.stats()).unitsRefused[code]).toBeGreaterThan(0);
+      client.session.close();
+    });
+  });
+
+  it('datagrams before welcome and garbage of a viewer: dropped and counted', async () => {
+    const sum = (flat: Record<string, number>) =>
+      Object.entries(flat).reduce((total, [name, n]) => total + (/^(refused|dropped)_/.test(name) ? n : 0), 0);
+    const before = sum((await rig.relay.stats()).plane);
+    await nothingElseNotices(async () => {
+      const early = await rig.connect();
+      early.session.sendDatagram(bytes(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      const guest = await watching(rig, { room: 'witness' });
+      guest.session.sendDatagram(bytes(0x77, 1, 2, 3));
+      guest.session.sendDatagram(bytes(1, 2, 3));
+      const stats = await eventually(
+        () => rig.relay.stats(),
+        (s) => sum(s.plane) >= before + 3,
+      );
+      expect(sum(stats.plane)).toBe(before + 3);
+      expect(guest.end).toBeUndefined();
+      early.session.close();
+      guest.session.close();
+    });
+  });
+
+  it('says nothing for too long: hello_timeout', async () => {
+    const strict = await body.start({ limits: { helloMs: 200 } });
+    try {
+      const client = await strict.connect();
+      expect(await client.ended()).toMatchObject({ closeCode: 102 });
+      expect((await strict.relay.stats()).refused['hello_timeout']).toBe(1);
+    } finally {
+      await strict.close();
+    }
+  });
+
+  it('keeps its limits of rooms and viewers', async () => {
+    const small = await body.start({ rooms: { max: 1, maxViewers: 1 } });
+    try {
+      await watching(small);
+      const second = await small.join();
+      expect(await second.request({ t: 'watch' })).toMatchObject({ t: 'error', code: 'room_full', retryable: true });
+      const other = await small.connect();
+      await other.open({ t: 'hello', v: 1, token: await small.token({ room: 'other' }) });
+      expect(await other.ended()).toMatchObject({ closeCode: 402 });
+    } finally {
+      await small.close();
+    }
+  });
+}
