@@ -59,6 +59,8 @@ class Broadcast {
       this.#encoder = new VoiceEncoder(
         (packet, captureUs) => {
           if (this.publisher.voice(packet, captureUs)) probe.sent.voice += 1;
+          const tookMs = (session.room.nowUs() - captureUs - PACKET_US) / 1000;
+          probe.encodeMs += (tookMs - probe.encodeMs) * 0.1;
         },
         (error) => report(probe, error),
       );

@@ -16,6 +16,8 @@ export interface PageProbe {
   samplesLate: number;
   slots: number[];
   sent: { motion: number; voice: number };
+  /** Liver: from a block's last sample to its Opus packet on the way, ms, smoothed. */
+  encodeMs: number;
   comments: number;
   errors: string[];
 }
@@ -39,6 +41,7 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     samplesLate: 0,
     slots: [],
     sent: { motion: 0, voice: 0 },
+    encodeMs: 0,
     comments: 0,
     errors: [],
   };
