@@ -11,7 +11,7 @@ mod session;
 mod stats;
 mod streams;
 
-use crate::api::{CloseCause, EngineConfig, Event, SessionId};
+use crate::api::{CloseCause, DatagramMode, EngineConfig, Event, SessionId};
 use crate::clock::{Clock, Now};
 use crate::io::Io;
 use crate::media::{answer_probe, MediaPlane};
@@ -90,6 +90,11 @@ impl Core {
                 self.dirty.push(index);
             }
         }
+    }
+
+    fn delivers(&self, index: u32) -> bool {
+        let conn = self.conns.get(index as usize).and_then(Option::as_ref);
+        conn.is_some_and(|conn| conn.mode == DatagramMode::Deliver)
     }
 
     /// Work for one connection: a panic costs that connection alone.
@@ -392,12 +397,15 @@ impl Run {
         for Got { conn, session, at_us, data } in got.drain(..) {
             // The clock is read again: the reply's departure, and what this fan-out's place in the turn costs.
             let now = self.core.clock.now();
-            if data.first() == Some(&0x02) {
-                if let Some(reply) = answer_probe(&data, at_us, now.us) {
-                    self.core.out.counters.probes_answered += 1;
-                    self.core.guarded(conn, |core| core.send_datagram(now, conn, reply));
-                    continue;
-                }
+            if let Some(reply) = answer_probe(&data, at_us, now.us) {
+                self.core.out.counters.probes_answered += 1;
+                self.core.guarded(conn, |core| core.send_datagram(now, conn, reply));
+                continue;
+            }
+            if self.core.delivers(conn) {
+                // Looked like a probe and is none.
+                self.core.out.events.push(Event::Datagram { session, at_us, data });
+                continue;
             }
             self.media.on_datagram(at_us, session, &data, &mut ToSessions { core: &mut self.core, now });
         }
