@@ -1,0 +1,154 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectRoom, publish, type RelayTarget, type WatchedFrame, watch } from '@hayate/client';
+import { type Engine, engineAvailable, openEngine } from '@hayate/engine';
+import { mintToken, type RunningRelay, readSharedKey, startRelay } from '@hayate/relay';
+import { engineConnector } from '@hayate/transport/engine';
+import { webSocketConnector } from '@hayate/transport/fails-components';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const HALF_STEP = 1 / 254 + 1e-6;
+const silent = pino({ level: 'silent' });
+
+function face(n: number) {
+  return { face: true, values: Float32Array.from({ length: 61 }, (_, i) => (i < 52 ? ((n * 7 + i) % 100) / 100 : 0)) };
+}
+
+/** Frees the event loop until `done`; the test's own time limit is the deadline. */
+async function until(done: () => boolean): Promise<void> {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+describe.each(['engine', 'websocket'] as const)('client and relay over %s', (transport) => {
+  let stateDir: string;
+  let engine: Engine | undefined;
+  let relay: RunningRelay;
+
+  const start = (port: number) =>
+    startRelay(
+      { dev: true, transport, stateDir, listen: { port }, http: { port: 0 }, metrics: { port: 0 } },
+      { logger: silent },
+    );
+  const connector = () => (engine ? engineConnector(engine) : webSocketConnector());
+  const target = (role: 'liver' | 'viewer', sub: string = role): RelayTarget => ({
+    url: relay.url,
+    certificateHashes: relay.certificateHashes,
+    token: () => mintToken(readSharedKey(relay.keyFile!), { room: 'r', sub, roles: [role] }),
+  });
+
+  beforeEach(async (context) => {
+    const available = engineAvailable();
+    if (transport === 'engine' && !available.ok) context.skip(available.reason);
+    stateDir = mkdtempSync(join(tmpdir(), 'hayate-e2e-'));
+    if (transport === 'engine') engine = openEngine();
+    relay = await start(0);
+    return async () => {
+      await relay.close();
+      await engine?.close();
+      engine = undefined;
+    };
+  });
+  afterEach(() => {
+    if (stateDir) rmSync(stateDir, { recursive: true, force: true });
+  });
+
+  it('brings every frame and voice packet, exact, with a lag', async () => {
+    const watcher = watch(target('viewer'), { connector: connector() });
+    const frames: WatchedFrame[] = [];
+    const packets: number[][] = [];
+    watcher.onFrame((unit) => {
+      frames.push({ ...unit, frame: { face: unit.frame.face, values: unit.frame.values.slice() } });
+    });
+    watcher.onVoice(({ packet }) => packets.push([...packet]));
+    await watcher.ready;
+    const publisher = publish(target('liver'), {
+      connector: connector(),
+      motion: { fps: 60 },
+      voice: { channels: 1, frameMs: 20 },
+    });
+    await publisher.ready;
+    for (let n = 0; n < 60; n++) {
+      publisher.motion(face(n), publisher.room.nowUs());
+      if (n % 2 === 0) publisher.voice(Uint8Array.of(248, n), publisher.room.nowUs());
+      await until(() => frames.length === n + 1);
+    }
+    await until(() => packets.length === 30);
+    expect(frames.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 60 }, (_, n) => n));
+    for (const [n, { frame, lagMs, uncertaintyMs, backlog }] of frames.entries()) {
+      const wanted = face(n).values;
+      expect(Math.max(...frame.values.map((value, i) => Math.abs(value - wanted[i]!)))).toBeLessThan(HALF_STEP);
+      expect(lagMs + uncertaintyMs).toBeGreaterThan(0);
+      expect(Number.isFinite(uncertaintyMs)).toBe(true);
+      expect(backlog).toBe(false);
+    }
+    expect(packets).toEqual(Array.from({ length: 30 }, (_, n) => [248, n * 2]));
+    expect(watcher.stats().slots.get(0)!.motion).toMatchObject({ received: 60, lost: 0, duplicate: 0, late: 0 });
+    await publisher.close();
+    await until(() => watcher.room.livers.size === 0);
+    watcher.close();
+  });
+
+  it('shows a joiner the face at once, by the units since the last key', async () => {
+    const publisher = publish(target('liver'), { connector: connector() });
+    await publisher.ready;
+    for (let n = 0; n < 12; n++) publisher.motion(face(n), publisher.room.nowUs());
+    const watcher = watch(target('viewer'), { connector: connector() });
+    const shown: [number, boolean][] = [];
+    watcher.onFrame(({ sequence, backlog }) => shown.push([sequence, backlog]));
+    await until(() => shown.length >= 4);
+    expect(shown).toEqual([8, 9, 10, 11].map((sequence) => [sequence, true]));
+    watcher.close();
+    await publisher.close();
+  });
+
+  it('brings nothing without a publisher', async () => {
+    const room = connectRoom(target('viewer'), { connector: connector() });
+    const watcher = watch(room);
+    let units = 0;
+    watcher.onFrame(() => {
+      units += 1;
+    });
+    await watcher.ready;
+    const comments = room.comments[Symbol.asyncIterator]();
+    await room.comment('anybody?');
+    expect((await comments.next()).value).toMatchObject({ subject: 'viewer', text: 'anybody?' });
+    expect([units, room.livers.size]).toEqual([0, 0]);
+    room.close();
+  });
+
+  it('ends with the relay’s code on a wrong token, a wrong role, a closed room', async () => {
+    const wrong = connectRoom({ ...target('viewer'), token: 'x.y.z' }, { connector: connector() });
+    expect(await wrong.closed).toMatchObject({ code: 'token_invalid' });
+    const viewer = publish(target('viewer'), { connector: connector() });
+    await expect(viewer.ready).rejects.toMatchObject({ code: 'not_permitted' });
+    const room = connectRoom(target('viewer'), { connector: connector() });
+    await room.ready;
+    relay.closeRoom('r');
+    expect(await room.closed).toMatchObject({ code: 'room_closed' });
+  });
+
+  it('goes on after the relay was restarted', async () => {
+    const retry = { retryMs: 20, maxRetryMs: 100, connector: connector() };
+    const watcher = watch(target('viewer'), retry);
+    const publisher = publish(target('liver'), retry);
+    const ends: string[] = [];
+    publisher.on('interrupted', (error) => ends.push(error.code));
+    await Promise.all([watcher.ready, publisher.ready]);
+    const { port } = relay.address;
+    await relay.close();
+    await until(() => !publisher.live && watcher.room.state === 'reconnecting');
+    relay = await start(port);
+    await until(() => publisher.live && watcher.room.livers.size === 1);
+    const next = watcher.frames().next();
+    await until(() => {
+      publisher.motion(face(1), publisher.room.nowUs());
+      return watcher.stats().slots.get(0) !== undefined;
+    });
+    expect((await next).value?.frame.face).toBe(true);
+    expect(ends).toEqual(['draining']);
+    watcher.close();
+    await publisher.close();
+  });
+});
