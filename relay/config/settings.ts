@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { configSchema } from './schema.ts';
 
-export type SettingKind = 'boolean' | 'number' | 'text' | 'list' | 'choice';
+type SettingKind = 'boolean' | 'number' | 'text' | 'list' | 'choice';
 
 /** One row of the schema, flattened: what flags, environment, docs and error messages need. */
 export interface Setting {

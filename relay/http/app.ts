@@ -20,7 +20,7 @@ export interface RelayInfo {
   transport: 'engine' | 'websocket';
 }
 
-export interface RoomRequest {
+interface RoomRequest {
   room: string;
   sub?: string | undefined;
   name?: string | undefined;

@@ -111,6 +111,35 @@ describe('livers', () => {
     expect(send({ type: 'unsynced', session: 1, slot: 0, gen: 1 })).toEqual([]);
   });
 
+  it('keeps showing a returning liver as before until the new session is synced', () => {
+    join(1, 'ann');
+    live(1);
+    send({ type: 'leave', session: 1, clean: false });
+    join(2, 'ann');
+    send({ type: 'publish', session: 2, id: 1 });
+    expect(room.livers()).toEqual([{ slot: 0, gen: 1, sub: 'ann' }]);
+    expect([...room.publishers()]).toEqual([]);
+    expect(send({ type: 'unsynced', session: 2, slot: 0, gen: 2 })).toMatchObject([
+      { do: 'mediaUnpublish', slot: 0 },
+      { do: 'refuse', session: 2, code: 'internal' },
+      { do: 'left', slot: 0, gen: 1 },
+    ]);
+    expect(live(2)).toEqual({ slot: 0, gen: 3 });
+  });
+
+  it('takes the slot from a publisher that answers no probes', () => {
+    join(1);
+    send({ type: 'publish', session: 1, id: 4 });
+    now += 9_999;
+    expect(send({ type: 'tick' })).toEqual([]);
+    now += 1;
+    expect(send({ type: 'tick' })).toMatchObject([
+      { do: 'mediaUnpublish', slot: 0 },
+      { do: 'refuse', session: 1, id: 4 },
+    ]);
+    expect(send({ type: 'synced', session: 1, slot: 0, gen: 1 })).toEqual([]);
+  });
+
   it('changes configs by a second publish without a new generation', () => {
     join(1);
     live(1);

@@ -2,6 +2,8 @@ import type { Code, Liver } from '@hayate/codec/messages';
 import type { Identity, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
 
 const MAX_SLOTS = 8;
+/** A publisher that does not answer probes must not hold a slot for ever. */
+const SYNC_MS = 10_000;
 
 interface Member {
   identity: Identity;
@@ -16,9 +18,10 @@ interface Slot {
   session: SessionKey | undefined;
   /** Id of the `publish` that waits for the clock; undefined once answered. */
   pendingId: number | undefined;
-  /** The room was told of this liver. */
-  announced: boolean;
-  lingerUntilMs: number;
+  /** What the room was told; of a returning liver the entry from before, until the new one is synced. */
+  shown: Liver | undefined;
+  /** While lingering: when to give up. While pending: when the clock must be synced. */
+  deadlineMs: number;
 }
 
 /**
@@ -52,13 +55,14 @@ export class Room {
 
   /** Livers whose media flows or lingers, lowest slot first. */
   livers(): Liver[] {
-    return this.#slots.filter((s): s is Slot => s?.announced === true).map((s) => s.liver);
+    return this.#slots.flatMap((slot) => slot?.shown ?? []);
   }
 
   /** Slots that a present session publishes on, for reports. */
   *publishers(): Generator<{ slot: number; session: SessionKey }> {
     for (const slot of this.#slots) {
-      if (slot?.session !== undefined && slot.announced) yield { slot: slot.liver.slot, session: slot.session };
+      if (slot?.session !== undefined && slot.pendingId === undefined)
+        yield { slot: slot.liver.slot, session: slot.session };
     }
   }
 
@@ -73,7 +77,7 @@ export class Room {
       case 'leave':
         return this.#leave(event, nowMs);
       case 'publish':
-        return this.#publish(event);
+        return this.#publish(event, nowMs);
       case 'synced':
         return this.#synced(event);
       case 'unsynced':
@@ -127,12 +131,12 @@ export class Room {
     const slot = member.slot === undefined ? undefined : this.#slots[member.slot];
     if (slot) {
       actions.push({ do: 'mediaUnpublish', slot: slot.liver.slot });
-      if (clean || !slot.announced) {
+      if (clean || !slot.shown) {
         actions.push(...this.#free(slot));
       } else {
         slot.session = undefined;
         slot.pendingId = undefined;
-        slot.lingerUntilMs = nowMs + this.#limits.lingerMs;
+        slot.deadlineMs = nowMs + this.#limits.lingerMs;
       }
     }
     this.#comments.delete(session);
@@ -141,7 +145,7 @@ export class Room {
     return actions;
   }
 
-  #publish(event: Extract<RoomEvent, { type: 'publish' }>): RoomAction[] {
+  #publish(event: Extract<RoomEvent, { type: 'publish' }>, nowMs: number): RoomAction[] {
     const { session, id } = event;
     const member = this.#members.get(session);
     if (!member) return [];
@@ -174,9 +178,8 @@ export class Room {
       liver: liver({ slot: index, gen, sub, name, motion: event.motion, voice: event.voice }),
       session,
       pendingId: id,
-      // A returning liver stays announced with its old entry until the new one is synced.
-      announced: former?.announced ?? false,
-      lingerUntilMs: 0,
+      shown: former?.shown,
+      deadlineMs: nowMs + SYNC_MS,
     };
     member.slot = index;
     actions.push({ do: 'mediaPublish', session, slot: index, gen });
@@ -190,6 +193,7 @@ export class Room {
       return [refuse(event.session, event.id, 'protocol_error', 'a publish is under way')];
     }
     own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
+    own.shown = own.liver;
     return [
       { do: 'publishing', session: event.session, id: event.id, slot, gen },
       { do: 'liver', liver: own.liver },
@@ -207,7 +211,7 @@ export class Room {
     if (slot?.session !== session || slot.liver.gen !== gen || slot.pendingId === undefined) return [];
     const id = slot.pendingId;
     slot.pendingId = undefined;
-    slot.announced = true;
+    slot.shown = slot.liver;
     return [
       { do: 'publishing', session, id, slot: index, gen },
       { do: 'liver', liver: slot.liver },
@@ -217,10 +221,13 @@ export class Room {
   #unsynced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'unsynced' }>): RoomAction[] {
     const slot = this.#slots[index];
     if (slot?.session !== session || slot.liver.gen !== gen || slot.pendingId === undefined) return [];
-    const id = slot.pendingId;
+    return this.#giveUp(slot, session, slot.pendingId);
+  }
+
+  #giveUp(slot: Slot, session: SessionKey, id: number): RoomAction[] {
     return [
-      { do: 'mediaUnpublish', slot: index },
-      refuse(session, id, 'internal', 'the clock could not be synced'),
+      { do: 'mediaUnpublish', slot: slot.liver.slot },
+      refuse(session, id, 'internal', 'the clock could not be synced: are probes answered?'),
       ...this.#free(slot),
     ];
   }
@@ -286,7 +293,9 @@ export class Room {
   #tick(nowMs: number): RoomAction[] {
     const actions: RoomAction[] = [];
     for (const slot of this.#slots) {
-      if (slot && slot.session === undefined && nowMs >= slot.lingerUntilMs) actions.push(...this.#free(slot));
+      if (!slot || nowMs < slot.deadlineMs) continue;
+      if (slot.session === undefined) actions.push(...this.#free(slot));
+      else if (slot.pendingId !== undefined) actions.push(...this.#giveUp(slot, slot.session, slot.pendingId));
     }
     if (this.#members.size === 0 && (this.#closed || nowMs - this.#emptySinceMs >= this.#limits.emptyMs)) {
       actions.push({ do: 'vanish' });
@@ -295,11 +304,10 @@ export class Room {
   }
 
   #free(slot: Slot): RoomAction[] {
-    const { slot: index, gen } = slot.liver;
-    this.#slots[index] = undefined;
+    this.#slots[slot.liver.slot] = undefined;
     const member = slot.session === undefined ? undefined : this.#members.get(slot.session);
     if (member) member.slot = undefined;
-    return slot.announced ? [{ do: 'left', slot: index, gen }] : [];
+    return slot.shown ? [{ do: 'left', slot: slot.shown.slot, gen: slot.shown.gen }] : [];
   }
 }
 
