@@ -78,8 +78,8 @@ function cargo(args, log) {
       });
     }
     const progress = setInterval(() => {
-      if (!tty)
-        log(`building the engine: ${crates} crates so far (${last}), ${Math.round((Date.now() - since) / 1000)} s`);
+      const compiled = crates > 0 ? `, ${crates} crates, at ${last}` : '';
+      if (!tty) log(`building the engine: ${Math.round((Date.now() - since) / 1000)} s${compiled}`);
     }, 15_000);
     const done = (code) => {
       clearInterval(progress);

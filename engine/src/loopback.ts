@@ -15,7 +15,7 @@ export function describeWithEngine(name: string, body: () => void): void {
   });
 }
 
-export interface Pair {
+interface Pair {
   client: EngineSession;
   server: EngineSession;
 }

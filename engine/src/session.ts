@@ -7,7 +7,7 @@ import { datagramMode } from './options.ts';
 import { ReceiveHalf, SendHalf } from './streams.ts';
 import type { CloseInfo, DatagramMode, EngineBidirectionalStream, EngineSession } from './types.ts';
 
-export type SessionPort = Pick<
+type SessionPort = Pick<
   NativeEngine,
   | 'closeSession'
   | 'sendDatagram'

@@ -107,11 +107,9 @@ pub fn datagram_mode(mode: u32) -> api::DatagramMode {
 }
 
 fn socket_addr(host: &str, port: u32) -> Result<std::net::SocketAddr, Failure> {
-    let ip: std::net::IpAddr = host
-        .parse()
-        .map_err(|_| failure("invalid_argument", format!("not an address: {host}")))?;
-    let port = u16::try_from(port)
-        .map_err(|_| failure("invalid_argument", format!("not a port: {port}")))?;
+    let ip: std::net::IpAddr =
+        host.parse().map_err(|_| failure("invalid_argument", format!("not an address: {host}")))?;
+    let port = u16::try_from(port).map_err(|_| failure("invalid_argument", format!("not a port: {port}")))?;
     Ok(std::net::SocketAddr::new(ip, port))
 }
 
@@ -166,11 +164,7 @@ impl NativeLinkProfile {
 
 impl NativeLink {
     fn into_core(self) -> api::LinkPair {
-        api::LinkPair {
-            tx: self.tx.into_core(),
-            rx: self.rx.into_core(),
-            rebind_every_ms: self.rebind_every_ms,
-        }
+        api::LinkPair { tx: self.tx.into_core(), rx: self.rx.into_core(), rebind_every_ms: self.rebind_every_ms }
     }
 }
 
@@ -178,10 +172,7 @@ impl NativeListenConfig {
     pub fn into_core(self) -> Result<api::ListenConfig, Failure> {
         let addr = socket_addr(&self.host, self.port)?;
         let certificate = match (self.cert_path, self.key_path) {
-            (Some(cert), Some(key)) => api::CertificateSource::Pem {
-                cert: cert.into(),
-                key: key.into(),
-            },
+            (Some(cert), Some(key)) => api::CertificateSource::Pem { cert: cert.into(), key: key.into() },
             _ => api::CertificateSource::SelfSigned {
                 names: self.self_signed_names,
                 days: self.self_signed_days,
@@ -209,10 +200,7 @@ impl NativeConnectConfig {
 
         let (hashes, rest) = self.certificate_hashes.as_chunks::<32>();
         if !rest.is_empty() {
-            return Err(failure(
-                "invalid_argument",
-                "a certificate hash has 32 bytes",
-            ));
+            return Err(failure("invalid_argument", "a certificate hash has 32 bytes"));
         }
         Ok(api::ConnectConfig {
             url: self.url,

@@ -32,13 +32,7 @@ use hayate_core::api::{CloseCause, Event};
 pub fn encode(event: &Event, out: &mut Vec<u8>) {
     let mut w = Writer(out);
     match event {
-        Event::SessionIncoming {
-            endpoint,
-            session,
-            path,
-            origin,
-            remote,
-        } => {
+        Event::SessionIncoming { endpoint, session, path, origin, remote } => {
             w.u8(1);
             w.u32(*endpoint);
             w.u32(*session);
@@ -49,10 +43,7 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
                 w.text(origin);
             }
         }
-        Event::SessionReady {
-            session,
-            max_datagram,
-        } => {
+        Event::SessionReady { session, max_datagram } => {
             w.u8(2);
             w.u32(*session);
             w.u32(*max_datagram);
@@ -77,76 +68,41 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
             w.u64(code);
             w.text(reason);
         }
-        Event::Datagram {
-            session,
-            at_us,
-            data,
-        } => {
+        Event::Datagram { session, at_us, data } => {
             w.u8(5);
             w.u32(*session);
             w.u64(*at_us);
             w.bytes(data);
         }
-        Event::StreamOpened {
-            session,
-            token,
-            stream,
-        } => {
+        Event::StreamOpened { session, token, stream } => {
             w.u8(6);
             w.u32(*session);
             w.u32(*token);
             w.u64(*stream);
         }
-        Event::StreamIncoming {
-            session,
-            stream,
-            bidi,
-        } => {
+        Event::StreamIncoming { session, stream, bidi } => {
             w.stream(7, *session, *stream);
             w.flag(*bidi);
         }
-        Event::StreamData {
-            session,
-            stream,
-            data,
-            fin,
-        } => {
+        Event::StreamData { session, stream, data, fin } => {
             w.stream(8, *session, *stream);
             w.flag(*fin);
             w.bytes(data);
         }
-        Event::StreamDrained {
-            session,
-            stream,
-            bytes,
-        } => {
+        Event::StreamDrained { session, stream, bytes } => {
             w.stream(9, *session, *stream);
             w.u32(*bytes);
         }
         Event::StreamFinished { session, stream } => w.stream(10, *session, *stream),
-        Event::StreamReset {
-            session,
-            stream,
-            code,
-        } => {
+        Event::StreamReset { session, stream, code } => {
             w.stream(11, *session, *stream);
             w.u32(*code);
         }
-        Event::StreamStopped {
-            session,
-            stream,
-            code,
-        } => {
+        Event::StreamStopped { session, stream, code } => {
             w.stream(12, *session, *stream);
             w.u32(*code);
         }
-        Event::RoomSynced {
-            room,
-            slot,
-            generation,
-            offset_us,
-            uncertainty_us,
-        } => {
+        Event::RoomSynced { room, slot, generation, offset_us, uncertainty_us } => {
             w.u8(13);
             w.u32(*room);
             w.u8(*slot);

@@ -88,10 +88,7 @@ pub struct Address {
 }
 
 pub(crate) fn address(a: std::net::SocketAddr) -> Address {
-    Address {
-        host: a.ip().to_string(),
-        port: u32::from(a.port()),
-    }
+    Address { host: a.ip().to_string(), port: u32::from(a.port()) }
 }
 
 #[napi(object)]
@@ -113,10 +110,7 @@ pub struct NativeEngine {
 impl NativeEngine {
     /// `wake` is called on the JavaScript thread when events wait: it must call `poll`.
     #[napi(constructor)]
-    pub fn new(
-        config: NativeEngineConfig,
-        wake: Function<(), ()>,
-    ) -> Result<NativeEngine, Failure> {
+    pub fn new(config: NativeEngineConfig, wake: Function<(), ()>) -> Result<NativeEngine, Failure> {
         guarded(|| {
             let wake = wake
                 .build_threadsafe_function::<()>()
@@ -127,11 +121,7 @@ impl NativeEngine {
             let wake = Arc::new(wake);
             let sink = Box::new(WakeSink(wake.clone()));
             let engine = Engine::start(config.into_core(), sink).map_err(refused)?;
-            Ok(NativeEngine {
-                engine: Some(engine),
-                wake,
-                events: Vec::new(),
-            })
+            Ok(NativeEngine { engine: Some(engine), wake, events: Vec::new() })
         })
     }
 
@@ -184,10 +174,7 @@ impl NativeEngine {
     #[napi]
     pub fn listen(&self, config: NativeListenConfig) -> Result<NativeListening, Failure> {
         guarded(|| {
-            let l = self
-                .engine()?
-                .listen(config.into_core()?)
-                .map_err(refused)?;
+            let l = self.engine()?.listen(config.into_core()?).map_err(refused)?;
             Ok(NativeListening {
                 endpoint: l.endpoint,
                 address: address(l.addr),
@@ -204,11 +191,7 @@ impl NativeEngine {
 
     #[napi]
     pub fn close_session(&self, session: u32, code: u32, reason: String) -> Result<(), Failure> {
-        self.send(Command::Close {
-            session,
-            code,
-            reason,
-        })
+        self.send(Command::Close { session, code, reason })
     }
 
     #[napi]
@@ -218,18 +201,12 @@ impl NativeEngine {
 
     #[napi]
     pub fn send_datagram(&self, session: u32, data: &[u8]) -> Result<(), Failure> {
-        self.send(Command::SendDatagram {
-            session,
-            data: Bytes::copy_from_slice(data),
-        })
+        self.send(Command::SendDatagram { session, data: Bytes::copy_from_slice(data) })
     }
 
     #[napi]
     pub fn set_datagram_mode(&self, session: u32, mode: u32) -> Result<(), Failure> {
-        self.send(Command::SetDatagramMode {
-            session,
-            mode: datagram_mode(mode),
-        })
+        self.send(Command::SetDatagramMode { session, mode: datagram_mode(mode) })
     }
 
     #[napi]
@@ -239,63 +216,29 @@ impl NativeEngine {
 
     /// `StreamOpened` with the token follows.
     #[napi]
-    pub fn open_stream(
-        &self,
-        session: u32,
-        token: u32,
-        bidi: bool,
-        priority: i32,
-    ) -> Result<(), Failure> {
-        self.send(Command::OpenStream {
-            session,
-            token,
-            bidi,
-            priority,
-        })
+    pub fn open_stream(&self, session: u32, token: u32, bidi: bool, priority: i32) -> Result<(), Failure> {
+        self.send(Command::OpenStream { session, token, bidi, priority })
     }
 
     #[napi]
-    pub fn stream_write(
-        &self,
-        session: u32,
-        stream: f64,
-        data: &[u8],
-        fin: bool,
-    ) -> Result<(), Failure> {
+    pub fn stream_write(&self, session: u32, stream: f64, data: &[u8], fin: bool) -> Result<(), Failure> {
         let data = Bytes::copy_from_slice(data);
-        self.send(Command::StreamWrite {
-            session,
-            stream: stream as u64,
-            data,
-            fin,
-        })
+        self.send(Command::StreamWrite { session, stream: stream as u64, data, fin })
     }
 
     #[napi]
     pub fn stream_reset(&self, session: u32, stream: f64, code: u32) -> Result<(), Failure> {
-        self.send(Command::StreamReset {
-            session,
-            stream: stream as u64,
-            code,
-        })
+        self.send(Command::StreamReset { session, stream: stream as u64, code })
     }
 
     #[napi]
     pub fn stream_stop(&self, session: u32, stream: f64, code: u32) -> Result<(), Failure> {
-        self.send(Command::StreamStop {
-            session,
-            stream: stream as u64,
-            code,
-        })
+        self.send(Command::StreamStop { session, stream: stream as u64, code })
     }
 
     #[napi]
     pub fn stream_credit(&self, session: u32, stream: f64, bytes: u32) -> Result<(), Failure> {
-        self.send(Command::StreamCredit {
-            session,
-            stream: stream as u64,
-            bytes,
-        })
+        self.send(Command::StreamCredit { session, stream: stream as u64, bytes })
     }
 
     /// Returns the room's number.
@@ -310,12 +253,7 @@ impl NativeEngine {
         guarded(|| {
             let engine = self.engine()?;
             let room = engine.next_room_id();
-            let config = RoomConfig {
-                alias,
-                max_age_ms,
-                max_ahead_ms,
-                max_members,
-            };
+            let config = RoomConfig { alias, max_age_ms, max_ahead_ms, max_members };
             engine.send(Command::RoomCreate { room, config });
             Ok(room)
         })
@@ -338,35 +276,18 @@ impl NativeEngine {
 
     /// `RoomSynced` with slot and generation follows.
     #[napi]
-    pub fn room_publish(
-        &self,
-        room: u32,
-        session: u32,
-        slot: u32,
-        generation: u32,
-    ) -> Result<(), Failure> {
-        self.send(Command::RoomPublish {
-            room,
-            session,
-            slot: slot as u8,
-            generation: generation as u8,
-        })
+    pub fn room_publish(&self, room: u32, session: u32, slot: u32, generation: u32) -> Result<(), Failure> {
+        self.send(Command::RoomPublish { room, session, slot: slot as u8, generation: generation as u8 })
     }
 
     #[napi]
     pub fn room_unpublish(&self, room: u32, slot: u32) -> Result<(), Failure> {
-        self.send(Command::RoomUnpublish {
-            room,
-            slot: slot as u8,
-        })
+        self.send(Command::RoomUnpublish { room, slot: slot as u8 })
     }
 
     #[napi]
     pub fn room_send(&self, room: u32, data: &[u8]) -> Result<(), Failure> {
-        self.send(Command::RoomSend {
-            room,
-            data: Bytes::copy_from_slice(data),
-        })
+        self.send(Command::RoomSend { room, data: Bytes::copy_from_slice(data) })
     }
 
     /// `of`: 0 engine, 1 endpoint `id`, 2 session `id`, 3 room `id`, 4 slot `slot` of room `id`. `Stats` follows.
@@ -383,9 +304,7 @@ impl NativeEngine {
     }
 
     fn engine(&self) -> Result<&Engine, Failure> {
-        self.engine
-            .as_ref()
-            .ok_or_else(|| failure("closed", "the engine is closed"))
+        self.engine.as_ref().ok_or_else(|| failure("closed", "the engine is closed"))
     }
 
     fn send(&self, command: Command) -> Result<(), Failure> {

@@ -18,10 +18,7 @@ impl NativeProxy {
         guarded(|| {
             let proxy = Proxy::start(config.into_core()?).map_err(crate::refused)?;
             let address = proxy.addr();
-            Ok(NativeProxy {
-                proxy: Some(proxy),
-                address,
-            })
+            Ok(NativeProxy { proxy: Some(proxy), address })
         })
     }
 
@@ -34,15 +31,8 @@ impl NativeProxy {
     #[napi]
     pub fn stats(&self) -> Result<Vec<(String, f64)>, Failure> {
         guarded(|| {
-            let proxy = self
-                .proxy
-                .as_ref()
-                .ok_or_else(|| failure("closed", "the proxy is closed"))?;
-            Ok(proxy
-                .stats()
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect())
+            let proxy = self.proxy.as_ref().ok_or_else(|| failure("closed", "the proxy is closed"))?;
+            Ok(proxy.stats().into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
         })
     }
 

@@ -31,149 +31,32 @@ fn samples() -> Vec<(&'static str, Event)> {
                 remote: "127.0.0.1:9".parse().unwrap(),
             },
         ),
-        (
-            "ready",
-            Event::SessionReady {
-                session,
-                max_datagram: 1163,
-            },
-        ),
+        ("ready", Event::SessionReady { session, max_datagram: 1163 }),
         ("draining", Event::SessionDraining { session }),
-        (
-            "closed by peer",
-            closed(CloseCause::Peer {
-                code: u32::MAX,
-                reason: "done".into(),
-            }),
-        ),
-        (
-            "closed here",
-            closed(CloseCause::Local {
-                code: 0,
-                reason: String::new(),
-            }),
-        ),
+        ("closed by peer", closed(CloseCause::Peer { code: u32::MAX, reason: "done".into() })),
+        ("closed here", closed(CloseCause::Local { code: 0, reason: String::new() })),
         ("refused", closed(CloseCause::Refused { status: 404 })),
         ("timed out", closed(CloseCause::TimedOut)),
-        (
-            "certificate",
-            closed(CloseCause::Certificate {
-                message: "no hash matches".into(),
-            }),
-        ),
-        (
-            "transport",
-            closed(CloseCause::Transport {
-                code: 0x1_0000_0101,
-                reason: "h3".into(),
-            }),
-        ),
+        ("certificate", closed(CloseCause::Certificate { message: "no hash matches".into() })),
+        ("transport", closed(CloseCause::Transport { code: 0x1_0000_0101, reason: "h3".into() })),
         ("reset", closed(CloseCause::Reset)),
-        (
-            "datagram",
-            Event::Datagram {
-                session,
-                at_us: 0x1_2345_6789,
-                data: Bytes::from_static(&[4, 0, 255]),
-            },
-        ),
-        (
-            "empty datagram",
-            Event::Datagram {
-                session,
-                at_us: 1,
-                data: Bytes::new(),
-            },
-        ),
-        (
-            "opened",
-            Event::StreamOpened {
-                session,
-                token: 3,
-                stream,
-            },
-        ),
-        (
-            "incoming stream",
-            Event::StreamIncoming {
-                session,
-                stream,
-                bidi: true,
-            },
-        ),
-        (
-            "data",
-            Event::StreamData {
-                session,
-                stream,
-                data: Bytes::from_static(b"abc"),
-                fin: false,
-            },
-        ),
-        (
-            "fin",
-            Event::StreamData {
-                session,
-                stream,
-                data: Bytes::new(),
-                fin: true,
-            },
-        ),
-        (
-            "drained",
-            Event::StreamDrained {
-                session,
-                stream,
-                bytes: 65_536,
-            },
-        ),
+        ("datagram", Event::Datagram { session, at_us: 0x1_2345_6789, data: Bytes::from_static(&[4, 0, 255]) }),
+        ("empty datagram", Event::Datagram { session, at_us: 1, data: Bytes::new() }),
+        ("opened", Event::StreamOpened { session, token: 3, stream }),
+        ("incoming stream", Event::StreamIncoming { session, stream, bidi: true }),
+        ("data", Event::StreamData { session, stream, data: Bytes::from_static(b"abc"), fin: false }),
+        ("fin", Event::StreamData { session, stream, data: Bytes::new(), fin: true }),
+        ("drained", Event::StreamDrained { session, stream, bytes: 65_536 }),
         ("finished", Event::StreamFinished { session, stream }),
-        (
-            "stream reset",
-            Event::StreamReset {
-                session,
-                stream,
-                code: 500,
-            },
-        ),
-        (
-            "stream stopped",
-            Event::StreamStopped {
-                session,
-                stream,
-                code: 501,
-            },
-        ),
+        ("stream reset", Event::StreamReset { session, stream, code: 500 }),
+        ("stream stopped", Event::StreamStopped { session, stream, code: 501 }),
         (
             "synced",
-            Event::RoomSynced {
-                room: 2,
-                slot: 7,
-                generation: 255,
-                offset_us: -5_000_000_000,
-                uncertainty_us: 250,
-            },
+            Event::RoomSynced { room: 2, slot: 7, generation: 255, offset_us: -5_000_000_000, uncertainty_us: 250 },
         ),
-        (
-            "stats",
-            Event::Stats {
-                token: 9,
-                values: vec![("sessions", 3.0), ("rtt_ms", 0.25)],
-            },
-        ),
-        (
-            "certificates",
-            Event::CertificateChanged {
-                endpoint: 1,
-                hashes: vec![[1; 32], [254; 32]],
-            },
-        ),
-        (
-            "panic",
-            Event::Panic {
-                message: "index out of bounds".into(),
-            },
-        ),
+        ("stats", Event::Stats { token: 9, values: vec![("sessions", 3.0), ("rtt_ms", 0.25)] }),
+        ("certificates", Event::CertificateChanged { endpoint: 1, hashes: vec![[1; 32], [254; 32]] }),
+        ("panic", Event::Panic { message: "index out of bounds".into() }),
     ]
 }
 
@@ -186,10 +69,7 @@ fn golden() -> BTreeMap<String, String> {
     let file: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
     let frames = file["frames"].as_array().unwrap();
-    frames
-        .iter()
-        .map(|f| (text(&f["name"]), text(&f["hex"])))
-        .collect()
+    frames.iter().map(|f| (text(&f["name"]), text(&f["hex"]))).collect()
 }
 
 #[test]
@@ -206,13 +86,8 @@ fn every_record_has_its_golden_bytes() {
 
 #[test]
 fn the_size_hint_is_exact_for_the_frequent_records() {
-    let events: Vec<Event> = (0..3)
-        .map(|i| Event::Datagram {
-            session: i,
-            at_us: 5,
-            data: Bytes::from(vec![0; 100]),
-        })
-        .collect();
+    let events: Vec<Event> =
+        (0..3).map(|i| Event::Datagram { session: i, at_us: 5, data: Bytes::from(vec![0; 100]) }).collect();
     let mut out = Vec::new();
     events.iter().for_each(|e| frame::encode(e, &mut out));
     assert!(frame::size_hint(&events) >= out.len());
