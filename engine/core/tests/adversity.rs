@@ -81,7 +81,7 @@ on_both! {
     }
 
     fn garbage_does_nothing(io: IoKind) {
-        let (mut server, mut client, at_server, at_client, listening) =
+        let (mut server, client, at_server, at_client, listening) =
             pair_with(io, listen_config("127.0.0.1:0"), |_| {});
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut random = 1;
@@ -102,7 +102,7 @@ on_both! {
         let mut server = Host::with(EngineConfig { io, handshakes_per_turn: 2, ..config() });
         let listening = server.engine.listen(listen).unwrap();
         // Real first packets, of clients that never answer: each goes through a socket of ours and stops there.
-        let mut client = Host::new(io);
+        let client = Host::new(io);
         let middle = UdpSocket::bind("127.0.0.1:0").unwrap();
         let mut captured = listening.clone();
         captured.addr = middle.local_addr().unwrap();

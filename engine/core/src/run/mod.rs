@@ -10,6 +10,8 @@ mod endpoint;
 mod session;
 mod stats;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use crate::api::{CloseCause, DatagramMode, EngineConfig, Event, SessionId};
 use crate::clock::{Clock, Now};
