@@ -147,7 +147,7 @@ describe.each(['engine', 'websocket'] as const)('client and relay over %s', (tra
       return watcher.stats().slots.get(0) !== undefined;
     });
     expect((await next).value?.frame.face).toBe(true);
-    expect(ends).toEqual(['draining']);
+    expect(ends).toHaveLength(1);
     watcher.close();
     await publisher.close();
   });

@@ -10,7 +10,7 @@ import {
   type RelayMessage,
   type Welcome,
 } from '@hayate/codec/messages';
-import type { Connector, Session } from '@hayate/transport';
+import type { CloseInfo, Connector, Session } from '@hayate/transport';
 import type { RelayTarget } from '../src/types.ts';
 import type { Environment } from './environment.ts';
 import { Liveness } from './liveness.ts';
@@ -134,7 +134,7 @@ export class RelaySession {
       this.#options.onDatagram(data, receivedAtUs + skewUs);
     });
     session.closed.then(
-      (info) => this.end(closeError(info.closeCode, info.reason)),
+      (info) => this.end(endOf(info)),
       (error: unknown) => {
         this.end(error instanceof HayateError ? error : codeError('connection_lost', 'the connection died', error));
       },
@@ -206,6 +206,12 @@ export class RelaySession {
     else if (message.t === 'error' && message.id !== undefined) this.#comments.fail(message.id, errorOf(message));
     else this.#options.onMessage(message);
   }
+}
+
+/** A relay always names a code; 0 is how QUIC shows a process that went away before its close came through. */
+function endOf({ closeCode, reason }: CloseInfo): HayateError {
+  if (closeCode === 0) return codeError('connection_lost', 'the relay went away without a word');
+  return closeError(closeCode, reason);
 }
 
 /** 64 hex digits, colons allowed. Throws `invalid_argument`. */

@@ -117,6 +117,16 @@ describe('room', () => {
     room.close();
   });
 
+  it.each([0, 501, 500, 999])('comes back after close code %i', async (closeCode) => {
+    const relay = new FakeRelay();
+    const room = relay.entry.connectRoom(TARGET, { retryMs: 1 });
+    await relay.advance(10);
+    relay.last.transport.close({ closeCode, reason: '' });
+    await relay.advance(20);
+    expect([room.state, relay.sessions.length]).toEqual(['open', 2]);
+    room.close();
+  });
+
   it('declares a silent relay dead after 600 ms', async () => {
     const relay = new FakeRelay();
     const room = relay.entry.connectRoom(TARGET, { retryMs: 60_000 });
