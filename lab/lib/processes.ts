@@ -3,6 +3,14 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
+const running = new Set<Running>();
+
+// Children live in groups of their own, so nothing takes them down with this process but this.
+process.on('exit', () => {
+  for (const child of running) child.signal('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+
 /** A child process whose lines are collected; killed with its group by `stop`. */
 export class Running {
   readonly stdout: string[] = [];
@@ -18,6 +26,8 @@ export class Running {
       this.#child.on('error', () => resolve(127));
       this.#child.on('close', (code) => resolve(code ?? 128));
     });
+    running.add(this);
+    void this.exited.then(() => running.delete(this));
     this.#collect(this.#child.stdout, this.stdout);
     this.#collect(this.#child.stderr, this.stderr);
   }
@@ -62,16 +72,18 @@ export class Running {
     });
   }
 
+  /** To the whole group; nothing happens when it is gone. */
+  signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.pid, signal);
+    } catch {
+      // Gone already.
+    }
+  }
+
   async stop(signal: NodeJS.Signals = 'SIGTERM', graceMs = 8000): Promise<number> {
-    const kill = (s: NodeJS.Signals) => {
-      try {
-        process.kill(-this.pid, s);
-      } catch {
-        // Gone already.
-      }
-    };
-    kill(signal);
-    const timer = setTimeout(() => kill('SIGKILL'), graceMs);
+    this.signal(signal);
+    const timer = setTimeout(() => this.signal('SIGKILL'), graceMs);
     const code = await this.exited;
     clearTimeout(timer);
     return code;
