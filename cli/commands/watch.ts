@@ -41,6 +41,11 @@ async function run(options: WatchCommandOptions): Promise<void> {
   });
   const interrupt = onInterrupt();
   const watcher = watch(target, { connector: dialler.connector, signal: interrupt.signal });
+  // Whoever starts a publisher after this line sees its first frame.
+  watcher.ready.then(
+    () => options.json && process.stdout.write('{"event":"ready"}\n'),
+    () => {},
+  );
   const lag = new LagHistogram();
   const first = Promise.withResolvers<void>();
   let frames = 0;
