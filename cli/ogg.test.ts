@@ -1,34 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { oggChecksum, opusPacketSamples, readOpusFile } from './ogg.ts';
+import { opusPacketSamples, readOpusFile } from './ogg.ts';
+import { concat, opusHead, page, simplePage, TAGS, text } from './test/ogg-writer.ts';
 
-const text = (value: string) => new TextEncoder().encode(value);
-
-function concat(...parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
-
-function page(options: { serial?: number; continued?: boolean; lacing: number[]; body: Uint8Array }): Uint8Array {
-  const head = new Uint8Array(27 + options.lacing.length);
-  head.set(text('OggS'));
-  head[5] = options.continued ? 1 : 0;
-  new DataView(head.buffer).setUint32(14, options.serial ?? 7, true);
-  head[26] = options.lacing.length;
-  head.set(options.lacing, 27);
-  const whole = concat(head, options.body);
-  new DataView(whole.buffer).setUint32(22, oggChecksum(whole), true);
-  return whole;
-}
-
-function simplePage(packet: Uint8Array, serial = 7): Uint8Array {
-  const lacing = [...Array<number>(Math.floor(packet.length / 255)).fill(255), packet.length % 255];
-  return page({ serial, lacing, body: packet });
-}
-
-function opusHead(channels = 1, preSkip = 312): Uint8Array {
-  return concat(text('OpusHead'), Uint8Array.of(1, channels, preSkip & 255, preSkip >> 8, 0x80, 0xbb, 0, 0, 0, 0, 0));
-}
-
-const TAGS = concat(text('OpusTags'), new Uint8Array(8));
 /** CELT fullband 20 ms, one frame. */
 const TOC_20_MS = 31 << 3;
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { formatLiveLinkCsv } from '@hayate/codec/motion';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EXIT, main } from './program.ts';
+import { concat, opusHead, simplePage, TAGS } from './test/ogg-writer.ts';
 
 const BIN = fileURLToPath(new URL('./bin/hayate.ts', import.meta.url));
 
@@ -126,9 +127,13 @@ describe('verbs', () => {
         frame: { face: i !== 7, values: new Float32Array(61).fill(i / 60) },
       }));
       writeFileSync(csv, [...formatLiveLinkCsv(frames, { fps: 60 })].join('\n'));
+      const opus = join(dir, 'voice.opus');
+      const packets = Array.from({ length: 50 }, (_, i) => simplePage(Uint8Array.of(31 << 3, i)));
+      writeFileSync(opus, concat(simplePage(opusHead()), simplePage(TAGS), ...packets));
       const log = join(dir, 'sent.jsonl');
       const watch = new Verb('watch', '--room', 'r', '--json', '--seconds', '3', ...state);
-      const publish = new Verb('publish', '--room', 'r', '--json', '--loop', '--log', log, ...state, csv);
+      const sound = ['--voice', opus, '--hold', '20'];
+      const publish = new Verb('publish', '--room', 'r', '--json', '--loop', ...sound, '--log', log, ...state, csv);
       await watch.exited;
       publish.child.kill('SIGTERM');
       expect([await watch.exited, await publish.exited]).toEqual([EXIT.ok, EXIT.ok]);
@@ -137,12 +142,14 @@ describe('verbs', () => {
       expect(summary).toMatchObject({ event: 'summary', lost: 0, undecodable: 0, duplicate: 0 });
       expect(summary['frames']).toBe(shown.length);
       expect(shown.length).toBeGreaterThan(120);
+      expect(summary['voicePackets']).toBeGreaterThan(100);
       // What arrived was sent, and at that time within the uncertainty: one clock on one machine.
       const sent = new Map(
         readFileSync(log, 'utf8')
           .trim()
           .split('\n')
-          .map((line) => JSON.parse(line) as { sequence: number; captureUs: number })
+          .map((line) => JSON.parse(line) as { kind: string; sequence: number; captureUs: number })
+          .filter(({ kind }) => kind === 'motion')
           .map(({ sequence, captureUs }) => [sequence, captureUs]),
       );
       for (const frame of shown as { sequence: number; captureUs: number; uncertaintyMs: number; face: boolean }[]) {

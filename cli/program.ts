@@ -22,7 +22,7 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.`;
 
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command('hayate')
     .description('Relay, publish and watch motion live.')
     .version('0.1.0')

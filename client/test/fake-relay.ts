@@ -4,7 +4,7 @@ import { ManualClock, type MemoryLink, MemoryServer, type MemorySession } from '
 import type { Environment } from '../room/environment.ts';
 import { createEntry, type Entry } from '../src/internal.ts';
 
-export const ALIAS = 300;
+const ALIAS = 300;
 
 const welcome: Extract<RelayMessage, { t: 'welcome' }> = {
   t: 'welcome',
