@@ -1,5 +1,7 @@
 import { encodeMessage } from '@hayate/codec/messages';
+import type { BidirectionalStream } from '@hayate/transport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RelayStats } from './src/index.ts';
 import { type Body, bodies, ORIGIN, type Rig } from './test/bodies.ts';
 import type { TestClient } from './test/client.ts';
 import { bytes, eventually, live, watching } from './test/scene.ts';
@@ -9,6 +11,22 @@ for (const body of bodies) {
     suite(body);
   });
   if (body.missing) it(`refusals over ${body.name}`, ({ skip }) => skip(body.missing));
+}
+
+/** The relay may have ended the session before the write is through. */
+async function write(stream: BidirectionalStream, data: Uint8Array): Promise<void> {
+  await stream.writable
+    .getWriter()
+    .write(data)
+    .catch(() => {});
+}
+
+/** Names of the two planes for the same thing. */
+const BEFORE_WELCOME = ['refused_before_welcome', 'dropped_refused_unauthorised'];
+const GARBAGE = ['refused_unknown_type', 'refused_not_publishing'];
+
+function count({ plane }: RelayStats, names: readonly string[]): number {
+  return names.reduce((sum, name) => sum + (plane[name] ?? 0), 0);
 }
 
 function suite(body: Body): void {
@@ -59,7 +77,7 @@ function suite(body: Body): void {
       async (c) => {
         for (let n = 0; n < 2; n++) {
           const stream = await c.session.openBidirectional();
-          await stream.writable.getWriter().write(bytes(40));
+          await write(stream, bytes(40));
         }
       },
     ],
@@ -94,7 +112,7 @@ function suite(body: Body): void {
       'protocol_error',
       async (c) => {
         const stream = await c.session.openBidirectional();
-        await stream.writable.getWriter().write(encodeMessage({ t: 'watch', id: 1 }));
+        await write(stream, encodeMessage({ t: 'watch', id: 1 }));
       },
     ],
   ];
@@ -141,7 +159,8 @@ function suite(body: Body): void {
     ['an oversized datagram', 'datagram_too_large', (c) => void c.session.sendDatagram(new Uint8Array(1100).fill(1))],
   ];
 
-  it.each(datagrams)('%s: warned of as %s', async (_, code, misbehave) => {
+  it.for(datagrams)('%s: warned of as %s', async ([, code, misbehave], { skip }) => {
+    if (code === 'datagram_too_large' && body.gaps[code]) skip(body.gaps[code]);
     await nothingElseNotices(async () => {
       const client = await live(rig, { room: 'witness' });
       misbehave(client);
@@ -154,24 +173,35 @@ function suite(body: Body): void {
     });
   });
 
-  it('datagrams before welcome and garbage of a viewer: dropped and counted', async () => {
-    const sum = (flat: Record<string, number>) =>
-      Object.entries(flat).reduce((total, [name, n]) => total + (/^(refused|dropped)_/.test(name) ? n : 0), 0);
-    const before = sum((await rig.relay.stats()).plane);
+  it('garbage of a viewer: dropped and counted', async ({ skip }) => {
+    if (body.gaps.viewerGarbage) skip(body.gaps.viewerGarbage);
+    const before = count(await rig.relay.stats(), GARBAGE);
     await nothingElseNotices(async () => {
-      const early = await rig.connect();
-      early.session.sendDatagram(bytes(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
       const guest = await watching(rig, { room: 'witness' });
       guest.session.sendDatagram(bytes(0x77, 1, 2, 3));
       guest.session.sendDatagram(bytes(1, 2, 3));
       const stats = await eventually(
         () => rig.relay.stats(),
-        (s) => sum(s.plane) >= before + 3,
+        (s) => count(s, GARBAGE) >= before + 2,
       );
-      expect(sum(stats.plane)).toBe(before + 3);
+      expect(count(stats, GARBAGE)).toBe(before + 2);
       expect(guest.end).toBeUndefined();
-      early.session.close();
       guest.session.close();
+    });
+  });
+
+  it('datagrams before welcome: dropped and counted', async () => {
+    const before = count(await rig.relay.stats(), BEFORE_WELCOME);
+    await nothingElseNotices(async () => {
+      const early = await rig.connect();
+      early.session.sendDatagram(bytes(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      const stats = await eventually(
+        () => rig.relay.stats(),
+        (s) => count(s, BEFORE_WELCOME) >= before + 1,
+      );
+      expect(count(stats, BEFORE_WELCOME)).toBe(before + 1);
+      expect(early.end).toBeUndefined();
+      early.session.close();
     });
   });
 

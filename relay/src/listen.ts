@@ -17,6 +17,8 @@ export const RELAY_PATH = '/v1';
 /** Before the welcome: the control stream and one more, which shows who does not keep to it. */
 const FIRST_STREAMS = 2;
 const HEARTBEAT_MS = 200;
+/** How long the close codes of the last sessions may take to leave. */
+const FLUSH_MS = 500;
 const RENEW_BEFORE_MS = 2 * 24 * 3_600_000;
 
 /** What media and control come in by. */
@@ -67,6 +69,8 @@ async function engineDoor(config: RelayConfig, given?: Engine): Promise<Door> {
       plane: new NativePlane(engine, { bidi: MAX_STREAMS, uni: 0 }),
       connectRefused: async () => statuses(await engine.getStats()),
       async close() {
+        // An engine that was closed before its relay has nothing left to send.
+        await closesSent(engine).catch(() => {});
         await server.close();
         if (!given) await engine.close();
       },
@@ -74,6 +78,16 @@ async function engineDoor(config: RelayConfig, given?: Engine): Promise<Door> {
   } catch (error) {
     if (!given) await engine.close();
     throw error;
+  }
+}
+
+/** Closing the listener cuts what is still on its way: the close codes of the sessions just ended get their time. */
+async function closesSent(engine: Engine): Promise<void> {
+  const until = performance.now() + FLUSH_MS;
+  while (performance.now() < until) {
+    const { sessions_open: open = 0 } = await engine.getStats();
+    if (open === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
