@@ -51,6 +51,11 @@ export async function main(args: string[]): Promise<number> {
     for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) {
       process.stderr.write(`  because: ${cause.message}\n`);
     }
+    if (error instanceof HayateError && error.code === 'bind_failed') {
+      process.stderr.write(
+        '  is another relay running? --listen-port, --http-port and --metrics-port take 0 for a free one\n',
+      );
+    }
     return EXIT.failed;
   }
 }
