@@ -23,11 +23,18 @@ interface SentLine {
   captureUs: number;
 }
 
+/** The last line of `hayate watch --json`. */
+interface SummaryLine {
+  event: 'summary';
+  /** Motion units. */
+  received: number;
+}
+
 export interface PairRun {
   frames: FrameLine[];
   /** Capture time by sequence, us of the host's monotonic clock, as the publisher stamped it. */
   captured: Map<number, number>;
-  summary: Record<string, unknown>;
+  summary: SummaryLine;
 }
 
 export interface PairOptions {
@@ -66,15 +73,17 @@ export async function publishAndWatch(options: PairOptions): Promise<PairRun> {
     await viewer.stop('SIGINT');
     const lines = viewer.stdout
       .filter((l) => l.startsWith('{'))
-      .map((l) => JSON.parse(l) as FrameLine | { event: 'summary' });
+      .map((l) => JSON.parse(l) as FrameLine | SummaryLine | { event: 'ready' });
     const sent = readFileSync(log, 'utf8')
       .trim()
       .split('\n')
       .map((l) => JSON.parse(l) as SentLine);
+    const summary = lines.find((l) => l.event === 'summary');
+    if (!summary) throw new Error(`watch printed no summary: ${viewer.stderr.slice(-5).join(' ')}`);
     return {
       frames: lines.filter((l) => l.event === 'frame'),
       captured: new Map(sent.filter((s) => s.kind === 'motion').map((s) => [s.sequence, s.captureUs])),
-      summary: (lines.find((l) => l.event === 'summary') ?? {}) as Record<string, unknown>,
+      summary,
     };
   } finally {
     await viewer.stop('SIGKILL');
