@@ -9,6 +9,14 @@ import type { Counters } from './counters.ts';
 /** The engine's `refused_<status>` are about connections. */
 const NOT_OF_DATAGRAMS = /^(\d{3}|other)$/;
 
+/** The engine's figure and its label. */
+const HANDSHAKES = [
+  ['handshakes', 'completed'],
+  ['handshakes_failed', 'failed'],
+  ['handshakes_timed_out', 'timed_out'],
+  ['handshakes_refused', 'refused'],
+] as const;
+
 /** What a scrape reads; taken anew each time. */
 export interface Snapshot {
   sessions: number;
@@ -22,6 +30,8 @@ export interface Snapshot {
   connectRefused: Record<string, number>;
 }
 
+/** Node measures with a timer of this period and counts the period in. */
+const LOOP_STEP_MS = 10;
 /** Round bounds in ms around what a join and a lag should be. */
 const JOIN_BOUNDS_MS = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const LAG_BOUNDS_MS = [1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500];
@@ -51,7 +61,7 @@ export class Metrics {
     });
     this.recordJoinMs = (ms) => join.record(ms);
     this.recordUplinkLagMs = (ms) => lag.record(ms);
-    this.#eventLoop = monitorEventLoopDelay({ resolution: 10 });
+    this.#eventLoop = monitorEventLoopDelay({ resolution: LOOP_STEP_MS });
     this.#eventLoop.enable();
 
     const gauge = (name: string, description: string) => meter.createObservableGauge(`hayate_${name}`, { description });
@@ -68,7 +78,8 @@ export class Metrics {
     const accepted = counter('sessions_accepted', 'Sessions that came.');
     const refused = counter('refused', 'Sessions and requests refused, by code.');
     const connectRefused = counter('connect_refused', 'CONNECT refused before a session, by HTTP status.');
-    const handshakes = counter('handshakes', 'Connections whose handshake was completed.');
+    const handshakes = counter('handshakes', 'QUIC handshakes, by how they ended.');
+    const panics = counter('engine_panics', 'Faults caught in the engine; each cost one connection.');
     const datagrams = counter('datagrams', 'Datagrams, by direction.');
     const dropped = counter('datagrams_dropped', 'Datagrams dropped at a bound, by reason.');
     const notForwarded = counter('datagrams_refused', 'Datagrams and units not forwarded, by reason.');
@@ -81,11 +92,15 @@ export class Metrics {
         for (const [name, instrument] of Object.entries(gauges))
           result.observe(instrument, s[name as keyof typeof gauges]);
         result.observe(resident, process.memoryUsage.rss());
-        for (const [quantile, ns] of this.#delays()) result.observe(loopDelay, ns / 1e6, { quantile });
+        for (const [quantile, ns] of this.#delays())
+          result.observe(loopDelay, Math.max(0, ns / 1e6 - LOOP_STEP_MS), { quantile });
         result.observe(accepted, s.counters.total('sessions'));
         for (const [code, n] of s.counters.get('refused')) result.observe(refused, n, { code });
         for (const [status, n] of Object.entries(s.connectRefused)) result.observe(connectRefused, n, { status });
-        result.observe(handshakes, s.plane['handshakes'] ?? s.counters.total('sessions'));
+        for (const [name, label] of HANDSHAKES) {
+          if (s.plane[name] !== undefined) result.observe(handshakes, s.plane[name], { result: label });
+        }
+        result.observe(panics, s.plane['panics'] ?? 0);
         result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
         result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
         observePrefixed(s.plane, 'dropped_', (reason, n) => result.observe(dropped, n, { reason }));
@@ -106,6 +121,7 @@ export class Metrics {
         refused,
         connectRefused,
         handshakes,
+        panics,
         datagrams,
         dropped,
         notForwarded,
