@@ -176,7 +176,7 @@ export class Session implements EngineSession {
   }
 
   handleClosed(kind: CloseKind, code: number, reason: string): void {
-    if (kind === 'peer' || kind === 'local') this.#end({ closeCode: code, reason }, undefined);
+    if (kind === 'peer' || kind === 'local') this.#end({ closeCode: code, reason }, undefined, kind === 'peer');
     else this.handleFailed(closeError(kind, code, reason, this.#state === 'open'));
   }
 
@@ -249,7 +249,7 @@ export class Session implements EngineSession {
   }
 
   /** Settles everything; the first end counts. */
-  #end(info: CloseInfo | undefined, error: EngineError | undefined): void {
+  #end(info: CloseInfo | undefined, error: EngineError | undefined, byPeer = false): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#error = error;
@@ -263,7 +263,7 @@ export class Session implements EngineSession {
     for (const stream of [...this.#streams.values()]) {
       const { receive, send } = stream;
       receive?.handleSessionEnd(gone);
-      send?.handleSessionEnd(gone);
+      send?.handleSessionEnd(gone, byPeer);
     }
     this.#streams.clear();
     this.datagrams.handleClosed(error);

@@ -235,6 +235,26 @@ describe('sending half', () => {
     await close;
   });
 
+  test('a close under way: the clean end by the peer resolves it once everything was handed over', async () => {
+    const gone = new EngineError('closed', 'gone');
+    const over = sending(100);
+    const overWriter = over.half.writable.getWriter();
+    await overWriter.write(bytes(50));
+    const close = overWriter.close();
+    await settled();
+    over.half.handleDrained(50);
+    over.half.handleSessionEnd(gone, true);
+    await close;
+    const under = sending(100);
+    const underWriter = under.half.writable.getWriter();
+    await underWriter.write(bytes(50));
+    const failed = expect(underWriter.close()).rejects.toBe(gone);
+    await settled();
+    under.half.handleDrained(49);
+    under.half.handleSessionEnd(gone, true);
+    await failed;
+  });
+
   test('only bytes', async () => {
     const { half } = sending();
     await expect(half.writable.getWriter().write('text' as unknown as Uint8Array)).rejects.toMatchObject({

@@ -171,7 +171,9 @@ export class SendHalf {
     this.#fail(new EngineError('stream_stopped', `the peer reads no more (${code})`, { streamErrorCode: code }));
   }
 
-  handleSessionEnd(error: EngineError): void {
+  handleSessionEnd(error: EngineError, byPeer = false): void {
+    // The peer ended the session in good order: its last acknowledgement may have stayed behind.
+    if (byPeer && this.#queued === 0) this.handleFinished();
     this.#fail(error);
   }
 
