@@ -141,7 +141,8 @@ pub struct LinkPair {
 #[derive(Debug)]
 pub enum Command {
     Close { session: SessionId, code: u32, reason: String },
-    /// Stop accepting sessions on an endpoint; `close`: also end its sessions and its socket.
+    /// Refuse new sessions on an endpoint (503) and tell the present ones to drain; `close`: end them (code 0), and the
+    /// socket with the last of them.
     StopListening { endpoint: EndpointId, close: bool },
     SendDatagram { session: SessionId, data: Bytes },
     SetDatagramMode { session: SessionId, mode: DatagramMode },
@@ -221,7 +222,7 @@ pub enum Event {
     StreamData { session: SessionId, stream: StreamId, data: Bytes, fin: bool },
     /// So many written bytes left the queue: back-pressure credit.
     StreamDrained { session: SessionId, stream: StreamId, bytes: u32 },
-    /// The peer acknowledged the FIN, or both halves ended: the stream is forgotten.
+    /// All halves ended (FIN acknowledged or read, reset, stopped): the last event of the stream.
     StreamFinished { session: SessionId, stream: StreamId },
     StreamReset { session: SessionId, stream: StreamId, code: u32 },
     StreamStopped { session: SessionId, stream: StreamId, code: u32 },

@@ -128,7 +128,7 @@ impl Conn {
             DatagramMode::Deliver if !probe => {
                 out.events.push(Event::Datagram { session: self.session, at_us: self.received_us, data });
             }
-            _ => out.got.push(Got { conn: self.index, session: self.session, at_us: self.received_us, data }),
+            _ => out.got.push_back(Got { conn: self.index, session: self.session, at_us: self.received_us, data }),
         }
     }
 

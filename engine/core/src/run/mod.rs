@@ -26,6 +26,7 @@ use endpoint::Endpoint;
 use quinn_proto::{EndpointEvent, Transmit};
 use rustc_hash::FxHashMap;
 use stats::Counters;
+use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,10 @@ use std::time::Duration;
 const PACKETS_A_TURN: usize = 32;
 /// So many turns in a row that panic outside of a connection's own work end the engine: it would only spin.
 const FAILED_TURNS: u32 = 100;
+/// Media, and commands, for so long in one turn; then sockets are read again.
+const SLICE_US: u64 = 3000;
+/// A datagram that waited longer for its fan-out is stale: the engine is overloaded.
+const GOT_US: u64 = 100_000;
 const HOUSEKEEPING_US: u64 = 1_000_000;
 
 /// A datagram for the media plane, or a probe.
@@ -55,7 +60,7 @@ struct Ended {
 pub(crate) struct Out {
     shared: Arc<Shared>,
     events: Vec<Event>,
-    got: Vec<Got>,
+    got: VecDeque<Got>,
     opened: Vec<(SessionId, u32)>,
     closed: Vec<Ended>,
     counters: Counters,
@@ -127,6 +132,14 @@ impl Core {
             endpoint.q.handle_event(handle, EndpointEvent::drained());
         }
         self.remove_conn(index);
+    }
+
+    /// The engine cannot go on: every session is told so, without touching quinn.
+    fn give_up(&mut self) {
+        for mut conn in self.conns.drain(..).flatten() {
+            conn.streams.clear();
+            conn.end(CloseCause::Transport { code: 0, reason: "the engine failed".into() }, &mut self.out);
+        }
     }
 
     /// Enters the connection's next deadline into the wheel, unless an earlier entry is there.
@@ -283,6 +296,8 @@ pub(crate) struct Run {
     core: Core,
     media: MediaPlane,
     inbox: Vec<Input>,
+    /// Commands taken and not yet obeyed.
+    commands: VecDeque<Input>,
     readable: Vec<u32>,
     next_housekeeping_us: u64,
     stopping: bool,
@@ -295,7 +310,7 @@ impl Run {
         let out = Out {
             shared: shared.clone(),
             events: Vec::new(),
-            got: Vec::new(),
+            got: VecDeque::new(),
             opened: Vec::new(),
             closed: Vec::new(),
             counters: Counters::default(),
@@ -323,6 +338,7 @@ impl Run {
             core,
             media: MediaPlane::new(),
             inbox: Vec::new(),
+            commands: VecDeque::new(),
             readable: Vec::new(),
             next_housekeeping_us: now.us + HOUSEKEEPING_US,
             stopping: false,
@@ -341,6 +357,10 @@ impl Run {
                     self.publish();
                 }
             }
+        }
+        if !self.stopping {
+            self.core.give_up();
+            self.publish();
         }
     }
 
@@ -368,12 +388,7 @@ impl Run {
         self.core.timers(now);
         self.core.drive(now);
         self.media(now);
-        self.core.shared.clone().take_commands(&mut self.inbox);
-        let mut inbox = std::mem::take(&mut self.inbox);
-        for input in inbox.drain(..) {
-            self.input(now, input);
-        }
-        self.inbox = inbox;
+        self.obey();
         self.sessions_closed(now);
         if now.us >= self.next_housekeeping_us {
             self.next_housekeeping_us = now.us + HOUSEKEEPING_US;
@@ -389,29 +404,50 @@ impl Run {
         counters.turn_max_us = counters.turn_max_us.max(took_us);
     }
 
+    /// Commands, for a slice of time: a backlog of room messages must not keep acknowledgements waiting, for without
+    /// them nothing may be sent.
+    fn obey(&mut self) {
+        self.core.shared.clone().take_commands(&mut self.inbox);
+        self.commands.extend(self.inbox.drain(..));
+        let start_us = self.core.clock.now().us;
+        while let Some(input) = self.commands.pop_front() {
+            let now = self.core.clock.now();
+            self.input(now, input);
+            if now.us - start_us > SLICE_US {
+                break;
+            }
+        }
+        self.core.hurry |= !self.commands.is_empty();
+    }
+
     fn publish(&mut self) {
         let now_us = self.core.clock.now().us;
         self.core.shared.clone().publish(now_us, &mut self.core.out.events);
     }
 
     fn media(&mut self, now: Now) {
-        let mut got = std::mem::take(&mut self.core.out.got);
-        for Got { conn, session, at_us, data } in got.drain(..) {
+        while let Some(Got { conn, session, at_us, data }) = self.core.out.got.pop_front() {
             // The clock is read again: the reply's departure, and what this fan-out's place in the turn costs.
-            let now = self.core.clock.now();
-            if let Some(reply) = answer_probe(&data, at_us, now.us) {
+            let read = self.core.clock.now();
+            if self.core.sessions.get(&session) != Some(&conn) {
+                // Closed while its datagram waited for a slice of time.
+                self.core.out.counters.dropped_closed += 1;
+            } else if read.us - at_us.min(read.us) > GOT_US {
+                self.core.out.counters.dropped_overload += 1;
+            } else if let Some(reply) = answer_probe(&data, at_us, read.us) {
                 self.core.out.counters.probes_answered += 1;
-                self.core.guarded(conn, |core| core.send_datagram(now, conn, reply));
-                continue;
-            }
-            if self.core.delivers(conn) {
+                self.core.guarded(conn, |core| core.send_datagram(read, conn, reply));
+            } else if self.core.delivers(conn) {
                 // Looked like a probe and is none.
                 self.core.out.events.push(Event::Datagram { session, at_us, data });
-                continue;
+            } else {
+                self.media.on_datagram(at_us, session, &data, &mut ToSessions { core: &mut self.core, now: read });
             }
-            self.media.on_datagram(at_us, session, &data, &mut ToSessions { core: &mut self.core, now });
+            if read.us - now.us > SLICE_US {
+                break;
+            }
         }
-        self.core.out.got = got;
+        self.core.hurry |= !self.core.out.got.is_empty();
         if self.media.next_deadline_us().is_some_and(|at_us| at_us <= now.us) {
             let now = self.core.clock.now();
             self.media.poll(now.us, &mut ToSessions { core: &mut self.core, now });

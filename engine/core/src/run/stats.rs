@@ -11,7 +11,7 @@ counters! {
     pub(super) struct Totals {
         datagrams_in, datagrams_out,
         dropped_queue_full, dropped_expired, dropped_too_large, dropped_closed, dropped_refused_unauthorised,
-        dropped_unknown_session, dropped_unknown_id,
+        dropped_unknown_session, dropped_unknown_id, dropped_overload,
         probes_answered, heartbeats,
         handshakes, handshakes_failed, handshakes_timed_out,
         /// Initials answered with a Retry; refused for load; not even answered.
