@@ -3,6 +3,7 @@
 
 use hayate_core::api::*;
 use hayate_core::Engine;
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command as Process, Stdio};
 use std::sync::mpsc::{channel, Receiver, Sender};
@@ -48,7 +49,7 @@ fn resident_kb() -> f64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or(0.0)
 }
 
-fn stat(engine: &Engine, wake: &Receiver<()>, name: &str) -> f64 {
+fn stats(engine: &Engine, wake: &Receiver<()>) -> HashMap<&'static str, f64> {
     engine.send(Command::Stats { token: 1, of: StatsOf::Engine });
     loop {
         let _ = wake.recv_timeout(Duration::from_secs(1));
@@ -56,7 +57,7 @@ fn stat(engine: &Engine, wake: &Receiver<()>, name: &str) -> f64 {
         engine.take_events(&mut events);
         for event in events {
             if let Event::Stats { values, .. } = event {
-                return values.iter().find(|(n, _)| *n == name).map_or(f64::NAN, |(_, v)| *v);
+                return values.into_iter().collect();
             }
         }
     }
@@ -96,7 +97,7 @@ fn client(sessions: u32, port: u16, hash: &str) {
     }
     println!("ready");
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
-    println!("{}", stat(&engine, &wake, "datagrams_in"));
+    println!("{}", stats(&engine, &wake)["datagrams_in"]);
 }
 
 fn main() {
@@ -125,7 +126,7 @@ fn main() {
     let room = engine.next_room_id();
     let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 100_000 };
     engine.send(Command::RoomCreate { room, config });
-    let _ = stat(&engine, &wake, "cpu_us");
+    stats(&engine, &wake);
     let before_kb = resident_kb();
     let hash: String = listening.hashes[0].iter().map(|byte| format!("{byte:02x}")).collect();
     let mut process = Process::new(std::env::current_exe().expect("own path"))
@@ -149,25 +150,34 @@ fn main() {
     }
     let mut line = String::new();
     output.read_line(&mut line).expect("ready");
-    let (cpu_us, start) = (stat(&engine, &wake, "cpu_us"), Instant::now());
+    let (before, start) = (stats(&engine, &wake), Instant::now());
     for tick in 0..seconds * 60 {
         let due = start + Duration::from_micros(u64::from(tick) * 1_000_000 / 60);
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         engine.send(Command::RoomSend { room, data: vec![0x77; 120].into() });
     }
     std::thread::sleep(Duration::from_millis(300));
-    let cpu_us = stat(&engine, &wake, "cpu_us") - cpu_us;
+    let after = stats(&engine, &wake);
     let resident_kb = resident_kb() - before_kb;
     drop(process.stdin.take());
     line.clear();
     output.read_line(&mut line).expect("count");
     let delivered: f64 = line.trim().parse().expect("number");
     let _ = process.wait();
+    let each = |name: &str| (after[name] - before[name]) / delivered;
     println!(
-        "sessions {sessions}: {:.2} us CPU a delivered datagram, {:.1} % delivered, {:.1} KB a session, turn max {} us",
-        cpu_us / delivered,
+        "sessions {sessions}: {:.2} us CPU a delivered datagram, {:.1} % delivered, {:.1} KB a session",
+        each("cpu_us"),
         delivered * 100.0 / (f64::from(sessions) * f64::from(seconds) * 60.0),
         resident_kb / f64::from(sessions),
-        stat(&engine, &wake, "turn_max_us"),
+    );
+    println!(
+        "a datagram: {:.2} packets out, {:.2} in, {:.2} turns, {:.2} timers ({:.2} early); longest turn {} us",
+        each("packets_out"),
+        each("packets_in"),
+        each("turns"),
+        each("timers"),
+        each("timers_early"),
+        after["turn_max_us"],
     );
 }
