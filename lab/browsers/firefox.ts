@@ -102,13 +102,13 @@ async function openPage(url: string, end: () => Promise<void>): Promise<BrowserP
     },
     waitFor: (expression, timeoutMs) => pollPage(face, expression, timeoutMs),
     close() {
-      closing ??= bidi
-        .command('browser.close', {})
-        .catch(() => {})
-        .then(() => {
-          bidi.close();
-          return end();
-        });
+      closing ??= (async () => {
+        // Asked first, so that it ends its own processes; it does not always answer.
+        const asked = bidi.command('browser.close', {}).catch(() => {});
+        await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 3000))]);
+        bidi.close();
+        await end();
+      })();
       return closing;
     },
   };
@@ -123,18 +123,28 @@ type EvaluateResult =
 function listeningAddress(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = '';
-    const fail = (why: string) => reject(new Error(`Firefox ${why}: ${said.slice(-500)}`));
-    const timer = setTimeout(() => fail(`did not start within ${START_MS} ms`), START_MS);
-    child.once('exit', (code) => fail(`ended with code ${code}`));
-    child.once('error', (error) => fail(error.message));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-10_000);
+    const fail = (why: string) => {
+      settle();
+      reject(new Error(`Firefox ${why}: ${said.slice(-500)}`));
+    };
+    const onExit = (code: number | null) => fail(`ended with code ${code}`);
+    const onError = (error: Error) => fail(error.message);
+    const onData = (text: string) => {
+      said += text;
       const address = /WebDriver BiDi listening on (ws:\/\/\S+)/.exec(said)?.[1];
       if (address === undefined) return;
-      clearTimeout(timer);
-      child.removeAllListeners('exit');
+      settle();
       resolve(address);
-    });
+    };
+    const timer = setTimeout(() => fail(`did not start within ${START_MS} ms`), START_MS);
+    const settle = () => {
+      clearTimeout(timer);
+      child.off('exit', onExit).off('error', onError);
+      // Read on, or Firefox blocks on a full pipe.
+      child.stderr?.off('data', onData).resume();
+    };
+    child.once('exit', onExit).once('error', onError);
+    child.stderr?.setEncoding('utf8').on('data', onData);
   });
 }
 

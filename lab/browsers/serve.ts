@@ -14,7 +14,7 @@ export async function servePages(files: Record<string, { type: string; body: str
     const file =
       files[path] ?? (path === '/' ? { type: 'text/html', body: '<!doctype html><title>test</title>' } : undefined);
     if (file === undefined) {
-      response.writeHead(404).end();
+      response.writeHead(path === '/favicon.ico' ? 204 : 404).end();
       return;
     }
     response.writeHead(200, { 'content-type': file.type, 'cache-control': 'no-store' }).end(file.body);

@@ -82,7 +82,7 @@ class NativeSession implements Session {
       if (NativeWebTransport === undefined) throw new TypeError('no WebTransport in this browser');
       this.#native = new NativeWebTransport(url, nativeOptions(options));
     } catch (error) {
-      this.core.fail(connectFailed('WebTransport cannot be opened', error));
+      this.core.fail(connectFailed(`WebTransport cannot be opened: ${text(error)}`, error));
       this.incomingBidirectional = emptyStream();
       this.incomingUnidirectional = emptyStream();
       return;
@@ -114,14 +114,15 @@ class NativeSession implements Session {
         this.#startDatagrams(native.datagrams);
         core.open();
       },
-      (error: unknown) => core.fail(connectFailed('the relay did not answer, or refused', error)),
+      (error: unknown) => core.fail(connectFailed(`the relay did not answer, or refused: ${text(error)}`, error)),
     );
     native.closed.then(
       (info) => core.close(this.#closedHere ?? closeInfo(info)),
       (error: unknown) => {
         if (this.#closedHere !== undefined) core.close(this.#closedHere);
-        else if (core.state === 'connecting') core.fail(connectFailed('the relay did not answer, or refused', error));
-        else core.fail(connectionLost('the connection died', error));
+        else if (core.state === 'connecting')
+          core.fail(connectFailed(`the relay did not answer, or refused: ${text(error)}`, error));
+        else core.fail(connectionLost(`the connection died: ${text(error)}`, error));
       },
     );
     native.draining?.then(
@@ -232,6 +233,10 @@ function nativeOptions(options: ConnectOptions): object {
       ? {}
       : { serverCertificateHashes: hashes.map((value) => ({ algorithm: 'sha-256', value })) }),
   };
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function emptyStream<T>(): ReadableStream<T> {

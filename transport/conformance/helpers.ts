@@ -46,13 +46,14 @@ export async function eventually<T>(
   test: () => T | undefined | Promise<T | undefined>,
   what: string,
   ms = 5000,
+  everyMs = 5,
 ): Promise<T> {
   const until = performance.now() + ms;
   for (;;) {
     const value = await test();
     if (value !== undefined) return value;
     if (performance.now() > until) throw new Error(`${what}: not within ${ms} ms`);
-    await pause(5);
+    await pause(everyMs);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Body, Fixture } from '../run.ts';
 import { admission, ORIGIN, unusedPort } from './common.ts';
 
 /** Short, so that a cut shows soon; a live session pings well within. */
-const LIMITS = { idleTimeoutMs: 1500, keepAliveMs: 300, maxBidiStreams: 100, maxUniStreams: 100 };
+const LIMITS = { idleTimeoutMs: 4000, keepAliveMs: 500, maxBidiStreams: 100, maxUniStreams: 100 };
 
 /** An engine's server and what reaches it; also under the browser bodies. */
 export async function openEngineFixture(
