@@ -162,8 +162,8 @@ impl Conn {
             }
             ConnectionError::TransportError(error) => {
                 let code = u64::from(error.code);
-                // TLS alerts 42 to 49: bad, unsupported, revoked, expired, unknown certificate, unknown CA, access.
-                if !self.server && (0x100 + 42..=0x100 + 49).contains(&code) {
+                // TLS alerts: bad, unsupported, revoked, expired, unknown certificate, unknown CA, access, bad signature.
+                if !self.server && matches!(code.wrapping_sub(0x100), 42..=49 | 51) {
                     CloseCause::Certificate { message: error.reason }
                 } else {
                     CloseCause::Transport { code, reason: error.reason }

@@ -2,7 +2,7 @@
 
 use super::conn::{Conn, Phase, SessionCounters, HANDSHAKE_US};
 use super::session::H3;
-use super::stats::Totals;
+use super::stats::ListenerCounters;
 use super::Core;
 use crate::api::{CloseCause, DatagramMode, EndpointId, Event, LinkPair, ListenConfig, TransportLimits};
 use crate::cert::CertStore;
@@ -33,7 +33,7 @@ pub(super) struct Server {
     /// The socket goes with the last connection.
     pub closing: bool,
     pub sessions: u32,
-    pub counters: Totals,
+    pub counters: ListenerCounters,
 }
 
 pub(super) struct Links {
@@ -130,7 +130,7 @@ impl Core {
             draining: false,
             closing: false,
             sessions: 0,
-            counters: Totals::default(),
+            counters: ListenerCounters::default(),
         };
         let endpoint = Endpoint {
             q: q::Endpoint::new(Arc::default(), Some(config), false, None),
@@ -517,14 +517,11 @@ impl Core {
                 continue;
             }
             let (chain, key) = server.certificates.current();
-            match tls::server(chain, key) {
-                Ok(tls) => {
-                    endpoint.q.set_server_config(Some(server_config(tls, &server.transport)));
-                    let hashes = server.certificates.hashes();
-                    self.out.events.push(Event::CertificateChanged { endpoint: server.id, hashes });
-                }
-                Err(_) => self.out.counters.certificate_faults += 1,
-            }
+            // The store checked that key and certificate belong together.
+            let Ok(tls) = tls::server(chain, key) else { continue };
+            endpoint.q.set_server_config(Some(server_config(tls, &server.transport)));
+            let hashes = server.certificates.hashes();
+            self.out.events.push(Event::CertificateChanged { endpoint: server.id, hashes });
         }
     }
 }

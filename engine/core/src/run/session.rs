@@ -423,6 +423,7 @@ impl Conn {
         let origin = origin.map(str::to_owned);
         self.session = out.next_session();
         server.sessions += 1;
+        server.counters.sessions += 1;
         self.opened(now, id, out);
         let mut remote = self.q.remote_address();
         remote.set_ip(remote.ip().to_canonical());

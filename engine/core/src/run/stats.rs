@@ -14,13 +14,21 @@ counters! {
         dropped_unknown_session, dropped_unknown_id, dropped_overload,
         probes_answered, heartbeats,
         handshakes, handshakes_failed, handshakes_timed_out,
-        /// Initials answered with a Retry; refused for load; not even answered.
-        retries, handshakes_refused, handshakes_ignored,
+        /// First packets answered with a Retry; refused for load.
+        retries, handshakes_refused,
         refused_400, refused_403, refused_404, refused_405, refused_429, refused_431, refused_503, refused_other,
         sessions, streams, streams_overrun, stream_bytes_in, stream_bytes_out,
-        h3_errors, panics, timers, timers_early, turns, rebinds, certificate_faults,
+        h3_errors, panics, timers, timers_early, turns, rebinds,
         /// Longest turn (without waiting) and latest timer since the last query.
         turn_max_us, timer_late_max_us,
+    }
+}
+
+counters! {
+    /// Of one listener.
+    pub(super) struct ListenerCounters {
+        sessions, retries, handshakes_refused, handshakes_failed,
+        refused_400, refused_403, refused_404, refused_405, refused_429, refused_431, refused_503, refused_other,
     }
 }
 
@@ -45,20 +53,25 @@ impl std::ops::DerefMut for Counters {
     }
 }
 
-impl Totals {
-    pub fn refuse(&mut self, status: u16) {
-        *match status {
-            400 => &mut self.refused_400,
-            403 => &mut self.refused_403,
-            404 => &mut self.refused_404,
-            405 => &mut self.refused_405,
-            429 => &mut self.refused_429,
-            431 => &mut self.refused_431,
-            503 => &mut self.refused_503,
-            _ => &mut self.refused_other,
-        } += 1;
-    }
+macro_rules! refuse {
+    ($($name:ident),*) => {
+        $(impl $name {
+            pub fn refuse(&mut self, status: u16) {
+                *match status {
+                    400 => &mut self.refused_400,
+                    403 => &mut self.refused_403,
+                    404 => &mut self.refused_404,
+                    405 => &mut self.refused_405,
+                    429 => &mut self.refused_429,
+                    431 => &mut self.refused_431,
+                    503 => &mut self.refused_503,
+                    _ => &mut self.refused_other,
+                } += 1;
+            }
+        })*
+    };
 }
+refuse!(Totals, ListenerCounters);
 
 type Values = Vec<(&'static str, f64)>;
 
@@ -111,6 +124,7 @@ impl Core {
             ("connections_open", f64::from(endpoint.connections)),
             ("handshakes_open", f64::from(endpoint.handshaking)),
             ("incoming_waiting", endpoint.incoming() as f64),
+            ("certificate_faults", server.certificates.faults().0 as f64),
             ("draining", f64::from(u8::from(server.draining))),
         ]);
         if let Some(links) = endpoint.links.as_ref() {
