@@ -1,5 +1,6 @@
 import { SessionCore } from '../src/core.ts';
 import { closeInfo, connectFailed, connectionLost } from '../src/errors.ts';
+import { GuardedWriter } from '../src/guarded-writer.ts';
 import type {
   BidirectionalStream,
   CloseInfo,
@@ -27,7 +28,7 @@ interface NativeTransport {
   createBidirectionalStream(options?: object): Promise<BidirectionalStream>;
   createUnidirectionalStream(options?: object): Promise<WritableStream<Uint8Array>>;
   close(info?: CloseInfo): void;
-  /** Absent in Chromium 156. */
+  /** Absent in Chromium 156, not implemented in Firefox 153. */
   getStats?(): Promise<NativeStats>;
 }
 
@@ -56,6 +57,7 @@ interface NativeStats {
 /** Datagrams handed to the browser and not yet taken; more are dropped. */
 const MAX_PENDING_DATAGRAMS = 64;
 const MAX_DATAGRAM_AGE_MS = 100;
+const MAX_PIECE_BYTES = 256 * 1024;
 
 export function nativeWebTransportAvailable(): boolean {
   return NativeWebTransport !== undefined;
@@ -74,6 +76,7 @@ class NativeSession implements Session {
   readonly incomingUnidirectional: ReadableStream<ReadableStream<Uint8Array>>;
   readonly #native: NativeTransport | undefined;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  readonly #writers = new Set<GuardedWriter>();
   #closedHere: CloseInfo | undefined;
 
   constructor(url: string, options: ConnectOptions) {
@@ -88,7 +91,9 @@ class NativeSession implements Session {
       return;
     }
     const native = this.#native;
-    this.incomingBidirectional = native.incomingBidirectionalStreams;
+    this.incomingBidirectional = native.incomingBidirectionalStreams.pipeThrough(
+      new TransformStream({ transform: (stream, controller) => controller.enqueue(this.#guard(stream)) }),
+    );
     this.incomingUnidirectional = native.incomingUnidirectionalStreams;
     this.#watch(native, options);
   }
@@ -109,6 +114,11 @@ class NativeSession implements Session {
       options.signal?.removeEventListener('abort', abort);
     };
     core.ready.then(settled, settled);
+    const failWriters = () => {
+      for (const writer of this.#writers) writer.fail(core.endedWith);
+      this.#writers.clear();
+    };
+    core.closed.then(failWriters, failWriters);
     native.ready.then(
       () => {
         this.#startDatagrams(native.datagrams);
@@ -187,13 +197,25 @@ class NativeSession implements Session {
   async openBidirectional(options?: SendStreamOptions): Promise<BidirectionalStream> {
     await this.core.ready;
     this.core.assertUsable();
-    return await this.#native!.createBidirectionalStream({ ...options, waitUntilAvailable: true });
+    return this.#guard(await this.#native!.createBidirectionalStream({ ...options, waitUntilAvailable: true }));
   }
 
   async openUnidirectional(options?: SendStreamOptions): Promise<WritableStream<Uint8Array>> {
     await this.core.ready;
     this.core.assertUsable();
-    return await this.#native!.createUnidirectionalStream({ ...options, waitUntilAvailable: true });
+    const native = await this.#native!.createUnidirectionalStream({ ...options, waitUntilAvailable: true });
+    return this.#guardWritable(native);
+  }
+
+  #guard(stream: BidirectionalStream): BidirectionalStream {
+    return { readable: stream.readable, writable: this.#guardWritable(stream.writable) };
+  }
+
+  #guardWritable(writable: WritableStream<Uint8Array>): WritableStream<Uint8Array> {
+    const guarded = new GuardedWriter(writable, MAX_PIECE_BYTES, (done) => this.#writers.delete(done));
+    if (this.core.endedWith !== undefined) guarded.fail(this.core.endedWith);
+    else this.#writers.add(guarded);
+    return guarded.writable;
   }
 
   close(info?: Partial<CloseInfo>): void {
@@ -207,7 +229,8 @@ class NativeSession implements Session {
   async getStats(): Promise<SessionStats> {
     const stats = this.core.stats();
     if (this.#native?.getStats === undefined || this.core.state !== 'open') return stats;
-    const native = await this.#native.getStats();
+    // Firefox 153 has the method and throws `Method not implemented`.
+    const native = await this.#native.getStats().catch((): NativeStats => ({}));
     if (native.smoothedRtt !== undefined) stats.rttMs = native.smoothedRtt;
     for (const key of ['bytesSent', 'bytesReceived', 'packetsSent', 'packetsReceived', 'packetsLost'] as const) {
       const value = native[key];

@@ -1,5 +1,6 @@
 import { SessionCore } from '../src/core.ts';
 import { closeInfo, connectFailed, connectionLost } from '../src/errors.ts';
+import { GuardedWriter } from '../src/guarded-writer.ts';
 import type {
   BidirectionalStream,
   CloseInfo,
@@ -14,6 +15,8 @@ import { repairStreams, watchFin } from './repairs.ts';
 /** Over this many bytes not yet taken by the network, a datagram is dropped: it would arrive stale. */
 const MAX_BUFFERED_BYTES = 16 * 1024;
 const MAX_DATAGRAM_BYTES = 1200;
+/** A message of the WebSocket holds one piece of a stream: the server refuses long ones. */
+const MAX_PIECE_BYTES = 64 * 1024;
 
 /** The connection under a session. */
 export interface SocketFace {
@@ -199,7 +202,7 @@ export class WebSocketSession implements Session {
   }
 
   #guardWritable(writable: WritableStream<Uint8Array>): WritableStream<Uint8Array> {
-    const guarded = new GuardedWriter(writable, (done) => this.#writers.delete(done));
+    const guarded = new GuardedWriter(writable, MAX_PIECE_BYTES, (done) => this.#writers.delete(done));
     if (this.core.endedWith !== undefined) guarded.fail(this.core.endedWith);
     else this.#writers.add(guarded);
     return guarded.writable;
@@ -249,60 +252,6 @@ export class WebSocketSession implements Session {
 function streamOptions(options: SendStreamOptions | undefined): object {
   // Without it the library throws when the peer's stream limit is reached instead of waiting.
   return { sendOrder: options?.sendOrder ?? 0, waitUntilAvailable: true };
-}
-
-/**
- * The library forgets a pending write when the session ends: the promise would stay pending for ever. This writable
- * stands in front and rejects it.
- */
-class GuardedWriter {
-  readonly writable: WritableStream<Uint8Array>;
-  #controller!: WritableStreamDefaultController;
-  #pending: PromiseWithResolvers<void> | undefined;
-  #error: unknown;
-
-  constructor(inner: WritableStream<Uint8Array>, onDone: (self: GuardedWriter) => void) {
-    const writer = inner.getWriter();
-    writer.closed.catch((error: unknown) => {
-      onDone(this);
-      this.fail(error);
-    });
-    this.writable = new WritableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-        controller.signal.addEventListener('abort', () => this.#pending?.reject(controller.signal.reason));
-      },
-      write: (chunk) => this.#run(writeInPieces(writer, chunk.slice())),
-      close: () => this.#run(writer.close()).finally(() => onDone(this)),
-      abort: async (reason) => {
-        onDone(this);
-        if (this.#error === undefined) await writer.abort(reason);
-      },
-    });
-  }
-
-  #run(work: Promise<void>): Promise<void> {
-    const pending = Promise.withResolvers<void>();
-    this.#pending = pending;
-    work.then(pending.resolve, (error: unknown) => pending.reject(this.#error ?? error));
-    return pending.promise;
-  }
-
-  fail(error: unknown): void {
-    if (this.#error !== undefined) return;
-    this.#error = error;
-    this.#controller.error(error);
-    this.#pending?.reject(error);
-  }
-}
-
-/** A message of the WebSocket holds one piece: the server refuses long ones. */
-const MAX_PIECE_BYTES = 64 * 1024;
-
-async function writeInPieces(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
-  for (let at = 0; at < bytes.length; at += MAX_PIECE_BYTES) {
-    await writer.write(bytes.slice(at, at + MAX_PIECE_BYTES));
-  }
 }
 
 function closeQuietly(controller: ReadableStreamDefaultController<unknown>): void {

@@ -31,9 +31,12 @@ export async function openEngineFixture(
     server,
     runClient: (id) => options.runClient(id, target),
     cut: () => proxy?.close(),
+    // The listener is an endpoint itself and stays open.
     async gauges() {
       const stats = await engine.getStats();
-      return Object.fromEntries(Object.entries(stats).filter(([name]) => name.endsWith('_open')));
+      return Object.fromEntries(
+        Object.entries(stats).filter(([name]) => name.endsWith('_open') && name !== 'endpoints_open'),
+      );
     },
     async close() {
       await server.close();

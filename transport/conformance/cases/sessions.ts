@@ -242,10 +242,15 @@ export const sessionCases: Case[] = [
     async server({ accept, gauges }) {
       for (let i = 0; i < 20; i += 1) await within((await accept()).session.closed, 'closed');
       let last: Record<string, number> = {};
-      await eventually(async () => {
-        last = await gauges();
-        return Object.values(last).every((value) => value === 0) || undefined;
-      }, 'gauges').catch(() => {
+      await eventually(
+        async () => {
+          last = await gauges();
+          return Object.values(last).every((value) => value === 0) || undefined;
+        },
+        'gauges',
+        20_000,
+        50,
+      ).catch(() => {
         throw new Error(`gauges: ${JSON.stringify(last)}`);
       });
     },
