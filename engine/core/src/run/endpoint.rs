@@ -1,13 +1,14 @@
 //! Endpoints: a socket with its quinn endpoint. Listeners have one each, clients one a socket group.
 
 use super::conn::{Conn, Phase, SessionCounters, HANDSHAKE_US};
+use super::links::Links;
 use super::session::H3;
 use super::stats::ListenerCounters;
 use super::Core;
-use crate::api::{CloseCause, DatagramMode, EndpointId, Event, LinkPair, ListenConfig, TransportLimits};
+use crate::api::{CloseCause, DatagramMode, EndpointId, Event, ListenConfig, TransportLimits};
 use crate::cert::CertStore;
 use crate::clock::Now;
-use crate::link::{Link, LinkPacket, LinkStats};
+use crate::link::LinkPacket;
 use crate::queue::{NewClient, NewListener};
 use crate::{h3, io, limits, tls};
 use bytes::BytesMut;
@@ -36,44 +37,13 @@ pub(super) struct Server {
     pub counters: ListenerCounters,
 }
 
-pub(super) struct Links {
-    pub pair: LinkPair,
-    tx: Link,
-    rx: Link,
-    rebind_at_us: Option<u64>,
-}
-
-impl Links {
-    fn new(pair: LinkPair, now: Now) -> Links {
-        let every_us = u64::from(pair.rebind_every_ms) * 1000;
-        let rebind_at_us = (every_us > 0).then_some(now.us + every_us);
-        Links { tx: Link::new(&pair.tx), rx: Link::new(&pair.rx), rebind_at_us, pair }
-    }
-
-    fn deadline_us(&self) -> Option<u64> {
-        [self.tx.next_deadline_us(), self.rx.next_deadline_us(), self.rebind_at_us].into_iter().flatten().min()
-    }
-
-    pub fn dump(&self, out: &mut Vec<(&'static str, f64)>) {
-        let dropped = |s: &LinkStats| s.lost + s.burst_lost + s.queue_full;
-        let (tx, rx) = (self.tx.stats(), self.rx.stats());
-        out.extend([
-            ("link_tx_offered", tx.offered as f64),
-            ("link_tx_lost", dropped(&tx) as f64),
-            ("link_rx_offered", rx.offered as f64),
-            ("link_rx_lost", dropped(&rx) as f64),
-            ("link_waiting", (tx.waiting + rx.waiting) as f64),
-        ]);
-    }
-}
-
 pub(super) struct Endpoint {
     pub q: q::Endpoint,
     /// Index of the connection of each quinn handle.
     handles: Vec<u32>,
     pub server: Option<Box<Server>>,
     /// Clients: the socket group, and the family to bind again.
-    group: Option<(u32, bool)>,
+    pub group: Option<(u32, bool)>,
     pub links: Option<Box<Links>>,
     pub connections: u32,
     pub handshaking: u32,
@@ -97,7 +67,7 @@ pub(super) fn server_config(
     Arc::new(config)
 }
 
-fn any_address(v6: bool) -> SocketAddr {
+pub(super) fn any_address(v6: bool) -> SocketAddr {
     if v6 {
         (Ipv6Addr::UNSPECIFIED, 0).into()
     } else {
@@ -326,7 +296,7 @@ impl Core {
         }
     }
 
-    fn packet(&mut self, now: Now, key: u32, from: SocketAddr, data: BytesMut) {
+    pub(super) fn packet(&mut self, now: Now, key: u32, from: SocketAddr, data: BytesMut) {
         let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
         self.response.clear();
         match endpoint.q.handle(now.at, from, None, None, data, &mut self.response) {
@@ -409,55 +379,6 @@ impl Core {
             }
         }
         false
-    }
-
-    /// Takes the slot's packet: to the batch, or into the emulated link.
-    pub(super) fn commit(&mut self, now: Now, key: u32, to: SocketAddr) {
-        if let Some(links) = self.endpoints[key as usize].as_mut().and_then(|endpoint| endpoint.links.as_mut()) {
-            let data = self.io.slot_bytes().to_vec();
-            links.tx.offer(now.us, LinkPacket { peer: to, local: None, ecn: None, data });
-            return;
-        }
-        self.io.commit(key, to);
-    }
-
-    /// Moves what is due through the emulated links, and rebinds.
-    pub(super) fn run_links(&mut self, now: Now) {
-        for key in 0..self.endpoints.len() as u32 {
-            while let Some(packet) = self.links(key).and_then(|links| links.rx.poll(now.us)) {
-                self.packet(now, key, packet.peer, BytesMut::from(&packet.data[..]));
-            }
-            while let Some(packet) = self.links(key).and_then(|links| links.tx.poll(now.us)) {
-                self.io.slot().extend_from_slice(&packet.data);
-                self.io.commit(key, packet.peer);
-            }
-            if self.links(key).and_then(|links| links.rebind_at_us).is_some_and(|at_us| at_us <= now.us) {
-                self.rebind(now, key);
-            }
-        }
-    }
-
-    fn links(&mut self, key: u32) -> Option<&mut Links> {
-        self.endpoints[key as usize].as_mut()?.links.as_deref_mut()
-    }
-
-    /// A new source port, as a NAT gives one.
-    fn rebind(&mut self, now: Now, key: u32) {
-        let group = self.endpoints[key as usize].as_ref().and_then(|endpoint| endpoint.group);
-        if let Some(links) = self.links(key) {
-            links.rebind_at_us = Some(now.us + u64::from(links.pair.rebind_every_ms) * 1000);
-        }
-        let Some((_, v6)) = group else { return };
-        let Ok(socket) = io::bind(any_address(v6), self.socket_buffer_bytes) else { return };
-        self.io.remove(key);
-        if self.io.add(key, socket).is_ok() {
-            self.out.counters.rebinds += 1;
-        }
-    }
-
-    pub(super) fn links_deadline_us(&self) -> Option<u64> {
-        let links = self.endpoints.iter().flatten().filter_map(|endpoint| endpoint.links.as_ref());
-        links.filter_map(|links| links.deadline_us()).min()
     }
 
     fn endpoint_key(&self, id: EndpointId) -> Option<u32> {

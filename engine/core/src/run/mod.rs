@@ -5,8 +5,10 @@
 mod counters;
 mod commands;
 mod conn;
+mod connect;
 mod datagrams;
 mod endpoint;
+mod links;
 mod session;
 mod stats;
 mod streams;
