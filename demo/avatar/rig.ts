@@ -28,7 +28,7 @@ export interface EyeRig {
   browFrown: number;
 }
 
-export interface MouthRig {
+interface MouthRig {
   halfWidth: number;
   shift: number;
   /** Corner heights, screen left first; up is negative. */

@@ -4,14 +4,14 @@ import { createRandom } from './random.ts';
 /** Control rate of every track: one value each 5 ms. */
 export const STEP_US = 5000;
 
-export interface Syllable {
+interface Syllable {
   startUs: number;
   endUs: number;
   text: string;
 }
 
 /** Voice tracks drive the synthesiser, mouth tracks the face; both come from the same syllables. */
-export interface SpeechTracks {
+interface SpeechTracks {
   voicing: Float32Array;
   aspiration: Float32Array;
   frication: Float32Array;

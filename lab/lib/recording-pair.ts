@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { hayate } from './processes.ts';
 
 /** A line of `hayate watch --json`. */
-export interface FrameLine {
+interface FrameLine {
   event: 'frame';
   slot: number;
   sequence: number;

@@ -104,7 +104,7 @@ export class EngineTransportSession implements Session {
 }
 
 /** CLOCK_MONOTONIC in us: the engine stamps in the same clock. */
-export function monotonicUs(): number {
+function monotonicUs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1e6 + nanoseconds / 1e3;
 }

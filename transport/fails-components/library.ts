@@ -39,7 +39,7 @@ export interface LibraryStream {
   onClose(): void;
 }
 
-export interface LibraryBidirectional {
+interface LibraryBidirectional {
   readable: ReadableStream<Uint8Array>;
   writable: WritableStream<Uint8Array>;
 }
@@ -58,7 +58,7 @@ export interface CapsuleParser {
 export const CAPSULE = { datagram: 0x00, drain: 0x78ae } as const;
 export const WEBSOCKET_PING = 0x9;
 
-export interface Ponyfill {
+interface Ponyfill {
   readonly sessionint: LibrarySession;
 }
 
