@@ -140,33 +140,103 @@ pub struct LinkPair {
 
 #[derive(Debug)]
 pub enum Command {
-    Close { session: SessionId, code: u32, reason: String },
+    Close {
+        session: SessionId,
+        code: u32,
+        reason: String,
+    },
     /// Refuse new sessions on an endpoint (503) and tell the present ones to drain; `close`: end them (code 0), and the
     /// socket with the last of them.
-    StopListening { endpoint: EndpointId, close: bool },
-    SendDatagram { session: SessionId, data: Bytes },
-    SetDatagramMode { session: SessionId, mode: DatagramMode },
-    SetStreamLimits { session: SessionId, bidi: u32, uni: u32 },
-    OpenStream { session: SessionId, token: u32, bidi: bool, priority: i32 },
-    StreamWrite { session: SessionId, stream: StreamId, data: Bytes, fin: bool },
-    StreamReset { session: SessionId, stream: StreamId, code: u32 },
-    StreamStop { session: SessionId, stream: StreamId, code: u32 },
-    StreamPriority { session: SessionId, stream: StreamId, priority: i32 },
+    StopListening {
+        endpoint: EndpointId,
+        close: bool,
+    },
+    SendDatagram {
+        session: SessionId,
+        data: Bytes,
+    },
+    SetDatagramMode {
+        session: SessionId,
+        mode: DatagramMode,
+    },
+    SetStreamLimits {
+        session: SessionId,
+        bidi: u32,
+        uni: u32,
+    },
+    OpenStream {
+        session: SessionId,
+        token: u32,
+        bidi: bool,
+        priority: i32,
+    },
+    StreamWrite {
+        session: SessionId,
+        stream: StreamId,
+        data: Bytes,
+        fin: bool,
+    },
+    StreamReset {
+        session: SessionId,
+        stream: StreamId,
+        code: u32,
+    },
+    StreamStop {
+        session: SessionId,
+        stream: StreamId,
+        code: u32,
+    },
+    StreamPriority {
+        session: SessionId,
+        stream: StreamId,
+        priority: i32,
+    },
     /// The application has consumed so many received bytes.
-    StreamCredit { session: SessionId, stream: StreamId, bytes: u32 },
-    RoomCreate { room: RoomId, config: RoomConfig },
-    RoomClose { room: RoomId },
+    StreamCredit {
+        session: SessionId,
+        stream: StreamId,
+        bytes: u32,
+    },
+    RoomCreate {
+        room: RoomId,
+        config: RoomConfig,
+    },
+    RoomClose {
+        room: RoomId,
+    },
     /// The session hears the room: first the units since each slot's last motion key.
-    RoomJoin { room: RoomId, session: SessionId },
-    RoomLeave { room: RoomId, session: SessionId },
+    RoomJoin {
+        room: RoomId,
+        session: SessionId,
+    },
+    RoomLeave {
+        room: RoomId,
+        session: SessionId,
+    },
     /// The session's bundles become this slot's units. Probing its clock starts; `RoomSynced` follows.
-    RoomPublish { room: RoomId, session: SessionId, slot: u8, generation: u8 },
-    RoomUnpublish { room: RoomId, slot: u8 },
+    RoomPublish {
+        room: RoomId,
+        session: SessionId,
+        slot: u8,
+        generation: u8,
+    },
+    RoomUnpublish {
+        room: RoomId,
+        slot: u8,
+    },
     /// One opaque datagram to every member.
-    RoomSend { room: RoomId, data: Bytes },
-    Stats { token: u32, of: StatsOf },
+    RoomSend {
+        room: RoomId,
+        data: Bytes,
+    },
+    Stats {
+        token: u32,
+        of: StatsOf,
+    },
     /// Reload certificates now (they are also checked each second).
-    ReloadCertificates { endpoint: EndpointId },
+    ReloadCertificates {
+        endpoint: EndpointId,
+    },
     Shutdown,
 }
 
@@ -192,45 +262,118 @@ pub enum StatsOf {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseCause {
     /// The peer closed the session with a code (WebTransport CLOSE_WEBTRANSPORT_SESSION).
-    Peer { code: u32, reason: String },
+    Peer {
+        code: u32,
+        reason: String,
+    },
     /// This side did.
-    Local { code: u32, reason: String },
+    Local {
+        code: u32,
+        reason: String,
+    },
     /// CONNECT was answered with this status.
-    Refused { status: u16 },
+    Refused {
+        status: u16,
+    },
     TimedOut,
     /// TLS: no certificate hash matched, or no trust.
-    Certificate { message: String },
+    Certificate {
+        message: String,
+    },
     /// QUIC or HTTP/3 error from either side.
-    Transport { code: u64, reason: String },
+    Transport {
+        code: u64,
+        reason: String,
+    },
     Reset,
 }
 
 #[derive(Debug)]
 pub enum Event {
     /// A server session that passed path, origin and load: it is open.
-    SessionIncoming { endpoint: EndpointId, session: SessionId, path: String, origin: Option<String>, remote: SocketAddr },
+    SessionIncoming {
+        endpoint: EndpointId,
+        session: SessionId,
+        path: String,
+        origin: Option<String>,
+        remote: SocketAddr,
+    },
     /// A client session is open.
-    SessionReady { session: SessionId, max_datagram: u32 },
+    SessionReady {
+        session: SessionId,
+        max_datagram: u32,
+    },
     /// Peer asked to drain (WebTransport DRAIN or GOAWAY).
-    SessionDraining { session: SessionId },
+    SessionDraining {
+        session: SessionId,
+    },
     /// Last event of a session. All its streams are gone with it.
-    SessionClosed { session: SessionId, cause: CloseCause },
+    SessionClosed {
+        session: SessionId,
+        cause: CloseCause,
+    },
     /// `at_us`: CLOCK_MONOTONIC when the packet was read from the socket.
-    Datagram { session: SessionId, at_us: u64, data: Bytes },
-    StreamOpened { session: SessionId, token: u32, stream: StreamId },
-    StreamIncoming { session: SessionId, stream: StreamId, bidi: bool },
-    StreamData { session: SessionId, stream: StreamId, data: Bytes, fin: bool },
+    Datagram {
+        session: SessionId,
+        at_us: u64,
+        data: Bytes,
+    },
+    StreamOpened {
+        session: SessionId,
+        token: u32,
+        stream: StreamId,
+    },
+    StreamIncoming {
+        session: SessionId,
+        stream: StreamId,
+        bidi: bool,
+    },
+    StreamData {
+        session: SessionId,
+        stream: StreamId,
+        data: Bytes,
+        fin: bool,
+    },
     /// So many written bytes left the queue: back-pressure credit.
-    StreamDrained { session: SessionId, stream: StreamId, bytes: u32 },
+    StreamDrained {
+        session: SessionId,
+        stream: StreamId,
+        bytes: u32,
+    },
     /// All halves ended (FIN acknowledged or read, reset, stopped): the last event of the stream.
-    StreamFinished { session: SessionId, stream: StreamId },
-    StreamReset { session: SessionId, stream: StreamId, code: u32 },
-    StreamStopped { session: SessionId, stream: StreamId, code: u32 },
-    RoomSynced { room: RoomId, slot: u8, generation: u8, offset_us: i64, uncertainty_us: u32 },
-    Stats { token: u32, values: Vec<(&'static str, f64)> },
-    CertificateChanged { endpoint: EndpointId, hashes: Vec<[u8; 32]> },
+    StreamFinished {
+        session: SessionId,
+        stream: StreamId,
+    },
+    StreamReset {
+        session: SessionId,
+        stream: StreamId,
+        code: u32,
+    },
+    StreamStopped {
+        session: SessionId,
+        stream: StreamId,
+        code: u32,
+    },
+    RoomSynced {
+        room: RoomId,
+        slot: u8,
+        generation: u8,
+        offset_us: i64,
+        uncertainty_us: u32,
+    },
+    Stats {
+        token: u32,
+        values: Vec<(&'static str, f64)>,
+    },
+    CertificateChanged {
+        endpoint: EndpointId,
+        hashes: Vec<[u8; 32]>,
+    },
     /// A loop turn panicked: the connection at fault was dropped, the engine goes on.
-    Panic { message: String },
+    Panic {
+        message: String,
+    },
 }
 
 /// A UDP proxy with an emulated link, for clients whose sockets are not ours (browsers). `tx` = client to target.

@@ -19,10 +19,7 @@ struct Pair {
 
 impl Pair {
     /// Refuses an empty chain and a key that is not the certificate's.
-    fn check(
-        chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
-    ) -> Result<Pair, String> {
+    fn check(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Pair, String> {
         let provider = rustls::crypto::ring::default_provider();
         rustls::sign::CertifiedKey::from_der(chain.clone(), key.clone_key(), &provider)
             .map_err(|error| error.to_string())?;
@@ -49,11 +46,7 @@ pub struct CertStore {
 }
 
 fn bad(message: String) -> EngineError {
-    EngineError {
-        code: "bad_certificate",
-        message,
-        address: None,
-    }
+    EngineError { code: "bad_certificate", message, address: None }
 }
 
 impl CertStore {
@@ -64,9 +57,9 @@ impl CertStore {
             CertificateSource::Pem { cert, key } => {
                 Source::Pem(pem_files::PemFiles::open(cert, key, now).map_err(bad)?)
             }
-            CertificateSource::SelfSigned { names, days, dir } => Source::SelfMade(
-                self_made::SelfMade::open(names, *days, dir.as_deref(), now).map_err(bad)?,
-            ),
+            CertificateSource::SelfSigned { names, days, dir } => {
+                Source::SelfMade(self_made::SelfMade::open(names, *days, dir.as_deref(), now).map_err(bad)?)
+            }
         };
         Ok(CertStore { source })
     }

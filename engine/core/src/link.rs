@@ -155,13 +155,7 @@ impl Link {
             let good_us = ms(p.burst_good_ms).max(1.0);
             let mut random = Random::new(p.seed, 5);
             let until_us = random.exponential(good_us);
-            Burst {
-                good_us,
-                bad_us: ms(p.burst_bad_ms).max(1.0),
-                bad: false,
-                until_us,
-                random,
-            }
+            Burst { good_us, bad_us: ms(p.burst_bad_ms).max(1.0), bad: false, until_us, random }
         });
         Link {
             delay_us: ms(p.delay_ms),
@@ -169,16 +163,8 @@ impl Link {
             loss: amount(p.loss, 1.0),
             reorder: amount(p.reorder, 1.0),
             duplicate: amount(p.duplicate, 1.0),
-            byte_us: if p.rate_kbps > 0.0 {
-                8000.0 / p.rate_kbps
-            } else {
-                0.0
-            },
-            queue_us: ms(if p.queue_ms > 0.0 {
-                p.queue_ms
-            } else {
-                DEFAULT_QUEUE_MS
-            }),
+            byte_us: if p.rate_kbps > 0.0 { 8000.0 / p.rate_kbps } else { 0.0 },
+            queue_us: ms(if p.queue_ms > 0.0 { p.queue_ms } else { DEFAULT_QUEUE_MS }),
             burst,
             loss_random: Random::new(p.seed, 1),
             jitter_random: Random::new(p.seed, 2),
@@ -211,11 +197,7 @@ impl Link {
         let lost = self.loss_random.unit() < self.loss;
         let duplicated = self.duplicate_random.unit() < self.duplicate;
         let skips = self.reorder_random.unit() < self.reorder;
-        if self
-            .burst
-            .as_mut()
-            .is_some_and(|burst| burst.is_bad(departure_us))
-        {
+        if self.burst.as_mut().is_some_and(|burst| burst.is_bad(departure_us)) {
             self.stats.burst_lost += 1;
             return;
         }
@@ -245,11 +227,7 @@ impl Link {
             self.last_due_us
         };
         self.order += 1;
-        self.held.push(Reverse(Held {
-            due_us,
-            order: self.order,
-            packet,
-        }));
+        self.held.push(Reverse(Held { due_us, order: self.order, packet }));
     }
 
     /// The next packet that is due, in order of arrival. Call until None.
@@ -268,10 +246,7 @@ impl Link {
     }
 
     pub fn stats(&self) -> LinkStats {
-        LinkStats {
-            waiting: self.held.len() as u64,
-            ..self.stats
-        }
+        LinkStats { waiting: self.held.len() as u64, ..self.stats }
     }
 
     fn advance(&mut self, now_us: u64) -> u64 {
@@ -287,21 +262,11 @@ mod tests {
     fn packet(n: u32, bytes: usize) -> LinkPacket {
         let mut data = vec![0; bytes.max(4)];
         data[..4].copy_from_slice(&n.to_be_bytes());
-        LinkPacket {
-            peer: ([127, 0, 0, 1], 9).into(),
-            local: None,
-            ecn: None,
-            data,
-        }
+        LinkPacket { peer: ([127, 0, 0, 1], 9).into(), local: None, ecn: None, data }
     }
 
     /// Sends `count` packets `gap_us` apart; (number, sent, arrived) of each arrival in order.
-    fn run(
-        profile: &LinkProfile,
-        count: u32,
-        gap_us: u64,
-        bytes: usize,
-    ) -> (Vec<(u32, u64, u64)>, LinkStats) {
+    fn run(profile: &LinkProfile, count: u32, gap_us: u64, bytes: usize) -> (Vec<(u32, u64, u64)>, LinkStats) {
         let mut link = Link::new(profile);
         let mut arrivals = Vec::new();
         let start = 1_000_000;
@@ -328,10 +293,7 @@ mod tests {
     #[test]
     fn an_empty_profile_passes_everything_at_once() {
         let (arrivals, stats) = run(&LinkProfile::default(), 1000, 10, 100);
-        assert!(arrivals
-            .iter()
-            .enumerate()
-            .all(|(i, a)| a.0 as usize == i && a.1 == a.2));
+        assert!(arrivals.iter().enumerate().all(|(i, a)| a.0 as usize == i && a.1 == a.2));
         assert_eq!((stats.delivered, stats.waiting, stats.lost), (1000, 0, 0));
     }
 
@@ -351,20 +313,12 @@ mod tests {
         };
         let first = run(&profile, 5000, 2000, 120);
         assert_eq!(first, run(&profile, 5000, 2000, 120));
-        assert_ne!(
-            first.0,
-            run(&LinkProfile { seed: 8, ..profile }, 5000, 2000, 120).0
-        );
+        assert_ne!(first.0, run(&LinkProfile { seed: 8, ..profile }, 5000, 2000, 120).0);
     }
 
     #[test]
     fn delay_and_jitter_have_the_mean_and_range_asked_for() {
-        let profile = LinkProfile {
-            delay_ms: 35.0,
-            jitter_ms: 5.0,
-            seed: 1,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { delay_ms: 35.0, jitter_ms: 5.0, seed: 1, ..LinkProfile::default() };
         let (arrivals, _) = run(&profile, 20_000, 20_000, 100);
         let mean = mean_delay_ms(&arrivals);
         assert!((mean - 35.0).abs() < 0.1, "mean {mean}");
@@ -375,24 +329,14 @@ mod tests {
 
     #[test]
     fn jitter_alone_never_reorders() {
-        let profile = LinkProfile {
-            delay_ms: 30.0,
-            jitter_ms: 30.0,
-            seed: 2,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { delay_ms: 30.0, jitter_ms: 30.0, seed: 2, ..LinkProfile::default() };
         let (arrivals, _) = run(&profile, 20_000, 1000, 100);
         assert!(arrivals.windows(2).all(|w| w[0].0 < w[1].0));
     }
 
     #[test]
     fn reorder_lets_its_share_overtake() {
-        let profile = LinkProfile {
-            delay_ms: 30.0,
-            reorder: 0.05,
-            seed: 3,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { delay_ms: 30.0, reorder: 0.05, seed: 3, ..LinkProfile::default() };
         let (arrivals, stats) = run(&profile, 20_000, 5000, 100);
         let early = arrivals.iter().filter(|a| a.2 == a.1).count();
         assert!((900..1100).contains(&early), "{early}");
@@ -402,11 +346,7 @@ mod tests {
 
     #[test]
     fn independent_loss_has_its_rate_and_no_runs_beyond_chance() {
-        let profile = LinkProfile {
-            loss: 0.02,
-            seed: 4,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { loss: 0.02, seed: 4, ..LinkProfile::default() };
         let (arrivals, stats) = run(&profile, 100_000, 1000, 100);
         let rate = stats.lost as f64 / 100_000.0;
         assert!((rate - 0.02).abs() < 0.0015, "rate {rate}");
@@ -418,12 +358,7 @@ mod tests {
 
     #[test]
     fn bursts_have_the_mean_length_and_share_asked_for_whatever_the_packet_rate() {
-        let profile = LinkProfile {
-            burst_good_ms: 285.0,
-            burst_bad_ms: 15.0,
-            seed: 5,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { burst_good_ms: 285.0, burst_bad_ms: 15.0, seed: 5, ..LinkProfile::default() };
         for gap_us in [500, 1000] {
             let count = 1_000_000;
             let (arrivals, stats) = run(&profile, count, gap_us, 20);
@@ -436,27 +371,15 @@ mod tests {
                 .collect();
             // A burst is seen only when a packet falls into it; the rest of an exponential is as long as the whole.
             let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-            assert!(
-                (mean - 15.0).abs() < 1.5,
-                "mean burst {mean} ms of {}",
-                gaps.len()
-            );
+            assert!((mean - 15.0).abs() < 1.5, "mean burst {mean} ms of {}", gaps.len());
             let long = gaps.iter().filter(|gap| **gap > 30.0).count() as f64 / gaps.len() as f64;
-            assert!(
-                (long - (-2.0f64).exp()).abs() < 0.03,
-                "share over twice the mean {long}"
-            );
+            assert!((long - (-2.0f64).exp()).abs() < 0.03, "share over twice the mean {long}");
         }
     }
 
     #[test]
     fn a_long_silence_costs_no_steps_and_keeps_the_share() {
-        let profile = LinkProfile {
-            burst_good_ms: 0.01,
-            burst_bad_ms: 0.01,
-            seed: 6,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { burst_good_ms: 0.01, burst_bad_ms: 0.01, seed: 6, ..LinkProfile::default() };
         let mut link = Link::new(&profile);
         for n in 0..2000u64 {
             link.offer(n * 3_600_000_000, packet(0, 4));
@@ -469,32 +392,18 @@ mod tests {
     #[test]
     fn the_rate_limit_paces_and_its_queue_is_bounded_in_time() {
         // 1000 kbit/s and 125-byte packets: one each ms. Twice that is offered.
-        let profile = LinkProfile {
-            rate_kbps: 1000.0,
-            queue_ms: 50.0,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { rate_kbps: 1000.0, queue_ms: 50.0, ..LinkProfile::default() };
         let (arrivals, stats) = run(&profile, 20_000, 500, 125);
-        let spacing =
-            (arrivals[arrivals.len() - 1].2 - arrivals[0].2) as f64 / (arrivals.len() - 1) as f64;
+        let spacing = (arrivals[arrivals.len() - 1].2 - arrivals[0].2) as f64 / (arrivals.len() - 1) as f64;
         assert!((spacing - 1000.0).abs() < 1.0, "{spacing}");
         let worst = arrivals.iter().map(|a| a.2 - a.1).max().unwrap();
         assert!((49_000..=52_000).contains(&worst), "{worst}");
-        assert!(
-            (stats.queue_full as f64 / 20_000.0 - 0.5).abs() < 0.01,
-            "{}",
-            stats.queue_full
-        );
+        assert!((stats.queue_full as f64 / 20_000.0 - 0.5).abs() < 0.01, "{}", stats.queue_full);
     }
 
     #[test]
     fn duplicates_come_after_their_original_at_their_rate() {
-        let profile = LinkProfile {
-            delay_ms: 10.0,
-            duplicate: 0.1,
-            seed: 9,
-            ..LinkProfile::default()
-        };
+        let profile = LinkProfile { delay_ms: 10.0, duplicate: 0.1, seed: 9, ..LinkProfile::default() };
         let (arrivals, stats) = run(&profile, 20_000, 1000, 100);
         assert!((stats.duplicated as f64 / 20_000.0 - 0.1).abs() < 0.01);
         assert_eq!(arrivals.len() as u64, 20_000 + stats.duplicated);
@@ -502,20 +411,13 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let mut link = Link::new(&LinkProfile {
-            delay_ms: 1000.0,
-            duplicate: 1.0,
-            ..LinkProfile::default()
-        });
+        let mut link = Link::new(&LinkProfile { delay_ms: 1000.0, duplicate: 1.0, ..LinkProfile::default() });
         for n in 0..10_000 {
             link.offer(0, packet(n, 4));
         }
         let stats = link.stats();
         assert_eq!(stats.waiting, MAX_PACKETS as u64);
-        assert_eq!(
-            stats.offered + stats.duplicated,
-            stats.waiting + stats.queue_full
-        );
+        assert_eq!(stats.offered + stats.duplicated, stats.waiting + stats.queue_full);
     }
 
     #[test]

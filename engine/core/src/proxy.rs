@@ -53,22 +53,14 @@ impl Proxy {
 
     fn start_with(config: ProxyConfig, idle_us: u64) -> Result<Proxy, EngineError> {
         let address = Some(config.listen.ip());
-        let failed = |code: &'static str| {
-            move |error: io::Error| EngineError {
-                code,
-                message: error.to_string(),
-                address,
-            }
-        };
+        let failed =
+            |code: &'static str| move |error: io::Error| EngineError { code, message: error.to_string(), address };
         let listener = bind(config.listen).map_err(failed("bind_failed"))?;
         let addr = listener.local_addr().map_err(failed("bind_failed"))?;
         let poll = Poll::new().map_err(failed("io"))?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(failed("io"))?);
         let timer = Timer::new(poll.registry(), TIMER).map_err(failed("io"))?;
-        let shared = Arc::new(Shared {
-            stop: AtomicBool::new(false),
-            counts: Mutex::new(Counts::default()),
-        });
+        let shared = Arc::new(Shared { stop: AtomicBool::new(false), counts: Mutex::new(Counts::default()) });
         let mut state = State {
             poll,
             timer,
@@ -84,15 +76,8 @@ impl Proxy {
             config,
         };
         state.register().map_err(failed("io"))?;
-        let thread = std::thread::Builder::new()
-            .name("hayate-proxy".into())
-            .spawn(move || state.run());
-        Ok(Proxy {
-            addr,
-            shared,
-            waker,
-            thread: Some(thread.map_err(failed("io"))?),
-        })
+        let thread = std::thread::Builder::new().name("hayate-proxy".into()).spawn(move || state.run());
+        Ok(Proxy { addr, shared, waker, thread: Some(thread.map_err(failed("io"))?) })
     }
 
     /// Where it listens, the port as picked.
@@ -102,11 +87,7 @@ impl Proxy {
 
     /// `up` is client to target. Gauges: `clients`, `up_waiting`, `down_waiting`; the rest counts from the start.
     pub fn stats(&self) -> Vec<(&'static str, f64)> {
-        self.shared
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values()
+        self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner).values()
     }
 }
 
@@ -156,9 +137,7 @@ struct State {
 
 impl State {
     fn register(&mut self) -> io::Result<()> {
-        self.poll
-            .registry()
-            .register(&mut self.listener, LISTENER, Interest::READABLE)
+        self.poll.registry().register(&mut self.listener, LISTENER, Interest::READABLE)
     }
 
     fn now_us(&self) -> u64 {
@@ -171,9 +150,7 @@ impl State {
         while !self.shared.stop.load(Ordering::Relaxed) {
             let more = self.listener_ready || self.clients.values().any(|client| client.ready);
             let deadline = self.turn_end();
-            let timeout = self
-                .timer
-                .arm(if more { Some(0) } else { deadline }, self.now_us());
+            let timeout = self.timer.arm(if more { Some(0) } else { deadline }, self.now_us());
             if let Err(error) = self.poll.poll(&mut events, Some(timeout)) {
                 if error.kind() != io::ErrorKind::Interrupted {
                     return;
@@ -207,28 +184,16 @@ impl State {
         let mut deadline = None::<u64>;
         let mut idle = Vec::new();
         for (number, client) in &mut self.clients {
-            client.rebind_if_due(
-                now_us,
-                self.config.link.rebind_every_ms,
-                &self.poll,
-                Token(number + FIRST_CLIENT),
-            );
+            client.rebind_if_due(now_us, self.config.link.rebind_every_ms, &self.poll, Token(number + FIRST_CLIENT));
             client.send_due(now_us, &self.listener);
             total.add(&client.counts());
             if now_us - client.heard_us > self.idle_us {
                 idle.push(*number);
             }
-            deadline = [deadline, client.next_deadline_us()]
-                .into_iter()
-                .flatten()
-                .min();
+            deadline = [deadline, client.next_deadline_us()].into_iter().flatten().min();
         }
         total.clients = self.clients.len() as u64;
-        *self
-            .shared
-            .counts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = total;
+        *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = total;
         for number in idle {
             if let Some(mut client) = self.clients.remove(&number) {
                 self.by_addr.remove(&client.addr);
@@ -250,15 +215,7 @@ impl State {
                     let now_us = self.now_us();
                     if let Some(client) = self.client_of(from, now_us) {
                         let data = buffer[..length].to_vec();
-                        client.offer_up(
-                            now_us,
-                            LinkPacket {
-                                peer: from,
-                                local: None,
-                                ecn: None,
-                                data,
-                            },
-                        );
+                        client.offer_up(now_us, LinkPacket { peer: from, local: None, ecn: None, data });
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -280,14 +237,7 @@ impl State {
             return None;
         }
         let number = self.next_client;
-        match Client::new(
-            from,
-            number,
-            &self.config,
-            now_us,
-            &self.poll,
-            Token(number + FIRST_CLIENT),
-        ) {
+        match Client::new(from, number, &self.config, now_us, &self.poll, Token(number + FIRST_CLIENT)) {
             Ok(client) => {
                 self.next_client += 1;
                 self.by_addr.insert(from, number);

@@ -63,19 +63,10 @@ mod linux {
         }
     }
 
-    fn send_all(
-        options: &Options,
-        socket: &UdpSocket,
-        ports: &[u16],
-        received: &AtomicU64,
-    ) -> (Duration, u64) {
+    fn send_all(options: &Options, socket: &UdpSocket, ports: &[u16], received: &AtomicU64) -> (Duration, u64) {
         let payload = vec![0x5au8; options.bytes];
-        let mut vectors: Vec<libc::iovec> = (0..BATCH)
-            .map(|_| libc::iovec {
-                iov_base: payload.as_ptr() as *mut _,
-                iov_len: payload.len(),
-            })
-            .collect();
+        let mut vectors: Vec<libc::iovec> =
+            (0..BATCH).map(|_| libc::iovec { iov_base: payload.as_ptr() as *mut _, iov_len: payload.len() }).collect();
         // SAFETY: all-zero is a valid sockaddr_in and mmsghdr.
         let mut addresses: Vec<libc::sockaddr_in> = vec![unsafe { zeroed() }; BATCH];
         let mut messages: Vec<libc::mmsghdr> = vec![unsafe { zeroed() }; BATCH];
@@ -102,8 +93,7 @@ mod linux {
             }
             let before = thread_cpu();
             // SAFETY: `count` headers are filled in; what they point at outlives the call.
-            let done =
-                unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), count as _, 0) };
+            let done = unsafe { libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), count as _, 0) };
             cpu += thread_cpu() - before;
             sent += done.max(0) as u64;
         }
@@ -151,14 +141,7 @@ mod linux {
     }
 
     pub fn parse(mut args: impl Iterator<Item = String>) -> Result<(Options, bool), String> {
-        let (mut options, mut json) = (
-            Options {
-                bytes: 170,
-                packets: 500_000,
-                sockets: 200,
-            },
-            false,
-        );
+        let (mut options, mut json) = (Options { bytes: 170, packets: 500_000, sockets: 200 }, false);
         while let Some(name) = args.next() {
             if name == "--json" {
                 json = true;
@@ -187,20 +170,14 @@ fn main() {
         eprintln!("floor: {error}");
         std::process::exit(1);
     });
-    let linux::Measured {
-        us_per_packet,
-        sent,
-        received,
-    } = measured;
+    let linux::Measured { us_per_packet, sent, received } = measured;
     let bytes = options.bytes;
     if json {
         println!(
             "{{\"floor_us_per_packet\":{us_per_packet:.3},\"packets\":{sent},\"bytes\":{bytes},\"received\":{received}}}"
         );
     } else {
-        println!(
-            "{us_per_packet:.3} us a packet of {bytes} bytes, {sent} sent, {received} received"
-        );
+        println!("{us_per_packet:.3} us a packet of {bytes} bytes, {sent} sent, {received} received");
     }
 }
 

@@ -31,15 +31,9 @@ pub(super) struct PemFiles {
 fn stamp(path: &Path) -> Result<Stamp, String> {
     let meta = fs::metadata(path).map_err(|error| format!("{}: {error}", path.display()))?;
     if meta.len() > MAX_FILE_BYTES {
-        return Err(format!(
-            "{}: larger than {MAX_FILE_BYTES} bytes",
-            path.display()
-        ));
+        return Err(format!("{}: larger than {MAX_FILE_BYTES} bytes", path.display()));
     }
-    Ok(Stamp {
-        modified: meta.modified().ok(),
-        bytes: meta.len(),
-    })
+    Ok(Stamp { modified: meta.modified().ok(), bytes: meta.len() })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
@@ -53,8 +47,7 @@ fn parse(text: &[Vec<u8>; 2]) -> Result<Pair, String> {
     if chain.is_empty() {
         return Err("no certificate in the file".to_string());
     }
-    let key =
-        PrivateKeyDer::from_pem_slice(&text[1]).map_err(|error| format!("private key: {error}"))?;
+    let key = PrivateKeyDer::from_pem_slice(&text[1]).map_err(|error| format!("private key: {error}"))?;
     Pair::check(chain, key)
 }
 
@@ -64,14 +57,7 @@ impl PemFiles {
         let text = [read(cert)?, read(key)?];
         let pair = parse(&text)?;
         let stamps = settled(&stamps, now).then_some(stamps);
-        Ok(PemFiles {
-            cert: cert.into(),
-            key: key.into(),
-            pair,
-            stamps,
-            text,
-            faults: Faults::default(),
-        })
+        Ok(PemFiles { cert: cert.into(), key: key.into(), pair, stamps, text, faults: Faults::default() })
     }
 
     pub(super) fn pair(&self) -> &Pair {
@@ -114,9 +100,7 @@ impl PemFiles {
 /// Whether the stamps are old enough to tell any later change.
 fn settled(stamps: &[Stamp; 2], now: SystemTime) -> bool {
     stamps.iter().all(|stamp| {
-        let age = stamp
-            .modified
-            .and_then(|modified| now.duration_since(modified).ok());
+        let age = stamp.modified.and_then(|modified| now.duration_since(modified).ok());
         age.is_some_and(|age| age > YOUNG)
     })
 }

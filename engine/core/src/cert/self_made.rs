@@ -4,9 +4,7 @@
 //! folder, `current.pem` and `next.pem` hold certificate, key and, as text before the PEM blocks, the times.
 
 use super::{Faults, Pair};
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::fs;
@@ -43,8 +41,7 @@ pub(super) struct SelfMade {
 }
 
 fn seconds(now: SystemTime) -> u64 {
-    now.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// How long before its service a certificate is published: a day, or half of what a very short life leaves.
@@ -57,11 +54,7 @@ impl Made {
         let not_before = now.saturating_sub(BACKDATE);
         let not_after = not_before + u64::from(days) * DAY - SPAN_SLACK;
         let text = |error: rcgen::Error| error.to_string();
-        let names = if names.is_empty() {
-            vec!["localhost".to_string()]
-        } else {
-            names.to_vec()
-        };
+        let names = if names.is_empty() { vec!["localhost".to_string()] } else { names.to_vec() };
         let mut subject = DistinguishedName::new();
         subject.push(DnType::CommonName, names[0].as_str());
         let mut params = CertificateParams::new(names).map_err(text)?;
@@ -75,24 +68,11 @@ impl Made {
         let pem = format!("{}{}", certificate.pem(), key.serialize_pem());
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
         let pair = Pair::check(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key))?;
-        Ok((
-            Made {
-                pair,
-                made: now,
-                not_before,
-                not_after,
-            },
-            pem,
-        ))
+        Ok((Made { pair, made: now, not_before, not_after }, pem))
     }
 
     fn to_file(&self, names: &[String], pem: &str) -> String {
-        let Made {
-            made,
-            not_before,
-            not_after,
-            ..
-        } = self;
+        let Made { made, not_before, not_after, .. } = self;
         let names = names.join(" ");
         format!("{FIRST_LINE}\nmade {made}\nnot_before {not_before}\nnot_after {not_after}\nnames {names}\n{pem}")
     }
@@ -105,32 +85,19 @@ impl Made {
         }
         let mut field = |name: &str| -> Result<&str, String> {
             let line = lines.next().unwrap_or_default();
-            let value = line
-                .strip_prefix(name)
-                .ok_or_else(|| format!("no `{name}` line"))?;
+            let value = line.strip_prefix(name).ok_or_else(|| format!("no `{name}` line"))?;
             Ok(value.trim_start())
         };
-        let time = |value: &str| {
-            value
-                .parse::<u64>()
-                .map_err(|_| format!("bad time `{value}`"))
-        };
+        let time = |value: &str| value.parse::<u64>().map_err(|_| format!("bad time `{value}`"));
         let made = time(field("made")?)?;
         let not_before = time(field("not_before")?)?;
         let not_after = time(field("not_after")?)?;
         if field("names")? != names.join(" ") {
             return Ok(None);
         }
-        let certificate =
-            CertificateDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
-        let key =
-            PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
-        Ok(Some(Made {
-            pair: Pair::check(vec![certificate], key)?,
-            made,
-            not_before,
-            not_after,
-        }))
+        let certificate = CertificateDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string())?;
+        Ok(Some(Made { pair: Pair::check(vec![certificate], key)?, made, not_before, not_after }))
     }
 
     fn usable(&self, now: u64) -> bool {
@@ -139,16 +106,9 @@ impl Made {
 }
 
 impl SelfMade {
-    pub(super) fn open(
-        names: &[String],
-        days: u32,
-        dir: Option<&Path>,
-        now: SystemTime,
-    ) -> Result<SelfMade, String> {
+    pub(super) fn open(names: &[String], days: u32, dir: Option<&Path>, now: SystemTime) -> Result<SelfMade, String> {
         if !(1..=MAX_DAYS).contains(&days) {
-            return Err(format!(
-                "a self-made certificate lives 1 to {MAX_DAYS} days, not {days}"
-            ));
+            return Err(format!("a self-made certificate lives 1 to {MAX_DAYS} days, not {days}"));
         }
         let now = seconds(now);
         let mut faults = Faults::default();
@@ -188,14 +148,7 @@ impl SelfMade {
                 (made, None)
             }
         };
-        let mut own = SelfMade {
-            names: names.to_vec(),
-            days,
-            dir: dir.map(Path::to_path_buf),
-            current,
-            next,
-            faults,
-        };
+        let mut own = SelfMade { names: names.to_vec(), days, dir: dir.map(Path::to_path_buf), current, next, faults };
         own.step(now);
         Ok(own)
     }
@@ -225,11 +178,7 @@ impl SelfMade {
             match Made::new(&self.names, self.days, now) {
                 Ok((next, pem)) => {
                     // One that cannot be kept still serves this process.
-                    if let Err(reason) = keep(
-                        self.dir.as_deref(),
-                        "next.pem",
-                        &next.to_file(&self.names, &pem),
-                    ) {
+                    if let Err(reason) = keep(self.dir.as_deref(), "next.pem", &next.to_file(&self.names, &pem)) {
                         self.faults.add(reason);
                     }
                     self.next = Some(next);

@@ -53,18 +53,12 @@ fn a_self_made_certificate_lives_at_most_14_days_and_is_p256() {
     let store = CertStore::open(&own(14, None), at(START)).unwrap();
     let (chain, key) = store.current();
     // 2027-01-15 08:00:00, an hour earlier, and 14 days less a minute after that.
-    assert_eq!(
-        validity(&chain[0]),
-        ("270115070000".into(), "270129065900".into())
-    );
+    assert_eq!(validity(&chain[0]), ("270115070000".into(), "270129065900".into()));
     let p256 = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     assert!(chain[0].windows(p256.len()).any(|w| w == p256));
     assert!(rustls::crypto::ring::sign::any_ecdsa_type(&key).is_ok());
     let hash = ring::digest::digest(&ring::digest::SHA256, &chain[0]);
-    assert_eq!(
-        store.hashes(),
-        vec![<[u8; 32]>::try_from(hash.as_ref()).unwrap()]
-    );
+    assert_eq!(store.hashes(), vec![<[u8; 32]>::try_from(hash.as_ref()).unwrap()]);
 }
 
 #[test]
@@ -87,11 +81,7 @@ fn the_next_hash_is_published_a_day_before_it_is_served_through_a_whole_life() {
             served.push((current, now));
         }
     }
-    assert_eq!(
-        served.len(),
-        5,
-        "60 days of certificates that serve 13 days each"
-    );
+    assert_eq!(served.len(), 5, "60 days of certificates that serve 13 days each");
     for (hash, since) in &served[1..] {
         let told = published.iter().find(|p| p.0 == *hash).unwrap().1;
         assert!(since - told >= DAY, "told {told}, served {since}");
@@ -100,10 +90,7 @@ fn the_next_hash_is_published_a_day_before_it_is_served_through_a_whole_life() {
     let life = 14 * DAY - HOUR - 60;
     for pair in served.windows(2) {
         let made = published.iter().find(|p| p.0 == pair[0].0).unwrap().1;
-        assert!(
-            pair[1].1 <= made + life - HOUR + HOUR,
-            "served past its end"
-        );
+        assert!(pair[1].1 <= made + life - HOUR + HOUR, "served past its end");
     }
     assert_eq!(store.faults().0, 0);
 }
@@ -117,10 +104,7 @@ fn a_gap_of_any_length_ends_with_a_valid_certificate() {
         let (_, end) = validity(&store.current().0[0]);
         let fresh = CertStore::open(&own(14, None), at(now - 13 * DAY)).unwrap();
         let (_, oldest_end) = validity(&fresh.current().0[0]);
-        assert!(
-            end >= oldest_end,
-            "after {gap_days} days: {end} {oldest_end}"
-        );
+        assert!(end >= oldest_end, "after {gap_days} days: {end} {oldest_end}");
     }
 }
 
@@ -130,19 +114,10 @@ fn short_lives_overlap_too_and_others_are_refused() {
     for hour in 1..100 {
         let before = store.hashes();
         store.poll(at(START + hour * HOUR));
-        assert!(
-            before.contains(&store.hashes()[0]),
-            "a hash was served before it was published"
-        );
+        assert!(before.contains(&store.hashes()[0]), "a hash was served before it was published");
     }
     for days in [0, 15] {
-        assert_eq!(
-            CertStore::open(&own(days, None), at(START))
-                .err()
-                .unwrap()
-                .code,
-            "bad_certificate"
-        );
+        assert_eq!(CertStore::open(&own(days, None), at(START)).err().unwrap().code, "bad_certificate");
     }
 }
 
@@ -154,23 +129,12 @@ fn a_restart_keeps_both_hashes_and_the_files_are_private() {
     let hashes = store.hashes();
     assert_eq!(hashes.len(), 2);
     drop(store);
-    let mut store = CertStore::open(
-        &own(14, Some(&folder)),
-        at(START + 12 * DAY + 23 * HOUR + 5),
-    )
-    .unwrap();
+    let mut store = CertStore::open(&own(14, Some(&folder)), at(START + 12 * DAY + 23 * HOUR + 5)).unwrap();
     assert_eq!(store.hashes(), hashes);
     #[cfg(unix)]
     for file in ["current.pem", "next.pem"] {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(
-            fs::metadata(folder.0.join(file))
-                .unwrap()
-                .permissions()
-                .mode()
-                & 0o777,
-            0o600
-        );
+        assert_eq!(fs::metadata(folder.0.join(file)).unwrap().permissions().mode() & 0o777, 0o600);
     }
     // Served at last, in memory and in the folder.
     assert!(store.poll(at(START + 13 * DAY + 23 * HOUR + 1800)));
@@ -193,29 +157,16 @@ fn a_restart_after_the_end_serves_the_one_whose_hash_was_published() {
 #[test]
 fn other_names_or_a_broken_file_give_a_new_certificate() {
     let folder = Folder::new("broken");
-    let first = CertStore::open(&own(14, Some(&folder)), at(START))
-        .unwrap()
-        .hashes();
-    fs::write(
-        folder.0.join("current.pem"),
-        "hayate certificate 1\nmade x\n",
-    )
-    .unwrap();
+    let first = CertStore::open(&own(14, Some(&folder)), at(START)).unwrap().hashes();
+    fs::write(folder.0.join("current.pem"), "hayate certificate 1\nmade x\n").unwrap();
     let store = CertStore::open(&own(14, Some(&folder)), at(START)).unwrap();
     assert_ne!(store.hashes(), first);
     assert_eq!(store.faults().0, 1);
     assert!(store.faults().1.unwrap().contains("bad time `x`"));
     let second = store.hashes();
     let names = vec!["relay.example".to_string()];
-    let source = CertificateSource::SelfSigned {
-        names,
-        days: 14,
-        dir: Some(folder.0.clone()),
-    };
-    assert_ne!(
-        CertStore::open(&source, at(START)).unwrap().hashes(),
-        second
-    );
+    let source = CertificateSource::SelfSigned { names, days: 14, dir: Some(folder.0.clone()) };
+    assert_ne!(CertStore::open(&source, at(START)).unwrap().hashes(), second);
 }
 
 #[test]
@@ -223,15 +174,8 @@ fn a_folder_that_cannot_be_written_is_an_error() {
     let folder = Folder::new("unwritable");
     fs::write(folder.0.join("file"), "").unwrap();
     let dir = Some(folder.0.join("file"));
-    let source = CertificateSource::SelfSigned {
-        names: vec![],
-        days: 14,
-        dir,
-    };
-    assert_eq!(
-        CertStore::open(&source, at(START)).err().unwrap().code,
-        "bad_certificate"
-    );
+    let source = CertificateSource::SelfSigned { names: vec![], days: 14, dir };
+    assert_eq!(CertStore::open(&source, at(START)).err().unwrap().code, "bad_certificate");
 }
 
 fn write_pem(folder: &Folder, name: &str, blocks: &str) -> PathBuf {
@@ -243,10 +187,7 @@ fn write_pem(folder: &Folder, name: &str, blocks: &str) -> PathBuf {
 /// PEM text of a fresh certificate and its key.
 fn fresh_pem() -> (String, String) {
     let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(vec!["a".into()])
-        .unwrap()
-        .self_signed(&key)
-        .unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["a".into()]).unwrap().self_signed(&key).unwrap();
     (certificate.pem(), key.serialize_pem())
 }
 
@@ -256,10 +197,7 @@ fn pem_files_are_read_again_when_they_change_and_a_bad_one_keeps_the_last_good_p
     let (a, b) = (fresh_pem(), fresh_pem());
     let cert = write_pem(&folder, "cert.pem", &a.0);
     let key = write_pem(&folder, "key.pem", &a.1);
-    let source = CertificateSource::Pem {
-        cert: cert.clone(),
-        key: key.clone(),
-    };
+    let source = CertificateSource::Pem { cert: cert.clone(), key: key.clone() };
     // The file system's clock is real, so `now` is a real one as well.
     let mut now = SystemTime::now();
     let mut store = CertStore::open(&source, now).unwrap();
@@ -275,12 +213,7 @@ fn pem_files_are_read_again_when_they_change_and_a_bad_one_keeps_the_last_good_p
     assert_eq!(store.faults().0, 1, "the same bad file is one fault");
 
     fs::write(&key, &b.1).unwrap();
-    fs::File::options()
-        .append(true)
-        .open(&key)
-        .unwrap()
-        .set_modified(now)
-        .unwrap();
+    fs::File::options().append(true).open(&key).unwrap().set_modified(now).unwrap();
     assert!(store.poll(now));
     assert_ne!(store.hashes(), first);
     let expected = CertificateDer::from_pem_slice(b.0.as_bytes()).unwrap();
@@ -301,10 +234,7 @@ fn a_change_under_an_unchanged_time_stamp_is_seen_while_the_file_is_young() {
     let both = |pem: &(String, String)| format!("{:9999}\n{}{}", "padding", pem.0, pem.1);
     let path = write_pem(&folder, "both.pem", &both(&a));
     let stamp = fs::metadata(&path).unwrap().modified().unwrap();
-    let source = CertificateSource::Pem {
-        cert: path.clone(),
-        key: path.clone(),
-    };
+    let source = CertificateSource::Pem { cert: path.clone(), key: path.clone() };
     let mut store = CertStore::open(&source, stamp).unwrap();
     let mut text = both(&b);
     // Equal length, equal stamp.
@@ -316,12 +246,7 @@ fn a_change_under_an_unchanged_time_stamp_is_seen_while_the_file_is_young() {
         text.insert(8, ' ');
     }
     fs::write(&path, text).unwrap();
-    fs::File::options()
-        .append(true)
-        .open(&path)
-        .unwrap()
-        .set_modified(stamp)
-        .unwrap();
+    fs::File::options().append(true).open(&path).unwrap().set_modified(stamp).unwrap();
     assert!(store.poll(stamp + Duration::from_secs(5)));
 }
 
@@ -333,17 +258,8 @@ fn unusable_pem_files_are_typed_errors() {
     let missing = folder.0.join("missing.pem");
     let other = write_pem(&folder, "b.key", &b.1);
     let empty = write_pem(&folder, "empty.pem", "");
-    for (cert, key) in [
-        (&good, &missing),
-        (&missing, &other),
-        (&good, &other),
-        (&empty, &other),
-        (&good, &empty),
-    ] {
-        let source = CertificateSource::Pem {
-            cert: cert.clone(),
-            key: key.clone(),
-        };
+    for (cert, key) in [(&good, &missing), (&missing, &other), (&good, &other), (&empty, &other), (&good, &empty)] {
+        let source = CertificateSource::Pem { cert: cert.clone(), key: key.clone() };
         let error = CertStore::open(&source, at(START)).err().unwrap();
         assert_eq!(error.code, "bad_certificate");
         assert!(!error.message.is_empty());

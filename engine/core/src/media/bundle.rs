@@ -125,8 +125,7 @@ impl<'a> Bundle<'a> {
             }
             age = unit.age16;
             let low = unit.sequence as usize & 0xff;
-            let word =
-                &mut seen[(usize::from(unit.slot) << 2 | usize::from(unit.kind)) << 2 | low >> 6];
+            let word = &mut seen[(usize::from(unit.slot) << 2 | usize::from(unit.kind)) << 2 | low >> 6];
             let bit = 1u64 << (low & 63);
             if *word & bit != 0 {
                 return Err(Malformed::DuplicateIdentity);
@@ -145,11 +144,7 @@ impl<'a> Bundle<'a> {
     }
 
     pub fn units(&self) -> Units<'a> {
-        Units {
-            wire: self.units_wire,
-            slots: self.slots,
-            at: 0,
-        }
+        Units { wire: self.units_wire, slots: self.slots, at: 0 }
     }
 }
 
@@ -210,27 +205,11 @@ fn read_unit<'a>(wire: &'a [u8], at: &mut usize, slots: u8) -> Result<Unit<'a>, 
     let length = limited(wire, at, MAX_PAYLOAD_BYTES)? as usize;
     let payload = wire.get(*at..*at + length).ok_or(Malformed::Truncated)?;
     *at += length;
-    Ok(Unit {
-        slot,
-        kind,
-        key: head & 4 != 0,
-        full,
-        sequence,
-        age16,
-        payload,
-        wire: &wire[start..*at],
-    })
+    Ok(Unit { slot, kind, key: head & 4 != 0, full, sequence, age16, payload, wire: &wire[start..*at] })
 }
 
 /// Appends the header of a bundle of one slot, after the prefix byte of the session stream.
-pub fn write_header(
-    out: &mut Vec<u8>,
-    alias: u32,
-    slot: u8,
-    generation: u8,
-    base_us: u64,
-    uncertainty16: u16,
-) {
+pub fn write_header(out: &mut Vec<u8>, alias: u32, slot: u8, generation: u8, base_us: u64, uncertainty16: u16) {
     out.push(PREFIX);
     out.push(TYPE_BUNDLE);
     write_varint(out, alias);

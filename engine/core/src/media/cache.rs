@@ -38,10 +38,7 @@ fn ahead(a: u32, b: u32) -> i32 {
 impl JoinCache {
     /// `unit` is as it came on the uplink, `sequence` extended, `capture_us` in the relay's clock.
     pub fn remember(&mut self, unit: &Unit, sequence: u32, capture_us: i64, uncertainty16: u16) {
-        let behind = self
-            .units
-            .first()
-            .map(|first| ahead(sequence, first.sequence) < 0);
+        let behind = self.units.first().map(|first| ahead(sequence, first.sequence) < 0);
         if unit.key {
             // A key that comes after a newer one changes nothing for a joiner.
             if behind == Some(true) {
@@ -68,12 +65,8 @@ impl JoinCache {
             length: unit.payload.len(),
         };
         self.payloads.extend_from_slice(unit.payload);
-        let older = self
-            .units
-            .iter()
-            .rposition(|other| ahead(other.sequence, sequence) <= 0);
-        self.units
-            .insert(older.map_or(0, |place| place + 1), cached);
+        let older = self.units.iter().rposition(|other| ahead(other.sequence, sequence) <= 0);
+        self.units.insert(older.map_or(0, |place| place + 1), cached);
     }
 
     pub fn clear(&mut self) {
@@ -111,27 +104,13 @@ impl JoinCache {
 
     fn bundle(&self, group: &[Cached], alias: u32, slot: u8, generation: u8) -> Bytes {
         let base_us = group.last().map_or(0, |unit| unit.capture_us);
-        let uncertainty16 = group
-            .iter()
-            .map(|unit| unit.uncertainty16)
-            .max()
-            .unwrap_or(0);
+        let uncertainty16 = group.iter().map(|unit| unit.uncertainty16).max().unwrap_or(0);
         let mut out = Vec::with_capacity(1 + MAX_DATAGRAM_BYTES);
-        write_header(
-            &mut out,
-            alias,
-            slot,
-            generation,
-            base_us as u64,
-            uncertainty16,
-        );
+        write_header(&mut out, alias, slot, generation, base_us as u64, uncertainty16);
         for unit in group {
             out.push(unit.start[0] | slot << 5);
             out.extend_from_slice(&unit.start[1..usize::from(unit.start_len)]);
-            write_varint(
-                &mut out,
-                us_to_sixteenths((base_us - unit.capture_us) as u64) as u32,
-            );
+            write_varint(&mut out, us_to_sixteenths((base_us - unit.capture_us) as u64) as u32);
             write_varint(&mut out, unit.length as u32);
             out.extend_from_slice(&self.payloads[unit.offset..unit.offset + unit.length]);
         }
@@ -148,8 +127,7 @@ fn bundle_end(units: &[Cached], alias: u32) -> usize {
     // One bundle holds each low byte once: units 256 apart (after a loss) would be a duplicate identity there.
     let mut seen = [0u64; 4];
     for (place, unit) in units.iter().enumerate() {
-        bytes +=
-            usize::from(unit.start_len) + 2 + if unit.length < 0x40 { 1 } else { 2 } + unit.length;
+        bytes += usize::from(unit.start_len) + 2 + if unit.length < 0x40 { 1 } else { 2 } + unit.length;
         let span_us = unit.capture_us - first_us;
         let low = unit.sequence as usize & 0xff;
         let repeats = seen[low >> 6] >> (low & 63) & 1 == 1;

@@ -45,12 +45,7 @@ pub fn parse_probe_reply(data: &[u8]) -> Result<ProbeReply, Malformed> {
     check_shape(data, TYPE_PROBE_REPLY, REPLY_BYTES)?;
     let time = |at| read_u48(data, at).ok_or(Malformed::Truncated);
     let id = read_u32(data, 1).ok_or(Malformed::Truncated)?;
-    Ok(ProbeReply {
-        id,
-        t1_us: time(5)?,
-        t2_us: time(11)?,
-        t3_us: time(17)?,
-    })
+    Ok(ProbeReply { id, t1_us: time(5)?, t2_us: time(11)?, t3_us: time(17)? })
 }
 
 /// A probe datagram with the prefix byte.
@@ -112,13 +107,7 @@ pub struct ClockSync {
 impl ClockSync {
     /// `seed` makes the probes' ids.
     pub fn new(seed: u64) -> ClockSync {
-        ClockSync {
-            random: seed | 1,
-            outstanding: VecDeque::new(),
-            samples: VecDeque::new(),
-            sent: 0,
-            next_at_us: 0,
-        }
+        ClockSync { random: seed | 1, outstanding: VecDeque::new(), samples: VecDeque::new(), sent: 0, next_at_us: 0 }
     }
 
     /// When the next probe is due; 0 before the first.
@@ -138,18 +127,13 @@ impl ClockSync {
     }
 
     fn probe(&mut self, now_us: u64, id: u32) -> Bytes {
-        self.outstanding
-            .retain(|sent| sent.0 != id && now_us.saturating_sub(sent.1) <= REPLY_LIMIT_US);
+        self.outstanding.retain(|sent| sent.0 != id && now_us.saturating_sub(sent.1) <= REPLY_LIMIT_US);
         if self.outstanding.len() >= MAX_OUTSTANDING {
             self.outstanding.pop_front();
         }
         self.outstanding.push_back((id, now_us));
         self.sent = self.sent.saturating_add(1);
-        let gap_us = if self.sent < BURST_PROBES {
-            BURST_GAP_US
-        } else {
-            PROBE_GAP_US
-        };
+        let gap_us = if self.sent < BURST_PROBES { BURST_GAP_US } else { PROBE_GAP_US };
         self.next_at_us = now_us + gap_us;
         encode_probe(id, now_us)
     }
@@ -173,18 +157,10 @@ impl ClockSync {
         // ((t2 - t1) + (t3 - t4)) / 2, in a form that a wrap of either clock does not split.
         let offset_us = signed48(reply.t2_us.wrapping_sub(reply.t1_us)) - rtt_us / 2;
         let rtt_us = rtt_us as u64;
-        while self
-            .samples
-            .back()
-            .is_some_and(|sample| sample.rtt_us >= rtt_us)
-        {
+        while self.samples.back().is_some_and(|sample| sample.rtt_us >= rtt_us) {
             self.samples.pop_back();
         }
-        self.samples.push_back(Sample {
-            at_us: t4_us,
-            rtt_us,
-            offset_us,
-        });
+        self.samples.push_back(Sample { at_us: t4_us, rtt_us, offset_us });
         self.expire(t4_us);
         ReplyVerdict::Taken
     }
@@ -195,10 +171,7 @@ impl ClockSync {
         let best = self.samples.front()?;
         let age_seconds = now_us.saturating_sub(best.at_us) as f64 / 1_000_000.0;
         let uncertainty_us = best.rtt_us as f64 / 2.0 + age_seconds * AGE_US_PER_SECOND;
-        Some(PeerClock {
-            offset_us: best.offset_us,
-            uncertainty_us: uncertainty_us.ceil() as u64,
-        })
+        Some(PeerClock { offset_us: best.offset_us, uncertainty_us: uncertainty_us.ceil() as u64 })
     }
 
     /// Keeps the last sample however old: its uncertainty says what it is worth.
@@ -240,35 +213,19 @@ mod tests {
             }
         }
         assert_eq!(times[..8], [0, 25, 50, 75, 100, 125, 150, 175]);
-        assert_eq!(
-            times[8..],
-            [1175, 2175, 3175, 4175, 5175, 6175, 7175, 8175, 9175]
-        );
+        assert_eq!(times[8..], [1175, 2175, 3175, 4175, 5175, 6175, 7175, 8175, 9175]);
     }
 
     #[test]
     fn the_true_offset_is_inside_the_uncertainty_for_any_asymmetry_and_across_the_wrap() {
         for (out_us, back_us) in [(60_000, 10_000), (0, 70_000), (35_000, 35_000), (1, 0)] {
-            for offset in [
-                0,
-                5_000_000,
-                (1u64 << 48) - 3_000_000,
-                0u64.wrapping_sub(7_000_000),
-            ] {
+            for offset in [0, 5_000_000, (1u64 << 48) - 3_000_000, 0u64.wrapping_sub(7_000_000)] {
                 let mut sync = ClockSync::new(9);
-                let path = Path {
-                    offset,
-                    out_us,
-                    back_us,
-                };
+                let path = Path { offset, out_us, back_us };
                 assert_eq!(path.ask(&mut sync, 1_000_000), Some(ReplyVerdict::Taken));
                 let peer = sync.peer(1_000_000 + out_us + back_us).unwrap();
                 let error = signed48((peer.offset_us as u64).wrapping_sub(offset)).unsigned_abs();
-                assert!(
-                    error <= peer.uncertainty_us,
-                    "{error} over {}",
-                    peer.uncertainty_us
-                );
+                assert!(error <= peer.uncertainty_us, "{error} over {}", peer.uncertainty_us);
                 assert!(peer.uncertainty_us <= (out_us + back_us) / 2 + 6);
             }
         }
@@ -277,11 +234,7 @@ mod tests {
     #[test]
     fn the_least_round_trip_of_30_seconds_counts_and_ages() {
         let mut sync = ClockSync::new(3);
-        let path = |out_us, back_us| Path {
-            offset: 0,
-            out_us,
-            back_us,
-        };
+        let path = |out_us, back_us| Path { offset: 0, out_us, back_us };
         path(5_000, 5_000).ask(&mut sync, 0);
         let mut now = 0;
         while now < 25_000_000 {
@@ -289,13 +242,7 @@ mod tests {
             path(40_000, 20_000).ask(&mut sync, now);
         }
         let peer = sync.peer(20_010_040).unwrap();
-        assert_eq!(
-            peer,
-            PeerClock {
-                offset_us: 0,
-                uncertainty_us: 6_000
-            }
-        );
+        assert_eq!(peer, PeerClock { offset_us: 0, uncertainty_us: 6_000 });
         let peer = sync.peer(31_000_000).unwrap();
         assert_eq!(peer.offset_us, 10_000, "the good sample is too old");
     }
@@ -305,51 +252,20 @@ mod tests {
         let mut sync = ClockSync::new(4);
         let reply = |probe: &Bytes, t2, t3| {
             let (id, t1_us) = parse_probe(&probe[1..]).unwrap();
-            ProbeReply {
-                id,
-                t1_us,
-                t2_us: t2,
-                t3_us: t3,
-            }
+            ProbeReply { id, t1_us, t2_us: t2, t3_us: t3 }
         };
         let probe = sync.next_probe(1_000).unwrap();
         let good = reply(&probe, 2_000, 2_000);
-        assert_eq!(
-            sync.on_reply(
-                &ProbeReply {
-                    id: good.id ^ 1,
-                    ..good
-                },
-                3_000
-            ),
-            ReplyVerdict::Unasked
-        );
-        assert_eq!(
-            sync.on_reply(&ProbeReply { t1_us: 999, ..good }, 3_000),
-            ReplyVerdict::Unasked
-        );
+        assert_eq!(sync.on_reply(&ProbeReply { id: good.id ^ 1, ..good }, 3_000), ReplyVerdict::Unasked);
+        assert_eq!(sync.on_reply(&ProbeReply { t1_us: 999, ..good }, 3_000), ReplyVerdict::Unasked);
         assert_eq!(sync.on_reply(&good, 3_000), ReplyVerdict::Taken);
-        assert_eq!(
-            sync.on_reply(&good, 3_100),
-            ReplyVerdict::Unasked,
-            "once only"
-        );
+        assert_eq!(sync.on_reply(&good, 3_100), ReplyVerdict::Unasked, "once only");
         let probe = sync.next_probe(26_000).unwrap();
-        assert_eq!(
-            sync.on_reply(&reply(&probe, 10, 9), 27_000),
-            ReplyVerdict::Implausible
-        );
+        assert_eq!(sync.on_reply(&reply(&probe, 10, 9), 27_000), ReplyVerdict::Implausible);
         let probe = sync.next_probe(51_000).unwrap();
-        assert_eq!(
-            sync.on_reply(&reply(&probe, 0, 9_000), 52_000),
-            ReplyVerdict::Implausible
-        );
+        assert_eq!(sync.on_reply(&reply(&probe, 0, 9_000), 52_000), ReplyVerdict::Implausible);
         let probe = sync.next_probe(76_000).unwrap();
-        assert_eq!(
-            sync.on_reply(&reply(&probe, 0, 0), 4_000_000),
-            ReplyVerdict::Unasked,
-            "too late"
-        );
+        assert_eq!(sync.on_reply(&reply(&probe, 0, 0), 4_000_000), ReplyVerdict::Unasked, "too late");
     }
 
     #[test]

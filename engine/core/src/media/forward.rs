@@ -43,13 +43,7 @@ pub struct Forwarded {
 }
 
 impl SlotForwarder {
-    pub fn new(
-        alias: u32,
-        slot: u8,
-        generation: u8,
-        max_age_ms: u32,
-        max_ahead_ms: u32,
-    ) -> SlotForwarder {
+    pub fn new(alias: u32, slot: u8, generation: u8, max_age_ms: u32, max_ahead_ms: u32) -> SlotForwarder {
         SlotForwarder {
             alias: alias & MAX_ALIAS as u32,
             slot: slot & (MAX_SLOTS as u8 - 1),
@@ -66,13 +60,11 @@ impl SlotForwarder {
     }
 
     pub fn counts(&self) -> SlotCounts {
-        self.kinds
-            .iter()
-            .fold(SlotCounts::default(), |sum, kind| SlotCounts {
-                received: sum.received + kind.received,
-                lost: sum.lost + kind.lost,
-                duplicate: sum.duplicate + kind.duplicate,
-            })
+        self.kinds.iter().fold(SlotCounts::default(), |sum, kind| SlotCounts {
+            received: sum.received + kind.received,
+            lost: sum.lost + kind.lost,
+            duplicate: sum.duplicate + kind.duplicate,
+        })
     }
 
     /// Takes one uplink datagram. `now_us` is the relay's clock; `clock` None: the publisher's is not known yet. `lag`
@@ -90,22 +82,11 @@ impl SlotForwarder {
         let mut done = Forwarded::default();
         let header = 1 + header_bytes(self.alias, uncertainty16);
         let mut out = Vec::with_capacity(header + bundle.units_wire.len());
-        write_header(
-            &mut out,
-            self.alias,
-            self.slot,
-            self.generation,
-            own_base_us as u64,
-            uncertainty16,
-        );
+        write_header(&mut out, self.alias, self.slot, self.generation, own_base_us as u64, uncertainty16);
         for unit in bundle.units() {
             let age_us = sixteenths_to_us(unit.age16);
             let kind = &mut self.kinds[usize::from(unit.kind)];
-            match kind.offer(
-                unit.sequence,
-                unit.full,
-                wrap48(bundle.base_us.wrapping_sub(age_us)),
-            ) {
+            match kind.offer(unit.sequence, unit.full, wrap48(bundle.base_us.wrapping_sub(age_us))) {
                 Verdict::New => {}
                 Verdict::Duplicate => {
                     done.duplicate += 1;
@@ -130,8 +111,7 @@ impl SlotForwarder {
                 if kind.began {
                     self.cache.clear();
                 }
-                self.cache
-                    .remember(&unit, kind.extended, capture_us, uncertainty16);
+                self.cache.remember(&unit, kind.extended, capture_us, uncertainty16);
             }
         }
         done.payload = (done.units > 0).then(|| out.into());

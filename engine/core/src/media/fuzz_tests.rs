@@ -41,10 +41,7 @@ pub fn check_parsed(data: &[u8], bundle: &Bundle) {
         count += 1;
         bytes += unit.wire.len();
     }
-    assert_eq!(
-        (used, count, bytes),
-        (bundle.slots, bundle.unit_count, bundle.units_wire.len())
-    );
+    assert_eq!((used, count, bytes), (bundle.slots, bundle.unit_count, bundle.units_wire.len()));
     assert!(count > 0 && data.ends_with(bundle.units_wire));
 }
 
@@ -110,32 +107,19 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
     for _ in 0..100_000 {
         let [room, session] = [random.next_u64() as u32 % 3, random.next_u64() as u32 % 8];
         let slot = random.next_u64() as u8 % 9;
-        let config = RoomConfig {
-            alias: 1 + room * 9_000,
-            max_age_ms: 500,
-            max_ahead_ms: 20,
-            max_members: 6,
-        };
+        let config = RoomConfig { alias: 1 + room * 9_000, max_age_ms: 500, max_ahead_ms: 20, max_members: 6 };
         let command = match random.next_u64() % 80 {
             0 => Command::RoomCreate { room, config },
             1 if random.next_u64().is_multiple_of(16) => Command::RoomClose { room },
             2 | 3 => Command::RoomJoin { room, session },
             4 => Command::RoomLeave { room, session },
-            5 => Command::RoomPublish {
-                room,
-                session,
-                slot,
-                generation: slot,
-            },
+            5 => Command::RoomPublish { room, session, slot, generation: slot },
             6 if random.next_u64().is_multiple_of(4) => Command::RoomUnpublish { room, slot },
             7 if random.next_u64().is_multiple_of(4) => {
                 plane.session_closed(session, &mut out);
                 continue;
             }
-            8 => Command::RoomSend {
-                room,
-                data: Bytes::from_static(b"\x04"),
-            },
+            8 => Command::RoomSend { room, data: Bytes::from_static(b"\x04") },
             9..20 => {
                 now += random.next_u64() % 30_000;
                 plane.poll(now, &mut out);
@@ -152,10 +136,7 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
                 if random.next_u64().is_multiple_of(4) {
                     mutate(&mut random, &mut data);
                 }
-                if data.len() >= 10
-                    && data[0] == TYPE_BUNDLE
-                    && !random.next_u64().is_multiple_of(8)
-                {
+                if data.len() >= 10 && data[0] == TYPE_BUNDLE && !random.next_u64().is_multiple_of(8) {
                     let back = random.next_u64() % 300_000;
                     data[4..10].copy_from_slice(&(now - back).to_be_bytes()[2..]);
                 }
@@ -165,17 +146,11 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
         };
         plane.command(now, &command, &mut out);
     }
-    assert!(
-        out.bundles > 100,
-        "only {} bundles went through",
-        out.bundles
-    );
+    assert!(out.bundles > 100, "only {} bundles went through", out.bundles);
     for session in 0..8 {
         plane.session_closed(session, &mut out);
     }
     let stats = plane.stats();
-    assert!(stats
-        .iter()
-        .all(|(name, value)| *value == 0.0 || name.starts_with("refused") || *name == "rooms"));
+    assert!(stats.iter().all(|(name, value)| *value == 0.0 || name.starts_with("refused") || *name == "rooms"));
     assert!(plane.memberships.is_empty());
 }

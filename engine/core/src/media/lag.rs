@@ -13,10 +13,7 @@ pub struct Lag {
 
 impl Default for Lag {
     fn default() -> Lag {
-        Lag {
-            counts: Box::new([0; BUCKETS]),
-            total: 0,
-        }
+        Lag { counts: Box::new([0; BUCKETS]), total: 0 }
     }
 }
 
@@ -60,9 +57,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_within_their_bucket() {
-        for value in [
-            0i64, 1, 15, 16, 31, 32, 33, 100, 999, 12_345, 100_000, 1_000_000, 4_194_303,
-        ] {
+        for value in [0i64, 1, 15, 16, 31, 32, 33, 100, 999, 12_345, 100_000, 1_000_000, 4_194_303] {
             let mut lag = Lag::default();
             lag.add(value);
             let error = (lag.quantile_us(0.5) - value as f64).abs();

@@ -101,12 +101,7 @@ impl MediaPlane {
                 }
                 self.forget_membership(*session, *room);
             }
-            Command::RoomPublish {
-                room,
-                session,
-                slot,
-                generation,
-            } => {
+            Command::RoomPublish { room, session, slot, generation } => {
                 self.publish(now_us, *room, *session, *slot, *generation, out);
             }
             Command::RoomUnpublish { room, slot } => self.unpublish(*room, *slot),
@@ -120,13 +115,7 @@ impl MediaPlane {
     }
 
     /// A datagram of a session in `Room` mode, without the HTTP/3 prefix. `now_us` is when it was read.
-    pub fn on_datagram(
-        &mut self,
-        now_us: u64,
-        from: SessionId,
-        data: &[u8],
-        out: &mut dyn MediaOut,
-    ) {
+    pub fn on_datagram(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) {
         let refused = match data.first() {
             Some(&TYPE_BUNDLE) => self.on_bundle(now_us, from, data, out),
             Some(&TYPE_PROBE) => match parse_probe(data) {
@@ -187,10 +176,7 @@ impl MediaPlane {
     /// Empty when nobody publishes there. Lags are those since the last call (`lag_count` of them; 0 without any), the
     /// rest since the publication began; `refused_*` only when not zero. `synced` 0: offset and uncertainty mean nothing.
     pub fn stats_slot(&mut self, r: RoomId, slot: u8) -> Vec<(&'static str, f64)> {
-        let publication = self
-            .rooms
-            .get_mut(&r)
-            .and_then(|room| room.publication(slot));
+        let publication = self.rooms.get_mut(&r).and_then(|room| room.publication(slot));
         publication.map(Publication::take_stats).unwrap_or_default()
     }
 
@@ -268,15 +254,7 @@ impl MediaPlane {
         if let Some(room) = self.rooms.get_mut(&id) {
             room.publish(session, slot, generation);
         }
-        self.publishers.insert(
-            session,
-            Publisher {
-                room: id,
-                slot,
-                clock,
-                told: false,
-            },
-        );
+        self.publishers.insert(session, Publisher { room: id, slot, clock, told: false });
         self.tell_synced(now_us, session, out);
     }
 
@@ -291,41 +269,14 @@ impl MediaPlane {
         self.rooms.get_mut(&room)?.unpublish(slot)
     }
 
-    fn on_bundle(
-        &mut self,
-        now_us: u64,
-        from: SessionId,
-        data: &[u8],
-        out: &mut dyn MediaOut,
-    ) -> Result<(), Refused> {
-        let publisher = self
-            .publishers
-            .get_mut(&from)
-            .ok_or(Refused::NotPublishing)?;
-        let room = self
-            .rooms
-            .get_mut(&publisher.room)
-            .ok_or(Refused::NotPublishing)?;
-        room.forward(
-            now_us,
-            publisher.slot,
-            publisher.clock.peer(now_us),
-            data,
-            out,
-        )
+    fn on_bundle(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {
+        let publisher = self.publishers.get_mut(&from).ok_or(Refused::NotPublishing)?;
+        let room = self.rooms.get_mut(&publisher.room).ok_or(Refused::NotPublishing)?;
+        room.forward(now_us, publisher.slot, publisher.clock.peer(now_us), data, out)
     }
 
-    fn on_reply(
-        &mut self,
-        now_us: u64,
-        from: SessionId,
-        data: &[u8],
-        out: &mut dyn MediaOut,
-    ) -> Result<(), Refused> {
-        let publisher = self
-            .publishers
-            .get_mut(&from)
-            .ok_or(Refused::NotPublishing)?;
+    fn on_reply(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {
+        let publisher = self.publishers.get_mut(&from).ok_or(Refused::NotPublishing)?;
         let reply = parse_probe_reply(data)?;
         match Refused::of_reply(publisher.clock.on_reply(&reply, now_us)) {
             Some(why) => Err(why),

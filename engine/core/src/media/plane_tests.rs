@@ -18,8 +18,7 @@ struct Recorder {
 
 impl MediaOut for Recorder {
     fn fan_out(&mut self, members: &[SessionId], skip: Option<SessionId>, payload: &Bytes) {
-        self.fan_outs
-            .push((members.to_vec(), skip, payload.clone()));
+        self.fan_outs.push((members.to_vec(), skip, payload.clone()));
     }
     fn send(&mut self, to: SessionId, payload: Bytes) {
         self.sends.push((to, payload));
@@ -37,17 +36,8 @@ struct Stage {
 
 impl Stage {
     fn new() -> Stage {
-        let mut stage = Stage {
-            plane: MediaPlane::with_seed(1),
-            out: Recorder::default(),
-            now: 1_000_000,
-        };
-        let config = RoomConfig {
-            alias: ALIAS,
-            max_age_ms: 500,
-            max_ahead_ms: 20,
-            max_members: 4,
-        };
+        let mut stage = Stage { plane: MediaPlane::with_seed(1), out: Recorder::default(), now: 1_000_000 };
+        let config = RoomConfig { alias: ALIAS, max_age_ms: 500, max_ahead_ms: 20, max_members: 4 };
         stage.command(Command::RoomCreate { room: ROOM, config });
         stage
     }
@@ -57,19 +47,11 @@ impl Stage {
     }
 
     fn join(&mut self, session: SessionId) {
-        self.command(Command::RoomJoin {
-            room: ROOM,
-            session,
-        });
+        self.command(Command::RoomJoin { room: ROOM, session });
     }
 
     fn publish(&mut self, session: SessionId, slot: u8, generation: u8) {
-        self.command(Command::RoomPublish {
-            room: ROOM,
-            session,
-            slot,
-            generation,
-        });
+        self.command(Command::RoomPublish { room: ROOM, session, slot, generation });
     }
 
     fn datagram(&mut self, from: SessionId, data: &[u8]) {
@@ -136,27 +118,14 @@ fn a_publisher_is_probed_and_synced_once_told() {
     stage.now += 25_000;
     stage.sync(1, 2_000);
     let told: Vec<_> = stage.out.events.iter().collect();
-    let [Event::RoomSynced {
-        room,
-        slot,
-        generation,
-        offset_us,
-        uncertainty_us,
-    }] = told[..]
-    else {
+    let [Event::RoomSynced { room, slot, generation, offset_us, uncertainty_us }] = told[..] else {
         panic!("{told:?}")
     };
     assert_eq!((*room, *slot, *generation), (ROOM, 3, 9));
     assert_eq!((*offset_us, *uncertainty_us), (OFFSET as i64, 4_000));
     let stats = stage.slot(3);
-    assert_eq!(
-        (stats["synced"], stats["uncertainty_ms"], stats["offset_us"]),
-        (1.0, 2.0, OFFSET as f64)
-    );
-    assert!(stage
-        .plane
-        .next_deadline_us()
-        .is_some_and(|due| due > stage.now));
+    assert_eq!((stats["synced"], stats["uncertainty_ms"], stats["offset_us"]), (1.0, 2.0, OFFSET as f64));
+    assert!(stage.plane.next_deadline_us().is_some_and(|due| due > stage.now));
 }
 
 #[test]
@@ -168,22 +137,10 @@ fn units_are_rewritten_and_go_to_all_but_their_publisher() {
     assert_eq!((members, skip), (vec![1, 2, 3], Some(1)));
     assert_eq!(payload[0], PREFIX);
     let bundle = Bundle::parse(&payload[1..]).unwrap();
-    assert_eq!(
-        (bundle.alias, bundle.slots, bundle.generations[3]),
-        (ALIAS, 1 << 3, 9)
-    );
-    assert_eq!(
-        (bundle.base_us, bundle.uncertainty16),
-        (stage.now - 10_000, 64)
-    );
-    let units: Vec<_> = bundle
-        .units()
-        .map(|u| (u.slot, u.kind, u.sequence, u.age16, u.payload))
-        .collect();
-    assert_eq!(
-        units,
-        [(3, 0, 100, 320, &[100u8][..]), (3, 1, 7, 0, &[7][..])]
-    );
+    assert_eq!((bundle.alias, bundle.slots, bundle.generations[3]), (ALIAS, 1 << 3, 9));
+    assert_eq!((bundle.base_us, bundle.uncertainty16), (stage.now - 10_000, 64));
+    let units: Vec<_> = bundle.units().map(|u| (u.slot, u.kind, u.sequence, u.age16, u.payload)).collect();
+    assert_eq!(units, [(3, 0, 100, 320, &[100u8][..]), (3, 1, 7, 0, &[7][..])]);
 
     let room = stage.room();
     assert_eq!((room["bundles_in"], room["bundles_out"]), (1.0, 2.0));
@@ -191,29 +148,20 @@ fn units_are_rewritten_and_go_to_all_but_their_publisher() {
     assert_eq!(room["bytes_out"], 2.0 * (payload.len() - 1) as f64);
     let stats = stage.slot(3);
     assert_eq!((stats["received"], stats["lag_count"]), (2.0, 2.0));
-    assert!(
-        (stats["lag_p50_ms"] - 10.0).abs() < 0.4 && (stats["lag_p99_ms"] - 30.0).abs() < 1.0,
-        "{stats:?}"
-    );
+    assert!((stats["lag_p50_ms"] - 10.0).abs() < 0.4 && (stats["lag_p99_ms"] - 30.0).abs() < 1.0, "{stats:?}");
     assert_eq!(stage.slot(3)["lag_count"], 0.0, "since the last query");
 }
 
 #[test]
 fn a_liver_that_does_not_listen_is_not_skipped_and_an_empty_room_sends_nothing() {
     let mut stage = live();
-    stage.command(Command::RoomLeave {
-        room: ROOM,
-        session: 1,
-    });
+    stage.command(Command::RoomLeave { room: ROOM, session: 1 });
     let uplink = stage.bundle(0, &[(KEY, 1, 0)]);
     stage.datagram(1, &uplink);
     let (members, skip, _) = stage.out.fan_outs.pop().unwrap();
     assert_eq!((members.len(), skip), (2, None));
     for session in [2, 3] {
-        stage.command(Command::RoomLeave {
-            room: ROOM,
-            session,
-        });
+        stage.command(Command::RoomLeave { room: ROOM, session });
     }
     let uplink = stage.bundle(0, &[(KEY, 2, 0)]);
     stage.datagram(1, &uplink);
@@ -238,10 +186,7 @@ fn repeats_go_once_and_losses_count_when_they_leave_the_window() {
         stage.datagram(1, &uplink);
     }
     let stats = stage.slot(3);
-    assert_eq!(
-        (stats["received"], stats["duplicate"], stats["lost"]),
-        (79.0, 2.0, 1.0)
-    );
+    assert_eq!((stats["received"], stats["duplicate"], stats["lost"]), (79.0, 2.0, 1.0));
 }
 
 #[test]
@@ -259,17 +204,7 @@ fn what_is_refused_is_counted_by_its_reason_and_reaches_nobody() {
     let short = stage.bundle(0, &[(DELTA, 0, 0)]);
     let mut cut = early.clone();
     cut.pop();
-    for data in [
-        &old[..],
-        &tail,
-        &ahead,
-        &short,
-        &cut,
-        &[0x01],
-        &[0x04],
-        &[0x03, 1],
-        &[],
-    ] {
+    for data in [&old[..], &tail, &ahead, &short, &cut, &[0x01], &[0x04], &[0x03, 1], &[]] {
         stage.datagram(1, data);
     }
     stage.datagram(1, &[&[0x03][..], &[0; 22]].concat());
@@ -308,10 +243,7 @@ fn sessions_that_do_not_publish_reach_nobody_but_have_their_probes_answered() {
     let probe = [&[0x02][..], &[9; 10]].concat();
     stage.datagram(2, &probe);
     let (to, reply) = stage.out.sends.pop().unwrap();
-    assert_eq!(
-        (to, reply[0], reply[1], &reply[2..12]),
-        (2, 0, 3, &[9u8; 10][..])
-    );
+    assert_eq!((to, reply[0], reply[1], &reply[2..12]), (2, 0, 3, &[9u8; 10][..]));
     assert_eq!(answer_probe(&probe[..10], 0, 0), None);
     assert_eq!(parse_probe(&[0x02; 12]), Err(Malformed::Trailing));
 }
@@ -319,14 +251,7 @@ fn sessions_that_do_not_publish_reach_nobody_but_have_their_probes_answered() {
 #[test]
 fn a_new_viewer_first_gets_the_motion_since_the_last_key() {
     let mut stage = live();
-    for (head, sequence) in [
-        (KEY, 10),
-        (DELTA, 11),
-        (VOICE, 0),
-        (KEY, 12),
-        (DELTA, 13),
-        (DELTA, 14),
-    ] {
+    for (head, sequence) in [(KEY, 10), (DELTA, 11), (VOICE, 0), (KEY, 12), (DELTA, 13), (DELTA, 14)] {
         stage.now += 33_000;
         let uplink = stage.bundle(0, &[(head, sequence, 0)]);
         stage.datagram(1, &uplink);
@@ -334,41 +259,23 @@ fn a_new_viewer_first_gets_the_motion_since_the_last_key() {
     let newest = stage.now;
     stage.now += 10_000;
     stage.join(4);
-    let [(4, payload)] = &stage.out.sends[..] else {
-        panic!("{:?}", stage.out.sends)
-    };
+    let [(4, payload)] = &stage.out.sends[..] else { panic!("{:?}", stage.out.sends) };
     let bundle = Bundle::parse(&payload[1..]).unwrap();
     assert_eq!((bundle.alias, bundle.base_us), (ALIAS, newest));
-    let units: Vec<_> = bundle
-        .units()
-        .map(|u| (u.kind, u.full, u.key, u.sequence, u.age16))
-        .collect();
-    assert_eq!(
-        units,
-        [
-            (0, true, true, 12, 1056),
-            (0, false, false, 13, 528),
-            (0, false, false, 14, 0)
-        ]
-    );
+    let units: Vec<_> = bundle.units().map(|u| (u.kind, u.full, u.key, u.sequence, u.age16)).collect();
+    assert_eq!(units, [(0, true, true, 12, 1056), (0, false, false, 13, 528), (0, false, false, 14, 0)]);
 
     // Joining again sends nothing, nor does the fifth of at most four.
     stage.join(4);
     stage.join(5);
     assert_eq!(stage.out.sends.len(), 1);
-    assert_eq!(
-        (stage.room()["joins_refused"], stage.room()["members"]),
-        (1.0, 4.0)
-    );
+    assert_eq!((stage.room()["joins_refused"], stage.room()["members"]), (1.0, 4.0));
 }
 
 #[test]
 fn a_joining_liver_does_not_get_its_own_motion() {
     let mut stage = live();
-    stage.command(Command::RoomLeave {
-        room: ROOM,
-        session: 1,
-    });
+    stage.command(Command::RoomLeave { room: ROOM, session: 1 });
     let uplink = stage.bundle(0, &[(KEY, 10, 0)]);
     stage.datagram(1, &uplink);
     stage.join(1);
@@ -389,12 +296,7 @@ fn the_cache_is_bounded_and_splits_at_the_datagram_limit() {
     };
     for sequence in 0..9 {
         stage.now += 10_000;
-        let data = big(
-            &stage,
-            if sequence == 0 { KEY } else { DELTA },
-            sequence,
-            300,
-        );
+        let data = big(&stage, if sequence == 0 { KEY } else { DELTA }, sequence, 300);
         stage.datagram(1, &data);
     }
     stage.join(4);
@@ -409,10 +311,7 @@ fn the_cache_is_bounded_and_splits_at_the_datagram_limit() {
         stage.datagram(1, &data);
     }
     stage.out.sends.clear();
-    stage.command(Command::RoomLeave {
-        room: ROOM,
-        session: 4,
-    });
+    stage.command(Command::RoomLeave { room: ROOM, session: 4 });
     stage.join(4);
     assert!(stage.out.sends.is_empty());
 }
@@ -425,12 +324,7 @@ fn units_256_apart_do_not_share_a_join_bundle() {
         stage.datagram(1, &uplink);
     }
     stage.join(4);
-    let joined: Vec<_> = stage
-        .out
-        .sends
-        .iter()
-        .map(|sent| Bundle::parse(&sent.1[1..]).unwrap().unit_count)
-        .collect();
+    let joined: Vec<_> = stage.out.sends.iter().map(|sent| Bundle::parse(&sent.1[1..]).unwrap().unit_count).collect();
     assert_eq!(joined, [1, 2]);
 }
 
@@ -447,13 +341,7 @@ fn a_publisher_that_counts_anew_leaves_no_old_units_for_joiners() {
         .out
         .sends
         .iter()
-        .flat_map(|sent| {
-            Bundle::parse(&sent.1[1..])
-                .unwrap()
-                .units()
-                .map(|unit| unit.sequence)
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|sent| Bundle::parse(&sent.1[1..]).unwrap().units().map(|unit| unit.sequence).collect::<Vec<_>>())
         .collect();
     assert_eq!(sequences, [0]);
 }
@@ -476,17 +364,7 @@ fn another_publisher_takes_the_slot_over_and_the_old_one_is_unheard() {
 fn a_session_that_changes_its_slot_keeps_its_clock() {
     let mut stage = live();
     stage.publish(1, 5, 2);
-    assert!(matches!(
-        stage.out.events[..],
-        [
-            _,
-            Event::RoomSynced {
-                slot: 5,
-                generation: 2,
-                ..
-            }
-        ]
-    ));
+    assert!(matches!(stage.out.events[..], [_, Event::RoomSynced { slot: 5, generation: 2, .. }]));
     assert!(stage.plane.stats_slot(ROOM, 3).is_empty());
     let uplink = stage.bundle(0, &[(KEY, 0, 0)]);
     stage.datagram(1, &uplink);
@@ -501,17 +379,11 @@ fn whatever_ends_leaves_nothing_behind() {
     let room = stage.room();
     assert_eq!((room["members"], room["publishers"]), (2.0, 0.0));
     stage.publish(2, 0, 1);
-    stage.command(Command::RoomUnpublish {
-        room: ROOM,
-        slot: 0,
-    });
+    stage.command(Command::RoomUnpublish { room: ROOM, slot: 0 });
     stage.publish(3, 1, 1);
     stage.command(Command::RoomClose { room: ROOM });
     let stats: BTreeMap<_, _> = stage.plane.stats().into_iter().collect();
-    assert_eq!(
-        (stats["rooms"], stats["publishers"], stats["members"]),
-        (0.0, 0.0, 0.0)
-    );
+    assert_eq!((stats["rooms"], stats["publishers"], stats["members"]), (0.0, 0.0, 0.0));
     assert!(stage.plane.memberships.is_empty());
     stage.now += 10_000_000;
     stage.plane.poll(stage.now, &mut stage.out);
@@ -526,10 +398,7 @@ fn whatever_ends_leaves_nothing_behind() {
 #[test]
 fn a_room_datagram_goes_to_all_members() {
     let mut stage = live();
-    stage.command(Command::RoomSend {
-        room: ROOM,
-        data: Bytes::from_static(b"hi"),
-    });
+    stage.command(Command::RoomSend { room: ROOM, data: Bytes::from_static(b"hi") });
     let (members, skip, payload) = stage.out.fan_outs.pop().unwrap();
     assert_eq!((members.len(), skip, &payload[..]), (3, None, &b"\0hi"[..]));
 }

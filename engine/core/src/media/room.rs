@@ -31,10 +31,7 @@ impl Publication {
 
     pub fn take_stats(&mut self) -> Vec<(&'static str, f64)> {
         let counts = self.forwarder.counts();
-        let clock = self.clock.unwrap_or(PeerClock {
-            offset_us: 0,
-            uncertainty_us: 0,
-        });
+        let clock = self.clock.unwrap_or(PeerClock { offset_us: 0, uncertainty_us: 0 });
         let mut values = vec![
             ("received", counts.received as f64),
             ("lost", counts.lost as f64),
@@ -113,12 +110,7 @@ impl Room {
         }
         self.places.insert(session, self.members.len());
         self.members.push(session);
-        for publication in self
-            .slots
-            .iter()
-            .flatten()
-            .filter(|slot| slot.session != session)
-        {
+        for publication in self.slots.iter().flatten().filter(|slot| slot.session != session) {
             for payload in publication.forwarder.join_bundles() {
                 self.traffic.bundles_out += 1;
                 self.traffic.bytes_out += payload.len() as u64 - 1;
@@ -143,13 +135,7 @@ impl Room {
         let Some(place) = self.slots.get_mut(usize::from(slot)) else {
             return;
         };
-        let forwarder = SlotForwarder::new(
-            self.alias,
-            slot,
-            generation,
-            self.max_age_ms,
-            self.max_ahead_ms,
-        );
+        let forwarder = SlotForwarder::new(self.alias, slot, generation, self.max_age_ms, self.max_ahead_ms);
         *place = Some(Box::new(Publication {
             session,
             forwarder,
@@ -175,21 +161,14 @@ impl Room {
     ) -> Result<(), Refused> {
         self.traffic.bundles_in += 1;
         let place = self.slots.get_mut(usize::from(slot));
-        let publication = place
-            .and_then(|slot| slot.as_deref_mut())
-            .ok_or(Refused::NotPublishing)?;
+        let publication = place.and_then(|slot| slot.as_deref_mut()).ok_or(Refused::NotPublishing)?;
         if clock.is_some() {
             publication.clock = clock;
         }
         let lag = &mut publication.lag;
-        let done = publication
-            .forwarder
-            .forward(now_us, clock, uplink, |us| lag.add(us))?;
+        let done = publication.forwarder.forward(now_us, clock, uplink, |us| lag.add(us))?;
         let session = publication.session;
-        for (why, count) in [
-            (Refused::Unsynced, done.unsynced),
-            (Refused::Late, done.late),
-        ] {
+        for (why, count) in [(Refused::Unsynced, done.unsynced), (Refused::Late, done.late)] {
             publication.refused.add(why, u64::from(count));
             self.refused.add(why, u64::from(count));
         }
@@ -202,11 +181,7 @@ impl Room {
             self.traffic.units_out += receivers * u64::from(done.units);
             self.traffic.bytes_out += receivers * (payload.len() as u64 - 1);
             if receivers > 0 {
-                out.fan_out(
-                    &self.members,
-                    (hears_itself > 0).then_some(session),
-                    &payload,
-                );
+                out.fan_out(&self.members, (hears_itself > 0).then_some(session), &payload);
             }
         }
         Ok(())
@@ -232,14 +207,7 @@ impl Room {
     }
 
     pub fn stats(&self) -> Vec<(&'static str, f64)> {
-        let Traffic {
-            bundles_in,
-            bundles_out,
-            units_in,
-            units_out,
-            bytes_out,
-            joins_refused,
-        } = self.traffic;
+        let Traffic { bundles_in, bundles_out, units_in, units_out, bytes_out, joins_refused } = self.traffic;
         let publishers = self.slots.iter().flatten().count();
         let mut values = vec![
             ("members", self.members.len() as f64),

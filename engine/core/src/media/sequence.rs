@@ -35,11 +35,7 @@ pub struct SequenceExtender {
 impl SequenceExtender {
     /// `sequence` has 32 bits when `full`, else the low 8; `capture_us` is modulo 2^48 in the sender's clock.
     pub fn offer(&mut self, sequence: u32, full: bool, capture_us: u64) -> Verdict {
-        let gap_us = if self.started {
-            signed48(capture_us.wrapping_sub(self.last_capture_us))
-        } else {
-            0
-        };
+        let gap_us = if self.started { signed48(capture_us.wrapping_sub(self.last_capture_us)) } else { 0 };
         let ahead;
         self.began = false;
         if full {

@@ -8,10 +8,7 @@ use super::wire::{signed48, wrap48, PREFIX};
 use serde_json::Value;
 
 fn cases(file: &str) -> Vec<Value> {
-    let path = format!(
-        "{}/../../codec/vectors/{file}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/../../codec/vectors/{file}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let file: Value = serde_json::from_str(&text).expect("JSON");
     let cases = file["cases"].as_array().expect("cases").clone();
@@ -21,9 +18,7 @@ fn cases(file: &str) -> Vec<Value> {
 
 fn unhex(text: &str) -> Vec<u8> {
     let digits = text.as_bytes().chunks(2);
-    digits
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -35,9 +30,7 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 fn number(value: &Value) -> u64 {
-    value
-        .as_u64()
-        .unwrap_or_else(|| panic!("{value} is no unsigned integer"))
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no unsigned integer"))
 }
 
 /// Every datagram in a file of bundles or of forwarding steps: seeds for fuzzing.
@@ -54,9 +47,8 @@ pub fn hexes(file: &str) -> Vec<Vec<u8>> {
 
 fn meaning(bundle: &Bundle) -> Value {
     let listed = (0..8u8).filter(|slot| bundle.slots & 1 << slot != 0);
-    let slots = listed.map(|slot| {
-        serde_json::json!({ "slot": slot, "generation": bundle.generations[usize::from(slot)] })
-    });
+    let slots =
+        listed.map(|slot| serde_json::json!({ "slot": slot, "generation": bundle.generations[usize::from(slot)] }));
     let units = bundle.units().map(|unit| {
         serde_json::json!({
             "slot": unit.slot,
@@ -90,10 +82,7 @@ fn bundles() {
 
 #[test]
 fn every_truncation_of_every_bundle_is_a_typed_error() {
-    for case in cases("bundle")
-        .iter()
-        .filter(|case| case["error"].is_null())
-    {
+    for case in cases("bundle").iter().filter(|case| case["error"].is_null()) {
         let data = bytes(&case["hex"]);
         let units = Bundle::parse(&data).unwrap().unit_count;
         for end in 0..data.len() {
@@ -130,16 +119,10 @@ fn sequences() {
 }
 
 fn uplink(forwarder: &mut SlotForwarder, step: &Value, at: &str) {
-    let clock = step["offsetUs"].as_i64().map(|offset_us| PeerClock {
-        offset_us,
-        uncertainty_us: number(&step["uncertaintyUs"]),
-    });
-    match forwarder.forward(
-        number(&step["nowUs"]),
-        clock,
-        &bytes(&step["uplink"]),
-        |_| {},
-    ) {
+    let clock = step["offsetUs"]
+        .as_i64()
+        .map(|offset_us| PeerClock { offset_us, uncertainty_us: number(&step["uncertaintyUs"]) });
+    match forwarder.forward(number(&step["nowUs"]), clock, &bytes(&step["uplink"]), |_| {}) {
         Err(why) => {
             assert_eq!(step["refused"], why.code(), "{at}");
             assert!(step["downlink"].is_null(), "{at}");
@@ -192,12 +175,7 @@ fn forwarding() {
 }
 
 fn expect_error<T: std::fmt::Debug>(case: &Value, result: Result<T, Malformed>) -> Option<T> {
-    assert_eq!(
-        case["error"].as_str(),
-        result.as_ref().err().map(|why| why.code()),
-        "{}",
-        case["name"]
-    );
+    assert_eq!(case["error"].as_str(), result.as_ref().err().map(|why| why.code()), "{}", case["name"]);
     result.ok()
 }
 
@@ -209,35 +187,17 @@ fn probes() {
             Some("probe") => {
                 let data = bytes(&case["hex"]);
                 if let Some((id, t1_us)) = expect_error(&case, parse_probe(&data)) {
-                    assert_eq!(
-                        (u64::from(id), t1_us),
-                        (time("id"), time("t1Us")),
-                        "{}",
-                        case["name"]
-                    );
+                    assert_eq!((u64::from(id), t1_us), (time("id"), time("t1Us")), "{}", case["name"]);
                     assert_eq!(encode_probe(id, t1_us)[1..], data[..]);
                     let answer = answer_probe(&data, 7, 9).expect("an answer");
                     let reply = parse_probe_reply(&answer[1..]).expect("a reply");
-                    assert_eq!(
-                        reply,
-                        ProbeReply {
-                            id,
-                            t1_us,
-                            t2_us: 7,
-                            t3_us: 9
-                        }
-                    );
+                    assert_eq!(reply, ProbeReply { id, t1_us, t2_us: 7, t3_us: 9 });
                 }
             }
             Some("probe_reply") => {
                 if let Some(reply) = expect_error(&case, parse_probe_reply(&bytes(&case["hex"]))) {
                     let read = [u64::from(reply.id), reply.t1_us, reply.t2_us, reply.t3_us];
-                    assert_eq!(
-                        read,
-                        ["id", "t1Us", "t2Us", "t3Us"].map(time),
-                        "{}",
-                        case["name"]
-                    );
+                    assert_eq!(read, ["id", "t1Us", "t2Us", "t3Us"].map(time), "{}", case["name"]);
                 }
             }
             // The relay sends heartbeats and takes none.
@@ -246,29 +206,13 @@ fn probes() {
                 let sent_us = time("t1Us");
                 let arrived_us = sent_us + signed48(time("t4Us").wrapping_sub(sent_us)) as u64;
                 let mut sync = ClockSync::new(1);
-                let (id, t1_us) =
-                    parse_probe(&sync.next_probe(sent_us).expect("due")[1..]).unwrap();
+                let (id, t1_us) = parse_probe(&sync.next_probe(sent_us).expect("due")[1..]).unwrap();
                 assert_eq!(t1_us, wrap48(sent_us));
-                let reply = ProbeReply {
-                    id,
-                    t1_us,
-                    t2_us: time("t2Us"),
-                    t3_us: time("t3Us"),
-                };
-                assert_eq!(
-                    sync.on_reply(&reply, arrived_us),
-                    ReplyVerdict::Taken,
-                    "{}",
-                    case["name"]
-                );
+                let reply = ProbeReply { id, t1_us, t2_us: time("t2Us"), t3_us: time("t3Us") };
+                assert_eq!(sync.on_reply(&reply, arrived_us), ReplyVerdict::Taken, "{}", case["name"]);
                 let peer = sync.peer(arrived_us).expect("synced");
                 assert_eq!(case["offsetUs"], peer.offset_us, "{}", case["name"]);
-                assert_eq!(
-                    peer.uncertainty_us,
-                    time("rttUs").div_ceil(2),
-                    "{}",
-                    case["name"]
-                );
+                assert_eq!(peer.uncertainty_us, time("rttUs").div_ceil(2), "{}", case["name"]);
             }
             other => panic!("unknown type {other:?}"),
         }

@@ -50,9 +50,7 @@ pub fn read_varint(data: &[u8], at: &mut usize) -> Option<u64> {
     let bytes = 1usize << (first >> 6);
     let rest = data.get(*at + 1..*at + bytes)?;
     *at += bytes;
-    Some(rest.iter().fold(u64::from(first & 0x3f), |value, byte| {
-        value << 8 | u64::from(*byte)
-    }))
+    Some(rest.iter().fold(u64::from(first & 0x3f), |value, byte| value << 8 | u64::from(*byte)))
 }
 
 /// Appends the shortest form of a value below 2^30.
@@ -71,11 +69,7 @@ pub fn read_u32(data: &[u8], at: usize) -> Option<u32> {
 
 pub fn read_u48(data: &[u8], at: usize) -> Option<u64> {
     let bytes = data.get(at..at + 6)?;
-    Some(
-        bytes
-            .iter()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte)),
-    )
+    Some(bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
 }
 
 pub fn write_u48(out: &mut Vec<u8>, value: u64) {

@@ -107,8 +107,7 @@ fn upstream(target: SocketAddr, poll: &Poll, token: Token) -> io::Result<UdpSock
     };
     let mut socket = super::bind(any)?;
     socket.connect(target)?;
-    poll.registry()
-        .register(&mut socket, token, Interest::READABLE)?;
+    poll.registry().register(&mut socket, token, Interest::READABLE)?;
     Ok(socket)
 }
 
@@ -124,10 +123,7 @@ impl Client {
     ) -> io::Result<Client> {
         let link = |profile: &LinkProfile, direction: u64| {
             let seed = profile.seed.wrapping_add(2 * number as u64 + direction);
-            Link::new(&LinkProfile {
-                seed,
-                ..profile.clone()
-            })
+            Link::new(&LinkProfile { seed, ..profile.clone() })
         };
         Ok(Client {
             addr,
@@ -155,12 +151,7 @@ impl Client {
             match self.socket.recv(buffer) {
                 Ok(length) => {
                     let data = buffer[..length].to_vec();
-                    let packet = LinkPacket {
-                        peer: self.addr,
-                        local: None,
-                        ecn: None,
-                        data,
-                    };
+                    let packet = LinkPacket { peer: self.addr, local: None, ecn: None, data };
                     self.down.offer(now_us, packet);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -210,17 +201,10 @@ impl Client {
     }
 
     pub(super) fn next_deadline_us(&self) -> Option<u64> {
-        [self.up.next_deadline_us(), self.down.next_deadline_us()]
-            .into_iter()
-            .flatten()
-            .min()
+        [self.up.next_deadline_us(), self.down.next_deadline_us()].into_iter().flatten().min()
     }
 
     pub(super) fn counts(&self) -> Counts {
-        Counts {
-            up: self.up.stats(),
-            down: self.down.stats(),
-            ..self.counts
-        }
+        Counts { up: self.up.stats(), down: self.down.stats(), ..self.counts }
     }
 }

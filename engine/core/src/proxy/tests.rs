@@ -13,13 +13,7 @@ fn socket(addr: &str) -> StdSocket {
 
 fn start(listen: &str, target: &StdSocket, link: LinkPair, max_clients: usize) -> Proxy {
     let target = target.local_addr().unwrap();
-    Proxy::start(ProxyConfig {
-        listen: listen.parse().unwrap(),
-        target,
-        link,
-        max_clients,
-    })
-    .unwrap()
+    Proxy::start(ProxyConfig { listen: listen.parse().unwrap(), target, link, max_clients }).unwrap()
 }
 
 /// Waits until the proxy has published a count; the test fails when it never does.
@@ -27,11 +21,7 @@ fn wait_for(proxy: &Proxy, name: &str, least: f64) -> f64 {
     let end = Instant::now() + PATIENCE;
     loop {
         let stats = proxy.stats();
-        let value = stats
-            .iter()
-            .find(|stat| stat.0 == name)
-            .expect("a stat of this name")
-            .1;
+        let value = stats.iter().find(|stat| stat.0 == name).expect("a stat of this name").1;
         if value >= least {
             return value;
         }
@@ -41,12 +31,7 @@ fn wait_for(proxy: &Proxy, name: &str, least: f64) -> f64 {
 }
 
 /// There and back through the proxy; what the client got and the address the target saw.
-fn echo(
-    client: &StdSocket,
-    proxy: &Proxy,
-    target: &StdSocket,
-    text: &[u8],
-) -> (Vec<u8>, SocketAddr) {
+fn echo(client: &StdSocket, proxy: &Proxy, target: &StdSocket, text: &[u8]) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 2048];
     client.send_to(text, proxy.addr()).unwrap();
     let (length, seen) = target.recv_from(&mut buffer).unwrap();
@@ -84,15 +69,8 @@ fn ipv6_listens_in_front_of_an_ipv4_target() {
 #[test]
 fn the_link_delays_each_direction_by_its_own_time() {
     let target = socket("127.0.0.1:0");
-    let delay = |delay_ms| LinkProfile {
-        delay_ms,
-        ..LinkProfile::default()
-    };
-    let link = LinkPair {
-        tx: delay(30.0),
-        rx: delay(15.0),
-        rebind_every_ms: 0,
-    };
+    let delay = |delay_ms| LinkProfile { delay_ms, ..LinkProfile::default() };
+    let link = LinkPair { tx: delay(30.0), rx: delay(15.0), rebind_every_ms: 0 };
     let proxy = start("127.0.0.1:0", &target, link, 8);
     let client = socket("127.0.0.1:0");
     let (mut buffer, sent) = ([0; 64], Instant::now());
@@ -108,19 +86,8 @@ fn the_link_delays_each_direction_by_its_own_time() {
 #[test]
 fn loss_of_all_lets_nothing_through_and_counts_it() {
     let target = socket("127.0.0.1:0");
-    let tx = LinkProfile {
-        loss: 1.0,
-        ..LinkProfile::default()
-    };
-    let proxy = start(
-        "127.0.0.1:0",
-        &target,
-        LinkPair {
-            tx,
-            ..LinkPair::default()
-        },
-        8,
-    );
+    let tx = LinkProfile { loss: 1.0, ..LinkProfile::default() };
+    let proxy = start("127.0.0.1:0", &target, LinkPair { tx, ..LinkPair::default() }, 8);
     let client = socket("127.0.0.1:0");
     for _ in 0..10 {
         client.send_to(b"x", proxy.addr()).unwrap();
@@ -154,11 +121,7 @@ fn an_idle_client_is_forgotten_and_comes_back_by_another_port() {
     let client = socket("127.0.0.1:0");
     let (_, before) = echo(&client, &proxy, &target, b"here");
     wait_for(&proxy, "clients_expired", 1.0);
-    assert_eq!(
-        wait_for(&proxy, "up_packets_out", 1.0),
-        1.0,
-        "its counts stay"
-    );
+    assert_eq!(wait_for(&proxy, "up_packets_out", 1.0), 1.0, "its counts stay");
     let (_, after) = echo(&client, &proxy, &target, b"again");
     assert_ne!(before, after);
 }
@@ -166,10 +129,7 @@ fn an_idle_client_is_forgotten_and_comes_back_by_another_port() {
 #[test]
 fn rebinding_changes_the_port_that_the_target_sees() {
     let target = socket("127.0.0.1:0");
-    let link = LinkPair {
-        rebind_every_ms: 20,
-        ..LinkPair::default()
-    };
+    let link = LinkPair { rebind_every_ms: 20, ..LinkPair::default() };
     let proxy = start("127.0.0.1:0", &target, link, 8);
     let client = socket("127.0.0.1:0");
     let mut buffer = [0; 64];
@@ -188,17 +148,9 @@ fn a_taken_port_is_a_typed_error_and_dropping_the_proxy_frees_its_own() {
     let target = socket("127.0.0.1:0");
     let proxy = start("127.0.0.1:0", &target, LinkPair::default(), 8);
     let addr = proxy.addr();
-    let config = ProxyConfig {
-        listen: addr,
-        target: addr,
-        link: LinkPair::default(),
-        max_clients: 1,
-    };
+    let config = ProxyConfig { listen: addr, target: addr, link: LinkPair::default(), max_clients: 1 };
     let error = Proxy::start(config.clone()).err().unwrap();
-    assert_eq!(
-        (error.code, error.address),
-        ("bind_failed", Some(addr.ip()))
-    );
+    assert_eq!((error.code, error.address), ("bind_failed", Some(addr.ip())));
     drop(proxy);
     assert!(Proxy::start(config).is_ok());
 }

@@ -25,11 +25,7 @@ impl Timer {
             }
             OwnedFd::from_raw_fd(descriptor)
         };
-        registry.register(
-            &mut mio::unix::SourceFd(&file.as_raw_fd()),
-            token,
-            mio::Interest::READABLE,
-        )?;
+        registry.register(&mut mio::unix::SourceFd(&file.as_raw_fd()), token, mio::Interest::READABLE)?;
         Ok(Timer { file })
     }
 
@@ -42,18 +38,9 @@ impl Timer {
         if wait_us == 0 {
             return Duration::ZERO;
         }
-        let value = libc::timespec {
-            tv_sec: (wait_us / 1_000_000) as _,
-            tv_nsec: (wait_us % 1_000_000 * 1000) as _,
-        };
-        let once = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let spec = libc::itimerspec {
-            it_interval: once,
-            it_value: value,
-        };
+        let value = libc::timespec { tv_sec: (wait_us / 1_000_000) as _, tv_nsec: (wait_us % 1_000_000 * 1000) as _ };
+        let once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let spec = libc::itimerspec { it_interval: once, it_value: value };
         // SAFETY: the descriptor is open and `spec` outlives the call.
         unsafe { libc::timerfd_settime(self.file.as_raw_fd(), 0, &spec, std::ptr::null_mut()) };
         LONGEST
@@ -64,13 +51,7 @@ impl Timer {
         use std::os::fd::AsRawFd;
         let mut expiries = 0u64;
         // SAFETY: reads eight bytes into an integer of eight bytes.
-        unsafe {
-            libc::read(
-                self.file.as_raw_fd(),
-                std::ptr::from_mut(&mut expiries).cast(),
-                8,
-            )
-        };
+        unsafe { libc::read(self.file.as_raw_fd(), std::ptr::from_mut(&mut expiries).cast(), 8) };
     }
 }
 
@@ -84,9 +65,7 @@ impl Timer {
     }
 
     pub(super) fn arm(&mut self, deadline_us: Option<u64>, now_us: u64) -> Duration {
-        deadline_us.map_or(LONGEST, |deadline| {
-            Duration::from_micros(deadline.saturating_sub(now_us)).min(LONGEST)
-        })
+        deadline_us.map_or(LONGEST, |deadline| Duration::from_micros(deadline.saturating_sub(now_us)).min(LONGEST))
     }
 
     pub(super) fn fired(&mut self) {}
