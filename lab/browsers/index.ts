@@ -3,3 +3,4 @@ export { type FoundBrowsers, findBrowsers } from './find.ts';
 export { type FirefoxOptions, launchFirefox } from './firefox.ts';
 export type { BrowserPage, ConsoleLine } from './page.ts';
 export { type PageServer, servePages } from './serve.ts';
+export { type SoundDevice, startNullSound } from './sound.ts';
