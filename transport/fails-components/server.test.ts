@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { get } from 'node:https';
+import { connect, type TLSSocket } from 'node:tls';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { selfSignedCertificate, type WebSocketServer, webSocketConnector, webSocketServer } from './index.ts';
+import { loadPonyfill } from './library.ts';
+
+const pem = selfSignedCertificate();
+let server: WebSocketServer;
+
+beforeEach(async () => {
+  server = await webSocketServer({ certificate: pem, paths: ['/v1'], silenceMs: 400 });
+});
+
+afterEach(async () => {
+  await server.close();
+});
+
+const url = () => `https://127.0.0.1:${server.address.port}/v1`;
+
+async function rawUpgrade(path: string): Promise<{ socket: TLSSocket; answer: string }> {
+  const socket = connect({
+    port: server.address.port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1'],
+  });
+  await once(socket, 'secureConnect');
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n` +
+      'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: webtransport_kDraft1\r\n\r\n',
+  );
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  return { socket, answer: first.toString('latin1') };
+}
+
+test('garbage after the upgrade cuts that connection, is counted, and the others go on', async () => {
+  const sessions = server.sessions.getReader();
+  const connectTo = webSocketConnector();
+  const good = connectTo(url(), { serverCertificateHashes: server.certificateHashes });
+  await good.ready;
+  await sessions.read();
+  const inputs = [
+    Buffer.from('not a frame at all, whatever it is\r\n\r\n'),
+    // A whole frame whose capsule stops inside its type.
+    Buffer.from([0x82, 0x81, 0, 0, 0, 0, 0xff]),
+    // MAX_STREAMS without its number.
+    Buffer.from([0x82, 0x84, 0, 0, 0, 0, 0x99, 0x0b, 0x4d, 0x3f]),
+  ];
+  for (const input of inputs) {
+    const { socket, answer } = await rawUpgrade('/v1');
+    expect(answer).toMatch(/^HTTP\/1\.1 101 /);
+    const bad = (await sessions.read()).value!.session;
+    const closed = bad.closed.catch((error: unknown) => error);
+    socket.on('error', () => {});
+    socket.write(input);
+    // The ones that the library takes for nothing are cut for their silence.
+    expect(await closed).toMatchObject({ code: 'connection_lost' });
+    socket.destroy();
+  }
+  expect(server.stats().parseErrors + server.stats().silent).toBe(inputs.length);
+  expect(server.stats().parseErrors).toBeGreaterThan(0);
+  expect(good.sendDatagram(Uint8Array.of(0x41))).toBe(true);
+  good.close();
+  await good.closed;
+});
+
+test('an unknown path is answered with 404, a silent peer is cut, a live one is not', async () => {
+  const { socket, answer } = await rawUpgrade('/nope');
+  expect(answer).toMatch(/^HTTP\/1\.1 404 /);
+  socket.destroy();
+  expect(server.stats().refused).toEqual({ '404': 1 });
+
+  const sessions = server.sessions.getReader();
+  const alive = webSocketConnector()(url(), { serverCertificateHashes: server.certificateHashes });
+  const servedAlive = (await sessions.read()).value!.session;
+  const silent = await rawUpgrade('/v1');
+  const servedSilent = (await sessions.read()).value!.session;
+  await expect(servedSilent.closed).rejects.toMatchObject({ code: 'connection_lost' });
+  expect(server.stats()).toMatchObject({ sessions: 1, silent: 1 });
+  silent.socket.destroy();
+  alive.close({ closeCode: 7 });
+  expect((await servedAlive.closed).closeCode).toBe(7);
+});
+
+test('a plain HTTPS request gets a page: there a person accepts the certificate', async () => {
+  const [response] = await once(
+    get(`https://127.0.0.1:${server.address.port}/`, { rejectUnauthorized: false }),
+    'response',
+  );
+  expect(response.statusCode).toBe(200);
+  let body = '';
+  for await (const chunk of response) body += String(chunk);
+  expect(body).toContain('certificate');
+});
+
+test("the library's probe of a foreign host is never dialled, other sessions are", async () => {
+  const dialled: string[] = [];
+  class Recorder {
+    readonly ready = Promise.resolve();
+    constructor(address: string) {
+      dialled.push(address);
+    }
+    close(): void {}
+  }
+  const scope = globalThis as { WebTransport?: unknown };
+  const before = scope.WebTransport;
+  scope.WebTransport = Recorder;
+  try {
+    await loadPonyfill(async () => {
+      const Global = scope.WebTransport as new (address: string) => object;
+      new Global('https://example.com:23333/test');
+      new Global('https://localhost:1/v1');
+      return { WebTransportPonyfill: Recorder };
+    });
+    expect(dialled).toEqual(['https://localhost:1/v1']);
+    expect(scope.WebTransport).toBe(Recorder);
+  } finally {
+    scope.WebTransport = before;
+  }
+});
+
+test('a bad port is bind_failed', async () => {
+  await expect(webSocketServer({ certificate: pem, port: server.address.port })).rejects.toMatchObject({
+    code: 'bind_failed',
+  });
+});
