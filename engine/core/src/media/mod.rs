@@ -117,6 +117,7 @@ impl MediaPlane {
     /// A datagram of a session in `Room` mode, without the HTTP/3 prefix. `now_us` is when it was read.
     pub fn on_datagram(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) {
         let refused = match data.first() {
+            _ if data.len() > MAX_DATAGRAM_BYTES => Err(Refused::DatagramTooLarge),
             Some(&TYPE_BUNDLE) => self.on_bundle(now_us, from, data, out),
             Some(&TYPE_PROBE) => match parse_probe(data) {
                 Ok(_) => {

@@ -208,6 +208,19 @@ fn what_is_refused_is_counted_by_its_reason_and_reaches_nobody() {
         stage.datagram(1, data);
     }
     stage.datagram(1, &[&[0x03][..], &[0; 22]].concat());
+    // One unit of a length that fills the datagram.
+    let filled = |bytes: usize| {
+        let mut data = stage.bundle(0, &[(KEY, 0, 0)]);
+        let payload = bytes - (data.len() - 2) - 2;
+        data.truncate(data.len() - 2);
+        data.extend_from_slice(&(0x4000 | payload as u16).to_be_bytes());
+        data.resize(bytes, 7);
+        data
+    };
+    let [over_uplink, over_all] = [filled(991), filled(1001)];
+    for data in [&over_uplink[..], &over_all, &[0x77; 1100]] {
+        stage.datagram(1, data);
+    }
     assert!(stage.out.fan_outs.is_empty());
     let stats = stage.slot(0);
     for (name, count) in [
@@ -216,6 +229,8 @@ fn what_is_refused_is_counted_by_its_reason_and_reaches_nobody() {
         ("refused_unsynced", 1.0),
         ("refused_truncated", 4.0),
         ("refused_unknown_type", 1.0),
+        ("refused_limit", 1.0),
+        ("refused_datagram_too_large", 2.0),
         ("refused_unasked", 1.0),
     ] {
         assert_eq!(stats.get(name), Some(&count), "{name} of {stats:?}");

@@ -20,9 +20,11 @@ pub enum Refused {
     /// A bundle or probe reply of a session that does not publish.
     NotPublishing,
     UnknownType,
+    /// Of any type, over 1000 bytes: the relay warns its sender by this name.
+    DatagramTooLarge,
 }
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "refused_not_a_bundle",
     "refused_truncated",
     "refused_reserved_bit",
@@ -42,6 +44,7 @@ const NAMES: [&str; 19] = [
     "refused_implausible",
     "refused_not_publishing",
     "refused_unknown_type",
+    "refused_datagram_too_large",
 ];
 const MALFORMED: usize = 11;
 
@@ -57,6 +60,7 @@ impl Refused {
             Refused::Implausible => MALFORMED + 5,
             Refused::NotPublishing => MALFORMED + 6,
             Refused::UnknownType => MALFORMED + 7,
+            Refused::DatagramTooLarge => MALFORMED + 8,
         }
     }
 
@@ -129,5 +133,6 @@ mod tests {
         }
         assert_eq!(Refused::ClockUnsynced.code(), "clock_unsynced");
         assert_eq!(Refused::UnknownType.code(), "unknown_type");
+        assert_eq!(Refused::DatagramTooLarge.code(), "datagram_too_large");
     }
 }
