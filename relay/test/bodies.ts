@@ -37,8 +37,6 @@ export interface Body {
   missing: string | undefined;
   /** Memory has no HTTP statuses of its own to count. */
   countsStatuses: boolean;
-  /** What this body does not do yet, by the code or counter that is missing. */
-  gaps: { datagram_too_large?: string; viewerGarbage?: string };
   start(config?: RelayConfigInput, deps?: RelayDeps): Promise<Rig>;
 }
 
@@ -90,7 +88,6 @@ const memory: Body = {
   name: 'memory',
   missing: undefined,
   countsStatuses: false,
-  gaps: {},
   async start(config = {}, deps = {}) {
     const server = new MemoryServer({ paths: [RELAY_PATH], origins: [ORIGIN] });
     const door = {
@@ -116,10 +113,6 @@ const engine: Body = {
   name: 'engine',
   missing: available.ok ? undefined : available.reason,
   countsStatuses: true,
-  gaps: {
-    datagram_too_large: 'the engine refuses a bundle over 1000 bytes as malformed (refused_limit)',
-    viewerGarbage: "the engine's statistics leave out what its media plane refuses of sessions that do not publish",
-  },
   async start(config = {}, deps = {}) {
     const dialler = openEngine();
     const out = await rig({ ...config, transport: 'engine' }, deps, (relay) => {
@@ -142,7 +135,6 @@ const websocket: Body = {
   name: 'websocket',
   missing: undefined,
   countsStatuses: true,
-  gaps: {},
   async start(config = {}, deps = {}) {
     return rig({ ...config, transport: 'websocket' }, deps, (relay) => {
       const serverCertificateHashes = relay.certificateHashes.map((h) => new Uint8Array(Buffer.from(h, 'hex')));

@@ -173,17 +173,29 @@ on_both! {
         let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 100 };
         server.engine.send(Command::RoomCreate { room, config });
         let mut members = Vec::new();
+        let mut last = 0;
         for group in 0..20 {
             let session = client.engine.connect(connect_config(&listening, group % 3)).unwrap();
             client.ready(session);
             let at_server = server.incoming();
             server.engine.send(Command::RoomJoin { room, session: at_server });
             members.push(session);
+            last = at_server;
         }
         server.engine.send(Command::RoomSend { room, data: Bytes::from_static(b"\x77hello") });
-        for member in members {
-            assert_eq!(client.datagram(member), b"\x77hello");
+        for member in &members {
+            assert_eq!(client.datagram(*member), b"\x77hello");
         }
         assert_eq!(server.stats(StatsOf::Room(room))["members"], 20.0);
+        // The engine's own figures hold the plane's: also what a session that publishes nothing sends.
+        let all = server.stats(StatsOf::Engine);
+        assert_eq!((all["rooms"], all["members"], all["publishers"]), (1.0, 20.0, 0.0));
+        assert!(!all.contains_key("refused_unknown_type"));
+        server.engine.send(Command::SetDatagramMode { session: last, mode: DatagramMode::Room });
+        server.stats(StatsOf::Engine);
+        client.send(members[19], b"\x77garbage");
+        server.until_stat(StatsOf::Engine, "datagrams_in", |n| n == 1.0);
+        let all = server.stats(StatsOf::Engine);
+        assert_eq!(all.get("refused_unknown_type"), Some(&1.0), "{all:?}");
     }
 }

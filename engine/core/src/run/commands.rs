@@ -80,7 +80,11 @@ impl Run {
             }
             Command::Stats { token, of } => {
                 let values = match of {
-                    StatsOf::Engine => core.stats_engine(),
+                    StatsOf::Engine => {
+                        let mut values = core.stats_engine();
+                        values.extend(self.media.stats());
+                        values
+                    }
                     StatsOf::Endpoint(endpoint) => core.stats_endpoint(endpoint),
                     StatsOf::Session(session) => core.stats_session(session),
                     StatsOf::Room(room) => self.media.stats_room(room),
