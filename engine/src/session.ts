@@ -237,8 +237,7 @@ export class Session implements EngineSession {
     };
     const port = this.#host.port;
     if (receives) stream.receive = new ReceiveHalf(port, this.#id, id, ended('receive'));
-    const options = { limit: this.#streamSendBytes, bidi: receives };
-    if (sends) stream.send = new SendHalf(port, this.#id, id, options, ended('send'));
+    if (sends) stream.send = new SendHalf(port, this.#id, id, this.#streamSendBytes, ended('send'));
     this.#streams.set(id, stream);
     // A copy: a half that ends leaves the entry while the caller still wants its streams.
     return { ...stream };
@@ -262,7 +261,7 @@ export class Session implements EngineSession {
     this.#opening.clear();
     for (const stream of [...this.#streams.values()]) {
       const { receive, send } = stream;
-      receive?.handleSessionEnd(gone);
+      receive?.handleSessionEnd(gone, byPeer);
       send?.handleSessionEnd(gone, byPeer);
     }
     this.#streams.clear();

@@ -192,6 +192,25 @@ describeWithEngine('streams over loopback', () => {
     }
   });
 
+  test.each(['bidirectional', 'unidirectional'])(
+    'what a closed %s writer sent is there, even when the session closes right after',
+    async (kind) => {
+      const { pair } = await loopback();
+      const { client, server } = await pair({ link: { tx: { loss: 0.05, seed: 3 } } });
+      const bidi = kind === 'bidirectional';
+      const writable = bidi
+        ? (await client.createBidirectionalStream()).writable
+        : await client.createUnidirectionalStream();
+      const reading = bidi
+        ? nextOf(server.incomingBidirectionalStreams).then((s) => readAll(s.readable))
+        : nextOf(server.incomingUnidirectionalStreams).then(readAll);
+      await writeAll(writable, pattern(200_000));
+      client.close();
+      expect((await reading).equals(pattern(200_000))).toBe(true);
+      expect((await server.closed).closeCode).toBe(0);
+    },
+  );
+
   test('a unidirectional stream each way, with BYOB', async () => {
     const { pair } = await loopback();
     const { client, server } = await pair();

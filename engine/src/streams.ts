@@ -15,6 +15,8 @@ export class ReceiveHalf {
   readonly #ended: () => void;
   #chunks: Uint8Array<ArrayBuffer>[] = [];
   #fin = false;
+  /** The session is over, the stream has no end: how it fails after its last byte. */
+  #cut: EngineError | undefined;
   #done = false;
   #wanting = false;
   #controller!: ReadableByteStreamController;
@@ -37,8 +39,8 @@ export class ReceiveHalf {
         },
         cancel: (reason) => {
           if (this.#done) return;
-          // With the FIN here already there is nothing left to stop.
-          if (!this.#fin) this.#port.streamStop(this.#session, this.#stream, streamCodeOf(reason));
+          // With the FIN here, or the session gone, there is nothing left to stop.
+          if (!this.#fin && !this.#cut) this.#port.streamStop(this.#session, this.#stream, streamCodeOf(reason));
           this.#finish();
         },
       },
@@ -58,9 +60,14 @@ export class ReceiveHalf {
     this.#fail(new EngineError('stream_reset', `the peer reset the stream (${code})`, { streamErrorCode: code }));
   }
 
-  /** What has come whole stays readable; anything else errors. */
-  handleSessionEnd(error: EngineError): void {
-    if (!this.#fin) this.#fail(error);
+  /**
+   * What has come whole stays readable. When the peer ended the session in good order, so does what came of a stream
+   * without an end: the error follows the last byte. Anything else errors at once.
+   */
+  handleSessionEnd(error: EngineError, byPeer = false): void {
+    if (this.#fin) return;
+    if (byPeer && this.#chunks.length > 0) this.#cut = error;
+    else this.#fail(error);
   }
 
   #deliver(): void {
@@ -80,6 +87,7 @@ export class ReceiveHalf {
         this.#controller.enqueue(chunk);
       }
     }
+    if (this.#cut && this.#chunks.length === 0) this.#fail(this.#cut);
     if (this.#fin && this.#chunks.length === 0 && !this.#done) {
       this.#finish();
       this.#controller.close();
@@ -90,7 +98,7 @@ export class ReceiveHalf {
   #consume(chunk: Uint8Array<ArrayBuffer>, taken: number): void {
     if (taken === chunk.byteLength) this.#chunks.shift();
     else this.#chunks[0] = chunk.subarray(taken);
-    if (!this.#fin) this.#port.streamCredit(this.#session, this.#stream, taken);
+    if (!this.#fin && !this.#cut) this.#port.streamCredit(this.#session, this.#stream, taken);
   }
 
   #fail(error: EngineError): void {
@@ -108,16 +116,13 @@ export class ReceiveHalf {
 
 /**
  * The sending half. A write is accepted while fewer than `limit` bytes wait for the network; the write's promise
- * resolves when all of its chunk is accepted. `close` resolves when the peer has acknowledged everything; for half of a
- * bidirectional stream when everything was handed to the network, for the engine tells of the acknowledgement only when
- * the other half has ended too, and that half often waits for this `close`.
+ * resolves when all of its chunk is accepted. `close` resolves when the peer has acknowledged everything.
  */
 export class SendHalf {
   readonly #port: StreamPort;
   readonly #session: number;
   readonly #stream: number;
   readonly #limit: number;
-  readonly #bidi: boolean;
   readonly #ended: () => void;
   #queued = 0;
   #error: EngineError | undefined;
@@ -127,18 +132,11 @@ export class SendHalf {
   #controller!: WritableStreamDefaultController;
   readonly writable: WritableStream<Uint8Array>;
 
-  constructor(
-    port: StreamPort,
-    session: number,
-    stream: number,
-    options: { limit: number; bidi: boolean },
-    ended: () => void,
-  ) {
+  constructor(port: StreamPort, session: number, stream: number, limit: number, ended: () => void) {
     this.#port = port;
     this.#session = session;
     this.#stream = stream;
-    this.#limit = options.limit;
-    this.#bidi = options.bidi;
+    this.#limit = limit;
     this.#ended = ended;
     this.writable = new WritableStream<Uint8Array>({
       start: (controller) => {
@@ -152,7 +150,6 @@ export class SendHalf {
 
   handleDrained(bytes: number): void {
     this.#queued -= bytes;
-    if (this.#queued === 0 && this.#bidi) this.handleFinished();
     if (this.#queued >= this.#limit) return;
     this.#room?.resolve();
     this.#room = undefined;
@@ -220,7 +217,6 @@ export class SendHalf {
       once: true,
     });
     this.#port.streamWrite(this.#session, this.#stream, new Uint8Array(0), true);
-    if (this.#queued === 0 && this.#bidi) this.handleFinished();
     return this.#closing.promise;
   }
 

@@ -340,7 +340,8 @@ pub enum Event {
         stream: StreamId,
         bytes: u32,
     },
-    /// All halves ended (FIN acknowledged or read, reset, stopped): the last event of the stream.
+    /// The peer acknowledged all that was written, FIN included. Told again when all halves ended (FIN acknowledged or
+    /// read, reset, stopped): then it is the last event of the stream.
     StreamFinished {
         session: SessionId,
         stream: StreamId,

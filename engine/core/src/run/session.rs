@@ -144,7 +144,7 @@ impl Conn {
                 }
             }
             StreamEvent::Stopped { id, .. } if Some(id) == request => {}
-            StreamEvent::Finished { id } => self.send_ended(id, out),
+            StreamEvent::Finished { id } => self.acknowledged(id, out),
             StreamEvent::Stopped { id, error_code } => self.stopped(id, error_code, out),
             StreamEvent::Available { dir } => self.open_waiting(dir, out),
         }
@@ -368,8 +368,31 @@ impl Conn {
 
     /// The peer ends the QUIC connection too, when it sees our FIN acknowledged; if not, our deadline does.
     fn peer_closed(&mut self, now: Now, code: u32, reason: String, out: &mut Out) {
+        self.deliver_rest(now, out);
+        if self.phase != Phase::Open {
+            return;
+        }
         self.end(CloseCause::Peer { code, reason }, out);
         self.finish_request(&[], false);
         self.start_closing(now);
+    }
+
+    /// What came with the close or before it, and what quinn has not told of yet, as far as the windows allow.
+    fn deliver_rest(&mut self, now: Now, out: &mut Out) {
+        for dir in [Dir::Bi, Dir::Uni] {
+            self.stream_event(now, StreamEvent::Opened { dir }, None, out);
+        }
+        let Some(h3) = self.h3.as_ref() else { return };
+        let head = |(id, special): &(StreamId, Special)| matches!(special, Special::Head(_)).then_some(*id);
+        let mut heads: Vec<StreamId> = h3.specials.iter().filter_map(head).collect();
+        heads.sort_unstable();
+        for id in heads {
+            self.special(now, id, None, out);
+        }
+        let mut ids: Vec<StreamId> = self.streams.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.pump_recv(id, out);
+        }
     }
 }

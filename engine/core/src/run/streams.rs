@@ -219,7 +219,15 @@ impl Conn {
         }
     }
 
-    pub(super) fn send_ended(&mut self, id: StreamId, out: &mut Out) {
+    /// The peer has all that was written, FIN included. The other half may still wait for somebody to learn that.
+    pub(super) fn acknowledged(&mut self, id: StreamId, out: &mut Out) {
+        if self.streams.get(&id).is_some_and(|stream| stream.recv.is_some()) {
+            out.events.push(Event::StreamFinished { session: self.session, stream: id.into() });
+        }
+        self.send_ended(id, out);
+    }
+
+    fn send_ended(&mut self, id: StreamId, out: &mut Out) {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.send = None;
             self.forget_if_done(id, out);
