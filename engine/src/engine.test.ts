@@ -240,8 +240,10 @@ describe('listener', () => {
     });
     expect(await session.closed).toEqual({ closeCode: 0, reason: 'the listener closed' });
     expect((await reader.read()).done).toBe(true);
-    expect(done).toBe(false);
     engine.sessionClosed(100, 'local', 0, '');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(done).toBe(false);
+    engine.listenerGone(endpoint);
     await close;
     await listener.close();
     expect(native.of('stopListening')).toEqual([[endpoint, true]]);
@@ -313,7 +315,10 @@ describe('the engine', () => {
     expect(keptAlive(native)).toBe(false);
     const listener = await engine.listen({ host: '127.0.0.1', certificate: { selfSigned: {} } });
     expect(keptAlive(native)).toBe(true);
-    await listener.close();
+    const close = listener.close();
+    expect(keptAlive(native)).toBe(true);
+    engine.listenerGone((listener as unknown as { endpoint: number }).endpoint);
+    await close;
     expect(keptAlive(native)).toBe(false);
   });
 

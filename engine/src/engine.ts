@@ -279,6 +279,10 @@ export class EngineImpl implements Engine, EventHandler {
     this.#listeners.get(endpoint)?.listener.handleCertificates(hashes);
   }
 
+  listenerGone(endpoint: number): void {
+    this.#listeners.get(endpoint)?.listener.handleGone();
+  }
+
   panic(message: string): void {
     process.emitWarning(`the engine survived a panic: ${message}`, { code: 'HAYATE_ENGINE_PANIC' });
   }
@@ -364,7 +368,7 @@ export class EngineImpl implements Engine, EventHandler {
     this.port.shutdown();
     this.#sessions.clear();
     this.#owners.clear();
-    for (const { listener } of [...this.#listeners.values()]) listener.handleEngineEnd();
+    for (const { listener } of [...this.#listeners.values()]) listener.handleGone();
     for (const answer of this.#stats.values()) answer.reject(new EngineError('closed', 'the engine is closed'));
     this.#stats.clear();
     if (this.#alive) this.port.keepAlive(false);

@@ -21,6 +21,7 @@ export interface EventHandler {
   stats(token: number, values: Record<string, number>): void;
   certificateChanged(endpoint: number, hashes: Uint8Array[]): void;
   panic(message: string): void;
+  listenerGone(endpoint: number): void;
 }
 
 const CLOSE_KINDS: readonly CloseKind[] = [
@@ -115,6 +116,9 @@ function decodeOne(r: Reader, h: EventHandler): void {
     }
     case 16:
       h.panic(r.text());
+      return;
+    case 17:
+      h.listenerGone(r.u32());
       return;
     default:
       throw new Error(`unknown record ${tag} from the engine: the addon is of another version`);

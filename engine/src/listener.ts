@@ -51,7 +51,6 @@ export class Listener implements EngineListener {
     this.#host.port.stopListening(this.endpoint, true);
     this.#inbox.end();
     for (const session of [...this.#sessions]) session.handleClosed('local', 0, 'the listener closed');
-    this.#settle();
     return this.#closing.promise;
   }
 
@@ -69,7 +68,6 @@ export class Listener implements EngineListener {
   /** The engine has forgotten the session. */
   handleSessionGone(session: Session): void {
     this.#sessions.delete(session);
-    this.#settle();
   }
 
   handleCertificates(hashes: Uint8Array[]): void {
@@ -77,16 +75,11 @@ export class Listener implements EngineListener {
     for (const handler of this.#handlers) callUser(() => handler(hashes));
   }
 
-  /** The engine ends before the sessions were all told. */
-  handleEngineEnd(): void {
+  /** The socket is closed: as it was asked for, or with the engine. */
+  handleGone(): void {
     this.#sessions.clear();
     this.#closing ??= quiet<void>();
     this.#inbox.end();
-    this.#settle();
-  }
-
-  #settle(): void {
-    if (!this.#closing || this.#sessions.size > 0) return;
     this.#host.listenerClosed(this);
     this.#closing.resolve();
   }

@@ -103,6 +103,16 @@ describeWithEngine('sessions over loopback', () => {
     expect(await client.closed).toMatchObject({ closeCode: 0 });
   });
 
+  test('a closed listener has left its port: the same one binds at once', async () => {
+    const { listener, pair } = await loopback();
+    const { port } = listener.address;
+    const bind = () => engine().listen({ host: '127.0.0.1', port, certificate: { selfSigned: {} } });
+    await expect(bind()).rejects.toMatchObject({ code: 'bind_failed' });
+    await pair();
+    await listener.close();
+    expect((await bind()).address.port).toBe(port);
+  });
+
   test('closing an engine settles everything, and the other side hears of it', async () => {
     const { client: clientEngine, pair } = await loopback();
     const { client, server } = await pair();

@@ -121,6 +121,7 @@ export interface EngineListener {
   readonly sessions: ReadableStream<EngineSession>;
   /** 503 to new sessions, DRAIN to the present ones. */
   drain(): void;
+  /** Ends its sessions. Resolves when the engine has forgotten their connections and the UDP port is free. */
   close(): Promise<void>;
   getStats(): Promise<Record<string, number>>;
 }

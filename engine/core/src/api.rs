@@ -371,6 +371,10 @@ pub enum Event {
         endpoint: EndpointId,
         hashes: Vec<[u8; 32]>,
     },
+    /// The listener was closed, its last connection is forgotten, and its port is free.
+    ListenerClosed {
+        endpoint: EndpointId,
+    },
     /// A loop turn panicked: the connection at fault was dropped, the engine goes on.
     Panic {
         message: String,

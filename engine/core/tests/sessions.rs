@@ -142,7 +142,10 @@ on_both! {
         let (mut server, mut client, _, at_client, listening) = pair_with(io, listen_config("127.0.0.1:0"), |_| {});
         server.engine.send(Command::StopListening { endpoint: listening.endpoint, close: true });
         assert_eq!(client.closed(at_client), CloseCause::Peer { code: 0, reason: String::new() });
-        server.until_stat(StatsOf::Engine, "endpoints_open", |n| n == 0.0);
+        server.until("listener closed", |event| match event {
+            Event::ListenerClosed { endpoint } => Some(assert_eq!(*endpoint, listening.endpoint)),
+            _ => None,
+        });
         server.engine.listen(listen_config(&listening.addr.to_string())).expect("the port is free again");
     }
 

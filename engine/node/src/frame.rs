@@ -24,6 +24,7 @@
 //! 14 Stats              token u32, count u32, then count times: name text, value f64
 //! 15 CertificateChanged endpoint u32, count u32, then count times: 32 bytes
 //! 16 Panic              message text
+//! 17 ListenerClosed     endpoint u32
 //! ```
 
 use hayate_core::api::{CloseCause, Event};
@@ -130,6 +131,10 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
         Event::Panic { message } => {
             w.u8(16);
             w.text(message);
+        }
+        Event::ListenerClosed { endpoint } => {
+            w.u8(17);
+            w.u32(*endpoint);
         }
     }
 }

@@ -57,6 +57,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         ("stats", Event::Stats { token: 9, values: vec![("sessions", 3.0), ("rtt_ms", 0.25)] }),
         ("certificates", Event::CertificateChanged { endpoint: 1, hashes: vec![[1; 32], [254; 32]] }),
         ("panic", Event::Panic { message: "index out of bounds".into() }),
+        ("listener closed", Event::ListenerClosed { endpoint: 1 }),
     ]
 }
 

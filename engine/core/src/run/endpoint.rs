@@ -387,7 +387,13 @@ impl Core {
     }
 
     pub(super) fn stop_listening(&mut self, now: Now, id: EndpointId, close: bool) {
-        let Some(key) = self.endpoint_key(id) else { return };
+        let Some(key) = self.endpoint_key(id) else {
+            // Its socket was lost at the start.
+            if close {
+                self.out.events.push(Event::ListenerClosed { endpoint: id });
+            }
+            return;
+        };
         let Some(server) = self.endpoints[key as usize].as_mut().and_then(|e| e.server.as_mut()) else { return };
         server.draining = true;
         server.closing |= close;
@@ -422,12 +428,13 @@ impl Core {
 
     /// A closed listener's socket goes with its last connection.
     fn remove_closed(&mut self, key: u32) {
-        if let Some(endpoint) = self.endpoints[key as usize].as_mut() {
-            if endpoint.connections == 0 && endpoint.server.as_ref().is_some_and(|server| server.closing) {
-                endpoint.server = None;
-            }
-        }
+        let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
+        let unused = endpoint.connections == 0;
+        let server = endpoint.server.take_if(|server| unused && server.closing);
         self.remove_if_unused(key);
+        if let Some(server) = server {
+            self.out.events.push(Event::ListenerClosed { endpoint: server.id });
+        }
     }
 
     /// All endpoints, or one.

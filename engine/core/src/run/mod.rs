@@ -142,6 +142,12 @@ impl Core {
             conn.streams.clear();
             conn.end(CloseCause::Transport { code: 0, reason: "the engine failed".into() }, &mut self.out);
         }
+        for (key, endpoint) in std::mem::take(&mut self.endpoints).into_iter().enumerate() {
+            self.io.remove(key as u32);
+            if let Some(server) = endpoint.and_then(|endpoint| endpoint.server) {
+                self.out.events.push(Event::ListenerClosed { endpoint: server.id });
+            }
+        }
     }
 
     /// Enters the connection's next deadline into the wheel, unless an earlier entry is there.
