@@ -51,8 +51,7 @@ impl Conn {
             return Offer::Dropped;
         }
         let bytes = payload.len() - 1;
-        let most = self.limits.max_datagram_bytes;
-        if bytes > most || self.q.datagrams().max_size().is_none_or(|max| payload.len() > max) {
+        if bytes > self.limits.max_datagram_bytes {
             self.too_large(counters);
             return Offer::Dropped;
         }
@@ -64,6 +63,10 @@ impl Conn {
             }
             self.sent(now, bytes, counters);
             return Offer::Direct;
+        }
+        if self.q.datagrams().max_size().is_none_or(|max| payload.len() > max) {
+            self.too_large(counters);
+            return Offer::Dropped;
         }
         self.staged_bytes += payload.len();
         self.staged.push_back((now.us, payload));
@@ -119,7 +122,7 @@ impl Core {
                 self.transmit_one(now, index);
                 let Some(conn) = self.conns[index as usize].as_mut() else { return };
                 if conn.quinn_empty() {
-                    self.schedule(index);
+                    self.schedule_sent(now, index);
                 } else {
                     // Blocked, or the packet held other things: the turn's end sees to it.
                     self.mark(index);

@@ -161,6 +161,16 @@ impl Core {
         }
     }
 
+    /// After a datagram went out. All that it arms is a probe timeout, which the next acknowledgement or datagram moves
+    /// on: whoever looks at the timers within a few of its usual lengths anyway need not ask for it now.
+    fn schedule_sent(&mut self, now: Now, index: u32) {
+        const SOON_MS: u64 = 100;
+        let soon = |conn: &Box<Conn>| conn.scheduled_ms <= now.us / 1000 + SOON_MS;
+        if !self.conns[index as usize].as_ref().is_some_and(soon) {
+            self.schedule(index);
+        }
+    }
+
     fn timers(&mut self, now: Now) {
         let mut expired = std::mem::take(&mut self.expired);
         self.wheel.expire(now.us / 1000, &mut expired);
