@@ -5,11 +5,13 @@
 
 mod pem_files;
 mod self_made;
+mod validity;
 
 use crate::api::{CertificateSource, EngineError};
 use ring::digest;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::time::SystemTime;
+pub(crate) use validity::validity;
 
 /// A certificate chain and its key, known to belong together.
 struct Pair {

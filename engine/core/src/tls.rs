@@ -1,12 +1,13 @@
 //! TLS 1.3 by rustls and ring: AES-128 first, ALPN `h3`, no tickets (each costs memory and nobody resumes).
 
 use crate::api::{ConnectConfig, EngineError};
+use crate::cert::validity;
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{CipherSuite, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, CipherSuite, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use std::sync::{Arc, OnceLock};
 
 fn provider() -> Arc<CryptoProvider> {
@@ -72,7 +73,12 @@ pub(crate) fn client(config: &ConnectConfig) -> Result<Arc<QuicClientConfig>, En
     QuicClientConfig::try_from(tls).map(Arc::new).map_err(|error| failed("bad_certificate", error))
 }
 
-/// `serverCertificateHashes`: the name and the chain do not count, the handshake's signature does.
+const MAX_VALIDITY_S: i64 = 14 * 86_400;
+/// Clocks differ.
+const LEEWAY_S: i64 = 300;
+
+/// `serverCertificateHashes`: the name and the chain do not count, the handshake's signature does. As in browsers the
+/// certificate must be valid now, for 14 days at most.
 #[derive(Debug)]
 struct ByHash {
     hashes: Vec<[u8; 32]>,
@@ -86,13 +92,25 @@ impl ServerCertVerifier for ByHash {
         _intermediates: &[CertificateDer<'_>],
         _name: &ServerName<'_>,
         _ocsp: &[u8],
-        _now: UnixTime,
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let hash = ring::digest::digest(&ring::digest::SHA256, end_entity);
-        if self.hashes.iter().any(|known| known == hash.as_ref()) {
-            return Ok(ServerCertVerified::assertion());
+        let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+        if !self.hashes.iter().any(|known| known == hash.as_ref()) {
+            return Err(CertificateError::ApplicationVerificationFailure.into());
         }
-        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::ApplicationVerificationFailure))
+        let (not_before, not_after) = validity(end_entity).ok_or(CertificateError::BadEncoding)?;
+        if now + LEEWAY_S < not_before {
+            return Err(CertificateError::NotValidYet.into());
+        }
+        if now - LEEWAY_S > not_after {
+            return Err(CertificateError::Expired.into());
+        }
+        if not_after - not_before > MAX_VALIDITY_S {
+            let why = std::io::Error::other("trusted by its hash, but valid for more than 14 days");
+            return Err(CertificateError::Other(OtherError(Arc::new(why))).into());
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -115,5 +133,43 @@ impl ServerCertVerifier for ByHash {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_certificate_trusted_by_its_hash_must_be_valid_now_and_short_lived() {
+        let der = |days: i64| {
+            let mut params = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+            params.not_after = params.not_before + Duration::from_secs(days as u64 * 86_400);
+            let key = rcgen::KeyPair::generate().unwrap();
+            params.self_signed(&key).unwrap().der().clone()
+        };
+        let verify = |certificate: &CertificateDer<'_>, now_s: i64| {
+            let mut hash = [0; 32];
+            hash.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, certificate).as_ref());
+            let algorithms = provider().signature_verification_algorithms;
+            let now = UnixTime::since_unix_epoch(Duration::from_secs(now_s as u64));
+            let name = ServerName::try_from("localhost").unwrap();
+            let by_hash = ByHash { hashes: vec![[0; 32], hash], algorithms };
+            by_hash.verify_server_cert(certificate, &[], &name, &[], now).map(|_| ())
+        };
+        let (from, fortnight) = (1_767_225_600, der(14));
+        let until = from + MAX_VALIDITY_S;
+        for now in [from - LEEWAY_S, from, until, until + LEEWAY_S] {
+            assert_eq!(verify(&fortnight, now), Ok(()), "at {now}");
+        }
+        assert_eq!(verify(&fortnight, from - LEEWAY_S - 1), Err(CertificateError::NotValidYet.into()));
+        assert_eq!(verify(&fortnight, until + LEEWAY_S + 1), Err(CertificateError::Expired.into()));
+        let long = verify(&der(15), from).unwrap_err();
+        assert!(matches!(&long, rustls::Error::InvalidCertificate(CertificateError::Other(_))), "{long}");
+        assert!(long.to_string().contains("14 days"), "{long}");
+        let garbage = CertificateDer::from(vec![1, 2, 3]);
+        assert_eq!(verify(&garbage, from), Err(CertificateError::BadEncoding.into()));
     }
 }

@@ -4,14 +4,24 @@ mod common;
 use common::*;
 use hayate_core::api::*;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-/// A new pair in `dir`, over the old one.
-fn write_pair(dir: &Path) -> CertificateSource {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A new pair in `dir`, over the old one, valid for so many days from yesterday on.
+fn write_pair_of(dir: &Path, days: u64) -> CertificateSource {
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
+    params.not_before = (SystemTime::now() - DAY).into();
+    params.not_after = params.not_before + DAY * days as u32;
+    let signing = rcgen::KeyPair::generate().unwrap();
     let (cert, key) = (dir.join("cert.pem"), dir.join("key.pem"));
-    std::fs::write(&cert, made.cert.pem()).unwrap();
-    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    std::fs::write(&cert, params.self_signed(&signing).unwrap().pem()).unwrap();
+    std::fs::write(&key, signing.serialize_pem()).unwrap();
     CertificateSource::Pem { cert, key }
+}
+
+fn write_pair(dir: &Path) -> CertificateSource {
+    write_pair_of(dir, 10)
 }
 
 fn folder(name: &str) -> PathBuf {
@@ -60,6 +70,20 @@ fn a_reloaded_certificate_serves_new_sessions_and_keeps_old_ones() {
     let session = client.engine.connect(connect_config(&listening, 8)).unwrap();
     assert!(matches!(client.closed(session), CloseCause::Certificate { .. }));
     assert_eq!(client.stats(StatsOf::Session(at_client))["open"], 1.0);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_long_lived_certificate_is_not_trusted_by_its_hash_as_in_browsers() {
+    let dir = folder("long");
+    let (server, mut client) = (Host::new(IoKind::Auto), Host::new(IoKind::Auto));
+    let listen = ListenConfig { certificate: write_pair_of(&dir, 15), ..listen_config("127.0.0.1:0") };
+    let listening = server.engine.listen(listen).unwrap();
+    let session = client.engine.connect(connect_config(&listening, 1)).unwrap();
+    match client.closed(session) {
+        CloseCause::Certificate { message } => assert!(message.contains("14 days"), "{message}"),
+        other => panic!("{other:?}"),
+    }
     std::fs::remove_dir_all(dir).unwrap();
 }
 
