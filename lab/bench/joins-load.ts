@@ -9,6 +9,7 @@ const HZ = 30;
 const engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 2000 });
 const lag = new LagCounts();
 let sent = 0;
+let publishing = true;
 
 async function watch(to: RelayAddress & { liverToken: string }, viewers: number): Promise<void> {
   for (let done = 0; done < viewers; done += 25) {
@@ -24,16 +25,27 @@ async function watch(to: RelayAddress & { liverToken: string }, viewers: number)
   await publisher.ready;
   const values = new Float32Array(ARKIT_CHANNELS.length);
   setInterval(() => {
+    if (!publishing) return;
     for (let i = 0; i < values.length; i += 1) values[i] = 0.5 + 0.4 * Math.sin(sent / 10 + i);
     if (publisher.motion({ face: true, values }, publisher.room.nowUs())) sent += 1;
   }, 1000 / HZ);
 }
 
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Counts whole frames only: nothing is on its way when counting begins and ends. */
 async function measure(seconds: number): Promise<object> {
+  publishing = false;
+  await sleep(300);
   lag.reset();
   const before = sent;
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  return { ...lag.summary(), received: lag.received, sent: sent - before };
+  publishing = true;
+  await sleep(seconds * 1000);
+  publishing = false;
+  await sleep(300);
+  const result = { ...lag.summary(), received: lag.received, sent: sent - before };
+  publishing = true;
+  return result;
 }
 
 /** Starts joins at a fixed rate, whatever became of the earlier ones. */
