@@ -16,6 +16,8 @@ use std::sync::Arc;
 pub(super) const HANDSHAKE_US: u64 = 5_000_000;
 /// Time for the peer to acknowledge the close capsule (or to close in its turn) before the connection goes anyway.
 const CLOSING_US: u64 = 1_000_000;
+/// Time for the peer to close the connection itself after it acknowledged the close capsule.
+const LINGER_US: u64 = 200_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -238,6 +240,17 @@ impl Conn {
                 self.kill(now, h3::code::NO_ERROR, "");
             }
             Phase::Closing | Phase::Dead => {}
+        }
+    }
+
+    /// The peer has our close capsule. A browser hands it to its page a little after it acknowledged it, and a connection
+    /// that is gone by then reads as lost: a server leaves the end to the peer for a moment.
+    pub fn close_told(&mut self, now: Now) {
+        if self.server {
+            let due_us = now.us + LINGER_US;
+            self.deadline_us = Some(self.deadline_us.map_or(due_us, |at_us| at_us.min(due_us)));
+        } else {
+            self.kill(now, h3::code::NO_ERROR, "");
         }
     }
 

@@ -140,7 +140,7 @@ impl Conn {
             StreamEvent::Writable { id } => self.pump_send(id, out),
             StreamEvent::Finished { id } if Some(id) == request => {
                 if self.phase == Phase::Closing && self.h3.as_ref().is_some_and(|h3| h3.initiator) {
-                    self.kill(now, code::NO_ERROR, "");
+                    self.close_told(now);
                 }
             }
             StreamEvent::Stopped { id, .. } if Some(id) == request => {}
