@@ -1,3 +1,4 @@
+import type { HayateError } from '@hayate/codec/errors';
 import type { Session } from '../../src/types.ts';
 import type { Case } from '../case.ts';
 import { equal, eventually, next, ok, pattern, within, writeAll } from '../helpers.ts';
@@ -194,7 +195,11 @@ export const datagramCases: Case[] = [
       ok(taken > 0, 'not one was taken');
       // The session lives on and is not stuck behind the burst: the server closes when it sees the stream.
       done(session).catch(() => {});
-      await within(session.closed, 'closed');
+      // How it ends is the subject of other cases: a browser that is still busy with its queue may tell a lost connection.
+      await within(
+        session.closed.catch((error: HayateError) => equal(error.code, 'connection_lost', 'code')),
+        'closed',
+      );
       return { taken, dropped };
     },
     async server({ accept }) {

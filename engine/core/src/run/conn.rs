@@ -17,7 +17,7 @@ pub(super) const HANDSHAKE_US: u64 = 5_000_000;
 /// Time for the peer to acknowledge the close capsule (or to close in its turn) before the connection goes anyway.
 const CLOSING_US: u64 = 1_000_000;
 /// Time for the peer to close the connection itself after it acknowledged the close capsule.
-const LINGER_US: u64 = 200_000;
+const LINGER_US: u64 = 300_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
