@@ -9,6 +9,8 @@ mod connect;
 mod datagrams;
 mod endpoint;
 mod links;
+#[cfg(test)]
+mod raw_tests;
 mod session;
 mod stats;
 mod streams;
@@ -165,8 +167,8 @@ impl Core {
     /// on: whoever looks at the timers within a few of its usual lengths anyway need not ask for it now.
     fn schedule_sent(&mut self, now: Now, index: u32) {
         const SOON_MS: u64 = 100;
-        let soon = |conn: &Box<Conn>| conn.scheduled_ms <= now.us / 1000 + SOON_MS;
-        if !self.conns[index as usize].as_ref().is_some_and(soon) {
+        let soon = |conn: &Conn| conn.scheduled_ms <= now.us / 1000 + SOON_MS;
+        if !self.conns[index as usize].as_deref().is_some_and(soon) {
             self.schedule(index);
         }
     }

@@ -379,9 +379,7 @@ impl Conn {
 
     /// What came with the close or before it, and what quinn has not told of yet, as far as the windows allow.
     fn deliver_rest(&mut self, now: Now, out: &mut Out) {
-        for dir in [Dir::Bi, Dir::Uni] {
-            self.stream_event(now, StreamEvent::Opened { dir }, None, out);
-        }
+        // New streams are told before anything else: they are all here, some with half a head.
         let Some(h3) = self.h3.as_ref() else { return };
         let head = |(id, special): &(StreamId, Special)| matches!(special, Special::Head(_)).then_some(*id);
         let mut heads: Vec<StreamId> = h3.specials.iter().filter_map(head).collect();

@@ -2,6 +2,7 @@
 
 use crate::api::*;
 use crate::Engine;
+use std::net::SocketAddr;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,11 @@ impl EventSink for Bell {
     }
 }
 
-struct Host(Engine, Receiver<()>, Vec<Event>);
+/// An engine, its bell, and the events that nobody asked for yet.
+pub(super) struct Host(pub Engine, Receiver<()>, pub Vec<Event>);
 
 impl Host {
-    fn new() -> Host {
+    pub fn new() -> Host {
         let (sender, receiver) = channel();
         let config = EngineConfig {
             io: IoKind::Auto,
@@ -27,7 +29,7 @@ impl Host {
         Host(Engine::start(config, Box::new(Bell(sender))).unwrap(), receiver, Vec::new())
     }
 
-    fn until<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> T {
+    pub fn until<T>(&mut self, pick: impl Fn(&Event) -> Option<T>) -> T {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             self.0.take_events(&mut self.2);
@@ -39,12 +41,19 @@ impl Host {
             let _ = self.1.recv_timeout(Duration::from_millis(100));
         }
     }
+
+    /// One of the engine's statistics.
+    pub fn figure(&mut self, name: &str) -> f64 {
+        self.0.send(Command::Stats { token: 1, of: StatsOf::Engine });
+        self.until(|e| match e {
+            Event::Stats { values, .. } => values.iter().find(|v| v.0 == name).map(|v| v.1),
+            _ => None,
+        })
+    }
 }
 
-#[test]
-fn a_panic_costs_one_connection() {
-    let (mut server, mut client) = (Host::new(), Host::new());
-    let limits = TransportLimits {
+pub(super) fn limits() -> TransportLimits {
+    TransportLimits {
         idle_timeout_ms: 10_000,
         keep_alive_ms: 0,
         max_bidi_streams: 4,
@@ -54,39 +63,50 @@ fn a_panic_costs_one_connection() {
         stream_window_bytes: 65_536,
         stream_send_bytes: 65_536,
         max_datagram_bytes: 1000,
-    };
-    let listening = server
-        .0
-        .listen(ListenConfig {
-            addr: "127.0.0.1:0".parse().unwrap(),
-            certificate: CertificateSource::SelfSigned { names: vec!["localhost".into()], days: 10, dir: None },
-            paths: Vec::new(),
-            origins: Vec::new(),
-            max_sessions: 10,
-            retry_above: 100,
-            datagrams: DatagramMode::Deliver,
-            heartbeat_ms: 0,
-            limits: limits.clone(),
-            link: None,
-        })
-        .unwrap();
+    }
+}
+
+pub(super) fn self_signed() -> CertificateSource {
+    CertificateSource::SelfSigned { names: vec!["localhost".into()], days: 10, dir: None }
+}
+
+pub(super) fn listen_config() -> ListenConfig {
+    ListenConfig {
+        addr: "127.0.0.1:0".parse().unwrap(),
+        certificate: self_signed(),
+        paths: Vec::new(),
+        origins: Vec::new(),
+        max_sessions: 10,
+        retry_above: 100,
+        datagrams: DatagramMode::Deliver,
+        heartbeat_ms: 0,
+        limits: limits(),
+        link: None,
+    }
+}
+
+pub(super) fn connect_config(addr: SocketAddr, certificate_hashes: Vec<[u8; 32]>) -> ConnectConfig {
+    ConnectConfig {
+        url: format!("https://localhost:{}/", addr.port()),
+        addr,
+        origin: None,
+        certificate_hashes,
+        roots_pem: None,
+        connect_timeout_ms: 5000,
+        datagrams: DatagramMode::Deliver,
+        limits: limits(),
+        socket_group: 1,
+        link: None,
+    }
+}
+
+#[test]
+fn a_panic_costs_one_connection() {
+    let (mut server, mut client) = (Host::new(), Host::new());
+    let listening = server.0.listen(listen_config()).unwrap();
     let mut sessions = Vec::new();
     for _ in 0..2 {
-        let session = client
-            .0
-            .connect(ConnectConfig {
-                url: format!("https://localhost:{}/", listening.addr.port()),
-                addr: listening.addr,
-                origin: None,
-                certificate_hashes: listening.hashes.clone(),
-                roots_pem: None,
-                connect_timeout_ms: 5000,
-                datagrams: DatagramMode::Deliver,
-                limits: limits.clone(),
-                socket_group: 1,
-                link: None,
-            })
-            .unwrap();
+        let session = client.0.connect(connect_config(listening.addr, listening.hashes.clone())).unwrap();
         client.until(|e| matches!(e, Event::SessionReady { session: s, .. } if *s == session).then_some(()));
         let at_server = server.until(|e| match e {
             Event::SessionIncoming { session, .. } => Some(*session),
@@ -109,11 +129,6 @@ fn a_panic_costs_one_connection() {
         _ => None,
     });
     assert_eq!(from, sessions[1].1);
-    server.0.send(Command::Stats { token: 1, of: StatsOf::Engine });
-    let values = server.until(|e| match e {
-        Event::Stats { values, .. } => Some(values.clone()),
-        _ => None,
-    });
-    let value = |name| values.iter().find(|v| v.0 == name).unwrap().1;
-    assert_eq!((value("panics"), value("sessions_open"), value("connections_open")), (1.0, 1.0, 1.0));
+    let figures = ["panics", "sessions_open", "connections_open"].map(|name| server.figure(name));
+    assert_eq!(figures, [1.0, 1.0, 1.0]);
 }
