@@ -1,5 +1,6 @@
 //! A lazy timer wheel of 1 ms slots. Entries are never removed: whoever is called too early looks at its own deadline
-//! and enters again, which is cheaper than moving an entry with each packet.
+//! and enters again, which is cheaper than moving an entry with each packet. Each comes out with the time it was entered
+//! for: an owner that has entered an earlier one since must ignore the old one, or both would live on for ever.
 
 const SLOTS: u64 = 4096;
 
@@ -28,13 +29,13 @@ impl Wheel {
         at_ms.clamp(self.next_ms, self.next_ms + SLOTS - 2)
     }
 
-    /// Moves the entries of all slots before `now_ms` to `out`.
-    pub fn expire(&mut self, now_ms: u64, out: &mut Vec<u32>) {
+    /// Moves the entries of all slots before `now_ms` to `out`, each with the time that `insert` returned.
+    pub fn expire(&mut self, now_ms: u64, out: &mut Vec<(u64, u32)>) {
         let mut steps = 0;
         while self.next_ms < now_ms && steps < SLOTS {
             let slot = (self.next_ms % SLOTS) as usize;
             if self.occupied[slot / 64] & (1 << (slot % 64)) != 0 {
-                out.append(&mut self.slots[slot]);
+                out.extend(self.slots[slot].drain(..).map(|id| (self.next_ms, id)));
                 self.occupied[slot / 64] &= !(1 << (slot % 64));
             }
             self.next_ms += 1;
@@ -76,12 +77,12 @@ mod tests {
         wheel.insert(900, 8);
         assert_eq!(wheel.deadline_ms(), Some(1001));
         wheel.expire(1001, &mut out);
-        assert_eq!(out, [8]);
+        assert_eq!(out, [(1000, 8)]);
         assert_eq!(wheel.deadline_ms(), Some(1006));
         wheel.expire(1005, &mut out);
-        assert_eq!(out, [8]);
+        assert_eq!(out, [(1000, 8)]);
         wheel.expire(1006, &mut out);
-        assert_eq!(out, [8, 7]);
+        assert_eq!(out, [(1000, 8), (1005, 7)]);
         assert_eq!(wheel.deadline_ms(), None);
     }
 
@@ -93,7 +94,7 @@ mod tests {
         wheel.insert(4099, 2);
         assert_eq!(wheel.deadline_ms(), Some(4100));
         wheel.expire(50_000, &mut out);
-        assert_eq!(out, [2, 1]);
+        assert_eq!(out, [(4099, 2), (4090 + SLOTS - 2, 1)]);
         assert_eq!(wheel.insert(0, 3), 50_000);
         assert_eq!(wheel.deadline_ms(), Some(50_001));
     }

@@ -81,7 +81,7 @@ pub(crate) struct Core {
     sessions: FxHashMap<SessionId, u32>,
     groups: FxHashMap<u32, u32>,
     wheel: Wheel,
-    expired: Vec<u32>,
+    expired: Vec<(u64, u32)>,
     /// Connections that have something to do in this turn.
     dirty: Vec<u32>,
     /// The next turn must not wait.
@@ -176,14 +176,18 @@ impl Core {
     fn timers(&mut self, now: Now) {
         let mut expired = std::mem::take(&mut self.expired);
         self.wheel.expire(now.us / 1000, &mut expired);
-        for index in expired.drain(..) {
-            self.guarded(index, |core| core.timer(now, index));
+        for (entered_ms, index) in expired.drain(..) {
+            self.guarded(index, |core| core.timer(now, entered_ms, index));
         }
         self.expired = expired;
     }
 
-    fn timer(&mut self, now: Now, index: u32) {
+    fn timer(&mut self, now: Now, entered_ms: u64, index: u32) {
         let Some(conn) = self.conns[index as usize].as_mut() else { return };
+        // An earlier entry was made after this one. Whoever obeyed both would enter two again, and so on for ever.
+        if conn.scheduled_ms != entered_ms {
+            return;
+        }
         conn.scheduled_ms = u64::MAX;
         let counters = &mut self.out.counters;
         counters.timers += 1;
