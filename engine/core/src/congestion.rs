@@ -29,11 +29,14 @@ pub(crate) struct UsedWindow {
     peak_last: u64,
     peak: u64,
     round_start: Option<Instant>,
+    /// `inner.window()`, which quinn asks for several times a packet.
+    window: u64,
 }
 
 impl UsedWindow {
     fn new(inner: Box<dyn Controller>) -> UsedWindow {
-        UsedWindow { inner, acked: Vec::new(), lost_bytes: 0, peak_last: 0, peak: 0, round_start: None }
+        let window = inner.window();
+        UsedWindow { inner, acked: Vec::new(), lost_bytes: 0, peak_last: 0, peak: 0, round_start: None, window }
     }
 
     /// Takes the acknowledgements that were held back, with what is in flight after them.
@@ -70,19 +73,22 @@ impl Controller for UsedWindow {
         self.settle(in_flight);
         let app_limited = self.peak.max(self.peak_last) < self.inner.window() / 2;
         self.inner.on_end_acks(now, in_flight, app_limited, largest);
+        self.window = self.inner.window();
     }
 
     fn on_congestion_event(&mut self, now: Instant, sent: Instant, persistent: bool, lost_bytes: u64) {
         self.lost_bytes += lost_bytes;
         self.inner.on_congestion_event(now, sent, persistent, lost_bytes);
+        self.window = self.inner.window();
     }
 
     fn on_mtu_update(&mut self, new_mtu: u16) {
         self.inner.on_mtu_update(new_mtu);
+        self.window = self.inner.window();
     }
 
     fn window(&self) -> u64 {
-        self.inner.window()
+        self.window
     }
 
     fn metrics(&self) -> ControllerMetrics {
