@@ -20,6 +20,10 @@ export interface FanoutResult extends FanoutOptions {
   delivered_ratio: number;
   lag_ms: { p50: number; p95: number; p99: number; max: number };
   rss_kb_per_session: number;
+  /** How much of that came during the measured seconds: what grows with time is a leak. */
+  rss_growth_kb_per_session: number;
+  /** Entries of the engine's timer wheel for each session: about one, or somebody enters two for one. */
+  timer_entries_per_session: number;
   /** Packets that came back from the viewers for each datagram sent to them. */
   acks_per_datagram: number;
   relay_cpu_percent: number;
@@ -62,6 +66,7 @@ export async function fanout(options: FanoutOptions, log: (text: string) => void
     const cpu0 = cpuUs(rig.relayPid);
     const loaderCpu0 = cpuUs(rig.loaderPid);
     const stats0 = await rig.stats();
+    const rssWarm = rssKb(rig.relayPid);
     const since = performance.now();
     log(`measuring ${options.seconds} s`);
     const loaded = await rig.load(options.hz, options.bytes, options.seconds);
@@ -83,6 +88,8 @@ export async function fanout(options: FanoutOptions, log: (text: string) => void
       delivered_ratio: round(loaded.received / (loaded.sent * options.viewers), 5),
       lag_ms: loaded.lag,
       rss_kb_per_session: round((rss - rssBefore) / options.viewers, 1),
+      rss_growth_kb_per_session: round((rss - rssWarm) / options.viewers, 1),
+      timer_entries_per_session: round((stats1['timer_entries'] ?? Number.NaN) / options.viewers, 1),
       acks_per_datagram: round(gained('packets_in') / loaded.received),
       relay_cpu_percent: round((100 * cpu) / elapsedUs, 1),
       loader_cpu_percent: round((100 * loaderCpu) / elapsedUs, 1),

@@ -9,11 +9,17 @@ pub(crate) struct Wheel {
     occupied: [u64; (SLOTS / 64) as usize],
     /// The first slot that has not expired.
     next_ms: u64,
+    entries: usize,
 }
 
 impl Wheel {
     pub fn new(now_ms: u64) -> Wheel {
-        Wheel { slots: (0..SLOTS).map(|_| Vec::new()).collect(), occupied: [0; (SLOTS / 64) as usize], next_ms: now_ms }
+        Wheel {
+            slots: (0..SLOTS).map(|_| Vec::new()).collect(),
+            occupied: [0; (SLOTS / 64) as usize],
+            next_ms: now_ms,
+            entries: 0,
+        }
     }
 
     /// Enters `id` for `at_ms` and returns the time taken: the past becomes now, what is beyond the wheel its last slot.
@@ -21,8 +27,14 @@ impl Wheel {
         let at_ms = self.clamp(at_ms);
         let slot = (at_ms % SLOTS) as usize;
         self.slots[slot].push(id);
+        self.entries += 1;
         self.occupied[slot / 64] |= 1 << (slot % 64);
         at_ms
+    }
+
+    /// How many entries wait: a small multiple of the owners, or somebody enters two for one.
+    pub fn len(&self) -> usize {
+        self.entries
     }
 
     pub fn clamp(&self, at_ms: u64) -> u64 {
@@ -35,6 +47,7 @@ impl Wheel {
         while self.next_ms < now_ms && steps < SLOTS {
             let slot = (self.next_ms % SLOTS) as usize;
             if self.occupied[slot / 64] & (1 << (slot % 64)) != 0 {
+                self.entries -= self.slots[slot].len();
                 out.extend(self.slots[slot].drain(..).map(|id| (self.next_ms, id)));
                 self.occupied[slot / 64] &= !(1 << (slot % 64));
             }
@@ -84,6 +97,7 @@ mod tests {
         wheel.expire(1006, &mut out);
         assert_eq!(out, [(1000, 8), (1005, 7)]);
         assert_eq!(wheel.deadline_ms(), None);
+        assert_eq!(wheel.len(), 0);
     }
 
     #[test]

@@ -21,8 +21,16 @@ async function churn(checks: Checks, log: (text: string) => void): Promise<void>
       rss.push(rssKb(rig.relayPid));
       if (cycle % 5 === 0) log(`churn: ${cycle} of ${CYCLES} cycles, ${rss.at(-1)} kB`);
     }
-    // Closed connections drain for three probe time-outs before they are forgotten.
-    const gauges = ['sessions_open', 'connections', 'streams_open', 'handshakes_pending'];
+    // Closed connections drain for three probe time-outs before they are forgotten; timers run out within 4 s.
+    const gauges = [
+      'sessions_open',
+      'connections_open',
+      'streams_open',
+      'handshakes_open',
+      'incoming_waiting',
+      'datagram_queue_bytes',
+      'timer_entries',
+    ];
     const open = async () => {
       const stats = await rig.stats();
       return Object.fromEntries(gauges.map((g) => [g, stats[g]]));

@@ -19,6 +19,10 @@ async function run(context: ClaimContext) {
     result.rss_kb_per_session <= TARGET.kbSession,
     `${result.rss_kb_per_session} kB a session (target ${TARGET.kbSession})`,
   );
+  checks.check(
+    result.timer_entries_per_session <= 3,
+    `${result.timer_entries_per_session} timer entries a session: they multiply`,
+  );
   context.log('congestion window under both polling patterns (cargo test)');
   const out = execFileSync(
     'cargo',

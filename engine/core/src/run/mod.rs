@@ -16,6 +16,7 @@ mod stats;
 mod streams;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 use crate::api::{CloseCause, DatagramMode, EngineConfig, Event, SessionId};
 use crate::clock::{Clock, Now};
@@ -150,64 +151,6 @@ impl Core {
                 self.out.events.push(Event::ListenerClosed { endpoint: server.id });
             }
         }
-    }
-
-    /// Enters the connection's next deadline into the wheel, unless an earlier entry is there.
-    fn schedule(&mut self, index: u32) {
-        let Some(conn) = self.conns[index as usize].as_mut() else { return };
-        let quinn_us = conn.q.poll_timeout().map(|at| self.clock.us_of(at));
-        let Some(at_us) = [quinn_us, conn.deadline_us].into_iter().flatten().min() else { return };
-        let at_ms = self.wheel.clamp(at_us / 1000);
-        if at_ms < conn.scheduled_ms {
-            conn.scheduled_ms = self.wheel.insert(at_ms, index);
-        }
-    }
-
-    /// After a datagram went out. All that it arms is a probe timeout, which the next acknowledgement or datagram moves
-    /// on: whoever looks at the timers within a few of its usual lengths anyway need not ask for it now.
-    fn schedule_sent(&mut self, now: Now, index: u32) {
-        const SOON_MS: u64 = 100;
-        let soon = |conn: &Conn| conn.scheduled_ms <= now.us / 1000 + SOON_MS;
-        if !self.conns[index as usize].as_deref().is_some_and(soon) {
-            self.schedule(index);
-        }
-    }
-
-    fn timers(&mut self, now: Now) {
-        let mut expired = std::mem::take(&mut self.expired);
-        self.wheel.expire(now.us / 1000, &mut expired);
-        for (entered_ms, index) in expired.drain(..) {
-            self.guarded(index, |core| core.timer(now, entered_ms, index));
-        }
-        self.expired = expired;
-    }
-
-    fn timer(&mut self, now: Now, entered_ms: u64, index: u32) {
-        let Some(conn) = self.conns[index as usize].as_mut() else { return };
-        // An earlier entry was made after this one. Whoever obeyed both would enter two again, and so on for ever.
-        if conn.scheduled_ms != entered_ms {
-            return;
-        }
-        conn.scheduled_ms = u64::MAX;
-        let counters = &mut self.out.counters;
-        counters.timers += 1;
-        let own = conn.deadline_us.is_some_and(|at_us| at_us <= now.us);
-        let quinn = conn.q.poll_timeout().filter(|at| *at <= now.at);
-        if !own && quinn.is_none() {
-            counters.timers_early += 1;
-            return self.schedule(index);
-        }
-        if let Some(at) = quinn {
-            let late_us = now.at.saturating_duration_since(at).as_micros() as u64;
-            counters.timer_late_max_us = counters.timer_late_max_us.max(late_us);
-            conn.q.handle_timeout(now.at);
-        }
-        if own && conn.phase == Phase::Open {
-            self.heartbeat(now, index);
-        } else if own {
-            conn.deadline(now, &mut self.out);
-        }
-        self.mark(index);
     }
 
     /// Events of all dirty connections. They stay dirty: sending comes at the turn's end.

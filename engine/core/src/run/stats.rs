@@ -106,6 +106,7 @@ impl Core {
             ("handshakes_open", f64::from(handshaking)),
             ("incoming_waiting", incoming as f64),
             ("datagram_queue_bytes", staged as f64),
+            ("timer_entries", self.wheel.len() as f64),
         ]);
         values
     }
