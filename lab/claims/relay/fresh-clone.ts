@@ -46,20 +46,26 @@ async function startAndLook(dir: string, env: NodeJS.ProcessEnv, trustAnyCertifi
   }
 }
 
+interface TestRun {
+  passed: number;
+  failed: number;
+  skipped: number;
+  seconds: number;
+  /** Names of what failed, as the runners print them. */
+  failures: string[];
+}
+
 /** `npm test` in `dir`; the counts of its last line. */
-async function test(
-  dir: string,
-  env: NodeJS.ProcessEnv,
-): Promise<{ passed: number; failed: number; skipped: number; seconds: number }> {
+async function test(dir: string, env: NodeJS.ProcessEnv): Promise<TestRun> {
   const since = Date.now();
-  const child = new Running('npm', ['test', '--silent'], { cwd: dir, env });
+  const child = new Running('npm', ['test', '--silent'], { cwd: dir, env: { ...env, NO_COLOR: '1' } });
   const code = await child.exited;
-  const hit = child.stdout
-    .map((l) => /^(\d+) passed, (\d+) failed, (\d+) skipped$/.exec(l))
-    .findLast((m) => m !== null);
+  const lines = [...child.stdout, ...child.stderr];
+  const hit = lines.map((l) => /^(\d+) passed, (\d+) failed, (\d+) skipped$/.exec(l)).findLast((m) => m !== null);
   const seconds = Math.round((Date.now() - since) / 1000);
-  if (!hit) return { passed: 0, failed: code || 1, skipped: 0, seconds };
-  return { passed: Number(hit[1]), failed: Number(hit[2]), skipped: Number(hit[3]), seconds };
+  const failures = [...new Set(lines.filter((l) => /^ FAIL |^test .* FAILED$/.test(l)).map((l) => l.trim()))];
+  if (!hit) return { passed: 0, failed: code || 1, skipped: 0, seconds, failures };
+  return { passed: Number(hit[1]), failed: Number(hit[2]), skipped: Number(hit[3]), seconds, failures };
 }
 
 /** PATH without any folder that holds cargo. */
@@ -114,7 +120,10 @@ async function run(context: ClaimContext) {
         context.log(`${one.name}: npm test`);
         const counts = await test(dir, one.env);
         checks.figure(`${one.name}.test`, counts);
-        checks.check(counts.failed === 0 && counts.passed > 0, `${one.name}: npm test failed`);
+        checks.check(
+          counts.failed === 0 && counts.passed > 0,
+          `${one.name}: npm test failed: ${counts.failures.join('; ')}`,
+        );
       }
       rmSync(join(base, one.name), { recursive: true, force: true });
     }
