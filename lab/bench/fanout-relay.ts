@@ -54,5 +54,9 @@ process.on('message', async (message: { ask: string; viewers: number; ms: number
     }
   }
   if (message.ask === 'stall') answer('stall', await stall(message.ms, message.times));
+  if (message.ask === 'collect') {
+    globalThis.gc?.();
+    answer('collect', null);
+  }
   if (message.ask === 'stats') answer('stats', await engine.getStats());
 });

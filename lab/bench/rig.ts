@@ -13,7 +13,10 @@ const here = join(root, 'lab', 'bench');
 
 /** An engine with one room in a process of its own, viewers and a publisher in another, each on its core. */
 export class FanoutRig {
-  readonly #relay = fork(join(here, 'fanout-relay.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  readonly #relay = fork(join(here, 'fanout-relay.ts'), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--expose-gc'],
+  });
   readonly #loader = fork(join(here, 'fanout-loader.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   #target: { port: number; hash: string } | undefined;
 
@@ -48,6 +51,11 @@ export class FanoutRig {
   /** The engine's stats in the relaying process. */
   stats(): Promise<Record<string, number>> {
     return askChild(this.#relay, 'stats');
+  }
+
+  /** Collects the relaying process's JavaScript garbage: what is left after it is held by somebody. */
+  async collect(): Promise<void> {
+    await askChild(this.#relay, 'collect');
   }
 
   /** Blocks the relaying process's JavaScript thread for `ms`, `times` times a second apart; resolves with its longest turn. */

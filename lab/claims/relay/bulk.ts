@@ -54,10 +54,10 @@ export async function bulkUnderLoss(checks: Checks): Promise<void> {
       link: '10 ms each way, 2 % loss each way',
       seconds: Number(seconds.toFixed(1)),
       mbit_s_each_way: Number(((MEGABYTES * 8) / seconds).toFixed(1)),
-      lost_packets_of_client: stats['packets_lost'],
+      lost_packets_of_client: stats['lost_packets'],
     });
     checks.check(gotUp.digest === digest(up) && gotDown.digest === digest(down), 'a stream arrived damaged or short');
-    checks.check((stats['packets_lost'] ?? 0) > 0, 'nothing was lost: the link did not act');
+    checks.check((stats['lost_packets'] ?? 0) > 0, 'nothing was lost: the link did not act');
   } finally {
     await client.close();
     await server.close();

@@ -18,6 +18,7 @@ async function churn(checks: Checks, log: (text: string) => void): Promise<void>
     const rss: number[] = [];
     for (let cycle = 1; cycle <= CYCLES; cycle += 1) {
       await rig.churn(SESSIONS);
+      await rig.collect();
       rss.push(rssKb(rig.relayPid));
       if (cycle % 5 === 0) log(`churn: ${cycle} of ${CYCLES} cycles, ${rss.at(-1)} kB`);
     }
