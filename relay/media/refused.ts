@@ -1,17 +1,7 @@
+import { BUNDLE_REASONS } from '@hayate/codec/bundle';
+
 /** Reasons for which a bundle does not parse; to its publisher they are all `datagram_malformed`. */
-const MALFORMED = new Set([
-  'truncated',
-  'reserved_bit',
-  'reserved_kind',
-  'slot_not_listed',
-  'empty_slot',
-  'no_unit',
-  'age_order',
-  'limit',
-  'trailing',
-  'duplicate_identity',
-  'not_a_bundle',
-]);
+const MALFORMED: ReadonlySet<string> = new Set(BUNDLE_REASONS);
 
 const PREFIX = 'refused_';
 
