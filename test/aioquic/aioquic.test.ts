@@ -29,7 +29,10 @@ async function write(writable: WritableStream<Uint8Array>, text: string): Promis
   await writer.close();
 }
 
-/** Echoes; answers a unidirectional stream by one of its own; asks one question and resolves with the answer. */
+/**
+ * Echoes; answers a unidirectional stream by one of its own; asks one question, says that the answer was heard, and
+ * resolves with it: a client that closes before would take unread bytes with it.
+ */
 async function serve({ session }: IncomingSession): Promise<string> {
   session.setDatagramHandler((data) => void session.sendDatagram(data));
   const echo = async () => {
@@ -40,7 +43,9 @@ async function serve({ session }: IncomingSession): Promise<string> {
   await write(await session.openUnidirectional(), `answer to: ${await readAll(uni.value!)}`);
   const question = await session.openBidirectional();
   await write(question.writable, 'question from the engine');
-  return await readAll(question.readable);
+  const answer = await readAll(question.readable);
+  await write(await session.openUnidirectional(), 'heard');
+  return answer;
 }
 
 async function withServer(
