@@ -44,7 +44,8 @@ async function serve({ session }: IncomingSession): Promise<string> {
   const question = await session.openBidirectional();
   await write(question.writable, 'question from the engine');
   const answer = await readAll(question.readable);
-  await write(await session.openUnidirectional(), 'heard');
+  // The client leaves on reading it, and need not acknowledge it first.
+  void write(await session.openUnidirectional(), 'heard').catch(() => {});
   return answer;
 }
 
