@@ -1,5 +1,6 @@
 export * from './channels.ts';
 export * from './livelink.ts';
+export * from './mediapipe.ts';
 export {
   createMotionDecoder,
   createMotionEncoder,
