@@ -11,8 +11,8 @@ const round = (bytes: number) => Number(bytes.toFixed(2));
 const roundAll = (sizes: Record<string, number>) =>
   Object.fromEntries(Object.entries(sizes).map(([name, bytes]) => [name, round(bytes)]));
 
-/** Where each recording's smallest peer is not larger than face-1. */
-function findSmaller(peers: readonly PeerRow[], own: Record<string, number>): string[] {
+/** Each recording for which a peer sends no more than face-1. */
+function findNotLarger(peers: readonly PeerRow[], own: Record<string, number>): string[] {
   return peers.flatMap(({ peer, bytes_per_frame }) =>
     Object.entries(own)
       .filter(([name, bytes]) => !(bytes < bytes_per_frame[name]!))
@@ -53,7 +53,7 @@ async function run(context: ClaimContext) {
       report.files.every((file) => file.model.unseen),
       `${profile}: a model has seen its file`,
     );
-    if (profile === 'std') for (const fault of findSmaller(rows, frame)) checks.check(false, fault);
+    if (profile === 'std') for (const fault of findNotLarger(rows, frame)) checks.check(false, fault);
   }
   return checks.outcome();
 }
