@@ -4,13 +4,13 @@ import type { FoldFile, Seen } from '../seen.ts';
 
 const CHANNELS = 61;
 const STEP = 0.01;
-const NO_FACE = 0x7fff;
+const FACE = 1;
 
-/** A plain codec: int16 steps in keys, int8 differences in chain units, so sizes and errors are known without running it. */
+/** A plain codec: a byte for the face, then int16 steps in keys, int8 differences in chain units, so sizes and errors are known without running it. */
 export function fakeCodec(parts: { folds?: FoldFile[]; seen?: Seen; skew?: number } = {}): BenchCodec {
   return {
     groups: { jaw: [17], head: [52, 53, 54] },
-    maxUnitBytes: CHANNELS * 2,
+    maxUnitBytes: 1 + CHANNELS * 2,
     folds: parts.folds ?? [],
     seen: parts.seen ?? { recordings: [] },
     open: ({ fps, keyInterval }) => {
@@ -38,7 +38,7 @@ class FakeEncoder implements MotionEncoder {
   }
 
   encode(frame: MotionFrame): { key: boolean; data: Uint8Array } {
-    const out = new Uint8Array(CHANNELS * 2);
+    const out = new Uint8Array(1 + CHANNELS * 2);
     const end = this.encodeInto(frame, out);
     return { key: this.lastWasKey, data: out.slice(0, end) };
   }
@@ -46,7 +46,8 @@ class FakeEncoder implements MotionEncoder {
   encodeInto(frame: MotionFrame, out: Uint8Array): number {
     this.lastWasKey = this.#count++ % this.#keyInterval === 0;
     this.reconstruction.face = frame.face;
-    const view = new DataView(out.buffer, out.byteOffset);
+    const view = new DataView(out.buffer, out.byteOffset + 1);
+    out[0] = frame.face ? FACE : 0;
     for (let channel = 0; channel < CHANNELS; channel++) {
       const wanted = frame.face ? Math.round(frame.values[channel]! / STEP) : this.#state[channel]!;
       if (this.lastWasKey) this.#state[channel] = wanted;
@@ -57,8 +58,7 @@ class FakeEncoder implements MotionEncoder {
     for (let channel = 0; channel < CHANNELS; channel++) {
       this.reconstruction.values[channel] = this.#state[channel]! * STEP;
     }
-    if (!frame.face) view.setInt16(0, NO_FACE);
-    return this.lastWasKey ? CHANNELS * 2 : CHANNELS;
+    return 1 + (this.lastWasKey ? CHANNELS * 2 : CHANNELS);
   }
 }
 
@@ -81,9 +81,9 @@ class FakeDecoder implements MotionDecoder {
       this.#waiting.set(sequence, data);
       return { kind: 'waiting_for_key', sequence };
     }
-    const view = new DataView(data.buffer, data.byteOffset);
-    this.#frame.face = view.getInt16(0) !== NO_FACE;
-    for (let channel = 0; channel < CHANNELS && this.#frame.face; channel++) {
+    const view = new DataView(data.buffer, data.byteOffset + 1);
+    this.#frame.face = data[0] === FACE;
+    for (let channel = 0; channel < CHANNELS; channel++) {
       const before = Math.round(this.#frame.values[channel]! / STEP);
       const steps = key ? view.getInt16(channel * 2) : before + view.getInt8(channel);
       this.#frame.values[channel] = steps * STEP + this.#skew;
