@@ -4,8 +4,9 @@ import { expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
 
-function imports(folder: string): string[] {
-  const files = readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+function imports(folder: string, script = ''): string[] {
+  const sources = readdirSync(join(root, folder)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+  const files = sources.filter((name) => name !== script);
   const found = files.flatMap((name) => [
     ...readFileSync(join(root, folder, name), 'utf8').matchAll(/(?:from|import) '([^']+)'/g),
   ]);
@@ -15,6 +16,7 @@ function imports(folder: string): string[] {
 it('folders import only what they may: no Node, one package', () => {
   expect(imports('motion')).toEqual(['../errors.ts']);
   expect(imports('bundle')).toEqual(['../errors.ts']);
+  for (const path of imports('bench', 'sketch.ts')) expect(path).toMatch(/^\.\.\/(errors\.ts|motion\/)/);
   expect(imports('clock')).toEqual(['../bundle/index.ts']);
   expect(imports('messages')).toEqual(['../bundle/varint.ts', '../errors.ts', '../motion/types.ts', 'cbor-x']);
 });
