@@ -23,7 +23,7 @@ describe('publisher', () => {
     expect(relay.last.received[1]).toEqual({
       t: 'publish',
       id: 1,
-      motion: { codec: 'simple-1', fps: 30, channels: 62, extras: ['tail'] },
+      motion: { codec: 'face-1', fps: 30, channels: 62, extras: ['tail'], config: Uint8Array.of(1, 0) },
       voice: { codec: 'opus', sampleRate: 48000, channels: 1, frameMs: 20 },
     });
     expect([publisher.slot, publisher.generation, publisher.live]).toEqual([2, 7, true]);
@@ -175,8 +175,7 @@ describe('publisher', () => {
     [{ holdMs: -1 }, 'invalid_argument'],
     [{ holdMs: 101 }, 'invalid_argument'],
     [{ motion: { fps: 0 } }, 'invalid_argument'],
-    [{ motion: { channels: 60 } }, 'invalid_argument'],
-    [{ motion: { codec: 'strong-9' } }, 'unsupported'],
+    [{ motion: { extras: Array<string>(33).fill('x') } }, 'invalid_argument'],
   ])('refuses %j', async (options, code) => {
     const relay = new FakeRelay();
     expect(() => relay.entry.publish(TARGET, options)).toThrow(expect.objectContaining({ code }));

@@ -6,15 +6,14 @@ import {
   UNIT_KIND,
   UnitSender,
 } from '@hayate/codec/bundle';
-import { HayateError } from '@hayate/codec/errors';
+import type { HayateError } from '@hayate/codec/errors';
 import { codeError, type Publish } from '@hayate/codec/messages';
 import {
-  createMotionEncoder,
+  createFaceEncoder,
+  faceConfig,
   type MotionConfig,
   type MotionEncoder,
   type MotionFrame,
-  SIMPLE_CODEC,
-  simpleConfig,
 } from '@hayate/codec/motion';
 import { Emitter } from '../room/emitter.ts';
 import type { RelaySession } from '../room/relay-session.ts';
@@ -57,13 +56,13 @@ export class RoomPublisher implements Publisher, Participant {
   readonly #counts = { motionUnits: 0, voiceUnits: 0, keyUnits: 0, datagrams: 0, bytes: 0 };
   readonly #dropped: Record<string, number> = {};
 
-  /** Throws `invalid_argument` and `unsupported` for settings that no relay could take. */
+  /** Throws `invalid_argument` for settings that no relay could take. */
   constructor(room: RelayRoom, ownsRoom: boolean, options: PublishOptions) {
     this.room = room;
     this.#ownsRoom = ownsRoom;
     this.#options = options;
-    this.#motion = motionConfig(options.motion);
-    this.#encoder = createMotionEncoder(this.#motion);
+    this.#motion = faceConfig({ fps: 60, ...options.motion });
+    this.#encoder = createFaceEncoder(this.#motion);
     this.#holdMs = options.holdMs ?? 0;
     if (!(this.#holdMs >= 0 && this.#holdMs <= MAX_HOLD_MS)) {
       throw codeError('invalid_argument', `holdMs ${options.holdMs} is not in 0..${MAX_HOLD_MS}`);
@@ -260,10 +259,4 @@ export class RoomPublisher implements Publisher, Participant {
     this.#emitter.clear();
     if (this.#ownsRoom) this.room.close();
   }
-}
-
-function motionConfig(options: Partial<MotionConfig> = {}): MotionConfig {
-  const codec = options.codec ?? SIMPLE_CODEC;
-  if (codec !== SIMPLE_CODEC) throw new HayateError('unsupported', `this client has no motion encoder for ${codec}`);
-  return { ...simpleConfig(options.fps ?? 60, options.extras), ...options, codec };
 }

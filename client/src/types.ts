@@ -1,5 +1,5 @@
 import type { HayateError } from '@hayate/codec/errors';
-import type { MotionConfig, MotionFrame } from '@hayate/codec/motion';
+import type { FaceConfigOptions, MotionConfig, MotionFrame } from '@hayate/codec/motion';
 import type { Connector, SessionStats } from '@hayate/transport';
 
 /** Where a relay is and what opens its door. `hayate token` and `POST /v1/rooms` hand these out. */
@@ -196,8 +196,8 @@ export interface Watcher {
 }
 
 export interface PublishOptions extends ConnectionOptions {
-  /** Default `{codec: 'simple-1', fps: 60, channels: 61}`. */
-  motion?: Partial<MotionConfig>;
+  /** Default `{fps: 60, profile: 'std'}`, no extras, merged. */
+  motion?: Partial<FaceConfigOptions>;
   voice?: VoiceSettings;
   /** A motion unit may wait so long for the next voice packet, to share its datagram. Default 0: at once. */
   holdMs?: number;

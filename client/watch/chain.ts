@@ -1,13 +1,7 @@
-import type { MotionDecoder, MotionFrame } from '@hayate/codec/motion';
+import type { DecodeResult, MotionDecoder, MotionFrame } from '@hayate/codec/motion';
 
-/** Units that wait for a missing predecessor; at 60 fps half a second. */
-const MAX_WAITING = 32;
-
-interface Waiting<T> {
-  sequence: number;
-  payload: Uint8Array;
-  context: T;
-}
+/** Contexts kept for units that wait in the decoder; it keeps fewer. */
+const MAX_CONTEXTS = 64;
 
 /** Counters of what never became a frame. */
 export interface ChainCounts {
@@ -18,62 +12,61 @@ export interface ChainCounts {
 }
 
 /**
- * Decodes one liver's motion units in sequence order. A unit whose predecessor is missing waits: reordered by the
- * network, or repaired, the predecessor may still come. The next key makes the wait pointless.
+ * One liver's motion units to frames in sequence order. A unit whose predecessor is missing waits in the decoder: reordered
+ * by the network, or repaired, the predecessor may still come. The next key makes the wait pointless.
  */
 export class MotionChain<T> {
   readonly #decoder: MotionDecoder;
   readonly #emit: (sequence: number, frame: MotionFrame, context: T) => void;
   readonly counts: ChainCounts = { late: 0, undecodable: 0, malformed: 0 };
-  /** In sequence order. */
-  #waiting: Waiting<T>[] = [];
-  #newest: number | undefined;
+  /** By sequence, of units that wait. */
+  readonly #contexts = new Map<number, T>();
 
   constructor(decoder: MotionDecoder, emit: (sequence: number, frame: MotionFrame, context: T) => void) {
     this.#decoder = decoder;
     this.#emit = emit;
   }
 
-  /** `payload` is copied when it must wait. */
   push(sequence: number, key: boolean, payload: Uint8Array, context: T): void {
-    if (this.#newest !== undefined && ((sequence - this.#newest) | 0) <= 0) {
-      this.counts.late += 1;
-      return;
+    const wanted = sequence >>> 0;
+    this.#take(this.#decoder.decode(wanted, key, payload), context);
+    if (this.#contexts.size === 0) return;
+    for (let result = this.#decoder.next(); result; result = this.#decoder.next()) {
+      const waited = this.#contexts.get(result.sequence) ?? context;
+      this.#contexts.delete(result.sequence);
+      this.#take(result, waited);
     }
-    const kind = this.#decode(sequence, key, payload, context);
-    if (kind === 'waiting_for_key') this.#wait({ sequence, payload: payload.slice(), context });
-    else if (kind === 'exact' && this.#waiting.length > 0) this.#resume();
   }
 
-  #decode(sequence: number, key: boolean, payload: Uint8Array, context: T): 'exact' | 'waiting_for_key' | 'malformed' {
-    const result = this.#decoder.decode(sequence, key, payload);
-    if (result.kind === 'exact') {
-      this.#newest = sequence;
-      this.#emit(sequence, result.frame, context);
-    } else if (result.kind === 'malformed') {
-      this.counts.malformed += 1;
+  #take(result: DecodeResult, context: T): void {
+    switch (result.kind) {
+      case 'exact':
+      case 'late_used':
+        this.#forget(result.sequence);
+        this.#emit(result.sequence, result.frame, context);
+        break;
+      case 'waiting_for_key':
+        this.#contexts.set(result.sequence, context);
+        if (this.#contexts.size > MAX_CONTEXTS) this.#forgetOne(this.#contexts.keys().next().value!);
+        break;
+      case 'stale':
+        this.counts.late += 1;
+        break;
+      case 'malformed':
+        this.counts.malformed += 1;
+        break;
     }
-    return result.kind;
   }
 
-  #wait(unit: Waiting<T>): void {
-    let at = this.#waiting.length;
-    while (at > 0 && ((this.#waiting[at - 1]!.sequence - unit.sequence) | 0) > 0) at -= 1;
-    this.#waiting.splice(at, 0, unit);
-    if (this.#waiting.length <= MAX_WAITING) return;
-    this.#waiting.shift();
+  /** What is older than a decoded frame waits for nothing any more. */
+  #forget(sequence: number): void {
+    for (const waiting of this.#contexts.keys()) {
+      if (((waiting - sequence) | 0) <= 0) this.#forgetOne(waiting);
+    }
+  }
+
+  #forgetOne(sequence: number): void {
+    this.#contexts.delete(sequence);
     this.counts.undecodable += 1;
-  }
-
-  /** What waited for the unit just decoded; what is older than it waits for nothing any more. */
-  #resume(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const unit of waiting) {
-      if (((unit.sequence - this.#newest!) | 0) <= 0) this.counts.undecodable += 1;
-      else if (this.#decode(unit.sequence, false, unit.payload, unit.context) === 'waiting_for_key') {
-        this.#waiting.push(unit);
-      }
-    }
   }
 }

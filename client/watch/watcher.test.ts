@@ -1,10 +1,10 @@
 import { type TimedUnit, UNIT_KIND, UnitSender } from '@hayate/codec/bundle';
-import { createMotionEncoder, type MotionFrame, simpleConfig } from '@hayate/codec/motion';
+import { createFaceEncoder, faceConfig, type MotionFrame } from '@hayate/codec/motion';
 import { describe, expect, it } from 'vitest';
 import type { WatchedFrame, WatchedVoice } from '../src/types.ts';
 import { FakeRelay, TARGET } from '../test/fake-relay.ts';
 
-const motion = simpleConfig(60);
+const motion = faceConfig({ fps: 60 });
 const liver = { slot: 2, gen: 7, sub: 'bo', motion };
 
 function frame(share: number): MotionFrame {
@@ -14,7 +14,7 @@ function frame(share: number): MotionFrame {
 /** A liver's units in slot 2, generation 7, captured in the relay's clock. */
 function source(generation = 7) {
   const sender = new UnitSender();
-  const encoder = createMotionEncoder(motion);
+  const encoder = createFaceEncoder(motion);
   const place = { slot: 2, generation };
   return {
     motion(share: number, captureUs: number, key?: boolean): TimedUnit {

@@ -9,7 +9,7 @@ import {
 import { ClockSync } from '@hayate/codec/clock';
 import { HayateError } from '@hayate/codec/errors';
 import { codeError } from '@hayate/codec/messages';
-import { createMotionDecoder, type MotionFrame } from '@hayate/codec/motion';
+import { createFaceDecoder, type MotionFrame } from '@hayate/codec/motion';
 import { Listeners } from '../room/emitter.ts';
 import { BoundedQueue } from '../room/queue.ts';
 import type { RelaySession } from '../room/relay-session.ts';
@@ -204,7 +204,7 @@ export class RoomWatcher implements Watcher, Participant {
       return;
     }
     try {
-      const decoder = createMotionDecoder(liver.motion);
+      const decoder = createFaceDecoder(liver.motion);
       const { slot, generation } = liver;
       state.chain = new MotionChain(decoder, (sequence, frame, timing) => {
         this.#emitFrame(slot, generation, sequence, frame, timing);

@@ -1,5 +1,6 @@
 export type { BenchCodec, BenchStream, StreamOptions } from './codec.ts';
 export { BenchError } from './errors.ts';
+export { benchFiles } from './face.ts';
 export type { LossKind, Repair } from './loss.ts';
 export type { BenchFile } from './recording.ts';
 export {

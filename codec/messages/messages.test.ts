@@ -96,7 +96,7 @@ describe('messages', () => {
   });
 
   it('names the field that is wrong', () => {
-    const message = { t: 'publish', id: 1, motion: { codec: 'simple-1', fps: 'x', channels: 61 } };
+    const message = { t: 'publish', id: 1, motion: { codec: 'face-1', fps: 'x', channels: 61 } };
     const data = encodeMessage(message as unknown as ClientMessage);
     expect(errorOf(() => readOne('client', data))).toMatchObject({ reason: 'field', field: 'motion.fps' });
   });
@@ -109,7 +109,7 @@ describe('messages', () => {
 
   it('a message outlives the bytes it came in', () => {
     const reader = new MessageReader({ from: 'client' });
-    const motion = { codec: 'simple-1', fps: 30, channels: 61, config: Uint8Array.of(1, 2, 3) };
+    const motion = { codec: 'face-1', fps: 30, channels: 61, config: Uint8Array.of(1, 2, 3) };
     reader.push(encodeMessage({ t: 'publish', id: 1, motion }));
     const message = reader.next();
     reader.push(new Uint8Array(200).fill(7));
@@ -121,7 +121,7 @@ describe('MessageReader', () => {
   const stream: ClientMessage[] = [
     { t: 'hello', v: 1, token: 'x'.repeat(300) },
     { t: 'watch', id: 1 },
-    { t: 'publish', id: 2, motion: { codec: 'simple-1', fps: 30, channels: 61 } },
+    { t: 'publish', id: 2, motion: { codec: 'face-1', fps: 30, channels: 61 } },
     { t: 'unwatch', id: 3 },
   ];
   const bytes = Buffer.concat(stream.map(encodeMessage));

@@ -1,11 +1,5 @@
 export * from './channels.ts';
+export * from './face/index.ts';
 export * from './livelink.ts';
 export * from './mediapipe.ts';
-export {
-  createMotionDecoder,
-  createMotionEncoder,
-  type MotionEncoderOptions,
-  SIMPLE_CODEC,
-  simpleConfig,
-} from './simple.ts';
 export type * from './types.ts';

@@ -15,6 +15,8 @@ function imports(folder: string, script = ''): string[] {
 
 it('folders import only what they may: no Node, one package', () => {
   expect(imports('motion')).toEqual(['../errors.ts']);
+  for (const path of imports('motion/face'))
+    expect(path).toMatch(/^\.\.\/(channels|types)\.ts$|^\.\.\/\.\.\/errors\.ts$/);
   expect(imports('bundle')).toEqual(['../errors.ts']);
   for (const path of imports('bench', 'sketch.ts')) expect(path).toMatch(/^\.\.\/(errors\.ts|motion\/)/);
   expect(imports('clock')).toEqual(['../bundle/index.ts']);

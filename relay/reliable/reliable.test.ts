@@ -106,7 +106,7 @@ describe('a session that does not read its control stream', () => {
       const stream = await deaf.session.openBidirectional();
       await stream.writable.getWriter().write(encodeMessage({ t: 'hello', v: 1, token: await rig.token() }));
       const viewer = await rig.join();
-      const motion = { codec: 'simple-1', fps: 60, channels: 61, config: new Uint8Array(3900) };
+      const motion = { codec: 'face-1', fps: 60, channels: 61, config: new Uint8Array(3900) };
       for (let n = 0; n < 8; n++) {
         const liver = await rig.join();
         for (let id = 1; id <= 19; id++) {
@@ -129,7 +129,7 @@ describe('a publish with an endless config', () => {
     const rig = await bodies[0]!.start();
     try {
       const liver = await rig.join();
-      const motion = { codec: 'simple-1', fps: 60, channels: 61, config: new Uint8Array(5000) };
+      const motion = { codec: 'face-1', fps: 60, channels: 61, config: new Uint8Array(5000) };
       await liver.raw({ t: 'publish', id: 9, motion });
       expect(await liver.heard('error')).toMatchObject({ id: 9, code: 'message_too_large' });
       expect(await liver.request({ t: 'publish' })).toMatchObject({ t: 'publishing' });

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { createMotionDecoder, parseLiveLinkCsv, simpleConfig } from '@hayate/codec/motion';
+import { createFaceDecoder, faceConfig, parseLiveLinkCsv } from '@hayate/codec/motion';
 import { root } from '../../lib/processes.ts';
 import { type PairRun, publishAndWatch } from '../../lib/recording-pair.ts';
 import { type RelayProcess, startRelayProcess } from '../../lib/relay-process.ts';
@@ -52,10 +52,10 @@ function truth(run: PairRun) {
   };
 }
 
-/** Every frame of a recording arrives, each value within half a quantiser step. */
+/** Every frame of a recording arrives, each value within a quantiser step. */
 function compare(file: string, run: PairRun) {
   const frames = [...parseLiveLinkCsv(readFileSync(file, 'utf8').split('\n'))];
-  const tolerance = createMotionDecoder(simpleConfig(30)).tolerance;
+  const tolerance = createFaceDecoder(faceConfig({ fps: 30 })).tolerance;
   let missing = 0;
   let outside = 0;
   let worst = 0;
@@ -69,7 +69,7 @@ function compare(file: string, run: PairRun) {
     if (got.face !== frame.face) outside += 1;
     if (!frame.face) return;
     frame.values.forEach((value, channel) => {
-      const steps = Math.abs(got.values[channel]! - value) / (2 * tolerance[channel]!);
+      const steps = Math.abs(got.values[channel]! - value) / tolerance[channel]!;
       worst = Math.max(worst, steps);
       // `watch --json` prints five decimals.
       if (Math.abs(got.values[channel]! - value) > tolerance[channel]! + 1e-5) outside += 1;
@@ -90,7 +90,7 @@ async function whole(checks: Checks, relay: RelayProcess): Promise<void> {
         found.frames > 0 && found.missing === 0,
         `${name}: ${found.missing} of ${found.frames} frames missing`,
       );
-      checks.check(found.values_outside === 0, `${name}: ${found.values_outside} values beyond half a step`);
+      checks.check(found.values_outside === 0, `${name}: ${found.values_outside} values beyond a step`);
       checks.check(found.inside_uncertainty_ratio > 0.999, `${name}: true lag outside the printed uncertainty`);
     }),
   );

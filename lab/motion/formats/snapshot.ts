@@ -1,6 +1,6 @@
 import { ARKIT_CHANNELS, BLENDSHAPE_COUNT, type MotionFrame } from '@hayate/codec/motion';
 
-/** simple-1's steps: blendshapes 0..255 in 1/127, angles +-3.145 rad in 0.005. */
+/** Steps: blendshapes 0..255 in 1/127, angles +-3.145 rad in 0.005. */
 const BLENDSHAPE = { step: 1 / 127, min: 0, max: 255, bits: 8 };
 const ANGLE = { step: 0.005, min: -629, max: 629, bits: 11 };
 /** A small difference is -8..7. */
