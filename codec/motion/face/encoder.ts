@@ -103,19 +103,21 @@ class Quantising implements SymbolCoder {
     const { step, low, high, extraStep, extraHigh } = quantiser;
     const source = frame.values;
     for (let c = 0; c < CODED; c++) {
-      const minus = MINUS[c]!;
-      const value = number(source[PLUS[c]!]!) - (minus < 0 ? 0 : number(source[minus]!));
-      this.#values[c] = clamp(Math.round((value / step[c]!) * ONE), low[c]! * ONE, high[c]! * ONE);
+      const value = inSteps(source[PLUS[c]!]!, step[c]!, MINUS[c]! < 0 ? low[c]! : 0, high[c]!);
+      const minus = MINUS[c]! < 0 ? 0 : inSteps(source[MINUS[c]!]!, step[c]!, 0, high[c]!);
+      this.#values[c] = Math.round((value - minus) * ONE);
     }
     for (let i = 0; this.#unmerged && i < MERGED.length; i++) {
       const c = MERGED[i]!;
-      const both = Math.min(number(source[PLUS[c]!]!), number(source[MINUS[c]!]!));
-      this.#overlaps[i] = clamp(Math.round((both / step[c]!) * ONE), 0, high[c]! * ONE);
-      this.#exact[c] = this.#overlaps[i]! > 0 ? 1 : 0;
+      const plus = inSteps(source[PLUS[c]!]!, step[c]!, 0, high[c]!);
+      const both = Math.round(Math.min(plus, inSteps(source[MINUS[c]!]!, step[c]!, 0, high[c]!)) * ONE);
+      this.#exact[c] = both > 0 ? 1 : 0;
+      // Half of the difference's error, so that both channels share it.
+      const error = Math.abs(this.#values[c]!) - Math.abs(nearest(this.#values[c]!)) * ONE;
+      this.#overlaps[i] = both > 0 ? both + (error >> 1) : 0;
     }
     for (let i = 0; i < this.#extras.length; i++) {
-      const value = Math.round((number(source[EXTRAS_FROM + i]!) / extraStep) * ONE);
-      this.#extras[i] = clamp(value, -extraHigh * ONE, extraHigh * ONE);
+      this.#extras[i] = Math.round(inSteps(source[EXTRAS_FROM + i]!, extraStep, -extraHigh, extraHigh) * ONE);
     }
   }
 
@@ -135,7 +137,8 @@ class Quantising implements SymbolCoder {
   }
 
   overlap(index: number, reference: number, distribution: Distribution): number {
-    return this.#write(nearest(this.#overlaps[index]! - reference * ONE), distribution);
+    const wanted = nearest(this.#overlaps[index]! - reference * ONE);
+    return this.#write(Math.min(wanted, distribution.most), distribution);
   }
 
   extra(index: number, reference: number, distribution: Distribution): number {
@@ -188,12 +191,11 @@ function nearest(wanted: number): number {
   return (wanted + ONE / 2) >> 8;
 }
 
-function number(value: number): number {
-  return Number.isNaN(value) ? 0 : value;
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return value < low ? low : value > high ? high : value;
+/** A channel's value in steps, inside its range; 0 for what is not a number. */
+function inSteps(value: number, step: number, low: number, high: number): number {
+  if (Number.isNaN(value)) return 0;
+  const steps = value / step;
+  return steps < low ? low : steps > high ? high : steps;
 }
 
 function invalid(message: string): HayateError {

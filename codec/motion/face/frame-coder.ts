@@ -122,8 +122,11 @@ export class FrameCoder {
     const { extraHigh, high } = this.quantiser;
     if (this.#unmerged) {
       for (let i = 0; i < MERGED.length; i++) {
-        const reference = key ? 0 : this.#overlaps.value[i]!;
-        const distribution = this.#side(this.#overlaps.velocity[i]!, key, -reference, high[MERGED[i]!]! - reference);
+        const c = MERGED[i]!;
+        // What is left of the range over the difference: neither of the pair leaves it.
+        const most = high[c]! - Math.abs(frame.values[c]!);
+        const reference = key ? 0 : Math.min(this.#overlaps.value[i]!, most);
+        const distribution = this.#side(this.#overlaps.velocity[i]!, key, -reference, most - reference);
         frame.overlaps[i] = reference + coder.overlap(i, reference, distribution);
       }
     }
