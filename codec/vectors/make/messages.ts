@@ -5,10 +5,10 @@ import {
   type MessagesFrom,
   type RelayMessage,
 } from '../../messages/index.ts';
-import { simpleConfig } from '../../motion/index.ts';
+import { faceConfig } from '../../motion/index.ts';
 import { filler, fromHex, toHex, type VectorFile } from './hex.ts';
 
-const MOTION = { ...simpleConfig(60, ['tailWag']), config: filler(3) };
+const MOTION = { ...faceConfig({ fps: 60, extras: ['tailWag'] }), config: filler(3) };
 const VOICE = { codec: 'opus', sampleRate: 48000, channels: 1, frameMs: 20 } as const;
 const LIVER = { slot: 0, gen: 3, sub: 'liver-1', name: 'Hayate 疾風', motion: MOTION, voice: VOICE };
 
