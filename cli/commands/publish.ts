@@ -1,7 +1,8 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { type Publisher, publish, type SentUnit } from '@hayate/client';
+import { PROFILES, type Profile } from '@hayate/codec/motion';
 import type { LinkOptions } from '@hayate/engine';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { openDialler } from '../connector.ts';
 import { LINK_SYNTAX, parseLink } from '../link-profile.ts';
 import { Pacer, type Track } from '../pacer.ts';
@@ -17,6 +18,7 @@ interface PublishCommandOptions extends TargetOptions {
   loop?: true;
   voice?: string;
   hold: number;
+  profile: Profile;
   link?: LinkOptions;
   seconds?: number;
   log?: string;
@@ -30,6 +32,7 @@ export function publishCommand(): Command {
     .option('--loop', 'again from the start, until a signal')
     .option('--voice <file.opus>', 'Ogg Opus that begins with the first frame')
     .option('--hold <ms>', 'motion waits so long for the next voice packet', numberFrom(0, 100), 0)
+    .addOption(new Option('--profile <name>', 'how finely motion is coded').choices(PROFILES).default('std'))
     .option('--link <profile>', 'emulated link of this process (engine only)', parsedBy(parseLink))
     .option('--seconds <n>', 'end after so long', numberFrom(0.1, 1e9))
     .option('--log <file.jsonl>', 'a line a sent unit; captureUs is CLOCK_MONOTONIC')
@@ -55,7 +58,7 @@ async function run(file: string, options: PublishCommandOptions): Promise<void> 
   const publisher = publish(target, {
     connector: dialler.connector,
     signal: interrupt.signal,
-    motion: { fps: recording.fps },
+    motion: { fps: recording.fps, profile: options.profile },
     ...(voice && { voice: { channels: voice.channels, frameMs: voice.frameMs } }),
     holdMs: options.hold,
   });

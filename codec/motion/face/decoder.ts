@@ -1,10 +1,10 @@
 import type { DecodeResult, MotionConfig, MotionDecoder, MotionFrame } from '../types.ts';
 import { faceSettings, stepsOf } from './config.ts';
+import type { Distribution } from './distribution.ts';
 import { FrameCoder, type SymbolCoder } from './frame-coder.ts';
 import type { FaceModel } from './model.ts';
 import { builtInModel } from './models.ts';
 import { limitsOf, writeFrame } from './pose.ts';
-import type { Distribution } from './predictor.ts';
 import { RangeDecoder, RangeEncoder, TOTAL } from './range-coder.ts';
 import { MAX_UNIT_BYTES } from './unit.ts';
 

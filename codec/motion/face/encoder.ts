@@ -1,18 +1,18 @@
 import { HayateError } from '../../errors.ts';
 import type { EncodedUnit, EncodeOptions, MotionConfig, MotionEncoder, MotionFrame } from '../types.ts';
 import { faceSettings } from './config.ts';
+import type { Distribution } from './distribution.ts';
 import { FrameCoder, type SymbolCoder } from './frame-coder.ts';
 import { CODED, MERGED, MINUS, PLUS } from './layout.ts';
 import type { FaceModel } from './model.ts';
 import { builtInModel } from './models.ts';
 import { writeFrame } from './pose.ts';
-import type { Distribution } from './predictor.ts';
 import { RangeEncoder, TOTAL } from './range-coder.ts';
 import { MAX_UNIT_BYTES } from './unit.ts';
 
 const DEFAULT_KEY_INTERVAL = 8;
-/** Weight of 1/256 bit against 1/65536 squared step: 0.15 of a squared step a bit. */
-const RATE_WEIGHT = 38;
+/** Weight of 1/256 bit against 1/65536 squared step: 0.18 of a squared step a bit. */
+const RATE_WEIGHT = 46;
 const ONE = 256;
 const EXTRAS_FROM = 61;
 

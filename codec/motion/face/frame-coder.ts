@@ -1,7 +1,9 @@
 import type { FaceSettings } from './config.ts';
+import { Distribution } from './distribution.ts';
+import { History } from './history.ts';
 import { CODED, MERGED, QUANTISERS, type Quantiser } from './layout.ts';
 import type { FaceModel } from './model.ts';
-import { ChainPredictor, Distribution, History, KeyPredictor, type Predictor } from './predictor.ts';
+import { ChainPredictor, KeyPredictor, type Predictor } from './predictor.ts';
 
 /** A frame in steps: what units carry. */
 export interface QuantisedFrame {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Trains everything that is committed: `sh all.sh RECORDINGS`. The tables of the codec, then for measuring one set for each
-# recording left out and one for each person with several. About 9 minutes on one core.
+# recording left out and one for each person with several. About 15 minutes on one core.
 set -e
 here=$(dirname "$0")
 out="$here/../face/tables"

@@ -101,8 +101,15 @@ def coded(key_params, chain_params, x, rate, weight, scale, bound):
     return back(values), back(costs)
 
 
+@jax.jit
+def coded_keys(key_params, x, weight, bound):
+    """Frames [n, M] as keys, each by itself."""
+    low = jnp.where(data.SIGNED, -bound, 0.0)
+    return model.quantise_frame(key_params, "key", None, jnp.zeros_like(x), x, low, bound, weight)[0]
+
+
 def samples(values, real, rate):
-    """Frames with their history; keys stand at each multiple of INTERVAL."""
+    """Chain frames with their history; keys stand at each multiple of INTERVAL."""
     count, length, _ = values.shape
     v = np.zeros_like(values)
     activity = np.zeros_like(values)
@@ -123,10 +130,7 @@ def samples(values, real, rate):
         "activity": activity[:, t - 1][ok], "history": history[:, t][ok],
         "rate": np.repeat(rate[:, None], len(t), 1)[ok],
     }
-    whole = values[real]
-    key = {"value": whole, "ref": np.zeros((len(whole), 1), np.float32)}
-    to = lambda d: {k: jnp.asarray(v, jnp.float32) for k, v in d.items()}
-    return to(key), to(chain)
+    return {k: jnp.asarray(v, jnp.float32) for k, v in chain.items()}
 
 
 class Trainer:
@@ -147,6 +151,14 @@ class Trainer:
             costs.append(np.asarray(b)[:n])
         return np.concatenate(values), np.concatenate(costs)
 
+    def keys(self, params, x, block=8192):
+        values = []
+        for at in range(0, len(x), block):
+            part = x[at : at + block]
+            whole = np.concatenate([part, np.repeat(part[-1:], block - len(part), 0)])
+            values.append(np.asarray(coded_keys(params["key"], jnp.asarray(whole), self.weight, self.bound))[: len(part)])
+        return np.concatenate(values)
+
     def train(self, recordings, iterations, copies, rounds, log=print):
         rng = np.random.default_rng(self.seed)
         x, real, rate = data.chunks(data.augmented(recordings, rng, copies), self.profile, LENGTH)
@@ -154,7 +166,9 @@ class Trainer:
         for phase in range(rounds + 1):
             since = time.time()
             values = plain(x) if phase == 0 else self.quantise(params, x, rate)[0]
-            key, chain = samples(values, real, rate)
+            key = values[real] if phase == 0 else self.keys(params, x[real])
+            key = {"value": jnp.asarray(key), "ref": jnp.zeros((len(key), 1))}
+            chain = samples(values, real, rate)
             quantised = time.time() - since
             for mode, arrays in (("key", key), ("chain", chain)):
                 seed = jax.random.PRNGKey(self.seed * 100 + phase)
@@ -188,8 +202,8 @@ def main():
     parser.add_argument("--prefix", default="", help="of the file names")
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--copies", type=int, default=2, help="disturbed copies of each sequence")
-    parser.add_argument("--rounds", type=int, default=1, help="times the training set is quantised with the model so far")
-    parser.add_argument("--weight", type=float, default=0.15, help="of a bit against a squared step, in the quantiser")
+    parser.add_argument("--rounds", type=int, default=2, help="times the training set is quantised with the model so far")
+    parser.add_argument("--weight", type=float, default=0.18, help="of a bit against a squared step, in the quantiser")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="measures of the recordings left out as one JSON line")
     args = parser.parse_args()
