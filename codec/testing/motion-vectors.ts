@@ -10,7 +10,7 @@ import {
 } from '../motion/index.ts';
 
 /** What JSON has no number for. */
-type PoseValue = number | 'NaN' | 'Infinity' | '-Infinity';
+export type PoseValue = number | 'NaN' | 'Infinity' | '-Infinity';
 /** ARKIT_CHANNELS index (extras from 61 on) to value; the rest is 0. Null: no face. */
 export type VectorPose = Readonly<Record<string, PoseValue>> | null;
 

@@ -14,6 +14,7 @@ import {
   type ChainVector,
   callDecoder,
   configOf,
+  type PoseValue,
   poseFrame,
   resultOf,
   type VectorCall,
@@ -22,9 +23,10 @@ import {
   type VectorStream,
   type VectorUnit,
 } from '../../testing/motion-vectors.ts';
+import { talk } from '../../testing/talk.ts';
 import { fromHex, toHex, type VectorFile } from './hex.ts';
 
-type Named = Partial<Record<ArkitChannel, number | 'NaN' | 'Infinity' | '-Infinity'>>;
+type Named = Partial<Record<ArkitChannel, PoseValue>>;
 
 const FROM_EXTRAS = ARKIT_CHANNELS.length;
 const STD = stream({});
@@ -39,48 +41,6 @@ function stream(options: { profile?: Profile; unmerged?: boolean; fps?: number; 
 function pose(named: Named, extras: readonly number[] = []): VectorPose {
   const entries = Object.entries(named).map(([name, value]) => [ARKIT_CHANNELS.indexOf(name as ArkitChannel), value]);
   return Object.fromEntries([...entries, ...extras.map((value, i) => [FROM_EXTRAS + i, value])]);
-}
-
-/** A smooth wave of -1..1 made of parabolas: the same digits on every platform. `t` and `period` in seconds. */
-function wave(t: number, period: number, phase = 0): number {
-  const x = t / period + phase;
-  const part = x - Math.floor(x);
-  return part < 0.5 ? 16 * part * (0.5 - part) : -16 * (part - 0.5) * (1 - part);
-}
-
-/** A face that talks, looks about and nods, `t` seconds in. */
-function talk(t: number): Named {
-  const loud = 0.5 + 0.5 * wave(t, 1.7);
-  const open = Math.max(0, loud * (0.3 + 0.25 * wave(t, 0.23) + 0.1 * wave(t, 0.11)));
-  const look = 0.25 * wave(t, 1.3, 0.2);
-  const lid = Math.max(0, wave(t, 0.9, 0.75) - 0.7) * 3;
-  const values: Named = {
-    jawOpen: open,
-    mouthClose: 0.3 * open,
-    mouthFunnel: Math.max(0, 0.2 * wave(t, 0.37)),
-    mouthPucker: Math.max(0, 0.3 * wave(t, 0.53, 0.4)),
-    mouthSmileLeft: 0.1 + 0.08 * wave(t, 2.1),
-    mouthSmileRight: 0.12 + 0.08 * wave(t, 2.1),
-    mouthLowerDownLeft: 0.4 * open,
-    mouthLowerDownRight: 0.42 * open,
-    mouthUpperUpLeft: 0.2 * open,
-    mouthShrugLower: 0.06,
-    eyeBlinkLeft: 0.05 + lid,
-    eyeBlinkRight: 0.05 + 0.95 * lid,
-    [look > 0 ? 'eyeLookInLeft' : 'eyeLookOutLeft']: Math.abs(look),
-    [look > 0 ? 'eyeLookOutRight' : 'eyeLookInRight']: Math.abs(look),
-    leftEyeYaw: look,
-    rightEyeYaw: look,
-    browInnerUp: 0.2 + 0.1 * wave(t, 1.1),
-    headYaw: 0.2 * wave(t, 3.1),
-    headPitch: 0.1 * wave(t, 0.8),
-    headRoll: 0.03 * wave(t, 2.3),
-  };
-  return Object.fromEntries(
-    Object.entries(values)
-      .map(([name, value]) => [name, Number(Number(value).toFixed(4))] as const)
-      .filter(([, value]) => value !== 0),
-  );
 }
 
 function talks(count: number, fps: number, more: (n: number) => Named = () => ({})): VectorPose[] {
