@@ -11,6 +11,7 @@ mod io;
 mod limits;
 pub mod link;
 pub mod media;
+mod prefetch;
 pub mod proxy;
 mod queue;
 mod run;

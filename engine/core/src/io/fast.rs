@@ -1,6 +1,7 @@
 //! Linux: epoll, eventfd, recvmmsg and sendmmsg.
 
-use super::{Io, IoStats, Received, Wake, PACKET_BYTES, SEND_BATCH};
+use super::batch::{Batch, SEND_BATCH};
+use super::{Io, IoStats, Received, Wake, PACKET_BYTES};
 use rustc_hash::FxHashMap;
 use std::io;
 use std::mem::zeroed;
@@ -82,16 +83,14 @@ pub(super) struct Fast {
     recv_addresses: Box<[Address; RECV_BATCH]>,
     recv_iovs: Box<[libc::iovec; RECV_BATCH]>,
     recv_headers: Box<[libc::mmsghdr; RECV_BATCH]>,
-    slots: Vec<Vec<u8>>,
-    send_to: [(u32, SocketAddr); SEND_BATCH],
+    batch: Batch,
     send_addresses: Box<[Address; SEND_BATCH]>,
     send_iovs: Box<[libc::iovec; SEND_BATCH]>,
     send_headers: Box<[libc::mmsghdr; SEND_BATCH]>,
-    waiting: usize,
     stats: IoStats,
 }
 
-// SAFETY: the raw pointers in the headers point into the boxes beside them and are set again before each system call.
+// SAFETY: the raw pointers in the headers point into the boxes beside them, which neither move nor change hands.
 unsafe impl Send for Fast {}
 
 fn checked(result: i32) -> io::Result<i32> {
@@ -111,7 +110,7 @@ impl Fast {
             (epoll, event)
         };
         // SAFETY: zero bytes are valid for these C structs.
-        let fast = unsafe {
+        let mut fast = unsafe {
             Fast {
                 epoll,
                 event: Arc::new(EventFd(event)),
@@ -120,17 +119,36 @@ impl Fast {
                 recv_addresses: Box::new([Address::empty(); RECV_BATCH]),
                 recv_iovs: Box::new(zeroed()),
                 recv_headers: Box::new(zeroed()),
-                slots: (0..SEND_BATCH).map(|_| Vec::with_capacity(2048)).collect(),
-                send_to: [(0, SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))); SEND_BATCH],
+                batch: Batch::new(),
                 send_addresses: Box::new([Address::empty(); SEND_BATCH]),
                 send_iovs: Box::new(zeroed()),
                 send_headers: Box::new(zeroed()),
-                waiting: 0,
                 stats: IoStats::default(),
             }
         };
+        fast.point_headers();
         fast.control(libc::EPOLL_CTL_ADD, fast.event.0.as_raw_fd(), WAKE_KEY)?;
         Ok(fast)
+    }
+
+    /// All that is the same in each call: 128 headers set anew would cost more than a call that reads one packet.
+    fn point_headers(&mut self) {
+        for i in 0..RECV_BATCH {
+            // SAFETY: stays inside `recv_buffer`, which has RECV_BATCH * PACKET_BYTES bytes.
+            let base = unsafe { self.recv_buffer.as_mut_ptr().add(i * PACKET_BYTES) };
+            self.recv_iovs[i] = libc::iovec { iov_base: base.cast(), iov_len: PACKET_BYTES };
+            let header = &mut self.recv_headers[i].msg_hdr;
+            header.msg_name = (&mut self.recv_addresses[i] as *mut Address).cast();
+            header.msg_namelen = size_of::<Address>() as libc::socklen_t;
+            header.msg_iov = &mut self.recv_iovs[i];
+            header.msg_iovlen = 1;
+        }
+        for i in 0..SEND_BATCH {
+            let header = &mut self.send_headers[i].msg_hdr;
+            header.msg_name = (&mut self.send_addresses[i] as *mut Address).cast();
+            header.msg_iov = &mut self.send_iovs[i];
+            header.msg_iovlen = 1;
+        }
     }
 
     fn control(&self, operation: i32, fd: RawFd, key: u64) -> io::Result<()> {
@@ -217,16 +235,6 @@ impl Io for Fast {
 
     fn recv(&mut self, key: u32) -> Received {
         let Some(socket) = self.sockets.get(&key) else { return Received { packets: 0, more: false } };
-        for i in 0..RECV_BATCH {
-            // SAFETY: stays inside `recv_buffer`, which has RECV_BATCH * PACKET_BYTES bytes.
-            let base = unsafe { self.recv_buffer.as_mut_ptr().add(i * PACKET_BYTES) };
-            self.recv_iovs[i] = libc::iovec { iov_base: base.cast(), iov_len: PACKET_BYTES };
-            let header = &mut self.recv_headers[i].msg_hdr;
-            header.msg_name = (&mut self.recv_addresses[i] as *mut Address).cast();
-            header.msg_namelen = size_of::<Address>() as libc::socklen_t;
-            header.msg_iov = &mut self.recv_iovs[i];
-            header.msg_iovlen = 1;
-        }
         self.stats.recv_calls += 1;
         // SAFETY: all headers point to live buffers of the given lengths.
         let got = unsafe {
@@ -239,6 +247,10 @@ impl Io for Fast {
             )
         };
         let packets = got.max(0) as usize;
+        for header in &mut self.recv_headers[..packets] {
+            // The kernel wrote the length of the sender's address over the room that there is for one.
+            header.msg_hdr.msg_namelen = size_of::<Address>() as libc::socklen_t;
+        }
         self.stats.packets_in += packets as u64;
         self.stats.bytes_in += self.recv_headers[..packets].iter().map(|h| u64::from(h.msg_len)).sum::<u64>();
         Received { packets, more: packets == RECV_BATCH }
@@ -250,51 +262,33 @@ impl Io for Fast {
         (self.recv_addresses[index].get(), &self.recv_buffer[start..start + length])
     }
 
-    fn slot(&mut self) -> &mut Vec<u8> {
-        let slot = &mut self.slots[self.waiting];
-        slot.clear();
-        slot
-    }
-
-    fn slot_bytes(&self) -> &[u8] {
-        &self.slots[self.waiting]
-    }
-
-    fn commit(&mut self, key: u32, to: SocketAddr) {
-        self.stats.bytes_out += self.slots[self.waiting].len() as u64;
-        self.send_to[self.waiting] = (key, to);
-        self.waiting += 1;
-        if self.waiting == SEND_BATCH {
-            self.flush();
-        }
+    fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
     }
 
     fn flush(&mut self) {
-        for i in 0..self.waiting {
-            let (address, length) = Address::new(self.send_to[i].1);
+        let waiting = self.batch.waiting();
+        for i in 0..waiting {
+            let (_, to, bytes) = self.batch.packet(i);
+            let (address, length) = Address::new(to);
             self.send_addresses[i] = address;
-            let slot = &mut self.slots[i];
-            self.send_iovs[i] = libc::iovec { iov_base: slot.as_mut_ptr().cast(), iov_len: slot.len() };
-            let header = &mut self.send_headers[i].msg_hdr;
-            header.msg_name = (&mut self.send_addresses[i] as *mut Address).cast();
-            header.msg_namelen = length;
-            header.msg_iov = &mut self.send_iovs[i];
-            header.msg_iovlen = 1;
+            self.send_headers[i].msg_hdr.msg_namelen = length;
+            self.send_iovs[i] = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
         }
         let mut from = 0;
-        while from < self.waiting {
-            let key = self.send_to[from].0;
-            let run = self.send_to[from..self.waiting].iter().take_while(|to| to.0 == key).count();
+        while from < waiting {
+            let key = self.batch.packet(from).0;
+            let run = (from..waiting).take_while(|i| self.batch.packet(*i).0 == key).count();
             match self.sockets.get(&key).map(|socket| socket.as_raw_fd()) {
                 Some(fd) => self.send_run(fd, from, from + run),
                 None => self.stats.send_dropped += run as u64,
             }
             from += run;
         }
-        self.waiting = 0;
+        self.batch.clear();
     }
 
     fn stats(&self) -> IoStats {
-        self.stats
+        IoStats { bytes_out: self.batch.bytes, ..self.stats }
     }
 }

@@ -4,18 +4,18 @@
 //! batch for each socket would be the largest thing it holds. ECN is neither set nor read: the address of the packet and
 //! its bytes are all that passes.
 
+mod batch;
 #[cfg(target_os = "linux")]
 mod fast;
 mod portable;
 
 use crate::api::{EngineError, IoKind};
+use batch::Batch;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Packets in the batch to send.
-pub(crate) const SEND_BATCH: usize = 64;
 /// Larger packets are cut off, so quinn drops them as undecipherable; we announce no more than 1472.
 pub(crate) const PACKET_BYTES: usize = 1600;
 
@@ -53,13 +53,19 @@ pub(crate) trait Io: Send {
     /// Reads one batch from a socket; `packet` gives its parts until the next call.
     fn recv(&mut self, key: u32) -> Received;
     fn packet(&self, index: usize) -> (SocketAddr, &[u8]);
-    /// The empty buffer of the next packet. quinn-proto needs an empty Vec for each packet.
-    fn slot(&mut self) -> &mut Vec<u8>;
-    /// What the slot holds, for those who take it elsewhere instead of committing it.
-    fn slot_bytes(&self) -> &[u8];
-    /// Takes what is in the slot; sends the batch when it is full.
-    fn commit(&mut self, key: u32, to: SocketAddr);
+    /// The packets to send. Whoever commits to it directly must flush a full one.
+    fn batch(&mut self) -> &mut Batch;
     fn flush(&mut self);
+    /// The empty buffer of the next packet.
+    fn slot(&mut self) -> &mut Vec<u8> {
+        self.batch().slot()
+    }
+    /// Takes what is in the slot; sends the batch when it is full.
+    fn commit(&mut self, key: u32, to: SocketAddr) {
+        if self.batch().commit(key, to) {
+            self.flush();
+        }
+    }
     fn stats(&self) -> IoStats;
 }
 

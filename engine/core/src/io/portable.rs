@@ -1,11 +1,12 @@
 //! Everywhere: mio and quinn-udp (GRO where the system has it).
 
-use super::{Io, IoStats, Received, Wake, SEND_BATCH};
+use super::batch::Batch;
+use super::{Io, IoStats, Received, Wake};
 use mio::{Events, Interest, Poll, Token, Waker};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState, BATCH_SIZE};
 use rustc_hash::FxHashMap;
 use std::io::{self, IoSliceMut};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,9 +36,7 @@ pub(super) struct Portable {
     recv_buffer: Box<[u8]>,
     /// Start, length and sender of each packet in the buffer.
     packets: Vec<(usize, usize, SocketAddr)>,
-    slots: Vec<Vec<u8>>,
-    send_to: [(u32, SocketAddr); SEND_BATCH],
-    waiting: usize,
+    batch: Batch,
     stats: IoStats,
 }
 
@@ -53,21 +52,18 @@ impl Portable {
             again: Vec::new(),
             recv_buffer: vec![0; BATCH_SIZE * RECV_BYTES].into_boxed_slice(),
             packets: Vec::new(),
-            slots: (0..SEND_BATCH).map(|_| Vec::with_capacity(2048)).collect(),
-            send_to: [(0, SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0))); SEND_BATCH],
-            waiting: 0,
+            batch: Batch::new(),
             stats: IoStats::default(),
         })
     }
 
     fn send_one(&mut self, index: usize) {
-        let (key, destination) = self.send_to[index];
+        let (key, destination, contents) = self.batch.packet(index);
         let Some(socket) = self.sockets.get(&key) else {
             self.stats.send_dropped += 1;
             return;
         };
-        let transmit =
-            Transmit { destination, ecn: None, contents: &self.slots[index], segment_size: None, src_ip: None };
+        let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip: None };
         for attempt in 0..2 {
             self.stats.send_calls += 1;
             match socket.state.try_send(UdpSockRef::from(&socket.mio), &transmit) {
@@ -162,33 +158,18 @@ impl Io for Portable {
         (from, &self.recv_buffer[start..start + length])
     }
 
-    fn slot(&mut self) -> &mut Vec<u8> {
-        let slot = &mut self.slots[self.waiting];
-        slot.clear();
-        slot
-    }
-
-    fn slot_bytes(&self) -> &[u8] {
-        &self.slots[self.waiting]
-    }
-
-    fn commit(&mut self, key: u32, to: SocketAddr) {
-        self.stats.bytes_out += self.slots[self.waiting].len() as u64;
-        self.send_to[self.waiting] = (key, to);
-        self.waiting += 1;
-        if self.waiting == SEND_BATCH {
-            self.flush();
-        }
+    fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
     }
 
     fn flush(&mut self) {
-        for index in 0..self.waiting {
+        for index in 0..self.batch.waiting() {
             self.send_one(index);
         }
-        self.waiting = 0;
+        self.batch.clear();
     }
 
     fn stats(&self) -> IoStats {
-        self.stats
+        IoStats { bytes_out: self.batch.bytes, ..self.stats }
     }
 }

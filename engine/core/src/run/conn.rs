@@ -88,10 +88,12 @@ impl Conn {
         self.q.set_receive_window(crate::limits::receive_window(&self.limits, bidi.min(64), uni.min(64)));
     }
 
-    /// All that quinn has to say. Datagrams go to `out.got`, the rest becomes events.
-    pub fn drive(&mut self, now: Now, server: Option<&mut super::endpoint::Server>, out: &mut Out) {
+    /// All that quinn has to say. Datagrams go to `out.got`, the rest becomes events. False: it said nothing.
+    pub fn drive(&mut self, now: Now, server: Option<&mut super::endpoint::Server>, out: &mut Out) -> bool {
         let mut server = server;
+        let mut said = false;
         while let Some(event) = self.q.poll() {
+            said = true;
             match event {
                 q::Event::Connected => self.connected(now, out),
                 q::Event::Stream(event) => self.stream_event(now, event, server.as_deref_mut(), out),
@@ -104,6 +106,7 @@ impl Conn {
                 q::Event::HandshakeDataReady | q::Event::DatagramsUnblocked => {}
             }
         }
+        said
     }
 
     fn datagram_in(&mut self, mut data: Bytes, out: &mut Out) {

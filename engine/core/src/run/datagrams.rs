@@ -3,7 +3,7 @@
 
 use super::conn::{Conn, Phase};
 use super::stats::Counters;
-use super::{Core, Out};
+use super::{Core, Out, NO_CONN};
 use crate::api::{Event, SessionId};
 use crate::clock::Now;
 use crate::h3;
@@ -114,6 +114,11 @@ impl Conn {
 }
 
 impl Core {
+    /// Datagrams wait in our own queue.
+    pub(super) fn waits(&self, index: u32) -> bool {
+        self.conns[index as usize].as_ref().is_some_and(|conn| !conn.staged.is_empty())
+    }
+
     /// `payload` has the prefix for session stream 0. Builds the packet at once when nothing waits before it.
     pub(super) fn send_datagram(&mut self, now: Now, index: u32, payload: Bytes) {
         let Some(conn) = self.conns[index as usize].as_mut() else { return };
@@ -134,13 +139,16 @@ impl Core {
     }
 
     pub(super) fn send_to_session(&mut self, now: Now, session: SessionId, payload: Bytes) {
-        match self.sessions.get(&session) {
-            Some(index) => {
-                let index = *index;
-                self.guarded(index, |core| core.send_datagram(now, index, payload));
-            }
-            None => self.out.counters.dropped_closed += 1,
+        let index = self.sessions.get(&session).copied().unwrap_or(NO_CONN);
+        self.send_to_conn(now, index, payload);
+    }
+
+    fn send_to_conn(&mut self, now: Now, index: u32, payload: Bytes) {
+        if index == NO_CONN {
+            self.out.counters.dropped_closed += 1;
+            return;
         }
+        self.guarded(index, |core| core.send_datagram(now, index, payload));
     }
 
     pub(super) fn heartbeat(&mut self, now: Now, index: u32) {
@@ -171,13 +179,23 @@ impl MediaOut for ToSessions<'_> {
         if members.is_empty() {
             return;
         }
-        self.core.rotation = self.core.rotation.wrapping_add(1);
-        let (early, late) = members.split_at(self.core.rotation % members.len());
-        for member in late.iter().chain(early) {
-            if Some(*member) != skip {
-                self.core.send_to_session(self.now, *member, payload.clone());
+        let core = &mut *self.core;
+        core.rotation = core.rotation.wrapping_add(1);
+        let (early, late) = members.split_at(core.rotation % members.len());
+        let mut receivers = std::mem::take(&mut core.receivers);
+        let to = late.iter().chain(early).filter(|member| Some(**member) != skip);
+        receivers.extend(to.map(|member| core.sessions.get(member).copied().unwrap_or(NO_CONN)));
+        for at in 0..receivers.len() {
+            if let Some(index) = receivers.get(at + 2) {
+                core.expect(*index);
             }
+            if let Some(index) = receivers.get(at + 1) {
+                core.expect_controller(*index);
+            }
+            core.send_to_conn(self.now, receivers[at], payload.clone());
         }
+        receivers.clear();
+        core.receivers = receivers;
     }
 
     fn send(&mut self, to: SessionId, payload: Bytes) {

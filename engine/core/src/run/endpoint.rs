@@ -2,34 +2,29 @@
 
 use super::conn::{Conn, Phase, SessionCounters, HANDSHAKE_US};
 use super::links::Links;
+use super::receive::INCOMING_MOST;
 use super::session::H3;
 use super::stats::ListenerCounters;
-use super::Core;
+use super::{Core, NO_CONN};
 use crate::api::{CloseCause, DatagramMode, EndpointId, Event, ListenConfig, TransportLimits};
 use crate::cert::CertStore;
 use crate::clock::Now;
-use crate::link::LinkPacket;
 use crate::queue::{NewClient, NewListener};
 use crate::{h3, io, limits, tls};
-use bytes::BytesMut;
-use quinn_proto::{self as q, ConnectionHandle, DatagramEvent, Incoming, ServerConfig, TransportConfig};
+use quinn_proto::{self as q, ConnectionHandle, Incoming, ServerConfig, TransportConfig};
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 use web_transport_proto as wt;
 
-/// Connections that wait for their handshake to be started, beside `retry_above`.
-const INCOMING_MOST: usize = 4096;
-const NO_CONN: u32 = u32::MAX;
-
 pub(super) struct Server {
     pub id: EndpointId,
     pub config: ListenConfig,
     pub certificates: CertStore,
     transport: Arc<TransportConfig>,
-    limits: Arc<TransportLimits>,
-    waiting: VecDeque<Incoming>,
+    pub limits: Arc<TransportLimits>,
+    pub waiting: VecDeque<Incoming>,
     pub draining: bool,
     /// The socket goes with the last connection.
     pub closing: bool,
@@ -40,7 +35,7 @@ pub(super) struct Server {
 pub(super) struct Endpoint {
     pub q: q::Endpoint,
     /// Index of the connection of each quinn handle.
-    handles: Vec<u32>,
+    pub handles: Vec<u32>,
     pub server: Option<Box<Server>>,
     /// Clients: the socket group, and the family to bind again.
     pub group: Option<(u32, bool)>,
@@ -183,7 +178,7 @@ impl Core {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn add_conn(
+    pub(super) fn add_conn(
         &mut self,
         now: Now,
         key: u32,
@@ -270,117 +265,6 @@ impl Core {
         self.endpoints[key as usize] = None;
     }
 
-    /// Reads a socket until it is empty, four batches at most.
-    pub(super) fn receive(&mut self, key: u32) {
-        for _ in 0..4 {
-            let received = self.io.recv(key);
-            let now = self.clock.now();
-            for i in 0..received.packets {
-                let (from, data) = self.io.packet(i);
-                let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
-                endpoint.packets_in += 1;
-                match endpoint.links.as_mut() {
-                    Some(links) => {
-                        let packet = LinkPacket { peer: from, local: None, ecn: None, data: data.to_vec() };
-                        links.rx.offer(now.us, packet);
-                    }
-                    None => {
-                        let data = BytesMut::from(data);
-                        self.packet(now, key, from, data);
-                    }
-                }
-            }
-            if !received.more {
-                return;
-            }
-        }
-    }
-
-    pub(super) fn packet(&mut self, now: Now, key: u32, from: SocketAddr, data: BytesMut) {
-        let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
-        self.response.clear();
-        match endpoint.q.handle(now.at, from, None, None, data, &mut self.response) {
-            Some(DatagramEvent::ConnectionEvent(handle, event)) => {
-                let index = endpoint.handles[handle.0];
-                self.guarded(index, |core| {
-                    if let Some(conn) = core.conns.get_mut(index as usize).and_then(Option::as_mut) {
-                        conn.received_us = now.us;
-                        conn.q.handle_event(event);
-                    }
-                    core.mark(index);
-                });
-            }
-            Some(DatagramEvent::NewConnection(incoming)) => self.incoming(now, key, incoming),
-            Some(DatagramEvent::Response(transmit)) => self.respond(now, key, &transmit),
-            None => {}
-        }
-    }
-
-    /// Sends what quinn's endpoint left in `response`.
-    fn respond(&mut self, now: Now, key: u32, transmit: &q::Transmit) {
-        let slot = self.io.slot();
-        slot.extend_from_slice(&self.response[..transmit.size]);
-        self.commit(now, key, transmit.destination);
-    }
-
-    /// A first packet: to the queue, or a Retry, or a refusal, by load.
-    fn incoming(&mut self, now: Now, key: u32, incoming: Incoming) {
-        let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
-        let Some(server) = endpoint.server.as_mut() else { return endpoint.q.ignore(incoming) };
-        let under_way = endpoint.handshaking as usize + server.waiting.len();
-        let retry_above = server.config.retry_above.max(1) as usize;
-        self.response.clear();
-        if under_way >= retry_above * 2 || server.waiting.len() >= INCOMING_MOST {
-            self.out.counters.handshakes_refused += 1;
-            server.counters.handshakes_refused += 1;
-            let transmit = endpoint.q.refuse(incoming, &mut self.response);
-            return self.respond(now, key, &transmit);
-        }
-        if under_way >= retry_above && !incoming.remote_address_validated() {
-            self.out.counters.retries += 1;
-            server.counters.retries += 1;
-            // Refused only when the address is validated already.
-            if let Ok(transmit) = endpoint.q.retry(incoming, &mut self.response) {
-                self.respond(now, key, &transmit);
-            }
-            return;
-        }
-        server.waiting.push_back(incoming);
-    }
-
-    /// Starts a bounded number of handshakes. True: more wait.
-    pub(super) fn accept_some(&mut self, now: Now) -> bool {
-        let mut left = self.handshakes_per_turn;
-        for key in 0..self.endpoints.len() {
-            while let Some(endpoint) = self.endpoints[key].as_mut() {
-                let Some(server) = endpoint.server.as_mut() else { break };
-                if left == 0 {
-                    if server.waiting.is_empty() {
-                        break;
-                    }
-                    return true;
-                }
-                let Some(incoming) = server.waiting.pop_front() else { break };
-                left -= 1;
-                let (limits, mode) = (server.limits.clone(), server.config.datagrams);
-                self.response.clear();
-                match endpoint.q.accept(incoming, now.at, &mut self.response, None) {
-                    Ok((handle, connection)) => {
-                        self.add_conn(now, key as u32, handle, connection, limits, mode, true);
-                    }
-                    Err(error) => {
-                        self.out.counters.handshakes_failed += 1;
-                        server.counters.handshakes_failed += 1;
-                        if let Some(transmit) = error.response {
-                            self.respond(now, key as u32, &transmit);
-                        }
-                    }
-                }
-            }
-        }
-        false
-    }
-
     fn endpoint_key(&self, id: EndpointId) -> Option<u32> {
         let is = |e: &Option<Box<Endpoint>>| e.as_ref().and_then(|e| e.server.as_ref()).is_some_and(|s| s.id == id);
         self.endpoints.iter().position(is).map(|key| key as u32)
@@ -414,15 +298,6 @@ impl Core {
         if close {
             self.refuse_waiting(now, key);
             self.remove_closed(key);
-        }
-    }
-
-    fn refuse_waiting(&mut self, now: Now, key: u32) {
-        while let Some(endpoint) = self.endpoints[key as usize].as_mut() {
-            let Some(incoming) = endpoint.server.as_mut().and_then(|s| s.waiting.pop_front()) else { return };
-            self.response.clear();
-            let transmit = endpoint.q.refuse(incoming, &mut self.response);
-            self.respond(now, key, &transmit);
         }
     }
 

@@ -44,7 +44,7 @@ impl Core {
     /// Takes the slot's packet: to the batch, or into the emulated link.
     pub(super) fn commit(&mut self, now: Now, key: u32, to: SocketAddr) {
         if let Some(links) = self.endpoints[key as usize].as_mut().and_then(|endpoint| endpoint.links.as_mut()) {
-            let data = self.io.slot_bytes().to_vec();
+            let data = self.io.batch().slot_bytes().to_vec();
             links.tx.offer(now.us, LinkPacket { peer: to, local: None, ecn: None, data });
             return;
         }

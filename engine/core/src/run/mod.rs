@@ -11,6 +11,7 @@ mod endpoint;
 mod links;
 #[cfg(test)]
 mod raw_tests;
+mod receive;
 mod session;
 mod stats;
 mod streams;
@@ -22,6 +23,7 @@ use crate::api::{CloseCause, DatagramMode, EngineConfig, Event, SessionId};
 use crate::clock::{Clock, Now};
 use crate::io::Io;
 use crate::media::{answer_probe, MediaPlane};
+use crate::prefetch::prefetch;
 use crate::queue::{Input, Shared};
 use crate::wheel::Wheel;
 use bytes::Bytes;
@@ -45,6 +47,8 @@ const SLICE_US: u64 = 3000;
 /// A datagram that waited longer for its fan-out is stale: the engine is overloaded.
 const GOT_US: u64 = 100_000;
 const HOUSEKEEPING_US: u64 = 1_000_000;
+/// No connection's index.
+const NO_CONN: u32 = u32::MAX;
 
 /// A datagram for the media plane, or a probe.
 pub(crate) struct Got {
@@ -90,6 +94,8 @@ pub(crate) struct Core {
     out: Out,
     response: Vec<u8>,
     rotation: usize,
+    /// Of the present fan-out; kept for its memory.
+    receivers: Vec<u32>,
     handshakes_per_turn: usize,
     socket_buffer_bytes: usize,
 }
@@ -101,6 +107,20 @@ impl Core {
                 conn.dirty = true;
                 self.dirty.push(index);
             }
+        }
+    }
+
+    /// The connection is worked on soon.
+    fn expect(&self, index: u32) {
+        if let Some(Some(conn)) = self.conns.get(index as usize) {
+            prefetch(&**conn);
+        }
+    }
+
+    /// After `expect`, a little later: the connection must be there to say where its controller is.
+    fn expect_controller(&self, index: u32) {
+        if let Some(Some(conn)) = self.conns.get(index as usize) {
+            prefetch(conn.q.congestion_state());
         }
     }
 
@@ -164,14 +184,16 @@ impl Core {
         self.settle_opened();
     }
 
-    fn drive_one(&mut self, now: Now, index: u32) {
-        let Some(conn) = self.conns[index as usize].as_mut() else { return };
-        let Some(endpoint) = self.endpoints[conn.endpoint as usize].as_mut() else { return };
-        conn.drive(now, endpoint.server.as_deref_mut(), &mut self.out);
+    /// False: it had nothing to say.
+    fn drive_one(&mut self, now: Now, index: u32) -> bool {
+        let Some(conn) = self.conns[index as usize].as_mut() else { return false };
+        let Some(endpoint) = self.endpoints[conn.endpoint as usize].as_mut() else { return false };
+        let said = conn.drive(now, endpoint.server.as_deref_mut(), &mut self.out);
         if conn.handshaking && conn.phase != Phase::Handshake {
             conn.handshaking = false;
             endpoint.handshaking -= 1;
         }
+        said
     }
 
     /// Sessions that came. Their events are in `out.events` already.
@@ -205,7 +227,7 @@ impl Core {
         true
     }
 
-    /// Sends what the connection has and is allowed to send, then looks to its end and its timer.
+    /// Sends what the connection has and is allowed to send.
     fn finish_one(&mut self, now: Now, index: u32) {
         let Some(conn) = self.conns[index as usize].as_mut() else { return };
         conn.dirty = false;
@@ -223,6 +245,11 @@ impl Core {
                 break;
             }
         }
+        self.rest(now, index);
+    }
+
+    /// Nothing more to send for now: looks to the connection's end and its timer.
+    fn rest(&mut self, now: Now, index: u32) {
         let Some(conn) = self.conns[index as usize].as_mut() else { return };
         let Some(endpoint) = self.endpoints[conn.endpoint as usize].as_mut() else { return };
         let mut drained = false;
@@ -241,7 +268,7 @@ impl Core {
         if drained {
             self.remove_conn(index);
         } else {
-            self.schedule(index);
+            self.schedule(now, index);
         }
     }
 
@@ -298,6 +325,7 @@ impl Run {
             out,
             response: Vec::with_capacity(2048),
             rotation: 0,
+            receivers: Vec::new(),
             handshakes_per_turn: config.handshakes_per_turn.max(1),
             socket_buffer_bytes: config.socket_buffer_bytes,
         };
