@@ -50,7 +50,7 @@ export interface FaceModel {
 
 /** Reads tables as codec/motion/train writes them. Throws HayateError `invalid_argument`. */
 export function loadFaceModel(base64: string): FaceModel {
-  const reader = new TableReader(atob(base64));
+  const reader = new TableReader(bytesOf(base64));
   const keyCommon = readCommon(reader);
   const stage = Int32Array.from({ length: CAUSAL }, (_, k) => Math.floor(((k + 1) * CODED) / (CAUSAL + 1)));
   const causalBias = reader.biases(CAUSAL);
@@ -84,7 +84,11 @@ export function loadFaceModel(base64: string): FaceModel {
 function readCommon(reader: TableReader): CommonTables {
   const mix = new Int32Array(MIX_POINTS + 1);
   mix[0] = 2 ** 14;
-  for (let i = 1; i <= MIX_POINTS; i++) mix[i] = mix[i - 1]! + reader.number();
+  for (let i = 1; i <= MIX_POINTS; i++) {
+    mix[i] = mix[i - 1]! + reader.number();
+    if (mix[i]! < mix[i - 1]!) throw invalid('a distribution of the face model falls');
+  }
+  if (mix[MIX_POINTS] !== 2 ** 15) throw invalid('a distribution of the face model does not end at 1');
   const bias = reader.biases(OUTPUTS);
   const cross = new Int16Array(CODED * OUTPUTS);
   for (let j = 0; j < CODED; j++) {
@@ -93,6 +97,14 @@ function readCommon(reader: TableReader): CommonTables {
     }
   }
   return { mix, bias, cross };
+}
+
+function bytesOf(base64: string): string {
+  try {
+    return atob(base64);
+  } catch (cause) {
+    throw new HayateError('invalid_argument', 'the tables of the face model are not base64', { cause });
+  }
 }
 
 /** Zigzag varints, least significant seven bits first. */
@@ -109,6 +121,7 @@ class TableReader {
     for (let scale = 1; ; scale *= 128) {
       if (this.#at >= this.#bytes.length) throw invalid('the tables of the face model end early');
       const byte = this.#bytes.charCodeAt(this.#at++);
+      if (scale > 128 ** 3) throw invalid('a number of the face model is over 28 bits');
       code += (byte & 127) * scale;
       if (byte < 128) return code % 2 === 0 ? code / 2 : -(code + 1) / 2;
     }
