@@ -50,6 +50,17 @@ export interface Unwatch {
   id: number;
 }
 
+/** From a viewer, at most one a second; not answered. It moves nobody's media but the sender's own, within bounds. */
+export interface Report {
+  t: 'report';
+  /** Playout margin: how long before its display a unit has to be there, ms. */
+  marginMs: number;
+  /** Capture to presentation over the last second, ms; for statistics. */
+  lagP99Ms?: number;
+  /** Units that never came or came too late, since the watching began; for statistics. */
+  lost?: number;
+}
+
 /** Opens the comments stream. */
 export interface Comments {
   t: 'comments';
@@ -98,7 +109,13 @@ export interface Left {
   gen: number;
 }
 
-/** To a publisher each second. Counts since the publishing began, `refused` since the last one. */
+/** How units are repeated in later datagrams: not at all, each once, or all motion units since and with the last key. */
+export type RepairKind = 'none' | 'repeat' | 'since_key';
+
+/**
+ * To a publisher each second. Counts since the publishing began, `refused` since the last one. The optional fields say
+ * what the relay asks of the publisher; absent: as it likes.
+ */
 export interface Uplink {
   t: 'uplink';
   received: number;
@@ -107,6 +124,14 @@ export interface Uplink {
   lagMs: { p50: number; p99: number };
   uncertaintyMs: number;
   refused: Record<string, number>;
+  /** Motion may wait so long for the next voice packet, 0 to 60 ms; 0: send at once. */
+  holdMs?: number;
+  /** What this uplink's loss asks for. */
+  repair?: RepairKind;
+  /** A repeat leaves in the first datagram at least so long after its original's, 0 to 500 ms. */
+  spacingMs?: number;
+  /** Voice is asked at this many bit/s; absent: as the publisher likes. */
+  voiceBitrate?: number;
 }
 
 /** An answer to the request `id`, or a warning when there is none. */
@@ -135,7 +160,7 @@ export interface CommentPosted {
   at: number;
 }
 
-export type ClientMessage = Hello | Publish | Unpublish | Watch | Unwatch | Comments | CommentRequest;
+export type ClientMessage = Hello | Publish | Unpublish | Watch | Unwatch | Report | Comments | CommentRequest;
 export type RelayMessage =
   | Welcome
   | Publishing

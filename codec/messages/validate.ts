@@ -127,6 +127,7 @@ const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
   unpublish: id,
   watch: id,
   unwatch: id,
+  report: { marginMs: number(0, 10_000), lagP99Ms: optional(number(-1e9, 1e9)), lost: optional(uint()) },
   comments: {},
   comment: { ...id, text: comment },
 };
@@ -154,6 +155,10 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
     lagMs: map({ p50: number(-1e9, 1e9), p99: number(-1e9, 1e9) }),
     uncertaintyMs: number(0, 1e9),
     refused: counts,
+    holdMs: optional(number(0, 60)),
+    repair: optional(oneOf('none', 'repeat', 'since_key')),
+    spacingMs: optional(number(0, 500)),
+    voiceBitrate: optional(uint(510_000)),
   },
   error: { id: optional(u32), code: text, message: text, retryable: bool },
   draining: { deadlineMs: u32 },

@@ -1,7 +1,7 @@
 import type { Engine, EngineRoom, EngineSession } from '@hayate/engine';
 import type { Session } from '@hayate/transport';
 import { nativeSession } from '@hayate/transport/engine';
-import type { MediaPlane, MediaRoom, MediaRoomOptions, SlotStats } from './plane.ts';
+import type { MediaPlane, MediaRoom, MediaRoomOptions, MemberStats, SlotStats } from './plane.ts';
 import { refusedByCode } from './refused.ts';
 
 /** Rooms of the engine: a packet never meets JavaScript. The listener must start sessions in datagram mode `refuse`. */
@@ -62,6 +62,13 @@ class NativeRoom implements MediaRoom {
 
   leave(session: Session): void {
     this.#room.leave(nativeOf(session));
+  }
+
+  /** The engine sends each bundle at once, to everybody alike. */
+  setClass(): void {}
+
+  async memberStats(): Promise<MemberStats[]> {
+    return [];
   }
 
   async slotStats(slot: number): Promise<SlotStats> {

@@ -1,3 +1,4 @@
+import type { RepairKind } from '@hayate/codec/messages';
 import type { Session } from '@hayate/transport';
 
 /**
@@ -37,6 +38,38 @@ export interface SlotStats {
   refused: Record<string, number>;
 }
 
+/** How one member of a room gets its datagrams; payloads are built once for all members of equal class. */
+export interface DeliveryClass {
+  /** Voice packets (of the slot with the most) that share a datagram, with the motion of their time. 1: no holding. */
+  voice: 1 | 2 | 3 | 4;
+  /** Longest wait of the first held unit, ms: a pause in the voice must not stall motion. 0 with `voice` 1. */
+  holdMs: number;
+  /** `since_key`: motion units since and with the last key, voice once more. */
+  repair: RepairKind;
+  /** A repeat leaves in the first datagram at least so long after its original's, ms. */
+  spacingMs: number;
+  /** `keys`: motion keys and voice; `voice`: no motion. */
+  layer: 'all' | 'keys' | 'voice';
+}
+
+/** What a joiner has until `setClass`. */
+export const DIRECT: Readonly<DeliveryClass> = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all' };
+
+/** One member's path, from its acknowledgements. Counts grow for as long as the connection lives. */
+export interface MemberStats {
+  session: Session;
+  /** Smoothed; 0 where the body cannot know it. */
+  rttMs: number;
+  minRttMs: number;
+  packetsOut: number;
+  packetsLost: number;
+  datagramsOut: number;
+  /** Datagrams dropped at the session's queue, whatever the reason. */
+  dropped: number;
+  /** Datagram bytes waiting now. */
+  queueBytes: number;
+}
+
 export interface MediaRoom {
   /** From now on the session's bundles are this slot's units. Resolves when its clock is synced; rejects when it closes first. */
   publish(session: Session, slot: number, generation: number): Promise<void>;
@@ -44,6 +77,10 @@ export interface MediaRoom {
   /** The session hears the room; first the units since each slot's last motion key. */
   join(session: Session): void;
   leave(session: Session): void;
+  /** From the next datagram on; what is held goes out first. A session that is no member: nothing happens. */
+  setClass(session: Session, delivery: DeliveryClass): void;
+  /** All members at once: one crossing a room, not one a viewer. */
+  memberStats(): Promise<MemberStats[]>;
   slotStats(slot: number): Promise<SlotStats>;
   stats(): Promise<Record<string, number>>;
   close(): void;

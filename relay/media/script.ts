@@ -14,7 +14,7 @@ import {
 import { ClockSync } from '@hayate/codec/clock';
 import { HayateError } from '@hayate/codec/errors';
 import type { Session } from '@hayate/transport';
-import type { MediaPlane, MediaRoom, MediaRoomOptions, SlotStats } from './plane.ts';
+import type { MediaPlane, MediaRoom, MediaRoomOptions, MemberStats, SlotStats } from './plane.ts';
 import { refusedByCode } from './refused.ts';
 
 /** Step of the one timer that all probes and heartbeats share: the probe burst's gap. */
@@ -271,6 +271,28 @@ class ScriptRoom implements MediaRoom {
 
   leave(session: Session): void {
     this.listeners.delete(session);
+  }
+
+  /** Over WebSocket a bundle is a message and TCP repairs: nothing to hold, nothing to repeat. */
+  setClass(): void {}
+
+  async memberStats(): Promise<MemberStats[]> {
+    return Promise.all(
+      [...this.listeners].map(async (session) => {
+        const stats = await session.getStats();
+        const dropped = Object.values(stats.datagramsDropped).reduce((sum, n) => sum + n, 0);
+        return {
+          session,
+          rttMs: stats.rttMs ?? 0,
+          minRttMs: stats.rttMs ?? 0,
+          packetsOut: stats.packetsSent ?? stats.datagramsSent,
+          packetsLost: stats.packetsLost ?? 0,
+          datagramsOut: stats.datagramsSent,
+          dropped,
+          queueBytes: 0,
+        };
+      }),
+    );
   }
 
   async slotStats(slot: number): Promise<SlotStats> {

@@ -22,6 +22,8 @@ const CLIENT: ClientMessage[] = [
   { t: 'unwatch', id: 4 },
   { t: 'comments' },
   { t: 'comment', id: 5, text: 'こんにちは 🎉' },
+  { t: 'report', marginMs: 12.5 },
+  { t: 'report', marginMs: 0, lagP99Ms: 93.25, lost: 7 },
 ];
 
 const RELAY: RelayMessage[] = [
@@ -49,6 +51,19 @@ const RELAY: RelayMessage[] = [
     lagMs: { p50: 4.5, p99: 12.25 },
     uncertaintyMs: 1.5,
     refused: { capture_time_out_of_range: 3 },
+  },
+  {
+    t: 'uplink',
+    received: 0,
+    lost: 0,
+    duplicate: 0,
+    lagMs: { p50: 0, p99: 0 },
+    uncertaintyMs: 0,
+    refused: {},
+    holdMs: 20,
+    repair: 'since_key',
+    spacingMs: 35,
+    voiceBitrate: 12_000,
   },
   { t: 'error', id: 1, code: 'room_full', message: 'all 8 slots are taken', retryable: true },
   { t: 'error', code: 'rate_limited', message: 'slower', retryable: true },
@@ -90,6 +105,9 @@ const BAD: [string, keyof MessagesFrom, string, string][] = [
   ['negative id', 'client', 'a2 6174 657761746368 626964 20', 'field'],
   ['id over 32 bits', 'client', 'a2 6174 657761746368 626964 1b0000000100000000', 'field'],
   ['id over 53 bits', 'client', 'a2 6174 657761746368 626964 1bffffffffffffffff', 'field'],
+  ['report without a margin', 'client', 'a1 6174 667265706f7274', 'field'],
+  ['report with a negative margin', 'client', 'a2 6174 667265706f7274 686d617267696e4d73 20', 'field'],
+  ['report whose margin is NaN', 'client', 'a2 6174 667265706f7274 686d617267696e4d73 f97e00', 'field'],
   ['empty comment', 'client', 'a3 6174 67636f6d6d656e74 626964 01 6474657874 60', 'field'],
   [
     'comment of 501 characters',
