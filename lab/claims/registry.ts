@@ -1,4 +1,9 @@
 import type { Claim } from './claim.ts';
+import { codecBenchTool, codecSizes } from './codec/bench.ts';
+import { codecFuzz } from './codec/fuzz.ts';
+import { codecPeers } from './codec/peers.ts';
+import { codecRepair } from './codec/repair.ts';
+import { codecSpeed } from './codec/speed.ts';
 import { realBrowsers } from './relay/browsers.ts';
 import { engineStands } from './relay/engine-stands.ts';
 import { fanoutCost } from './relay/fanout.ts';
@@ -7,4 +12,17 @@ import { intruders } from './relay/intruders.ts';
 import { realRecordings } from './relay/recordings.ts';
 
 /** Every claim, in the order of the issues. */
-export const claims: Claim[] = [freshClone, realRecordings, realBrowsers, engineStands, fanoutCost, intruders];
+export const claims: Claim[] = [
+  freshClone,
+  realRecordings,
+  realBrowsers,
+  engineStands,
+  fanoutCost,
+  intruders,
+  codecFuzz,
+  codecBenchTool,
+  codecSizes,
+  codecRepair,
+  codecSpeed,
+  codecPeers,
+];
