@@ -8,6 +8,7 @@ export const VOICE_FRAME_MS = 20;
 const FRAME_SAMPLES = (VOICE_SAMPLE_RATE * VOICE_FRAME_MS) / 1000;
 const PACKETS_A_TURN = 25;
 const OPUS_SET_BITRATE = 4002;
+const OPUS_SET_VBR = 4006;
 const OPUS_SET_COMPLEXITY = 4010;
 const OPUS_SET_DTX = 4016;
 const OPUS_APPLICATION_VOIP = 2048;
@@ -44,6 +45,8 @@ export interface NodeVoice {
 export interface NodeVoiceOptions {
   /** Bits a second. Default 24 000. */
   bitrate?: number;
+  /** Every packet of one size and none for silence: no VBR, no DTX. For measurements of bytes. */
+  constant?: boolean;
 }
 
 /** Speaks and encodes one loop of the performer's voice, half a second of it a turn of the event loop. */
@@ -53,7 +56,8 @@ export async function createNodeVoice(performer: Performer, options: NodeVoiceOp
   try {
     opus.encoderCTL(OPUS_SET_BITRATE, options.bitrate ?? 24_000);
     opus.encoderCTL(OPUS_SET_COMPLEXITY, 5);
-    opus.encoderCTL(OPUS_SET_DTX, 1);
+    opus.encoderCTL(OPUS_SET_DTX, options.constant ? 0 : 1);
+    opus.encoderCTL(OPUS_SET_VBR, options.constant ? 0 : 1);
     const pcm = new Uint8Array(FRAME_SAMPLES * 2);
     const view = new DataView(pcm.buffer);
     for (const block of synthesizeVoice(performer.speech, {
