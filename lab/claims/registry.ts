@@ -19,10 +19,10 @@ export const claims: Claim[] = [
   engineStands,
   fanoutCost,
   intruders,
-  codecFuzz,
   codecBenchTool,
   codecSizes,
   codecRepair,
   codecSpeed,
   codecPeers,
+  codecFuzz,
 ];
