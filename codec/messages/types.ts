@@ -53,7 +53,10 @@ export interface Unwatch {
 /** From a viewer, at most one a second; not answered. It moves nobody's media but the sender's own, within bounds. */
 export interface Report {
   t: 'report';
-  /** Playout margin: how long before its display a unit has to be there, ms. */
+  /**
+   * What the playout adds to the lag of late units (p99, capture to arrival) before they show, ms: its own reserve and
+   * its wait for the display. Neither the network's jitter nor the relay's holding are in it: the relay counts them.
+   */
   marginMs: number;
   /** Capture to presentation over the last second, ms; for statistics. */
   lagP99Ms?: number;
