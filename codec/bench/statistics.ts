@@ -1,5 +1,5 @@
 /** Nearest rank; sorts `values` in place. NaN when there are none. */
-export function percentile(values: Float64Array, q: number): number {
+function percentile(values: Float64Array, q: number): number {
   values.sort();
   return values[Math.max(0, Math.ceil(values.length * q) - 1)] ?? Number.NaN;
 }

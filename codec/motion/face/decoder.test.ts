@@ -232,4 +232,13 @@ describe('face-1 decoder', () => {
     expect(decoder.conceal(3)).toMatchObject({ kind: 'concealed', frame: { face: false } });
     expect(jaw(3)).toBe(second);
   });
+
+  it('conceals rest after a key without a face, though one was before', () => {
+    const units = send([talk[3]!, { face: false, values: new Float32Array(61) }], 1);
+    const decoder = createFaceDecoder(config);
+    feed([0, 1], decoder, units);
+    const result = decoder.conceal(2);
+    expect(result).toMatchObject({ kind: 'concealed', frame: { face: false } });
+    if ('frame' in result) expect(result.frame.values.every((value) => value === 0)).toBe(true);
+  });
 });

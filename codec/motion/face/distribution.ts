@@ -48,11 +48,6 @@ export class Distribution {
     return (this.#mean + 32) >> 6;
   }
 
-  /** The greatest residual. */
-  get most(): number {
-    return this.#high;
-  }
-
   /** Whether residual `k` is inside the channel's range. */
   holds(k: number): boolean {
     return k >= this.#low && k <= this.#high;

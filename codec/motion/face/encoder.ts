@@ -112,7 +112,7 @@ class Quantising implements SymbolCoder {
       const plus = inSteps(source[PLUS[c]!]!, step[c]!, 0, high[c]!);
       const both = Math.round(Math.min(plus, inSteps(source[MINUS[c]!]!, step[c]!, 0, high[c]!)) * ONE);
       this.#exact[c] = both > 0 ? 1 : 0;
-      // Half of the difference's error, so that both channels share it.
+      // Half of the difference's error, so that both channels share it; and neither is rounded out of the range.
       const error = Math.abs(this.#values[c]!) - Math.abs(nearest(this.#values[c]!)) * ONE;
       this.#overlaps[i] = both > 0 ? both + (error >> 1) : 0;
     }
@@ -137,8 +137,7 @@ class Quantising implements SymbolCoder {
   }
 
   overlap(index: number, reference: number, distribution: Distribution): number {
-    const wanted = nearest(this.#overlaps[index]! - reference * ONE);
-    return this.#write(Math.min(wanted, distribution.most), distribution);
+    return this.#write(nearest(this.#overlaps[index]! - reference * ONE), distribution);
   }
 
   extra(index: number, reference: number, distribution: Distribution): number {

@@ -17,7 +17,6 @@ const index = (name: string): number => (ARKIT_CHANNELS as readonly string[]).in
 
 /** Coded channels: each is one of the 61, or the difference of two that exclude each other. */
 export const CODED = channels.length;
-export const CODED_NAMES: readonly string[] = channels.map((channel) => channel.name);
 /** ARKit channel of a coded channel's value where it is positive. */
 export const PLUS: Int32Array = Int32Array.from(channels, (channel) => index(channel.plus));
 /** ARKit channel that takes the negative part, or -1. */

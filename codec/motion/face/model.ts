@@ -5,7 +5,7 @@ import { CODED } from './layout.ts';
 export const HIDDEN = 32;
 export const CAUSAL = 48;
 /** Features of a channel itself, of the whole frame, and of all that the hidden layer sees. */
-export const LOCAL = 10;
+const LOCAL = 10;
 export const GLOBAL = 4;
 export const DENSE = 4 * CODED + GLOBAL;
 /** Mean, log-scale, and the logit that nothing changed. */

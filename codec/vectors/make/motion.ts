@@ -123,6 +123,8 @@ const CHAINS: [string, VectorPose[], Chain?][] = [
       pose({ jawLeft: 1.2, jawRight: 1.2 }),
       pose({ jawLeft: 1.2, jawRight: 0.1 }),
       pose({ jawLeft: 0.05, jawRight: 1.2 }),
+      pose({ jawLeft: 0.3, jawRight: 0.3 }),
+      pose({ jawLeft: 1.25, jawRight: 0.1 }),
     ],
     { stream: stream({ unmerged: true }) },
   ],
