@@ -1,0 +1,287 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { changes, lagP99, type Scenario, simulate, type Way } from '../test/delivery-simulation.ts';
+import { TUNING } from './tuning.ts';
+
+const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all' } as const;
+const always = (way: Way) => () => way;
+const runs = { seed: 7, numRuns: 25 };
+const SETTLED_MS = 20_000;
+
+function one(scenario: Omit<Scenario, 'viewers'> & { down: (atMs: number) => Way; marginMs?: number; up?: Way }) {
+  const { down, marginMs, up, ...rest } = scenario;
+  const viewer = { down, ...(marginMs === undefined ? {} : { marginMs }), ...(up === undefined ? {} : { up }) };
+  return simulate({ ...rest, viewers: [viewer] })[0]!;
+}
+
+const last = (result: ReturnType<typeof one>) => result.decisions.at(-1)!.decision;
+const voiceAt = (result: ReturnType<typeof one>, atMs: number) =>
+  result.decisions.findLast((d) => d.atMs <= atMs)!.decision.delivery.voice;
+
+describe('the lag budget', () => {
+  it.each([
+    [{ delayMs: 5, jitterMs: 2 }, 3, 17],
+    [{ delayMs: 20, jitterMs: 5 }, 2, 25],
+  ])('%j each way: %i voice packets a datagram', (way, voice, perSecond) => {
+    const result = one({ seconds: 60, uplink: always(way), down: always(way) });
+    expect(last(result).delivery).toMatchObject({ voice, repair: 'none', layer: 'all' });
+    expect(lagP99(result, SETTLED_MS)).toBeLessThanOrEqual(95);
+    const before = one({ seconds: 30, uplink: always(way), down: always(way) });
+    expect((result.sent - before.sent) / 30).toBeLessThanOrEqual(perSecond + 1);
+  });
+
+  const link = fc.record({
+    delayMs: fc.integer({ min: 1, max: 45 }),
+    jitter: fc.double({ min: 0, max: 0.4, noNaN: true }),
+  });
+  const paths = fc.tuple(link, link, fc.integer({ min: 5, max: 25 }), fc.integer({ min: 80, max: 150 }));
+  const way = ({ delayMs, jitter }: { delayMs: number; jitter: number }) => ({ delayMs, jitterMs: delayMs * jitter });
+
+  it('is kept on any steady path where sending at once would keep it', () => {
+    fc.assert(
+      fc.property(paths, ([up, down, marginMs, budgetMs]) => {
+        const scenario = { seconds: 60, uplink: always(way(up)), down: always(way(down)), marginMs, budgetMs };
+        const direct = lagP99(one({ ...scenario, forced: DIRECT }), SETTLED_MS);
+        expect(lagP99(one(scenario), SETTLED_MS)).toBeLessThanOrEqual(Math.max(budgetMs, direct + 1));
+      }),
+      runs,
+    );
+  });
+
+  it('is spent: no path keeps twenty ms that one more voice packet would take', () => {
+    fc.assert(
+      fc.property(paths, ([up, down, marginMs, budgetMs]) => {
+        const result = one({
+          seconds: 60,
+          uplink: always(way(up)),
+          down: always(way(down)),
+          marginMs,
+          budgetMs,
+        });
+        const unused = budgetMs - TUNING.reserveMs - lagP99(result, SETTLED_MS);
+        expect(last(result).delivery.voice === 4 || unused < 20 + 6).toBe(true);
+      }),
+      runs,
+    );
+  });
+
+  it('control: a policy that takes the uplink for nothing breaks it', () => {
+    const far = { delayMs: 30, jitterMs: 3 };
+    const near = { delayMs: 5, jitterMs: 1 };
+    const scenario = { seconds: 60, uplink: always(far), down: always(near) };
+    expect(lagP99(one(scenario), SETTLED_MS)).toBeLessThanOrEqual(100);
+    const blind = { ...TUNING, reserveMs: TUNING.reserveMs - 50 };
+    expect(lagP99(one({ ...scenario, tuning: blind }), SETTLED_MS)).toBeGreaterThan(100);
+  });
+
+  it('comes first when the path gets longer: fewer are held at the next step but one', () => {
+    const near = { delayMs: 5, jitterMs: 2 };
+    const far = { delayMs: 35, jitterMs: 2 };
+    const result = one({ seconds: 60, uplink: always(near), down: (atMs) => (atMs < 30_000 ? near : far) });
+    expect(voiceAt(result, 29_999)).toBe(3);
+    expect(voiceAt(result, 32_000)).toBe(1);
+    expect(lagP99(result, 32_000)).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('steadiness', () => {
+  /** Just where two packets a datagram fit and do not. */
+  const edge = (tuning = TUNING) =>
+    Array.from({ length: 7 }, (_, n) => {
+      const result = one({
+        seconds: 600,
+        seed: n + 1,
+        tuning,
+        uplink: always({ delayMs: 20, jitterMs: 6 }),
+        down: always({ delayMs: 18 + n / 2, jitterMs: 6 }),
+      });
+      return changes(result, 30_000);
+    });
+
+  it('does not swing at the edge', () => {
+    for (const count of edge()) expect(count).toBeLessThanOrEqual(20);
+  });
+
+  it('control: without waiting and without a band it swings', () => {
+    const hasty = { ...TUNING, upHoldMs: 0, maxUpHoldMs: 0, upMarginMs: 0, downSlackMs: 0 };
+    expect(Math.max(...edge(hasty))).toBeGreaterThan(100);
+  });
+
+  it('does not swing with any loss', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.15, noNaN: true }), fc.integer({ min: 1, max: 99 }), (loss, seed) => {
+        const near = { delayMs: 5, jitterMs: 2 };
+        const result = one({ seconds: 600, seed, uplink: always(near), down: always({ ...near, loss }) });
+        expect(changes(result, 30_000)).toBeLessThanOrEqual(20);
+      }),
+      { ...runs, numRuns: 12 },
+    );
+  });
+});
+
+describe('loss', () => {
+  const near = { delayMs: 5, jitterMs: 2 };
+
+  it.each([0.01, 0.03, 0.05])('of %d is repaired in time', (loss) => {
+    const scenario = { seconds: 120, uplink: always(near), down: always({ ...near, loss }) };
+    const result = one(scenario);
+    const share = ({ missing, lags }: ReturnType<typeof one>) => missing.length / (missing.length + lags.length);
+    expect(share(result)).toBeLessThan(0.005);
+    expect(lagP99(result, SETTLED_MS)).toBeLessThanOrEqual(95);
+    expect(share(one({ ...scenario, forced: DIRECT }))).toBeGreaterThan(0.8 * loss);
+  });
+
+  it('of next to nothing costs no repair', () => {
+    const result = one({ seconds: 300, uplink: always(near), down: always({ ...near, loss: 0.0003 }) });
+    const repaired = result.decisions.filter(({ decision }) => decision.delivery.repair !== 'none');
+    expect(repaired.length / result.decisions.length).toBeLessThan(0.1);
+  });
+
+  it('in bursts gets all motion since the key, and is forgotten after them', () => {
+    const bursts = { ...near, burst: { goodMs: 1500, badMs: 250 } };
+    const result = one({
+      seconds: 150,
+      uplink: always(near),
+      down: (atMs) => (atMs >= 30_000 && atMs < 50_000 ? bursts : near),
+    });
+    expect(voiceAt(result, 29_999)).toBe(3);
+    const during = result.decisions.filter(({ atMs }) => atMs >= 35_000 && atMs < 50_000);
+    expect(during.every(({ decision }) => decision.delivery.repair === 'since_key')).toBe(true);
+    expect(last(result).delivery).toMatchObject({ voice: 3, repair: 'none', layer: 'all' });
+    expect(last(result).level).toBe(0);
+  });
+});
+
+describe('congestion', () => {
+  const up = { delayMs: 20, jitterMs: 3 };
+  const narrow = (rateKbps: number, tuning = TUNING) =>
+    one({
+      seconds: 300,
+      tuning,
+      uplink: always({ delayMs: 5, jitterMs: 2 }),
+      up,
+      down: always({ ...up, rateKbps, queueMs: 200 }),
+    });
+  const lossAfter = ({ missing, lags }: ReturnType<typeof one>) => {
+    const lost = missing.filter(({ atMs }) => atMs > SETTLED_MS).length;
+    return lost / (lost + lags.filter(({ atMs }) => atMs > SETTLED_MS).length);
+  };
+
+  it.each([64, 48])('fits into %i kbit/s by larger datagrams', (rate) => {
+    const result = narrow(rate);
+    expect(lossAfter(result)).toBeLessThan(0.005);
+    expect(changes(result, 30_000)).toBeLessThanOrEqual(20);
+  });
+
+  it('control: without the ladder 48 kbit/s lose a tenth', () => {
+    expect(lossAfter(narrow(48, { ...TUNING, worseMs: 1e12, upHoldMs: 1e12 }))).toBeGreaterThan(0.1);
+  });
+
+  it('gives up motion before voice', () => {
+    const result = narrow(40);
+    const layers = new Set(result.decisions.map(({ decision }) => decision.delivery.layer));
+    expect(layers).toContain('keys');
+  });
+
+  it('comes back step by step when the path is wide again', () => {
+    const result = one({
+      seconds: 400,
+      uplink: always({ delayMs: 5, jitterMs: 2 }),
+      up,
+      down: (atMs) => ({ ...up, ...(atMs > 30_000 && atMs < 60_000 ? { rateKbps: 30 } : {}) }),
+    });
+    const at = (atMs: number) => result.decisions.findLast((d) => d.atMs <= atMs)!.decision;
+    const worst = result.decisions.filter(({ atMs }) => atMs > 30_000 && atMs < 60_000);
+    expect(Math.max(...worst.map(({ decision }) => decision.level))).toBeGreaterThanOrEqual(3);
+    expect(last(result)).toMatchObject({ level: 0, delivery: { layer: 'all', repair: 'none' } });
+    expect(last(result).delivery.voice).toBe(at(29_000).delivery.voice);
+    for (let n = 1; n < result.decisions.length; n++) {
+      const step = result.decisions[n - 1]!.decision.level - result.decisions[n]!.decision.level;
+      expect(step).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('is not seen in a longer route, nor in plain loss', () => {
+    const route = one({
+      seconds: 120,
+      uplink: always({ delayMs: 5, jitterMs: 2 }),
+      down: (atMs) => ({ delayMs: atMs < 40_000 ? 20 : 90, jitterMs: 3, loss: 0.03 }),
+    });
+    expect(last(route).level).toBe(0);
+  });
+});
+
+describe('reports', () => {
+  const near = { delayMs: 5, jitterMs: 2 };
+  const honest = { down: always({ ...near, loss: 0.02 }) };
+  const calm = { down: always(near) };
+  const uplink = always({ delayMs: 20, jitterMs: 3 });
+
+  it('that lie change nothing for the others, and gain nothing', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.double(), fc.constantFrom(0, -1, 1e9, Number.POSITIVE_INFINITY)), {
+          minLength: 1,
+          maxLength: 40,
+        }),
+        (lies) => {
+          const reportMs = (atMs: number) => lies[Math.floor(atMs / 1000) % lies.length]!;
+          const truth = simulate({ seconds: 60, uplink, viewers: [calm, honest, calm] });
+          const lied = simulate({ seconds: 60, uplink, viewers: [{ ...calm, reportMs }, honest, calm] });
+          expect(lied[1]).toEqual(truth[1]);
+          expect(lied[2]).toEqual(truth[2]);
+          // No repair without loss, and datagrams no sooner than at once.
+          expect(lied[0]!.decisions.every(({ decision }) => decision.delivery.repair === 'none')).toBe(true);
+          const direct = simulate({ seconds: 60, uplink, viewers: [calm, honest, calm], forced: DIRECT });
+          expect(lied[0]!.bytes).toBeLessThanOrEqual(direct[0]!.bytes);
+        },
+      ),
+      { ...runs, numRuns: 10 },
+    );
+  });
+
+  it('control: the margin does count for the viewer itself', () => {
+    const voice = (marginMs: number) =>
+      simulate({ seconds: 30, uplink, viewers: [{ ...calm, reportMs: () => marginMs }] })[0]!.decisions.at(-1)!.decision
+        .delivery.voice;
+    expect([voice(5), voice(60)]).toEqual([2, 1]);
+  });
+
+  it('without any, the margin is 20 ms', () => {
+    const [silent] = simulate({ seconds: 30, uplink, viewers: [{ ...calm, reportMs: () => Number.NaN }] });
+    const [twenty] = simulate({ seconds: 30, uplink, viewers: [{ ...calm, reportMs: () => 20 }] });
+    expect(silent!.decisions.at(-1)).toEqual(twenty!.decisions.at(-1));
+  });
+
+  it('and bad paths cost the others nothing', () => {
+    const satellite = { down: always({ delayMs: 300, jitterMs: 30, loss: 0.1, rateKbps: 40 }) };
+    const alone = simulate({ seconds: 60, uplink, viewers: [honest, honest] });
+    const beside = simulate({ seconds: 60, uplink, viewers: [honest, satellite] });
+    const classes = (result: (typeof alone)[number]) => result.decisions.map(({ decision }) => decision.delivery);
+    expect(classes(beside[0]!).at(-1)).toEqual(classes(alone[0]!).at(-1));
+    expect(lagP99(beside[0]!, SETTLED_MS)).toBeLessThanOrEqual(95);
+  });
+});
+
+describe('repair bytes', () => {
+  const lossy = { down: always({ delayMs: 5, jitterMs: 2, loss: 0.05 }) };
+  const uplink = always({ delayMs: 5, jitterMs: 2 });
+  const viewers = Array.from({ length: 10 }, () => lossy);
+  const repairing = (roomRepairBytes: number) =>
+    simulate({ seconds: 60, uplink, viewers, roomRepairBytes }).filter(
+      (result) => result.decisions.at(-1)!.decision.delivery.repair !== 'none',
+    ).length;
+
+  it('stay below the bound of the room', () => {
+    expect(repairing(1e9)).toBe(10);
+    const some = repairing(16_000);
+    expect(some).toBeGreaterThanOrEqual(2);
+    expect(some).toBeLessThanOrEqual(4);
+    expect(repairing(0)).toBe(0);
+  });
+
+  it('of a viewer that may not have them are told as denied', () => {
+    const [result] = simulate({ seconds: 60, uplink, viewers: [lossy], roomRepairBytes: 0 });
+    expect(result!.decisions.at(-1)!.decision.repairDenied).toBe(true);
+  });
+});

@@ -1,0 +1,47 @@
+import type { Tuning } from './tuning.ts';
+
+const REPORTS = 5;
+
+/** Lag of one uplink from its reports of a second each: the second greatest of five, so that one bad second is no trend. */
+export class UplinkLag {
+  readonly #recent: number[] = [];
+  uncertaintyMs = 0;
+
+  /** `p99Ms`: capture to relay, of the units of the last second. */
+  add(p99Ms: number, uncertaintyMs: number): void {
+    this.#recent.push(p99Ms);
+    if (this.#recent.length > REPORTS) this.#recent.shift();
+    this.uncertaintyMs = uncertaintyMs;
+  }
+
+  /** Undefined before the first report. */
+  get p99Ms(): number | undefined {
+    if (this.#recent.length < 2) return this.#recent[0];
+    return [...this.#recent].sort((a, b) => b - a)[1];
+  }
+}
+
+/**
+ * One way to the viewer, as late as one packet in a hundred: half the mean round trip, and of what it is above the least
+ * one (the jitter of both ways) the share that adds to a lag which is a 99th percentile already. An asymmetric path
+ * cannot be seen from one end: half the least round trip is how wrong this can be.
+ */
+export function downlinkMs(rttMs: number, minRttMs: number, tuning: Tuning): number {
+  return rttMs / 2 + (tuning.jitterShare / 2) * Math.max(0, rttMs - minRttMs);
+}
+
+export interface SpareInput {
+  budgetMs: number;
+  /** p99, capture to relay. */
+  uplinkMs: number;
+  rttMs: number;
+  minRttMs: number;
+  /** Between a late unit's arrival and its presentation. */
+  marginMs: number;
+}
+
+/** What is left of the budget for holding and repair, ms; below zero where the path alone is over it. */
+export function spareMs(input: SpareInput, tuning: Tuning): number {
+  const { budgetMs, uplinkMs, rttMs, minRttMs, marginMs } = input;
+  return budgetMs - tuning.reserveMs - uplinkMs - downlinkMs(rttMs, minRttMs, tuning) - marginMs;
+}

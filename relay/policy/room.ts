@@ -1,0 +1,226 @@
+import type { DeliveryClass } from '../media/plane.ts';
+import type { SessionKey } from '../room/types.ts';
+import { TUNING, type Tuning } from './tuning.ts';
+import { type UplinkAsk, type UplinkCounts, UplinkPolicy, type ViewersNeed } from './uplink.ts';
+import { type Decision, type Path, ViewerPolicy } from './viewer.ts';
+
+/** Bounds on what repair may cost, payload bytes a second. */
+export interface RepairCaps {
+  viewerBytes: number;
+  roomBytes: number;
+}
+
+/** Flat figures of a media room, as far as the policy needs them. Counts grow. */
+export interface RoomTraffic {
+  members: number;
+  /** All payload bytes to all members, repair included. */
+  bytesOut: number;
+  repairBytesOut: number;
+}
+
+export interface ViewerRow {
+  session: SessionKey;
+  decision: Decision;
+}
+
+export interface UplinkRow {
+  slot: number;
+  lagP99Ms: number | undefined;
+  uncertaintyMs: number;
+  loss: number;
+  ask: UplinkAsk | undefined;
+}
+
+export interface RoomDeliverySummary {
+  budgetMs: number;
+  repairBytesPerSecond: number;
+  uplinks: UplinkRow[];
+  viewers: ViewerRow[];
+}
+
+interface Viewer {
+  policy: ViewerPolicy;
+  decision: Decision | undefined;
+  /** Counted in what the room spends on repair. */
+  repairs: boolean;
+}
+
+interface Slot {
+  policy: UplinkPolicy;
+  frameMs: number | undefined;
+  ask: UplinkAsk | undefined;
+}
+
+const FRAME_MS = 20;
+/** From this level on a viewer's path carries no more than low voice. */
+const LOW_VOICE_LEVEL = 3;
+/** A viewer's repair starts only where so much of the room's bound is left. */
+const ENTRY = 2;
+const RATE_MS = 1000;
+
+/** The delivery of one room: a policy for each viewer and each publisher, and what all of them share. Pure. */
+export class RoomDelivery {
+  readonly budgetMs: number;
+  readonly #caps: RepairCaps;
+  readonly #tuning: Tuning;
+  readonly #viewers = new Map<SessionKey, Viewer>();
+  readonly #slots = new Map<number, Slot>();
+  #traffic: { at: RoomTraffic; ms: number } | undefined;
+  /** Payload bytes a second of one viewer without repair, and of the room's repair. */
+  #streamRate = 0;
+  #repairRate = 0;
+  #repairing = 0;
+
+  constructor(budgetMs: number, caps: RepairCaps, tuning: Tuning = TUNING) {
+    this.budgetMs = budgetMs;
+    this.#caps = caps;
+    this.#tuning = tuning;
+  }
+
+  /** The publisher's report of the last second; `frameMs` of its voice. Gives what is asked of it. */
+  uplink(slot: number, counts: UplinkCounts, frameMs: number | undefined, nowMs: number): UplinkAsk {
+    let state = this.#slots.get(slot);
+    if (!state) {
+      state = { policy: new UplinkPolicy(this.#tuning), frameMs, ask: undefined };
+      this.#slots.set(slot, state);
+    }
+    state.frameMs = frameMs;
+    state.ask = state.policy.ask(counts, frameMs, this.#need(), nowMs);
+    return state.ask;
+  }
+
+  /** Nobody publishes there any more, or somebody else: it begins anew. */
+  unpublished(slot: number): void {
+    this.#slots.delete(slot);
+  }
+
+  /** A viewer's report. Of sessions that do not watch it is nothing. */
+  report(session: SessionKey, marginMs: number, nowMs: number): void {
+    this.#viewers.get(session)?.policy.report(marginMs, nowMs);
+  }
+
+  /** Figures of the media room, about once a second. Gives the repair bytes since the last ones. */
+  traffic(at: RoomTraffic, nowMs: number): number {
+    const before = this.#traffic;
+    if (before && nowMs - before.ms < RATE_MS / 2) return 0;
+    this.#traffic = { at, ms: nowMs };
+    const repairBytes = Math.max(0, at.repairBytesOut - (before?.at.repairBytesOut ?? 0));
+    if (!before) return repairBytes;
+    const seconds = (nowMs - before.ms) / 1000;
+    this.#repairRate = repairBytes / seconds;
+    const original = Math.max(0, at.bytesOut - before.at.bytesOut - repairBytes);
+    this.#streamRate = original / seconds / Math.max(1, at.members);
+    return repairBytes;
+  }
+
+  watching(session: SessionKey): void {
+    if (this.#viewers.has(session)) return;
+    this.#viewers.set(session, { policy: new ViewerPolicy(this.#tuning), decision: undefined, repairs: false });
+  }
+
+  unwatched(session: SessionKey): void {
+    const viewer = this.#viewers.get(session);
+    if (viewer?.repairs) this.#repairing -= 1;
+    this.#viewers.delete(session);
+  }
+
+  /** Decides anew for one viewer; undefined for a session that does not watch. `changed`: the class is another one. */
+  decide(
+    session: SessionKey,
+    path: Path,
+    conversing: boolean,
+    nowMs: number,
+  ): { decision: Decision; changed: boolean } | undefined {
+    const viewer = this.#viewers.get(session);
+    if (!viewer) return undefined;
+    const room = { budgetMs: this.budgetMs, uplinkMs: this.#uplinkMs(), frameMs: this.#frameMs() };
+    const repairAllowed = this.#repairAllowed(viewer);
+    const decision = viewer.policy.decide({ path, room, conversing, repairAllowed }, nowMs);
+    const changed = !viewer.decision || !sameClass(viewer.decision.delivery, decision.delivery);
+    viewer.decision = decision;
+    const repairs = decision.delivery.repair !== 'none';
+    if (repairs !== viewer.repairs) {
+      const sign = repairs ? 1 : -1;
+      this.#repairRate = Math.max(0, this.#repairRate + sign * this.#repairCost());
+      this.#repairing += sign;
+      viewer.repairs = repairs;
+    }
+    return { decision, changed };
+  }
+
+  /** Viewers by class and reason; calls back once a viewer that was decided for. */
+  forEachDecision(take: (decision: Decision) => void): void {
+    for (const { decision } of this.#viewers.values()) if (decision) take(decision);
+  }
+
+  /** For people: at most `maxViewers` rows, those with the least spare time first. */
+  summary(maxViewers: number): RoomDeliverySummary {
+    const viewers = [...this.#viewers]
+      .flatMap(([session, { decision }]) => (decision ? [{ session, decision }] : []))
+      .sort((a, b) => spareOf(a.decision) - spareOf(b.decision))
+      .slice(0, maxViewers);
+    const uplinks = [...this.#slots].map(([slot, { policy, ask }]) => ({
+      slot,
+      lagP99Ms: policy.lag.p99Ms,
+      uncertaintyMs: policy.lag.uncertaintyMs,
+      loss: policy.loss,
+      ask,
+    }));
+    return { budgetMs: this.budgetMs, repairBytesPerSecond: this.#repairRate, uplinks, viewers };
+  }
+
+  #uplinkMs(): number | undefined {
+    let worst: number | undefined;
+    for (const { policy } of this.#slots.values()) {
+      const { p99Ms } = policy.lag;
+      if (p99Ms !== undefined) worst = Math.max(worst ?? 0, p99Ms);
+    }
+    return worst;
+  }
+
+  #frameMs(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { frameMs } of this.#slots.values()) least = Math.min(least, frameMs ?? least);
+    return Number.isFinite(least) ? least : FRAME_MS;
+  }
+
+  /** Repair bytes a second of one viewer: as measured, and as much as the media itself before anything was. */
+  #repairCost(): number {
+    return this.#repairing > 0 && this.#repairRate > 0 ? this.#repairRate / this.#repairing : this.#streamRate;
+  }
+
+  #repairAllowed({ repairs }: Viewer): boolean {
+    const cost = this.#repairCost();
+    if (cost > this.#caps.viewerBytes) return false;
+    const left = this.#caps.roomBytes - this.#repairRate;
+    return repairs ? left >= 0 : left >= ENTRY * cost;
+  }
+
+  #need(): ViewersNeed {
+    let leastSpareMs: number | undefined;
+    let low = 0;
+    let all = 0;
+    for (const { decision } of this.#viewers.values()) {
+      if (!decision) continue;
+      all += 1;
+      if (decision.level >= LOW_VOICE_LEVEL) low += 1;
+      // NaN stays NaN: one unknown path, and nobody may wait.
+      leastSpareMs = Math.min(leastSpareMs ?? Number.POSITIVE_INFINITY, decision.pathSpareMs);
+    }
+    return { leastSpareMs, lowVoice: 2 * low > all };
+  }
+}
+
+export function sameClass(a: DeliveryClass, b: DeliveryClass): boolean {
+  return (
+    a.voice === b.voice &&
+    a.holdMs === b.holdMs &&
+    a.repair === b.repair &&
+    a.spacingMs === b.spacingMs &&
+    a.layer === b.layer
+  );
+}
+
+function spareOf({ spareMs }: Decision): number {
+  return Number.isNaN(spareMs) ? Number.POSITIVE_INFINITY : spareMs;
+}

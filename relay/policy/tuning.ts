@@ -1,0 +1,63 @@
+/** Numbers of the delivery policy. One object, so that tests can show what each is there for. */
+export interface Tuning {
+  /** The estimate stays so far below the budget, ms. */
+  reserveMs: number;
+  /** Playout margin of a viewer that does not report, and the bounds of what a report may claim, ms. */
+  marginMs: number;
+  minMarginMs: number;
+  maxMarginMs: number;
+  /** A report counts for so long, ms. */
+  reportMs: number;
+  /** Share of the jitter of both directions that comes on top of half the round trip. */
+  jitterShare: number;
+  /** More holding needs so much more than it takes, ms, */
+  upMarginMs: number;
+  /** for so long, ms; doubled up to the greatest each time that it did not last. */
+  upHoldMs: number;
+  maxUpHoldMs: number;
+  /** Less holding only when so much is missing, ms: part of the reserve, so that noise does not swing. */
+  downSlackMs: number;
+  /** Loss (share of packets) from which on repair pays, and below which it ends. */
+  repairLoss: number;
+  repairEndLoss: number;
+  /** Above it original, hold and repair must all fit in the spare time; below the second a late repeat is bearable. */
+  strictLoss: number;
+  strictEndLoss: number;
+  /** Above it, or with bursts: all motion since the key. Ends below the second. */
+  heavyLoss: number;
+  heavyEndLoss: number;
+  /** Repair ends, or becomes less, after so long without need, ms; doubled up to the greatest when it was needed again. */
+  repairHoldMs: number;
+  maxRepairHoldMs: number;
+  /** Greatest delay of a repeat after its original, ms: what bursts ask for. */
+  maxSpacingMs: number;
+  /** One step up the congestion ladder a time of quiet, ms; doubled as above. One step down at most each `worseMs`. */
+  recoverMs: number;
+  maxRecoverMs: number;
+  worseMs: number;
+}
+
+export const TUNING: Readonly<Tuning> = {
+  reserveMs: 5,
+  marginMs: 20,
+  minMarginMs: 5,
+  maxMarginMs: 60,
+  reportMs: 5000,
+  jitterShare: 0.75,
+  upMarginMs: 1,
+  upHoldMs: 3000,
+  maxUpHoldMs: 60_000,
+  downSlackMs: 2,
+  repairLoss: 0.003,
+  repairEndLoss: 0.0015,
+  strictLoss: 0.01,
+  strictEndLoss: 0.006,
+  heavyLoss: 0.08,
+  heavyEndLoss: 0.05,
+  repairHoldMs: 15_000,
+  maxRepairHoldMs: 300_000,
+  maxSpacingMs: 80,
+  recoverMs: 5000,
+  maxRecoverMs: 300_000,
+  worseMs: 1000,
+};

@@ -1,0 +1,195 @@
+import type { DeliveryClass } from '../media/plane.ts';
+import { Congestion, type Level } from './congestion.ts';
+import { spareMs } from './lag.ts';
+import { LossEstimate } from './loss.ts';
+import { Patience } from './patience.ts';
+import { holdMs, type Plan, plan, type Voice } from './plan.ts';
+import { lessRepair, RepairNeed } from './repair.ts';
+import { TUNING, type Tuning } from './tuning.ts';
+
+/** What the relay knows of one viewer's path, from acknowledgements and its own queue. Counts grow. */
+export interface Path {
+  /** 0: not known. */
+  rttMs: number;
+  minRttMs: number;
+  packetsOut: number;
+  packetsLost: number;
+  dropped: number;
+  queueBytes: number;
+}
+
+/** What holds for the whole room. */
+export interface RoomLag {
+  budgetMs: number;
+  /** p99, capture to relay, of the worst slot; undefined while nobody speaks. */
+  uplinkMs: number | undefined;
+  /** Length of a voice packet. */
+  frameMs: number;
+}
+
+export interface ViewerInput {
+  path: Path;
+  room: RoomLag;
+  /** Joined or commented lately, or a liver among others: answers must not wait. */
+  conversing: boolean;
+  /** Repair may cost this viewer bytes. */
+  repairAllowed: boolean;
+}
+
+/** What decided the class; the first that applies. */
+export type Why = 'unknown_path' | 'congestion' | 'conversation' | 'no_spare' | 'loss' | 'spare';
+
+export interface Decision {
+  delivery: DeliveryClass;
+  why: Why;
+  /** NaN while path or uplink is not known. */
+  spareMs: number;
+  /** The same with the least margin: what no report can change. */
+  pathSpareMs: number;
+  loss: number;
+  level: Level;
+  /** The path would want repair, and may not have it. */
+  repairDenied: boolean;
+}
+
+interface Counts {
+  packetsOut: number;
+  packetsLost: number;
+  dropped: number;
+}
+
+const DIRECT_PLAN: Plan = { voice: 1, spacingMs: 0 };
+
+/**
+ * How one viewer gets the media, decided anew at each step of about 500 ms. No clock, no I/O: times are arguments. A
+ * viewer's report moves the margin of this viewer within its bounds and nothing else.
+ */
+export class ViewerPolicy {
+  readonly #tuning: Tuning;
+  readonly #loss = new LossEstimate();
+  readonly #congestion: Congestion;
+  readonly #repair: RepairNeed;
+  readonly #more: Patience;
+  /** Voice packets a datagram that the spare time allows. */
+  #voice: Voice = 1;
+  /** The least that was possible while waiting for more. */
+  #reachable: Voice = 4;
+  #strict = false;
+  #margin: { ms: number; untilMs: number } | undefined;
+  #counts: Counts | undefined;
+  #atMs = 0;
+
+  constructor(tuning: Tuning = TUNING) {
+    this.#tuning = tuning;
+    this.#congestion = new Congestion(tuning);
+    this.#repair = new RepairNeed(tuning);
+    this.#more = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
+  }
+
+  /** What the viewer says that its playout needs, ms. Counts for 5 s. */
+  report(marginMs: number, nowMs: number): void {
+    this.#margin = { ms: marginMs, untilMs: nowMs + this.#tuning.reportMs };
+  }
+
+  decide(input: ViewerInput, nowMs: number): Decision {
+    const { path, room, conversing } = input;
+    this.#learn(path, nowMs);
+    const level = this.#congestion.level;
+    const loss = this.#loss.rate;
+    const wanted = this.#repair.kind;
+    const allowed = input.repairAllowed ? wanted : 'none';
+    const repair = lessRepair(allowed, level === 0 ? 0 : level === 1 ? 1 : 2);
+    const { minMarginMs } = this.#tuning;
+    const marginMs = this.#marginMs(nowMs);
+    const spare = this.#spare(path, room, marginMs);
+    const known = Number.isFinite(spare);
+    const chosen = known ? this.#choose(spare, room.frameMs, repair, nowMs) : DIRECT_PLAN;
+    let { voice } = chosen;
+    if (conversing) voice = 1;
+    if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
+    const { spacingMs } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
+    return {
+      delivery: {
+        voice,
+        holdMs: holdMs(voice, room.frameMs),
+        repair,
+        spacingMs: repair === 'none' ? 0 : Math.round(spacingMs),
+        layer: level === 5 ? 'voice' : level === 4 ? 'keys' : 'all',
+      },
+      why: why(known, level, conversing, voice, repair !== 'none'),
+      spareMs: spare,
+      pathSpareMs: spare + marginMs - minMarginMs,
+      loss,
+      level,
+      repairDenied: allowed !== wanted,
+    };
+  }
+
+  #learn(path: Path, nowMs: number): void {
+    const { packetsOut, packetsLost, dropped } = path;
+    const before = this.#counts ?? { packetsOut, packetsLost, dropped };
+    const stepMs = nowMs - this.#atMs;
+    const first = this.#counts === undefined;
+    this.#counts = { packetsOut, packetsLost, dropped };
+    this.#atMs = nowMs;
+    if (first) return;
+    const sent = Math.max(0, packetsOut - before.packetsOut);
+    this.#loss.add(sent, Math.max(0, packetsLost - before.packetsLost), stepMs);
+    this.#repair.update(this.#loss.rate, this.#loss.bursty, nowMs);
+    const { strictLoss, strictEndLoss } = this.#tuning;
+    this.#strict = this.#loss.rate >= (this.#strict ? strictEndLoss : strictLoss);
+    if (path.rttMs <= 0) return;
+    const signs = {
+      rttMs: path.rttMs,
+      minRttMs: path.minRttMs,
+      sent,
+      dropped: dropped - before.dropped,
+      recentLoss: this.#loss.recent,
+      queueBytes: path.queueBytes,
+    };
+    this.#congestion.update(signs, stepMs, nowMs, this.#repair.kind === 'since_key');
+  }
+
+  /** As reported lately, within the bounds. */
+  #marginMs(nowMs: number): number {
+    const { marginMs, minMarginMs, maxMarginMs } = this.#tuning;
+    if (this.#margin === undefined || nowMs >= this.#margin.untilMs) return marginMs;
+    return Math.min(maxMarginMs, Math.max(minMarginMs, this.#margin.ms));
+  }
+
+  #spare({ rttMs, minRttMs }: Path, { budgetMs, uplinkMs }: RoomLag, marginMs: number): number {
+    if (rttMs <= 0 || uplinkMs === undefined) return Number.NaN;
+    return spareMs({ budgetMs, uplinkMs, rttMs, minRttMs, marginMs }, this.#tuning);
+  }
+
+  /** Fewer packets slowly, more at once. */
+  #choose(spare: number, frameMs: number, repair: DeliveryClass['repair'], nowMs: number): Plan {
+    const { downSlackMs, upMarginMs } = this.#tuning;
+    const kept = this.#plan(spare + downSlackMs, frameMs, repair);
+    if (kept.voice < this.#voice) {
+      this.#voice = kept.voice;
+      this.#more.failed(nowMs);
+    }
+    const { voice } = this.#plan(spare - upMarginMs, frameMs, repair);
+    const better = voice > this.#voice;
+    this.#reachable = better ? (Math.min(this.#reachable, voice) as Voice) : 4;
+    if (this.#more.ready(better, nowMs)) {
+      this.#voice = this.#reachable;
+      this.#reachable = 4;
+    }
+    return this.#plan(spare + downSlackMs, frameMs, repair, this.#voice);
+  }
+
+  #plan(spare: number, frameMs: number, repair: DeliveryClass['repair'], atMost: Voice = 4): Plan {
+    const spareMs = Number.isFinite(spare) ? spare : 0;
+    return plan({ spareMs, frameMs, repair, strict: this.#strict, bursty: this.#loss.bursty, atMost }, this.#tuning);
+  }
+}
+
+function why(known: boolean, level: Level, conversing: boolean, voice: Voice, repairs: boolean): Why {
+  if (level > 0) return 'congestion';
+  if (conversing) return 'conversation';
+  if (!known) return 'unknown_path';
+  if (repairs) return 'loss';
+  return voice === 1 ? 'no_spare' : 'spare';
+}
