@@ -295,6 +295,40 @@ describe('rooms', () => {
     await expect(publishing).rejects.toMatchObject({ code: 'closed' });
   });
 
+  test('classes go as numbers, members come by token', async () => {
+    const { engine, native, room: r, session } = await room();
+    const roomId = (r as unknown as { id: number }).id;
+    const delivery = { voice: 3, holdMs: 46.4, repair: 'since_key', spacingMs: 30, layer: 'keys' } as const;
+    r.setClass(session, delivery);
+    expect(native.of('roomSetClass')).toEqual([[roomId, 100, 3, 46, 2, 30, 1]]);
+    for (const wrong of [
+      { voice: 0 },
+      { voice: 1.5 },
+      { holdMs: 256 },
+      { spacingMs: -1 },
+      { repair: 'twice' },
+      { layer: '' },
+    ]) {
+      const set = () => r.setClass(session, { ...delivery, ...wrong } as never);
+      expect(set).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+    }
+    const stats = r.getMemberStats();
+    const [token, of, id] = native.of('stats')[0] as number[];
+    expect([of, id]).toEqual([5, roomId]);
+    engine.members(token! + 1, []);
+    const row = { session: 100, delivery } as never;
+    engine.members(token!, [row]);
+    expect(await stats).toEqual([row]);
+    session.close();
+    r.setClass(session, delivery);
+    expect(native.of('roomSetClass')).toHaveLength(1);
+    const waiting = r.getMemberStats();
+    const refused = expect(waiting).rejects.toMatchObject({ code: 'closed' });
+    engine.sessionClosed(100, 'local', 0, '');
+    await engine.close();
+    await refused;
+  });
+
   test('sessions of another engine are refused, closed ones ignored', async () => {
     const { native, room: r, session } = await room();
     expect(() => r.join(opened().session)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));

@@ -18,6 +18,7 @@ import type {
   EngineSession,
   LinkProxy,
   ListenOptions,
+  MemberStats,
 } from './types.ts';
 
 const USER_GROUPS = 2 ** 24;
@@ -52,6 +53,7 @@ export class EngineImpl implements Engine, EventHandler {
   readonly #rooms = new Map<number, Room>();
   readonly #proxies = new Set<LinkProxy>();
   readonly #stats = new Map<number, PromiseWithResolvers<Record<string, number>>>();
+  readonly #members = new Map<number, PromiseWithResolvers<MemberStats[]>>();
   #nextToken = 1;
   /** Groups for sessions that did not choose one, out of the way of those that users choose. */
   #nextGroup = USER_GROUPS;
@@ -174,6 +176,10 @@ export class EngineImpl implements Engine, EventHandler {
     return slot === undefined ? this.#askStats(3, room, 0) : this.#askStats(4, room, slot);
   }
 
+  memberStats(room: number): Promise<MemberStats[]> {
+    return this.#ask(this.#members, 5, room, 0);
+  }
+
   roomClosed(room: Room): void {
     this.#rooms.delete(room.id);
   }
@@ -275,6 +281,11 @@ export class EngineImpl implements Engine, EventHandler {
     this.#stats.delete(token);
   }
 
+  members(token: number, rows: MemberStats[]): void {
+    this.#members.get(token)?.resolve(rows);
+    this.#members.delete(token);
+  }
+
   certificateChanged(endpoint: number, hashes: Uint8Array[]): void {
     this.#listeners.get(endpoint)?.listener.handleCertificates(hashes);
   }
@@ -333,11 +344,15 @@ export class EngineImpl implements Engine, EventHandler {
   }
 
   #askStats(of: number, id: number, slot: number): Promise<Record<string, number>> {
+    return this.#ask(this.#stats, of, id, slot);
+  }
+
+  #ask<T>(answers: Map<number, PromiseWithResolvers<T>>, of: number, id: number, slot: number): Promise<T> {
     if (this.#closed) return Promise.reject(new EngineError('closed', 'the engine is closed'));
     const token = this.#nextToken;
     this.#nextToken = token === 0xffffffff ? 1 : token + 1;
-    const answer = Promise.withResolvers<Record<string, number>>();
-    this.#stats.set(token, answer);
+    const answer = Promise.withResolvers<T>();
+    answers.set(token, answer);
     this.port.stats(token, of, id, slot);
     return answer.promise;
   }
@@ -369,8 +384,11 @@ export class EngineImpl implements Engine, EventHandler {
     this.#sessions.clear();
     this.#owners.clear();
     for (const { listener } of [...this.#listeners.values()]) listener.handleGone();
-    for (const answer of this.#stats.values()) answer.reject(new EngineError('closed', 'the engine is closed'));
+    for (const answer of [...this.#stats.values(), ...this.#members.values()]) {
+      answer.reject(new EngineError('closed', 'the engine is closed'));
+    }
     this.#stats.clear();
+    this.#members.clear();
     if (this.#alive) this.port.keepAlive(false);
     this.#alive = false;
   }

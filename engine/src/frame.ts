@@ -1,4 +1,6 @@
 import type { CloseKind } from './errors.ts';
+import { LAYERS, REPAIRS } from './options.ts';
+import type { MemberStats } from './types.ts';
 
 /**
  * The framing of events from the addon, the other side of `engine/node/src/frame.rs` (the layout is written there).
@@ -19,6 +21,7 @@ export interface EventHandler {
   streamStopped(session: number, stream: number, code: number): void;
   roomSynced(room: number, slot: number, generation: number, offsetUs: number, uncertaintyUs: number): void;
   stats(token: number, values: Record<string, number>): void;
+  members(token: number, rows: MemberStats[]): void;
   certificateChanged(endpoint: number, hashes: Uint8Array[]): void;
   panic(message: string): void;
   listenerGone(endpoint: number): void;
@@ -120,9 +123,38 @@ function decodeOne(r: Reader, h: EventHandler): void {
     case 17:
       h.listenerGone(r.u32());
       return;
+    case 18: {
+      const token = r.u32();
+      const rows: MemberStats[] = [];
+      for (let n = r.u32(); n > 0; n -= 1) rows.push(member(r));
+      h.members(token, rows);
+      return;
+    }
     default:
       throw new Error(`unknown record ${tag} from the engine: the addon is of another version`);
   }
+}
+
+/** Fields are read in the order in which they are written here. */
+function member(r: Reader): MemberStats {
+  return {
+    session: r.u32(),
+    rttMs: r.u32() / 1000,
+    minRttMs: r.u32() / 1000,
+    packetsOut: r.u64(),
+    packetsLost: r.u64(),
+    datagramsOut: r.u64(),
+    dropped: r.u64(),
+    queueBytes: r.u32(),
+    congestionWindow: r.u32(),
+    delivery: {
+      voice: r.u8(),
+      holdMs: r.u8(),
+      repair: REPAIRS[r.u8()] ?? 'none',
+      spacingMs: r.u8(),
+      layer: LAYERS[r.u8()] ?? 'all',
+    },
+  };
 }
 
 class Reader {

@@ -112,6 +112,15 @@ export interface NativeEngine {
   roomLeave(room: number, session: number): void;
   roomPublish(room: number, session: number, slot: number, generation: number): void;
   roomUnpublish(room: number, slot: number): void;
+  roomSetClass(
+    room: number,
+    session: number,
+    voice: number,
+    holdMs: number,
+    repair: number,
+    spacingMs: number,
+    layer: number,
+  ): void;
   roomSend(room: number, data: Uint8Array): void;
   stats(token: number, of: number, id: number, slot: number): void;
 }

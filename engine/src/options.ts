@@ -1,5 +1,13 @@
 import type { NativeEngineConfig, NativeLimits, NativeLink, NativeLinkProfile, NativeListenConfig } from './native.ts';
-import type { DatagramMode, EngineOptions, LimitOptions, LinkOptions, LinkProfile, ListenOptions } from './types.ts';
+import type {
+  DatagramMode,
+  DeliveryClass,
+  EngineOptions,
+  LimitOptions,
+  LinkOptions,
+  LinkProfile,
+  ListenOptions,
+} from './types.ts';
 
 // Every default of the package, and the way of options to what the addon takes.
 
@@ -26,6 +34,10 @@ export function limits(o: LimitOptions = {}): NativeLimits {
     maxDatagramBytes: o.maxDatagramBytes ?? 1150,
   };
 }
+
+/** The place of each is its number in the addon. */
+export const REPAIRS: readonly DeliveryClass['repair'][] = ['none', 'repeat', 'since_key'];
+export const LAYERS: readonly DeliveryClass['layer'][] = ['all', 'keys', 'voice'];
 
 export function datagramMode(mode: DatagramMode): number {
   return { refuse: 0, deliver: 1, room: 2 }[mode];

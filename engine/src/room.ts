@@ -1,16 +1,18 @@
 import { quiet } from './callbacks.ts';
 import { EngineError } from './errors.ts';
 import type { NativeEngine } from './native.ts';
+import { LAYERS, REPAIRS } from './options.ts';
 import { Session } from './session.ts';
-import type { EngineRoom, EngineSession } from './types.ts';
+import type { DeliveryClass, EngineRoom, EngineSession, MemberStats } from './types.ts';
 
 export interface RoomHost {
   readonly port: Pick<
     NativeEngine,
-    'roomClose' | 'roomJoin' | 'roomLeave' | 'roomPublish' | 'roomUnpublish' | 'roomSend'
+    'roomClose' | 'roomJoin' | 'roomLeave' | 'roomPublish' | 'roomUnpublish' | 'roomSetClass' | 'roomSend'
   >;
   owns(session: Session): boolean;
   roomStats(room: number, slot?: number): Promise<Record<string, number>>;
+  memberStats(room: number): Promise<MemberStats[]>;
   roomClosed(room: Room): void;
 }
 
@@ -71,6 +73,26 @@ export class Room implements EngineRoom {
     this.#host.port.roomUnpublish(this.id, slot);
   }
 
+  setClass(session: EngineSession, delivery: DeliveryClass): void {
+    this.#assertOpen();
+    const { voice, holdMs, spacingMs } = delivery;
+    const [repair, layer] = [REPAIRS.indexOf(delivery.repair), LAYERS.indexOf(delivery.layer)];
+    const byte = (value: number) => value >= 0 && value <= 255;
+    if (
+      !(Number.isInteger(voice) && voice >= 1 && voice <= 4 && byte(holdMs) && byte(spacingMs)) ||
+      repair < 0 ||
+      layer < 0
+    ) {
+      throw new EngineError(
+        'invalid_argument',
+        'a delivery class has voice 1 to 4, times of 0 to 255 ms, a repair and a layer',
+      );
+    }
+    const own = this.#own(session);
+    if (own.isClosed) return;
+    this.#host.port.roomSetClass(this.id, own.id, voice, Math.round(holdMs), repair, Math.round(spacingMs), layer);
+  }
+
   send(data: Uint8Array): void {
     this.#assertOpen();
     this.#host.port.roomSend(this.id, data);
@@ -84,6 +106,11 @@ export class Room implements EngineRoom {
   async getSlotStats(slot: number): Promise<Record<string, number>> {
     this.#assertOpen();
     return this.#host.roomStats(this.id, slot);
+  }
+
+  async getMemberStats(): Promise<MemberStats[]> {
+    this.#assertOpen();
+    return this.#host.memberStats(this.id);
   }
 
   close(): void {

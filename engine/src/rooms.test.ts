@@ -7,10 +7,10 @@ import type { EngineSession } from './types.ts';
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n);
 
-function motionBundle(sequence: number, captureUs = nowUs()): Uint8Array {
+function motionBundle(sequence: number, captureUs = nowUs(), kind: 0 | 1 = 0): Uint8Array {
   const unit = {
     slot: 0,
-    kind: 0 as const,
+    kind,
     key: true,
     full: true,
     sequence,
@@ -65,6 +65,51 @@ describeWithEngine('rooms over loopback', () => {
     }
     expect(toJavaScript).toEqual([]);
     expect(await room.getSlotStats(2)).toMatchObject({ received: 2, lost: 0 });
+  });
+
+  test('a class holds voice and motion for one datagram, and repeats them in a later one', async () => {
+    const { room, publisher, audience } = await stage(await loopback(), 2);
+    const [direct, held] = [audience[0]!, audience[1]!];
+    const delivery = { voice: 2, holdMs: 200, repair: 'repeat', spacingMs: 5, layer: 'all' } as const;
+    room.setClass(held.server, delivery);
+    const members = await room.getMemberStats();
+    expect(members.find((m) => m.session === held.server.id)).toMatchObject({ delivery, dropped: 0, queueBytes: 0 });
+    const first = members.find((m) => m.session === direct.server.id)!;
+    expect(first.delivery).toEqual({ voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all' });
+    expect(first.minRttMs).toBeGreaterThan(0);
+    expect(first.minRttMs).toBeLessThan(1000);
+    for (const [sequence, kind] of [
+      [0, 1],
+      [0, 0],
+      [1, 1],
+    ] as const) {
+      publisher.client.datagrams.send(motionBundle(sequence, nowUs(), kind));
+    }
+    await expect.poll(() => direct.heard.length).toBe(3);
+    await expect.poll(() => held.heard.length).toBe(2);
+    const units = held.heard.map((data) => parseBundle(data).units.map((u) => [u.kind, u.sequence]));
+    expect(units.map((list) => list.toSorted())).toEqual([
+      [
+        [0, 0],
+        [1, 0],
+        [1, 1],
+      ],
+      [
+        [0, 0],
+        [1, 0],
+        [1, 1],
+      ],
+    ]);
+    expect(await room.getStats()).toMatchObject({
+      members_2: 1,
+      units_out_2: 3,
+      repair_units_out: 3,
+      dropped_stale: 0,
+    });
+    const after = await room.getMemberStats();
+    const sent = (id: number) =>
+      after.find((m) => m.session === id)!.datagramsOut - members.find((m) => m.session === id)!.datagramsOut;
+    expect([sent(direct.server.id), sent(held.server.id)]).toEqual([3, 2]);
   });
 
   test('who left hears no more; one opaque datagram reaches the others', async () => {

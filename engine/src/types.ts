@@ -126,6 +126,39 @@ export interface EngineListener {
   getStats(): Promise<Record<string, number>>;
 }
 
+/** How one member of a room gets its datagrams; payloads are built once for all members of equal class. */
+export interface DeliveryClass {
+  /** 1 to 4 voice units (of the slot with the most) share a datagram with the motion of their time; 1: nothing is held. */
+  voice: number;
+  /** Longest wait of the first held unit, at most 255: a pause in the voice must not stall motion. 0 with `voice` 1. */
+  holdMs: number;
+  /** `repeat`: each unit once more; `since_key`: and in each datagram the motion since and with the last key. */
+  repair: 'none' | 'repeat' | 'since_key';
+  /** A repeat leaves in the first datagram at least so long after its original's, at most 255. */
+  spacingMs: number;
+  /** `keys`: motion keys and voice; `voice`: no motion. Events always go. */
+  layer: 'all' | 'keys' | 'voice';
+}
+
+/** One member of a room and its connection. Counts grow for as long as the connection lives. */
+export interface MemberStats {
+  /** The `id` of the EngineSession. */
+  session: number;
+  /** Smoothed. */
+  rttMs: number;
+  minRttMs: number;
+  packetsOut: number;
+  packetsLost: number;
+  datagramsOut: number;
+  /** Datagrams dropped before they were sent, whatever the reason. */
+  dropped: number;
+  /** Bytes of datagrams that wait now. */
+  queueBytes: number;
+  /** Bytes. */
+  congestionWindow: number;
+  delivery: DeliveryClass;
+}
+
 export interface EngineRoom {
   readonly alias: number;
   join(session: EngineSession): void;
@@ -137,10 +170,17 @@ export interface EngineRoom {
     generation: number,
   ): Promise<{ offsetUs: number; uncertaintyUs: number }>;
   unpublish(slot: number): void;
+  /**
+   * From the next datagram on; what the member's class held goes to it first. A joiner has voice 1, no repair, all
+   * layers: each bundle at once, as it came. Who is no member: nothing happens.
+   */
+  setClass(session: EngineSession, delivery: DeliveryClass): void;
   /** One opaque datagram to each member. */
   send(data: Uint8Array): void;
   getStats(): Promise<Record<string, number>>;
   getSlotStats(slot: number): Promise<Record<string, number>>;
+  /** In no order. Members whose session just ended are left out. */
+  getMemberStats(): Promise<MemberStats[]>;
   close(): void;
 }
 

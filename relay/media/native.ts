@@ -1,7 +1,7 @@
 import type { Engine, EngineRoom, EngineSession } from '@hayate/engine';
 import type { Session } from '@hayate/transport';
 import { nativeSession } from '@hayate/transport/engine';
-import type { MediaPlane, MediaRoom, MediaRoomOptions, MemberStats, SlotStats } from './plane.ts';
+import type { DeliveryClass, MediaPlane, MediaRoom, MediaRoomOptions, MemberStats, SlotStats } from './plane.ts';
 import { refusedByCode } from './refused.ts';
 
 /** Rooms of the engine: a packet never meets JavaScript. The listener must start sessions in datagram mode `refuse`. */
@@ -43,6 +43,9 @@ class NativeRoom implements MediaRoom {
   /** The engine counts on from each publish; reports say what came since the last one. */
   readonly #reported = new Map<number, Record<string, number>>();
 
+  /** By the engine's number. */
+  readonly #members = new Map<number, Session>();
+
   constructor(room: EngineRoom) {
     this.#room = room;
   }
@@ -57,18 +60,27 @@ class NativeRoom implements MediaRoom {
   }
 
   join(session: Session): void {
-    this.#room.join(nativeOf(session));
+    const native = nativeOf(session);
+    this.#room.join(native);
+    this.#members.set(native.id, session);
   }
 
   leave(session: Session): void {
-    this.#room.leave(nativeOf(session));
+    const native = nativeOf(session);
+    this.#members.delete(native.id);
+    this.#room.leave(native);
   }
 
-  /** The engine sends each bundle at once, to everybody alike. */
-  setClass(): void {}
+  setClass(session: Session, delivery: DeliveryClass): void {
+    this.#room.setClass(nativeOf(session), delivery);
+  }
 
   async memberStats(): Promise<MemberStats[]> {
-    return [];
+    const rows = await this.#room.getMemberStats();
+    return rows.flatMap(({ delivery: _, congestionWindow: __, session: id, ...row }) => {
+      const session = this.#members.get(id);
+      return session ? [{ session, ...row }] : [];
+    });
   }
 
   async slotStats(slot: number): Promise<SlotStats> {

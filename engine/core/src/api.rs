@@ -224,6 +224,12 @@ pub enum Command {
         room: RoomId,
         slot: u8,
     },
+    /// From the next datagram on; what the member's class held goes to it first. Who is no member: nothing happens.
+    RoomSetClass {
+        room: RoomId,
+        session: SessionId,
+        class: DeliveryClass,
+    },
     /// One opaque datagram to every member.
     RoomSend {
         room: RoomId,
@@ -249,6 +255,63 @@ pub struct RoomConfig {
     pub max_members: u32,
 }
 
+/// How one member of a room gets its datagrams. Payloads are built once for all members of equal class. The default,
+/// which a joiner has: each uplink bundle at once, as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeliveryClass {
+    /// 1..=4 voice units (of the slot with the most) share a datagram with the motion of their time; 1: nothing is held.
+    pub voice: u8,
+    /// Longest wait of the first held unit: a pause in the voice must not stall motion. 0 with `voice` 1.
+    pub hold_ms: u8,
+    pub repair: Repair,
+    /// A repeat leaves in the first datagram at least so long after its original's.
+    pub spacing_ms: u8,
+    pub layer: Layer,
+}
+
+impl Default for DeliveryClass {
+    fn default() -> Self {
+        DeliveryClass { voice: 1, hold_ms: 0, repair: Repair::None, spacing_ms: 0, layer: Layer::All }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Repair {
+    None,
+    /// Each unit once more.
+    Repeat,
+    /// As `Repeat`, and in each datagram the motion since and with the last key.
+    SinceKey,
+}
+
+/// What of a slot goes to a member. Events always do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layer {
+    All,
+    /// Motion keys and voice.
+    Keys,
+    /// No motion.
+    Voice,
+}
+
+/// One member of a room and its connection. Counts grow for as long as the connection lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberStats {
+    pub session: SessionId,
+    /// Smoothed.
+    pub rtt_us: u32,
+    pub min_rtt_us: u32,
+    pub packets_out: u64,
+    pub packets_lost: u64,
+    pub datagrams_out: u64,
+    /// Datagrams dropped before they were sent, whatever the reason.
+    pub dropped: u64,
+    /// Datagrams waiting now.
+    pub queue_bytes: u32,
+    pub cwnd: u32,
+    pub class: DeliveryClass,
+}
+
 #[derive(Clone, Copy, Debug)]
 pub enum StatsOf {
     Engine,
@@ -257,6 +320,8 @@ pub enum StatsOf {
     Room(RoomId),
     /// One liver of a room: uplink counters and lag since the last such request.
     Slot(RoomId, u8),
+    /// All members of a room; `Event::Members` answers.
+    Members(RoomId),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -366,6 +431,11 @@ pub enum Event {
     Stats {
         token: u32,
         values: Vec<(&'static str, f64)>,
+    },
+    /// Empty for an unknown room. In no order.
+    Members {
+        token: u32,
+        rows: Vec<MemberStats>,
     },
     CertificateChanged {
         endpoint: EndpointId,

@@ -2,7 +2,7 @@
 #![no_main]
 
 use bytes::Bytes;
-use hayate_core::api::{Command, Event, RoomConfig, SessionId};
+use hayate_core::api::{Command, DeliveryClass, Event, Layer, Repair, RoomConfig, SessionId};
 use hayate_core::media::{answer_probe, Bundle, MediaOut, MediaPlane};
 use libfuzzer_sys::fuzz_target;
 
@@ -60,6 +60,17 @@ fuzz_target!(|input: &[u8]| {
             7 => Command::RoomSend {
                 room,
                 data: Bytes::from_static(b"\x04"),
+            },
+            10 => Command::RoomSetClass {
+                room,
+                session,
+                class: DeliveryClass {
+                    voice: b & 7,
+                    hold_ms: b & 0x78,
+                    repair: [Repair::None, Repair::Repeat, Repair::SinceKey][usize::from(b % 3)],
+                    spacing_ms: b & 0x3f,
+                    layer: [Layer::All, Layer::Keys, Layer::Voice][usize::from(a >> 5) % 3],
+                },
             },
             8 => {
                 plane.session_closed(session, &mut out);

@@ -25,9 +25,13 @@
 //! 15 CertificateChanged endpoint u32, count u32, then count times: 32 bytes
 //! 16 Panic              message text
 //! 17 ListenerClosed     endpoint u32
+//! 18 Members            token u32, count u32, then count times: session u32, rtt_us u32, min_rtt_us u32,
+//!                       packets_out u64, packets_lost u64, datagrams_out u64, dropped u64, queue_bytes u32, cwnd u32,
+//!                       and the class: voice u8, hold_ms u8, repair u8, spacing_ms u8, layer u8
+//!                       repair: 0 none, 1 repeat, 2 since key; layer: 0 all, 1 keys, 2 voice
 //! ```
 
-use hayate_core::api::{CloseCause, Event};
+use hayate_core::api::{CloseCause, DeliveryClass, Event, Layer, MemberStats, Repair};
 
 /// Appends one record.
 pub fn encode(event: &Event, out: &mut Vec<u8>) {
@@ -120,6 +124,14 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
                 w.u64(value.to_bits());
             }
         }
+        Event::Members { token, rows } => {
+            w.u8(18);
+            w.u32(*token);
+            w.u32(rows.len() as u32);
+            for row in rows {
+                w.member(row);
+            }
+        }
         Event::CertificateChanged { endpoint, hashes } => {
             w.u8(15);
             w.u32(*endpoint);
@@ -169,6 +181,31 @@ impl Writer<'_> {
     }
     fn text(&mut self, v: &str) {
         self.bytes(v.as_bytes());
+    }
+    fn member(&mut self, row: &MemberStats) {
+        for v in [row.session, row.rtt_us, row.min_rtt_us] {
+            self.u32(v);
+        }
+        for v in [row.packets_out, row.packets_lost, row.datagrams_out, row.dropped] {
+            self.u64(v);
+        }
+        for v in [row.queue_bytes, row.cwnd] {
+            self.u32(v);
+        }
+        let DeliveryClass { voice, hold_ms, repair, spacing_ms, layer } = row.class;
+        let repair = match repair {
+            Repair::None => 0,
+            Repair::Repeat => 1,
+            Repair::SinceKey => 2,
+        };
+        let layer = match layer {
+            Layer::All => 0,
+            Layer::Keys => 1,
+            Layer::Voice => 2,
+        };
+        for v in [voice, hold_ms, repair, spacing_ms, layer] {
+            self.u8(v);
+        }
     }
     fn stream(&mut self, tag: u8, session: u32, stream: u64) {
         self.u8(tag);

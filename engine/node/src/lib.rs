@@ -33,7 +33,7 @@ mod proxy;
 
 use bytes::Bytes;
 use config::{datagram_mode, NativeConnectConfig, NativeEngineConfig, NativeListenConfig};
-use hayate_core::api::{Command, EngineError, Event, EventSink, RoomConfig, StatsOf};
+use hayate_core::api::{Command, DeliveryClass, EngineError, Event, EventSink, Layer, Repair, RoomConfig, StatsOf};
 use hayate_core::Engine;
 use napi::bindgen_prelude::{Buffer, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -285,12 +285,44 @@ impl NativeEngine {
         self.send(Command::RoomUnpublish { room, slot: slot as u8 })
     }
 
+    /// `repair`: 0 none, 1 repeat, 2 since key. `layer`: 0 all, 1 keys, 2 voice.
+    #[napi]
+    #[allow(clippy::too_many_arguments)]
+    pub fn room_set_class(
+        &self,
+        room: u32,
+        session: u32,
+        voice: u32,
+        hold_ms: u32,
+        repair: u32,
+        spacing_ms: u32,
+        layer: u32,
+    ) -> Result<(), Failure> {
+        let class = DeliveryClass {
+            voice: voice as u8,
+            hold_ms: hold_ms.min(255) as u8,
+            repair: match repair {
+                0 => Repair::None,
+                1 => Repair::Repeat,
+                _ => Repair::SinceKey,
+            },
+            spacing_ms: spacing_ms.min(255) as u8,
+            layer: match layer {
+                0 => Layer::All,
+                1 => Layer::Keys,
+                _ => Layer::Voice,
+            },
+        };
+        self.send(Command::RoomSetClass { room, session, class })
+    }
+
     #[napi]
     pub fn room_send(&self, room: u32, data: &[u8]) -> Result<(), Failure> {
         self.send(Command::RoomSend { room, data: Bytes::copy_from_slice(data) })
     }
 
-    /// `of`: 0 engine, 1 endpoint `id`, 2 session `id`, 3 room `id`, 4 slot `slot` of room `id`. `Stats` follows.
+    /// `of`: 0 engine, 1 endpoint `id`, 2 session `id`, 3 room `id`, 4 slot `slot` of room `id`: `Stats` follows.
+    /// 5 members of room `id`: `Members` follows.
     #[napi]
     pub fn stats(&self, token: u32, of: u32, id: u32, slot: u32) -> Result<(), Failure> {
         let of = match of {
@@ -298,7 +330,8 @@ impl NativeEngine {
             1 => StatsOf::Endpoint(id),
             2 => StatsOf::Session(id),
             3 => StatsOf::Room(id),
-            _ => StatsOf::Slot(id, slot as u8),
+            4 => StatsOf::Slot(id, slot as u8),
+            _ => StatsOf::Members(id),
         };
         self.send(Command::Stats { token, of })
     }

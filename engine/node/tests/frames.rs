@@ -4,12 +4,25 @@
 mod frame;
 
 use bytes::Bytes;
-use hayate_core::api::{CloseCause, Event};
+use hayate_core::api::{CloseCause, DeliveryClass, Event, Layer, MemberStats, Repair};
 use std::collections::BTreeMap;
 
 fn samples() -> Vec<(&'static str, Event)> {
     let closed = |cause| Event::SessionClosed { session: 7, cause };
     let (session, stream) = (7, (1 << 33) + 5);
+    let row = |session| MemberStats {
+        session,
+        rtt_us: 41_500,
+        min_rtt_us: 40_000,
+        packets_out: (1 << 33) + 1,
+        packets_lost: 12,
+        datagrams_out: 1 << 32,
+        dropped: 3,
+        queue_bytes: 120,
+        cwnd: 14_520,
+        class: DeliveryClass::default(),
+    };
+    let class = DeliveryClass { voice: 3, hold_ms: 46, repair: Repair::SinceKey, spacing_ms: 30, layer: Layer::Keys };
     vec![
         (
             "incoming",
@@ -55,6 +68,8 @@ fn samples() -> Vec<(&'static str, Event)> {
             Event::RoomSynced { room: 2, slot: 7, generation: 255, offset_us: -5_000_000_000, uncertainty_us: 250 },
         ),
         ("stats", Event::Stats { token: 9, values: vec![("sessions", 3.0), ("rtt_ms", 0.25)] }),
+        ("members", Event::Members { token: 9, rows: vec![row(7), MemberStats { session: 8, class, ..row(8) }] }),
+        ("no members", Event::Members { token: 9, rows: vec![] }),
         ("certificates", Event::CertificateChanged { endpoint: 1, hashes: vec![[1; 32], [254; 32]] }),
         ("panic", Event::Panic { message: "index out of bounds".into() }),
         ("listener closed", Event::ListenerClosed { endpoint: 1 }),

@@ -38,6 +38,7 @@ impl Malformed {
 }
 
 pub const KIND_MOTION: u8 = 0;
+pub const KIND_VOICE: u8 = 1;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit<'a> {
@@ -208,23 +209,19 @@ fn read_unit<'a>(wire: &'a [u8], at: &mut usize, slots: u8) -> Result<Unit<'a>, 
     Ok(Unit { slot, kind, key: head & 4 != 0, full, sequence, age16, payload, wire: &wire[start..*at] })
 }
 
-/// Appends the header of a bundle of one slot, after the prefix byte of the session stream.
-pub fn write_header(out: &mut Vec<u8>, alias: u32, slot: u8, generation: u8, base_us: u64, uncertainty16: u16) {
+/// Appends the header of a bundle, after the prefix byte of the session stream. `generations`: of the set bits of
+/// `slots`, lowest first.
+pub fn write_header(out: &mut Vec<u8>, alias: u32, slots: u8, generations: &[u8], base_us: u64, uncertainty16: u16) {
     out.push(PREFIX);
     out.push(TYPE_BUNDLE);
     write_varint(out, alias);
-    out.push(1 << slot);
-    out.push(generation);
+    out.push(slots);
+    out.extend_from_slice(generations);
     write_u48(out, base_us);
     write_varint(out, u32::from(uncertainty16));
 }
 
 /// Bytes of `write_header`, prefix not counted.
-pub fn header_bytes(alias: u32, uncertainty16: u16) -> usize {
-    let varint = |value: u32| match value {
-        0..=0x3f => 1,
-        0x40..=0x3fff => 2,
-        _ => 4,
-    };
-    1 + varint(alias) + 2 + 6 + varint(u32::from(uncertainty16))
+pub fn header_bytes(alias: u32, slots: usize, uncertainty16: u16) -> usize {
+    1 + varint_bytes(alias) + 1 + slots + 6 + varint_bytes(u32::from(uncertainty16))
 }

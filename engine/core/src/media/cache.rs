@@ -1,13 +1,12 @@
 //! The motion units of a slot since its last key: what a new viewer needs first.
 
-use super::bundle::{header_bytes, write_header, Unit};
+use super::bundle::{header_bytes, write_header, Unit, KIND_MOTION};
+use super::draft::{Part, MAX_START};
 use super::wire::*;
 use bytes::Bytes;
 
 const MAX_UNITS: usize = 64;
 const MAX_BYTES: usize = 8192;
-/// Head and a full sequence.
-const MAX_START: usize = 5;
 
 struct Cached {
     sequence: u32,
@@ -90,6 +89,25 @@ impl JoinCache {
         }
     }
 
+    /// All units, by sequence.
+    pub fn parts(&self, slot: u8, generation: u8) -> impl Iterator<Item = Part<'_>> + Clone {
+        self.units.iter().map(move |unit| {
+            let mut start = unit.start;
+            start[0] |= slot << 5;
+            Part {
+                slot,
+                generation,
+                kind: KIND_MOTION,
+                sequence: unit.sequence,
+                capture_us: unit.capture_us,
+                uncertainty16: unit.uncertainty16,
+                start,
+                start_len: unit.start_len,
+                payload: &self.payloads[unit.offset..unit.offset + unit.length],
+            }
+        })
+    }
+
     /// The bundles for one new viewer, prefix bytes included, oldest first.
     pub fn bundles(&self, alias: u32, slot: u8, generation: u8) -> Vec<Bytes> {
         let mut bundles = Vec::new();
@@ -106,7 +124,7 @@ impl JoinCache {
         let base_us = group.last().map_or(0, |unit| unit.capture_us);
         let uncertainty16 = group.iter().map(|unit| unit.uncertainty16).max().unwrap_or(0);
         let mut out = Vec::with_capacity(1 + MAX_DATAGRAM_BYTES);
-        write_header(&mut out, alias, slot, generation, base_us as u64, uncertainty16);
+        write_header(&mut out, alias, 1 << slot, &[generation], base_us as u64, uncertainty16);
         for unit in group {
             out.push(unit.start[0] | slot << 5);
             out.extend_from_slice(&unit.start[1..usize::from(unit.start_len)]);
@@ -121,7 +139,7 @@ impl JoinCache {
 /// How many units from the first one on fit into one bundle; at least one.
 fn bundle_end(units: &[Cached], alias: u32) -> usize {
     // Room for the longest age and uncertainty, so that the split does not depend on them.
-    let mut bytes = header_bytes(alias, MAX_SIXTEENTHS as u16);
+    let mut bytes = header_bytes(alias, 1, MAX_SIXTEENTHS as u16);
     let first_us = units[0].capture_us;
     let mut previous_us = first_us;
     // One bundle holds each low byte once: units 256 apart (after a loss) would be a duplicate identity there.

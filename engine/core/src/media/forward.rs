@@ -1,8 +1,9 @@
 //! The relay's rules for one publisher (docs/protocol.md section 3): bundles in, bundles out, no clock and no I/O.
 
-use super::bundle::{header_bytes, write_header, Bundle, KIND_MOTION};
+use super::bundle::{header_bytes, write_header, Bundle, Unit, KIND_MOTION};
 use super::cache::JoinCache;
 use super::clock::PeerClock;
+use super::draft::Part;
 use super::refused::Refused;
 use super::sequence::{SequenceExtender, Verdict};
 use super::wire::*;
@@ -42,6 +43,17 @@ pub struct Forwarded {
     pub late: u32,
 }
 
+/// A unit that goes on.
+pub struct Passed<'a> {
+    /// As it came on the uplink.
+    pub unit: &'a Unit<'a>,
+    /// Extended.
+    pub sequence: u32,
+    /// Relay's clock, us, not wrapped.
+    pub capture_us: i64,
+    pub uncertainty16: u16,
+}
+
 impl SlotForwarder {
     pub fn new(alias: u32, slot: u8, generation: u8, max_age_ms: u32, max_ahead_ms: u32) -> SlotForwarder {
         SlotForwarder {
@@ -67,22 +79,22 @@ impl SlotForwarder {
         })
     }
 
-    /// Takes one uplink datagram. `now_us` is the relay's clock; `clock` None: the publisher's is not known yet. `lag`
-    /// gets the age in us of each unit that goes on.
+    /// Takes one uplink datagram. `now_us` is the relay's clock; `clock` None: the publisher's is not known yet. `passed`
+    /// gets each unit that goes on.
     pub fn forward(
         &mut self,
         now_us: u64,
         clock: Option<PeerClock>,
         uplink: &[u8],
-        mut lag: impl FnMut(i64),
+        mut passed: impl FnMut(&Passed),
     ) -> Result<Forwarded, Refused> {
         let bundle = Bundle::parse(uplink)?;
         let (own_base_us, clock) = self.admit(now_us, clock, &bundle, uplink.len())?;
         let uncertainty16 = uncertainty_to_sixteenths(clock.uncertainty_us);
         let mut done = Forwarded::default();
-        let header = 1 + header_bytes(self.alias, uncertainty16);
+        let header = 1 + header_bytes(self.alias, 1, uncertainty16);
         let mut out = Vec::with_capacity(header + bundle.units_wire.len());
-        write_header(&mut out, self.alias, self.slot, self.generation, own_base_us as u64, uncertainty16);
+        write_header(&mut out, self.alias, 1 << self.slot, &[self.generation], own_base_us as u64, uncertainty16);
         for unit in bundle.units() {
             let age_us = sixteenths_to_us(unit.age16);
             let kind = &mut self.kinds[usize::from(unit.kind)];
@@ -102,7 +114,8 @@ impl SlotForwarder {
                 }
             }
             let capture_us = own_base_us - age_us as i64;
-            lag(now_us as i64 - capture_us);
+            let sequence = kind.extended;
+            passed(&Passed { unit: &unit, sequence, capture_us, uncertainty16 });
             done.units += 1;
             out.push(unit.wire[0] | self.slot << 5);
             out.extend_from_slice(&unit.wire[1..]);
@@ -111,7 +124,7 @@ impl SlotForwarder {
                 if kind.began {
                     self.cache.clear();
                 }
-                self.cache.remember(&unit, kind.extended, capture_us, uncertainty16);
+                self.cache.remember(&unit, sequence, capture_us, uncertainty16);
             }
         }
         done.payload = (done.units > 0).then(|| out.into());
@@ -144,6 +157,11 @@ impl SlotForwarder {
             return Err(Refused::CaptureTimeOutOfRange);
         }
         Ok((newest_us, clock))
+    }
+
+    /// The motion units since the last key.
+    pub fn chain(&self) -> impl Iterator<Item = Part<'_>> + Clone {
+        self.cache.parts(self.slot, self.generation)
     }
 
     /// For one new viewer: the motion units since the last key, in bundles of their own.

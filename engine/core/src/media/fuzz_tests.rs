@@ -4,7 +4,7 @@
 use super::bundle::Bundle;
 use super::vector_tests::hexes;
 use super::*;
-use crate::api::RoomConfig;
+use crate::api::{Layer, Repair, RoomConfig};
 use crate::link::Random;
 
 const INPUTS: usize = 200_000;
@@ -68,6 +68,13 @@ fn mutated_bundles_never_break_the_parser() {
     }
 }
 
+fn any_class(random: &mut Random) -> DeliveryClass {
+    let [voice, hold_ms, spacing_ms] = [6, 90, 120].map(|below| (random.next_u64() % below) as u8);
+    let repair = [Repair::None, Repair::Repeat, Repair::SinceKey][random.next_u64() as usize % 3];
+    let layer = [Layer::All, Layer::Keys, Layer::Voice][random.next_u64() as usize % 3];
+    DeliveryClass { voice, hold_ms, repair, spacing_ms, layer }
+}
+
 /// Checks whatever leaves the plane, and keeps the probes to answer them.
 #[derive(Default)]
 struct Checker {
@@ -119,6 +126,7 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
                 plane.session_closed(session, &mut out);
                 continue;
             }
+            20..24 => Command::RoomSetClass { room, session, class: any_class(&mut random) },
             8 => Command::RoomSend { room, data: Bytes::from_static(b"\x04") },
             9..20 => {
                 now += random.next_u64() % 30_000;
@@ -150,6 +158,9 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
     for session in 0..8 {
         plane.session_closed(session, &mut out);
     }
+    now += 1_000_000;
+    plane.poll(now, &mut out);
+    assert_eq!(plane.next_deadline_us(), None);
     let stats = plane.stats();
     assert!(stats.iter().all(|(name, value)| *value == 0.0 || name.starts_with("refused") || *name == "rooms"));
     assert!(plane.memberships.is_empty());

@@ -7,13 +7,19 @@
 mod bundle;
 mod cache;
 mod clock;
+mod draft;
 mod forward;
+mod group;
 mod lag;
+mod recent;
 mod refused;
 mod room;
 mod sequence;
+mod traffic;
 mod wire;
 
+#[cfg(test)]
+mod class_tests;
 #[cfg(test)]
 mod fuzz_tests;
 #[cfg(test)]
@@ -21,13 +27,15 @@ mod plane_tests;
 #[cfg(test)]
 mod vector_tests;
 
-use crate::api::{Command, Event, RoomId, SessionId};
+use crate::api::{Command, DeliveryClass, Event, RoomId, SessionId};
 use bytes::Bytes;
 use clock::{parse_probe, parse_probe_reply, ClockSync};
 use refused::{Refused, RefusedCounts};
 use room::{Publication, Room};
 use rustc_hash::FxHashMap;
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
+use std::collections::BinaryHeap;
 use std::hash::{BuildHasher, RandomState};
 use wire::*;
 
@@ -51,6 +59,9 @@ struct Publisher {
     told: bool,
 }
 
+/// Rooms whose held units go out in one go: those of thousands of viewers must not keep the sockets waiting.
+const ROOMS_A_POLL: usize = 8;
+
 pub struct MediaPlane {
     rooms: FxHashMap<RoomId, Room>,
     publishers: FxHashMap<SessionId, Publisher>,
@@ -60,6 +71,9 @@ pub struct MediaPlane {
     refused: RefusedCounts,
     /// When the next probe of any publisher is due.
     next_probe_us: Option<u64>,
+    /// When a room wants to be looked at again: not after its own deadline. Only the entry that is the room's
+    /// `scheduled_us` counts.
+    deadlines: BinaryHeap<Reverse<(u64, RoomId)>>,
     seed: u64,
 }
 
@@ -83,6 +97,7 @@ impl MediaPlane {
             memberships: FxHashMap::default(),
             refused: RefusedCounts::default(),
             next_probe_us: None,
+            deadlines: BinaryHeap::new(),
             seed,
         }
     }
@@ -105,6 +120,12 @@ impl MediaPlane {
                 self.publish(now_us, *room, *session, *slot, *generation, out);
             }
             Command::RoomUnpublish { room, slot } => self.unpublish(*room, *slot),
+            Command::RoomSetClass { room, session, class } => {
+                if let Some(there) = self.rooms.get_mut(room) {
+                    there.set_class(now_us, *session, *class, out);
+                }
+                self.schedule(*room);
+            }
             Command::RoomSend { room, data } => {
                 if let Some(room) = self.rooms.get_mut(room) {
                     room.send(data, out);
@@ -137,8 +158,23 @@ impl MediaPlane {
         }
     }
 
-    /// Sends the probes that are due.
+    /// Sends the probes that are due, and what was held long enough in a few rooms: the rest is due still.
     pub fn poll(&mut self, now_us: u64, out: &mut dyn MediaOut) {
+        self.poll_probes(now_us, out);
+        for _ in 0..ROOMS_A_POLL {
+            let Some(id) = self.next_room().filter(|(at_us, _)| *at_us <= now_us).map(|(_, id)| id) else {
+                break;
+            };
+            self.deadlines.pop();
+            if let Some(room) = self.rooms.get_mut(&id) {
+                room.scheduled_us = None;
+                room.poll(now_us, out);
+            }
+            self.schedule(id);
+        }
+    }
+
+    fn poll_probes(&mut self, now_us: u64, out: &mut dyn MediaOut) {
         if self.next_probe_us.is_none_or(|due| now_us < due) {
             return;
         }
@@ -152,8 +188,41 @@ impl MediaPlane {
         }
     }
 
-    pub fn next_deadline_us(&self) -> Option<u64> {
-        self.next_probe_us
+    pub fn next_deadline_us(&mut self) -> Option<u64> {
+        let room_us = self.next_room().map(|(at_us, _)| at_us);
+        self.next_probe_us.into_iter().chain(room_us).min()
+    }
+
+    /// The room that is due first, and when. What a room no more waits for is set right on the way.
+    fn next_room(&mut self) -> Option<(u64, RoomId)> {
+        loop {
+            let Reverse((at_us, id)) = *self.deadlines.peek()?;
+            let room = self.rooms.get_mut(&id).filter(|room| room.scheduled_us == Some(at_us));
+            let Some(room) = room else {
+                self.deadlines.pop();
+                continue;
+            };
+            if room.deadline_us() == Some(at_us) {
+                return Some((at_us, id));
+            }
+            room.scheduled_us = None;
+            self.deadlines.pop();
+            self.schedule(id);
+        }
+    }
+
+    /// Sees to it that the room is looked at in time, unless an earlier entry does that already.
+    fn schedule(&mut self, id: RoomId) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        let Some(at_us) = room.deadline_us() else {
+            return;
+        };
+        if room.scheduled_us.is_none_or(|scheduled_us| at_us < scheduled_us) {
+            room.scheduled_us = Some(at_us);
+            self.deadlines.push(Reverse((at_us, id)));
+        }
     }
 
     /// The session leaves all rooms and publishes no more.
@@ -181,13 +250,18 @@ impl MediaPlane {
         publication.map(Publication::take_stats).unwrap_or_default()
     }
 
+    /// The members and their classes, in no order. Empty for an unknown room.
+    pub fn members(&self, r: RoomId) -> Vec<(SessionId, DeliveryClass)> {
+        self.rooms.get(&r).map(|room| room.members().collect()).unwrap_or_default()
+    }
+
     /// Of the whole plane: gauges `rooms`, `publishers`, `members`, and all refusals since the start (`refused_*`, only
     /// when not zero), of rooms that are no more and of sessions that publish nothing as well.
     pub fn stats(&self) -> Vec<(&'static str, f64)> {
         let mut members = 0;
         let mut refused = self.refused.clone();
         for room in self.rooms.values() {
-            members += room.members().len();
+            members += room.member_count();
             refused.merge(room.refused());
         }
         let mut values = vec![
@@ -225,8 +299,8 @@ impl MediaPlane {
             return;
         };
         self.refused.merge(room.refused());
-        for session in room.members() {
-            self.forget_membership(*session, id);
+        for (session, _) in room.members() {
+            self.forget_membership(session, id);
         }
     }
 
@@ -253,7 +327,7 @@ impl MediaPlane {
         let due = clock.next_probe_at_us().max(now_us);
         self.next_probe_us = Some(self.next_probe_us.map_or(due, |other| other.min(due)));
         if let Some(room) = self.rooms.get_mut(&id) {
-            room.publish(session, slot, generation);
+            room.publish(now_us, session, slot, generation, out);
         }
         self.publishers.insert(session, Publisher { room: id, slot, clock, told: false });
         self.tell_synced(now_us, session, out);
@@ -273,7 +347,10 @@ impl MediaPlane {
     fn on_bundle(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {
         let publisher = self.publishers.get_mut(&from).ok_or(Refused::NotPublishing)?;
         let room = self.rooms.get_mut(&publisher.room).ok_or(Refused::NotPublishing)?;
-        room.forward(now_us, publisher.slot, publisher.clock.peer(now_us), data, out)
+        let id = publisher.room;
+        let done = room.forward(now_us, publisher.slot, publisher.clock.peer(now_us), data, out);
+        self.schedule(id);
+        done
     }
 
     fn on_reply(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {

@@ -4,16 +4,16 @@ use super::*;
 use crate::api::RoomConfig;
 use std::collections::BTreeMap;
 
-const ROOM: RoomId = 5;
-const ALIAS: u32 = 77;
+pub const ROOM: RoomId = 5;
+pub const ALIAS: u32 = 77;
 /// The publisher's clock is ahead of the relay's by this.
-const OFFSET: u64 = 5_000_000_000;
+pub const OFFSET: u64 = 5_000_000_000;
 
 #[derive(Default)]
-struct Recorder {
-    fan_outs: Vec<(Vec<SessionId>, Option<SessionId>, Bytes)>,
-    sends: Vec<(SessionId, Bytes)>,
-    events: Vec<Event>,
+pub struct Recorder {
+    pub fan_outs: Vec<(Vec<SessionId>, Option<SessionId>, Bytes)>,
+    pub sends: Vec<(SessionId, Bytes)>,
+    pub events: Vec<Event>,
 }
 
 impl MediaOut for Recorder {
@@ -28,38 +28,38 @@ impl MediaOut for Recorder {
     }
 }
 
-struct Stage {
-    plane: MediaPlane,
-    out: Recorder,
-    now: u64,
+pub struct Stage {
+    pub plane: MediaPlane,
+    pub out: Recorder,
+    pub now: u64,
 }
 
 impl Stage {
-    fn new() -> Stage {
+    pub fn new() -> Stage {
         let mut stage = Stage { plane: MediaPlane::with_seed(1), out: Recorder::default(), now: 1_000_000 };
         let config = RoomConfig { alias: ALIAS, max_age_ms: 500, max_ahead_ms: 20, max_members: 4 };
         stage.command(Command::RoomCreate { room: ROOM, config });
         stage
     }
 
-    fn command(&mut self, c: Command) {
+    pub fn command(&mut self, c: Command) {
         self.plane.command(self.now, &c, &mut self.out);
     }
 
-    fn join(&mut self, session: SessionId) {
+    pub fn join(&mut self, session: SessionId) {
         self.command(Command::RoomJoin { room: ROOM, session });
     }
 
-    fn publish(&mut self, session: SessionId, slot: u8, generation: u8) {
+    pub fn publish(&mut self, session: SessionId, slot: u8, generation: u8) {
         self.command(Command::RoomPublish { room: ROOM, session, slot, generation });
     }
 
-    fn datagram(&mut self, from: SessionId, data: &[u8]) {
+    pub fn datagram(&mut self, from: SessionId, data: &[u8]) {
         self.plane.on_datagram(self.now, from, data, &mut self.out);
     }
 
     /// Sends the due probes and answers those to `session`, each way taking `path_us`.
-    fn sync(&mut self, session: SessionId, path_us: u64) {
+    pub fn sync(&mut self, session: SessionId, path_us: u64) {
         self.plane.poll(self.now, &mut self.out);
         let probes: Vec<_> = std::mem::take(&mut self.out.sends);
         for (_, probe) in probes.iter().filter(|sent| sent.0 == session) {
@@ -72,9 +72,9 @@ impl Stage {
     }
 
     /// A bundle of the publisher: (kind and flags, sequence, age in ms) and one payload byte each.
-    fn bundle(&self, age_ms: u64, units: &[(u8, u32, u16)]) -> Vec<u8> {
+    pub fn bundle(&self, age_ms: u64, units: &[(u8, u32, u16)]) -> Vec<u8> {
         let mut out = Vec::new();
-        write_header(&mut out, 0, 0, 0, self.now + OFFSET - age_ms * 1000, 0);
+        write_header(&mut out, 0, 1, &[0], self.now + OFFSET - age_ms * 1000, 0);
         for (head, sequence, age_ms) in units {
             out.push(*head);
             if head & 2 != 0 {
@@ -88,21 +88,21 @@ impl Stage {
         out.split_off(1)
     }
 
-    fn slot(&mut self, slot: u8) -> BTreeMap<&'static str, f64> {
+    pub fn slot(&mut self, slot: u8) -> BTreeMap<&'static str, f64> {
         self.plane.stats_slot(ROOM, slot).into_iter().collect()
     }
 
-    fn room(&self) -> BTreeMap<&'static str, f64> {
+    pub fn room(&self) -> BTreeMap<&'static str, f64> {
         self.plane.stats_room(ROOM).into_iter().collect()
     }
 }
 
-const KEY: u8 = 0b110;
-const DELTA: u8 = 0;
-const VOICE: u8 = 0b01110;
+pub const KEY: u8 = 0b110;
+pub const DELTA: u8 = 0;
+pub const VOICE: u8 = 0b01110;
 
 /// A room with a synced publisher 1 in slot 3 and members 1, 2 and 3.
-fn live() -> Stage {
+pub fn live() -> Stage {
     let mut stage = Stage::new();
     for session in [1, 2, 3] {
         stage.join(session);

@@ -1,12 +1,16 @@
 //! One room: who hears it, who publishes in it, and what went through.
 
 use super::clock::PeerClock;
+use super::draft::Part;
 use super::forward::SlotForwarder;
+use super::group::{Group, Sources};
 use super::lag::Lag;
+use super::recent::Recent;
 use super::refused::{Refused, RefusedCounts};
+use super::traffic::Traffic;
 use super::wire::*;
 use super::MediaOut;
-use crate::api::{RoomConfig, SessionId};
+use crate::api::{DeliveryClass, Repair, RoomConfig, SessionId};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
@@ -22,6 +26,11 @@ pub struct Publication {
 impl Publication {
     pub fn generation(&self) -> u8 {
         self.forwarder.generation()
+    }
+
+    /// The motion units since the last key.
+    pub fn chain(&self) -> impl Iterator<Item = Part<'_>> + Clone {
+        self.forwarder.chain()
     }
 
     /// What stats say of the publisher's clock.
@@ -49,14 +58,17 @@ impl Publication {
     }
 }
 
-#[derive(Default)]
-struct Traffic {
-    bundles_in: u64,
-    bundles_out: u64,
-    units_in: u64,
-    units_out: u64,
-    bytes_out: u64,
-    joins_refused: u64,
+pub type Slots = [Option<Box<Publication>>; MAX_SLOTS];
+
+/// Members whose class holds and repeats nothing get what came, as it came: they are no group.
+const DIRECT: usize = usize::MAX;
+
+/// Where a member is listed.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Index of a group, or `DIRECT`.
+    group: usize,
+    at: usize,
 }
 
 pub struct Room {
@@ -64,12 +76,17 @@ pub struct Room {
     max_age_ms: u32,
     max_ahead_ms: u32,
     max_members: usize,
-    members: Vec<SessionId>,
-    /// Place of each session in `members`.
-    places: FxHashMap<SessionId, usize>,
-    slots: [Option<Box<Publication>>; MAX_SLOTS],
+    direct: Vec<SessionId>,
+    /// One for each other class that has members.
+    groups: Vec<Option<Box<Group>>>,
+    places: FxHashMap<SessionId, Place>,
+    /// What groups hold; empty without any.
+    recent: Recent,
+    slots: Slots,
     traffic: Traffic,
     refused: RefusedCounts,
+    /// The plane looks here again at this time: kept for it.
+    pub scheduled_us: Option<u64>,
 }
 
 impl Room {
@@ -79,16 +96,29 @@ impl Room {
             max_age_ms: config.max_age_ms,
             max_ahead_ms: config.max_ahead_ms,
             max_members: config.max_members as usize,
-            members: Vec::new(),
+            direct: Vec::new(),
+            groups: Vec::new(),
             places: FxHashMap::default(),
+            recent: Recent::default(),
             slots: Default::default(),
             traffic: Traffic::default(),
             refused: RefusedCounts::default(),
+            scheduled_us: None,
         }
     }
 
-    pub fn members(&self) -> &[SessionId] {
-        &self.members
+    pub fn member_count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// In no order.
+    pub fn members(&self) -> impl Iterator<Item = (SessionId, DeliveryClass)> + '_ {
+        self.places.iter().map(|(session, place)| (*session, self.class_of(*place)))
+    }
+
+    fn class_of(&self, place: Place) -> DeliveryClass {
+        let group = self.groups.get(place.group).and_then(Option::as_ref);
+        group.map_or_else(DeliveryClass::default, |group| group.class())
     }
 
     pub fn refused(&self) -> &RefusedCounts {
@@ -104,12 +134,12 @@ impl Room {
         if self.places.contains_key(&session) {
             return false;
         }
-        if self.members.len() >= self.max_members {
+        if self.places.len() >= self.max_members {
             self.traffic.joins_refused += 1;
             return false;
         }
-        self.places.insert(session, self.members.len());
-        self.members.push(session);
+        self.places.insert(session, Place { group: DIRECT, at: self.direct.len() });
+        self.direct.push(session);
         for publication in self.slots.iter().flatten().filter(|slot| slot.session != session) {
             for payload in publication.forwarder.join_bundles() {
                 self.traffic.bundles_out += 1;
@@ -121,17 +151,81 @@ impl Room {
     }
 
     pub fn leave(&mut self, session: SessionId) {
-        let Some(place) = self.places.remove(&session) else {
-            return;
-        };
-        self.members.swap_remove(place);
-        if let Some(moved) = self.members.get(place) {
-            self.places.insert(*moved, place);
+        if let Some(place) = self.places.remove(&session) {
+            self.unlist(place);
         }
     }
 
-    /// The slot must be free.
-    pub fn publish(&mut self, session: SessionId, slot: u8, generation: u8) {
+    fn unlist(&mut self, place: Place) {
+        let members = match self.groups.get_mut(place.group) {
+            Some(Some(group)) => &mut group.members,
+            _ => &mut self.direct,
+        };
+        members.swap_remove(place.at);
+        if let Some(moved) = members.get(place.at) {
+            self.places.insert(*moved, place);
+        }
+        let empty = members.is_empty();
+        if empty && place.group != DIRECT {
+            self.groups[place.group] = None;
+            if self.groups.iter().all(Option::is_none) {
+                self.groups.clear();
+                self.recent = Recent::default();
+            }
+        }
+    }
+
+    /// Nothing happens to who is no member.
+    pub fn set_class(&mut self, now_us: u64, session: SessionId, class: DeliveryClass, out: &mut dyn MediaOut) {
+        let Some(place) = self.places.get(&session).copied() else {
+            return;
+        };
+        let class = settled(class);
+        let published = self.slots.iter().position(|slot| slot.as_ref().is_some_and(|slot| slot.session == session));
+        let mute = published.map(|slot| slot as u8).filter(|_| class != DeliveryClass::default());
+        let to = self.group_of(class, mute);
+        if to == place.group {
+            return;
+        }
+        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        if let Some(Some(group)) = self.groups.get(place.group) {
+            let next = self.groups.get(to).and_then(Option::as_deref);
+            group.hand_over(from, session, next, &mut self.traffic, out);
+        }
+        let members = match self.groups.get_mut(to) {
+            Some(Some(group)) => &mut group.members,
+            _ => &mut self.direct,
+        };
+        let at = members.len();
+        members.push(session);
+        self.unlist(place);
+        self.places.insert(session, Place { group: to, at });
+    }
+
+    /// The index of the group, which is made when there is none.
+    fn group_of(&mut self, class: DeliveryClass, mute: Option<u8>) -> usize {
+        if class == DeliveryClass::default() {
+            return DIRECT;
+        }
+        let same = |group: &Group| group.class() == class && group.mute() == mute;
+        if let Some(at) = self.groups.iter().position(|group| group.as_deref().is_some_and(same)) {
+            return at;
+        }
+        let group = Some(Box::new(Group::new(class, mute)));
+        match self.groups.iter().position(Option::is_none) {
+            Some(at) => {
+                self.groups[at] = group;
+                at
+            }
+            None => {
+                self.groups.push(group);
+                self.groups.len() - 1
+            }
+        }
+    }
+
+    /// `slot` is free.
+    pub fn publish(&mut self, now_us: u64, session: SessionId, slot: u8, generation: u8, out: &mut dyn MediaOut) {
         let Some(place) = self.slots.get_mut(usize::from(slot)) else {
             return;
         };
@@ -143,6 +237,15 @@ impl Room {
             refused: RefusedCounts::default(),
             clock: None,
         }));
+        // Who published there before hears it now, and the new one does not.
+        let before = self.groups.iter().flatten().filter(|group| group.mute() == Some(slot));
+        let mut moved: Vec<_> = before.flat_map(|group| group.members.iter().copied()).collect();
+        moved.push(session);
+        for session in moved {
+            if let Some(class) = self.places.get(&session).map(|place| self.class_of(*place)) {
+                self.set_class(now_us, session, class, out);
+            }
+        }
     }
 
     /// Who published there.
@@ -165,8 +268,15 @@ impl Room {
         if clock.is_some() {
             publication.clock = clock;
         }
-        let lag = &mut publication.lag;
-        let done = publication.forwarder.forward(now_us, clock, uplink, |us| lag.add(us))?;
+        let Publication { lag, forwarder, .. } = publication;
+        let (recent, generation, hold) = (&mut self.recent, forwarder.generation(), !self.groups.is_empty());
+        let first = recent.next_serial();
+        let done = forwarder.forward(now_us, clock, uplink, |passed| {
+            lag.add(now_us as i64 - passed.capture_us);
+            if hold {
+                recent.push(now_us, slot, generation, passed);
+            }
+        })?;
         let session = publication.session;
         for (why, count) in [(Refused::Unsynced, done.unsynced), (Refused::Late, done.late)] {
             publication.refused.add(why, u64::from(count));
@@ -175,28 +285,44 @@ impl Room {
         let dropped = done.unsynced + done.late + done.duplicate;
         self.traffic.units_in += u64::from(done.units + dropped);
         if let Some(payload) = done.payload {
-            let hears_itself = usize::from(self.places.contains_key(&session));
-            let receivers = (self.members.len() - hears_itself) as u64;
-            self.traffic.bundles_out += receivers;
-            self.traffic.units_out += receivers * u64::from(done.units);
-            self.traffic.bytes_out += receivers * (payload.len() as u64 - 1);
+            let hears_itself = self.places.get(&session).is_some_and(|place| place.group == DIRECT);
+            let receivers = self.direct.len() - usize::from(hears_itself);
             if receivers > 0 {
-                out.fan_out(&self.members, (hears_itself > 0).then_some(session), &payload);
+                self.traffic.count_out(1, receivers as u64, u64::from(done.units), payload.len() - 1);
+                out.fan_out(&self.direct, hears_itself.then_some(session), &payload);
+            }
+            let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+            for group in self.groups.iter_mut().flatten() {
+                group.take(from, first..self.recent.next_serial(), &mut self.traffic, out);
             }
         }
         Ok(())
     }
 
+    /// When `poll` has something to do.
+    pub fn deadline_us(&self) -> Option<u64> {
+        self.groups.iter().flatten().filter_map(|group| group.deadline_us()).min()
+    }
+
+    /// Sends what was held long enough.
+    pub fn poll(&mut self, now_us: u64, out: &mut dyn MediaOut) {
+        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        for group in self.groups.iter_mut().flatten() {
+            group.poll(from, &mut self.traffic, out);
+        }
+    }
+
     /// One opaque datagram to every member.
     pub fn send(&mut self, data: &[u8], out: &mut dyn MediaOut) {
-        if self.members.is_empty() {
-            return;
-        }
         let mut payload = Vec::with_capacity(1 + data.len());
         payload.push(PREFIX);
         payload.extend_from_slice(data);
-        self.traffic.bytes_out += (data.len() * self.members.len()) as u64;
-        out.fan_out(&self.members, None, &Bytes::from(payload));
+        let payload = Bytes::from(payload);
+        self.traffic.bytes_out += (data.len() * self.places.len()) as u64;
+        let groups = self.groups.iter().flatten().map(|group| &group.members);
+        for members in std::iter::once(&self.direct).chain(groups).filter(|members| !members.is_empty()) {
+            out.fan_out(members, None, &payload);
+        }
     }
 
     pub fn count_refused(&mut self, slot: u8, why: Refused, count: u64) {
@@ -207,19 +333,26 @@ impl Room {
     }
 
     pub fn stats(&self) -> Vec<(&'static str, f64)> {
-        let Traffic { bundles_in, bundles_out, units_in, units_out, bytes_out, joins_refused } = self.traffic;
         let publishers = self.slots.iter().flatten().count();
-        let mut values = vec![
-            ("members", self.members.len() as f64),
-            ("publishers", publishers as f64),
-            ("bundles_in", bundles_in as f64),
-            ("bundles_out", bundles_out as f64),
-            ("units_in", units_in as f64),
-            ("units_out", units_out as f64),
-            ("bytes_out", bytes_out as f64),
-            ("joins_refused", joins_refused as f64),
-        ];
+        let mut values = vec![("members", self.places.len() as f64), ("publishers", publishers as f64)];
+        self.traffic.append_to(&mut values);
+        for (voice, name) in (1..).zip(["members_1", "members_2", "members_3", "members_4"]) {
+            let groups = self.groups.iter().flatten().filter(|group| group.class().voice == voice);
+            let direct = if voice == 1 { self.direct.len() } else { 0 };
+            values.push((name, (direct + groups.map(|group| group.members.len()).sum::<usize>()) as f64));
+        }
         self.refused.append_to(&mut values);
         values
+    }
+}
+
+/// A class within its limits; what means the same is the same.
+fn settled(class: DeliveryClass) -> DeliveryClass {
+    let voice = class.voice.clamp(1, 4);
+    DeliveryClass {
+        voice,
+        hold_ms: if voice == 1 { 0 } else { class.hold_ms },
+        spacing_ms: if class.repair == Repair::None { 0 } else { class.spacing_ms },
+        ..class
     }
 }

@@ -62,6 +62,15 @@ pub fn write_varint(out: &mut Vec<u8>, value: u32) {
     }
 }
 
+/// Bytes of `write_varint`.
+pub fn varint_bytes(value: u32) -> usize {
+    match value {
+        0..=0x3f => 1,
+        0x40..=0x3fff => 2,
+        _ => 4,
+    }
+}
+
 pub fn read_u32(data: &[u8], at: usize) -> Option<u32> {
     let bytes = data.get(at..at + 4)?;
     Some(u32::from_be_bytes(bytes.try_into().ok()?))

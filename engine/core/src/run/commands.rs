@@ -48,6 +48,27 @@ impl Run {
         }
     }
 
+    fn stats(&mut self, token: u32, of: StatsOf) -> Event {
+        let core = &mut self.core;
+        let values = match of {
+            StatsOf::Engine => {
+                let mut values = core.stats_engine();
+                values.extend(self.media.stats());
+                values
+            }
+            StatsOf::Endpoint(endpoint) => core.stats_endpoint(endpoint),
+            StatsOf::Session(session) => core.stats_session(session),
+            StatsOf::Room(room) => self.media.stats_room(room),
+            StatsOf::Slot(room, slot) => self.media.stats_slot(room, slot),
+            StatsOf::Members(room) => {
+                let members = self.media.members(room).into_iter();
+                let rows = members.filter_map(|(session, class)| core.stats_member(session, class)).collect();
+                return Event::Members { token, rows };
+            }
+        };
+        Event::Stats { token, values }
+    }
+
     fn command(&mut self, now: Now, command: Command) {
         let core = &mut self.core;
         match command {
@@ -79,18 +100,8 @@ impl Run {
                 core.with_session(session, |conn, out| conn.credit_stream(stream, bytes, out));
             }
             Command::Stats { token, of } => {
-                let values = match of {
-                    StatsOf::Engine => {
-                        let mut values = core.stats_engine();
-                        values.extend(self.media.stats());
-                        values
-                    }
-                    StatsOf::Endpoint(endpoint) => core.stats_endpoint(endpoint),
-                    StatsOf::Session(session) => core.stats_session(session),
-                    StatsOf::Room(room) => self.media.stats_room(room),
-                    StatsOf::Slot(room, slot) => self.media.stats_slot(room, slot),
-                };
-                self.core.out.events.push(Event::Stats { token, values });
+                let event = self.stats(token, of);
+                self.core.out.events.push(event);
             }
             Command::ReloadCertificates { endpoint } => core.check_certificates(Some(endpoint)),
             Command::Shutdown => {
@@ -103,6 +114,7 @@ impl Run {
             | Command::RoomLeave { .. }
             | Command::RoomPublish { .. }
             | Command::RoomUnpublish { .. }
+            | Command::RoomSetClass { .. }
             | Command::RoomSend { .. } => {
                 // A join or publish that crossed the session's end must not leave a ghost in the room.
                 if let Command::RoomJoin { session, .. } | Command::RoomPublish { session, .. } = &command {

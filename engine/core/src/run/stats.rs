@@ -1,8 +1,8 @@
 //! What the engine counts, and the flat form in which it tells.
 
-use super::conn::{Conn, Phase};
+use super::conn::{Conn, Phase, SessionCounters};
 use super::Core;
-use crate::api::{EndpointId, SessionId};
+use crate::api::{DeliveryClass, EndpointId, MemberStats, SessionId};
 use crate::clock::thread_cpu_us;
 use std::sync::atomic::Ordering;
 
@@ -145,9 +145,33 @@ impl Core {
             values
         })
     }
+
+    /// None for a session that is gone.
+    pub(super) fn stats_member(&self, session: SessionId, class: DeliveryClass) -> Option<MemberStats> {
+        let index = self.sessions.get(&session)?;
+        Some(self.conns[*index as usize].as_ref()?.member_stats(class))
+    }
 }
 
 impl Conn {
+    fn member_stats(&self, class: DeliveryClass) -> MemberStats {
+        let stats = self.q.stats();
+        let us = |time: std::time::Duration| u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        let SessionCounters { dropped_queue_full, dropped_expired, dropped_too_large, .. } = self.counters;
+        MemberStats {
+            session: self.session,
+            rtt_us: us(stats.path.rtt),
+            min_rtt_us: us(stats.path.min_rtt),
+            packets_out: stats.udp_tx.datagrams,
+            packets_lost: stats.path.lost_packets,
+            datagrams_out: self.counters.datagrams_out,
+            dropped: dropped_queue_full + dropped_expired + dropped_too_large,
+            queue_bytes: u32::try_from(self.staged_bytes).unwrap_or(u32::MAX),
+            cwnd: u32::try_from(stats.path.cwnd).unwrap_or(u32::MAX),
+            class,
+        }
+    }
+
     fn stats(&self) -> Values {
         let mut values = Values::with_capacity(32);
         self.counters.dump(&mut values);

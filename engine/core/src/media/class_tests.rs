@@ -1,0 +1,415 @@
+//! Delivery classes: what is held, repeated and left out, in simulated time.
+
+use super::bundle::Bundle;
+use super::plane_tests::*;
+use super::*;
+use crate::api::{Layer, Repair, RoomConfig};
+
+/// A datagram of a group: when, to whom, and its units as (slot, kind, sequence, age in ms).
+#[derive(Clone, Debug, PartialEq)]
+struct Heard {
+    at_ms: u64,
+    to: Vec<SessionId>,
+    units: Vec<(u8, u8, u32, u64)>,
+}
+
+const CLASS: DeliveryClass =
+    DeliveryClass { voice: 2, hold_ms: 26, repair: Repair::None, spacing_ms: 0, layer: Layer::All };
+
+struct Play {
+    stage: Stage,
+    from_us: u64,
+    heard: Vec<Heard>,
+}
+
+impl Play {
+    /// Session 1 publishes in slot 3; 2 and 3 are members of this class, 1 is direct.
+    fn new(class: DeliveryClass) -> Play {
+        let mut stage = live();
+        // All of the burst: the next probe is a second away.
+        for _ in 0..8 {
+            stage.now += 25_000;
+            stage.sync(1, 4_000);
+        }
+        for session in [2, 3] {
+            stage.command(Command::RoomSetClass { room: ROOM, session, class });
+        }
+        let from_us = stage.now;
+        Play { stage, from_us, heard: Vec::new() }
+    }
+
+    /// Lets the time pass until so many ms after the start.
+    fn until(&mut self, at_ms: u64) {
+        let end_us = self.from_us + at_ms * 1000;
+        while let Some(at_us) = self.stage.plane.next_deadline_us().filter(|at_us| *at_us <= end_us) {
+            self.stage.now = self.stage.now.max(at_us);
+            self.stage.plane.poll(self.stage.now, &mut self.stage.out);
+            self.listen();
+        }
+        self.stage.now = end_us;
+    }
+
+    fn listen(&mut self) {
+        let at_ms = (self.stage.now - self.from_us) / 1000;
+        let fan_outs = std::mem::take(&mut self.stage.out.fan_outs).into_iter().map(|(to, _, payload)| (to, payload));
+        let sends = std::mem::take(&mut self.stage.out.sends).into_iter().map(|(to, payload)| (vec![to], payload));
+        for (to, payload) in fan_outs.chain(sends).filter(|(_, payload)| payload[1] == TYPE_BUNDLE) {
+            assert!(payload.len() <= 1 + MAX_DATAGRAM_BYTES);
+            let bundle = Bundle::parse(&payload[1..]).expect("a bundle that parses");
+            assert_eq!(bundle.alias, ALIAS);
+            let unit = |unit: Unit| {
+                let capture_us = bundle.base_us - sixteenths_to_us(unit.age16);
+                (unit.slot, unit.kind, unit.sequence, (self.stage.now - capture_us + 500) / 1000)
+            };
+            self.heard.push(Heard { at_ms, to, units: bundle.units().map(unit).collect() });
+        }
+    }
+
+    /// A bundle of session `from` at this time: (head, sequence, age in ms).
+    fn uplink(&mut self, at_ms: u64, from: SessionId, units: &[(u8, u32, u16)]) {
+        self.until(at_ms);
+        let data = self.stage.bundle(0, units);
+        self.stage.datagram(from, &data);
+        self.listen();
+    }
+
+    /// What went to session 2, as (ms, sequences of motion, sequences of voice).
+    fn to_second(&self) -> Vec<(u64, Vec<u32>, Vec<u32>)> {
+        let kind = |heard: &Heard, kind| {
+            heard.units.iter().filter(|unit| unit.1 == kind).map(|unit| unit.2).collect::<Vec<_>>()
+        };
+        let heard = self.heard.iter().filter(|heard| heard.to.contains(&2));
+        heard.map(|heard| (heard.at_ms, kind(heard, 0), kind(heard, 1))).collect()
+    }
+
+    fn count(&self, name: &str) -> f64 {
+        self.stage.room()[name]
+    }
+}
+
+fn repairing(repair: Repair, spacing_ms: u8) -> DeliveryClass {
+    DeliveryClass { repair, spacing_ms, ..CLASS }
+}
+
+#[test]
+fn two_voice_units_and_the_motion_of_their_time_share_a_datagram() {
+    let mut play = Play::new(CLASS);
+    play.uplink(0, 1, &[(VOICE, 10, 20)]);
+    play.uplink(7, 1, &[(KEY, 5, 3)]);
+    play.uplink(20, 1, &[(VOICE, 11, 20)]);
+    let direct: Vec<_> = play.heard.iter().filter(|heard| heard.to == [1]).collect();
+    assert!(direct.is_empty(), "the publisher does not hear itself");
+    // Oldest first by capture time: 20 ms before 0, 0 and 20 - 20.
+    let units = vec![(3, 1, 10, 40), (3, 1, 11, 20), (3, 0, 5, 16)];
+    assert_eq!(play.heard, [Heard { at_ms: 20, to: vec![2, 3], units }]);
+    assert_eq!(play.stage.plane.next_deadline_us().filter(|at| *at < play.stage.now + 500_000), None);
+    assert_eq!((play.count("bundles_out_2"), play.count("units_out_2"), play.count("members_2")), (2.0, 6.0, 2.0));
+    assert_eq!((play.count("bundles_out_1"), play.count("members_1"), play.count("units_out")), (0.0, 1.0, 6.0));
+}
+
+#[test]
+fn a_pause_in_the_voice_does_not_hold_motion_for_longer_than_asked() {
+    let mut play = Play::new(CLASS);
+    for frame in 0..4 {
+        play.uplink(33 * frame, 1, &[(KEY, frame as u32, 0)]);
+    }
+    play.until(200);
+    let expected: Vec<_> = (0..4).map(|frame| (33 * frame + 26, vec![frame as u32], vec![])).collect();
+    assert_eq!(play.to_second(), expected);
+}
+
+#[test]
+fn units_pass_as_they_came_but_for_their_ages() {
+    let mut play = Play::new(CLASS);
+    play.uplink(0, 1, &[(KEY, 70_000, 0), (DELTA, 70_001, 0), (VOICE, 9, 0)]);
+    play.uplink(20, 1, &[(VOICE & !2, 10, 0)]);
+    let payload = &play.stage.out.fan_outs;
+    assert!(payload.is_empty());
+    let units = vec![(3, 0, 70_000, 20), (3, 0, 70_001 & 0xff, 20), (3, 1, 9, 20), (3, 1, 10, 0)];
+    assert_eq!(play.heard[0].units, units);
+}
+
+#[test]
+fn all_slots_share_the_datagram_and_a_liver_does_not_hear_itself() {
+    let mut play = Play::new(CLASS);
+    play.stage.publish(2, 5, 77);
+    play.stage.sync(2, 1_000);
+    play.from_us = play.stage.now;
+    // 2 now has a group of its own: without slot 5.
+    play.uplink(0, 1, &[(VOICE, 1, 0)]);
+    play.uplink(4, 2, &[(VOICE, 8, 0)]);
+    play.uplink(20, 1, &[(VOICE, 2, 0)]);
+    play.uplink(24, 2, &[(VOICE, 9, 0)]);
+    play.until(100);
+    let heard = |at_ms, to: &[SessionId], units: &[_]| Heard { at_ms, to: to.to_vec(), units: units.to_vec() };
+    let mut all = play.heard.clone();
+    all.sort_by_key(|heard| (heard.at_ms, heard.to.clone()));
+    let expected = [
+        heard(4, &[1], &[(5, 1, 8, 0)]),
+        heard(20, &[2], &[(3, 1, 1, 20), (3, 1, 2, 0)]),
+        heard(20, &[3], &[(3, 1, 1, 20), (5, 1, 8, 16), (3, 1, 2, 0)]),
+        heard(24, &[1], &[(5, 1, 9, 0)]),
+        heard(50, &[3], &[(5, 1, 9, 26)]),
+    ];
+    assert_eq!(all, expected);
+    // Another takes slot 5: 2 hears it.
+    play.stage.publish(3, 5, 78);
+    play.stage.sync(3, 1_000);
+    play.from_us = play.stage.now;
+    play.heard.clear();
+    play.uplink(0, 3, &[(VOICE, 1, 0), (VOICE, 2, 0)]);
+    assert_eq!(play.to_second(), [(0, vec![], vec![1, 2])]);
+    assert!(play.heard.iter().all(|heard| !heard.to.contains(&3)));
+}
+
+#[test]
+fn a_member_that_changes_its_class_loses_nothing_pending() {
+    let mut play = Play::new(CLASS);
+    play.uplink(0, 1, &[(VOICE, 1, 0)]);
+    let set = |play: &mut Play, session, class| {
+        play.stage.command(Command::RoomSetClass { room: ROOM, session, class });
+        play.listen();
+    };
+    set(&mut play, 2, DeliveryClass { voice: 3, hold_ms: 46, ..CLASS });
+    assert_eq!(play.to_second(), [(0, vec![], vec![1])]);
+    // To a group that holds the same units: they come once.
+    play.uplink(20, 1, &[(VOICE, 2, 0)]);
+    play.uplink(30, 1, &[(VOICE, 3, 0)]);
+    set(&mut play, 3, DeliveryClass { voice: 3, hold_ms: 46, ..CLASS });
+    play.uplink(40, 1, &[(VOICE, 4, 0)]);
+    set(&mut play, 2, DeliveryClass::default());
+    play.uplink(60, 1, &[(VOICE, 5, 0)]);
+    play.until(200);
+    assert_eq!(play.to_second()[1..], [(40, vec![], vec![2, 3, 4]), (60, vec![], vec![5])]);
+    let third = play.heard.iter().filter(|heard| heard.to.contains(&3));
+    let third: Vec<_> = third.flat_map(|heard| heard.units.iter().map(|unit| unit.2)).collect();
+    assert_eq!(third, [1, 2, 2, 3, 4, 5]);
+    // Classes without members are gone.
+    assert_eq!((play.count("members_1"), play.count("members_2"), play.count("members_3")), (2.0, 0.0, 1.0));
+}
+
+#[test]
+fn each_unit_is_repeated_once_after_the_spacing() {
+    let mut play = Play::new(repairing(Repair::Repeat, 30));
+    for voice in 0..6 {
+        play.uplink(20 * voice, 1, &[(VOICE, voice as u32, 0)]);
+    }
+    play.until(400);
+    let expected = [
+        (20, vec![], vec![0, 1]),
+        (60, vec![], vec![0, 1, 2, 3]),
+        (100, vec![], vec![2, 3, 4, 5]),
+        // 100 + 30, and 20 without new units.
+        (150, vec![], vec![4, 5]),
+    ];
+    assert_eq!(play.to_second(), expected);
+    assert_eq!((play.count("units_out_2"), play.count("repair_units_out")), (12.0, 12.0));
+    // Three times two units of 5 bytes (4 and a payload of one; ages over 4 ms one more), 13 of the last header.
+    let bytes = play.count("repair_bytes_out") / 2.0;
+    assert!((45.0..70.0).contains(&bytes), "{bytes}");
+    assert_eq!(play.stage.plane.next_deadline_us().filter(|at| *at < play.stage.now + 400_000), None);
+}
+
+#[test]
+fn a_repeat_waits_for_the_units_that_are_held() {
+    let mut play = Play::new(DeliveryClass { voice: 4, hold_ms: 70, ..repairing(Repair::Repeat, 20) });
+    for voice in 0..8 {
+        play.uplink(20 * voice, 1, &[(VOICE, voice as u32, 0)]);
+    }
+    assert_eq!(play.to_second(), [(60, vec![], vec![0, 1, 2, 3]), (140, vec![], vec![0, 1, 2, 3, 4, 5, 6, 7])]);
+}
+
+#[test]
+fn a_repeat_never_shares_the_datagram_of_its_original_or_of_its_low_bits() {
+    let mut play = Play::new(repairing(Repair::Repeat, 0));
+    play.uplink(0, 1, &[(VOICE, 0, 0), (VOICE, 1, 0)]);
+    play.uplink(15, 1, &[(VOICE, 256, 0), (VOICE, 257, 0)]);
+    play.uplink(30, 1, &[(VOICE, 258, 0), (VOICE, 259, 0)]);
+    let heard: Vec<_> = play.to_second().into_iter().map(|(at, _, voice)| (at, voice)).collect();
+    // 0 and 256 look alike in a datagram: its repeat waits.
+    let expected = [(0, vec![0, 1]), (15, vec![256, 257]), (20, vec![0, 1]), (30, vec![256, 257, 258, 259])];
+    assert_eq!(heard, expected);
+}
+
+#[test]
+fn the_motion_since_the_key_rides_in_each_datagram() {
+    let mut play = Play::new(repairing(Repair::SinceKey, 30));
+    for frame in 0..6u32 {
+        let head = if frame % 4 == 0 { KEY } else { DELTA };
+        play.uplink(u64::from(frame) * 40, 1, &[(VOICE, 2 * frame, 20), (VOICE, 2 * frame + 1, 0), (head, frame, 0)]);
+    }
+    let expected = [
+        (0, vec![0], vec![0, 1]),
+        (40, vec![0, 1], vec![0, 1, 2, 3]),
+        (80, vec![0, 1, 2], vec![2, 3, 4, 5]),
+        (120, vec![0, 1, 2, 3], vec![4, 5, 6, 7]),
+        // A new key: the frame before it once more, for it was repeated by nothing yet.
+        (160, vec![3, 4], vec![6, 7, 8, 9]),
+        (200, vec![4, 5], vec![8, 9, 10, 11]),
+    ];
+    assert_eq!(play.to_second(), expected);
+    // Then nothing more comes: what was sent last goes once more, with its chain.
+    play.until(500);
+    assert_eq!(play.to_second()[6..], [(250, vec![4, 5], vec![10, 11])]);
+}
+
+#[test]
+fn a_chain_ends_when_its_newest_unit_is_old() {
+    let mut play = Play::new(repairing(Repair::SinceKey, 30));
+    play.uplink(0, 1, &[(KEY, 0, 0)]);
+    for voice in 0..10 {
+        play.uplink(100 + 40 * voice, 1, &[(VOICE, 2 * voice as u32, 0), (VOICE, 2 * voice as u32 + 1, 0)]);
+    }
+    let motion: Vec<_> = play.to_second().iter().filter(|heard| !heard.1.is_empty()).map(|heard| heard.0).collect();
+    assert_eq!(motion, [26, 76, 100, 140, 180]);
+}
+
+#[test]
+fn layers_leave_motion_out() {
+    for (layer, motion) in [(Layer::All, vec![0, 1, 2, 3, 4]), (Layer::Keys, vec![0, 4]), (Layer::Voice, vec![])] {
+        for repair in [Repair::None, Repair::SinceKey] {
+            let mut play = Play::new(DeliveryClass { layer, ..repairing(repair, 10) });
+            let units = [(KEY, 0, 9), (DELTA, 1, 9), (DELTA, 2, 9), (DELTA, 3, 9), (KEY, 4, 9), (VOICE, 0, 0)];
+            play.uplink(0, 1, &units);
+            play.uplink(20, 1, &[(VOICE, 1, 0), (0b10110, 0, 0)]);
+            play.until(300);
+            let heard = play.heard.iter().filter(|heard| heard.to.contains(&2));
+            let mut units: Vec<_> = heard.flat_map(|heard| heard.units.iter().map(|unit| (unit.1, unit.2))).collect();
+            units.sort();
+            units.dedup();
+            let expected: Vec<_> = motion.iter().map(|n| (0, *n)).chain([(1, 0), (1, 1), (2, 0)]).collect();
+            assert_eq!(units, expected, "{layer:?} {repair:?}");
+        }
+    }
+}
+
+/// One unit with a payload of so many bytes.
+fn big(play: &mut Play, at_ms: u64, from: SessionId, head: u8, sequence: u32, bytes: usize) {
+    play.until(at_ms);
+    let mut data = play.stage.bundle(0, &[(head, sequence, 0)]);
+    data.truncate(data.len() - 2);
+    write_varint(&mut data, bytes as u32);
+    data.resize(data.len() + bytes, 0xab);
+    play.stage.datagram(from, &data);
+    play.listen();
+}
+
+#[test]
+fn what_does_not_fit_beside_the_pending_units_lets_them_go_first() {
+    let mut play = Play::new(DeliveryClass { voice: 4, hold_ms: 100, ..CLASS });
+    play.stage.publish(4, 6, 1);
+    play.stage.sync(4, 1_000);
+    play.from_us = play.stage.now;
+    big(&mut play, 0, 1, VOICE, 0, 400);
+    big(&mut play, 1, 4, VOICE, 0, 400);
+    assert!(play.heard.iter().all(|heard| heard.to == [1]));
+    big(&mut play, 2, 1, VOICE, 1, 400);
+    let slots = |heard: &Heard| heard.units.iter().map(|unit| unit.0).collect::<Vec<_>>();
+    let second: Vec<_> = play.heard.iter().filter(|heard| heard.to.contains(&2)).collect();
+    assert_eq!((second.len(), slots(second[0])), (1, vec![3, 6]));
+    play.until(200);
+    assert_eq!(play.to_second()[1..], [(102, vec![], vec![1])]);
+}
+
+#[test]
+fn repeats_that_do_not_fit_go_alone() {
+    let mut play = Play::new(DeliveryClass { voice: 1, hold_ms: 0, ..repairing(Repair::Repeat, 10) });
+    for voice in 0..3 {
+        big(&mut play, 20 * voice, 1, VOICE, voice as u32, 600);
+    }
+    play.until(500);
+    let voices: Vec<_> = play.to_second().into_iter().map(|(at, _, voice)| (at, voice)).collect();
+    assert_eq!(voices, [(0, vec![0]), (20, vec![1]), (30, vec![0]), (40, vec![2]), (50, vec![1]), (70, vec![2])]);
+}
+
+#[test]
+fn stale_units_are_not_sent_and_counted() {
+    let mut play = Play::new(CLASS);
+    play.uplink(0, 1, &[(KEY, 0, 390), (VOICE, 0, 380), (DELTA, 1, 10)]);
+    play.until(100);
+    assert_eq!(play.to_second(), [(26, vec![1], vec![])]);
+    assert_eq!(play.count("dropped_stale"), 4.0, "two units, two receivers");
+
+    let mut play = Play::new(repairing(Repair::Repeat, 120));
+    play.uplink(0, 1, &[(KEY, 0, 61), (VOICE, 0, 0), (VOICE, 1, 0)]);
+    play.until(300);
+    assert_eq!(play.to_second(), [(0, vec![0], vec![0, 1]), (140, vec![], vec![0, 1])]);
+    assert_eq!(play.count("dropped_stale"), 2.0);
+}
+
+#[test]
+fn a_publisher_that_is_replaced_does_not_share_a_datagram_with_the_next_one() {
+    let mut play = Play::new(CLASS);
+    play.uplink(0, 1, &[(VOICE, 7, 0)]);
+    play.stage.publish(4, 3, 10);
+    play.stage.sync(4, 1_000);
+    play.uplink(20, 4, &[(VOICE, 0, 0)]);
+    let second: Vec<_> = play.to_second().into_iter().map(|(at, _, voice)| (at, voice)).collect();
+    assert_eq!(second, [(20, vec![7]), (20, vec![0])]);
+}
+
+#[test]
+fn whatever_means_the_same_is_one_group_and_the_default_is_none() {
+    let mut play = Play::new(DeliveryClass { voice: 1, hold_ms: 40, spacing_ms: 9, ..CLASS });
+    play.uplink(0, 1, &[(VOICE, 7, 0)]);
+    assert_eq!(play.heard.len(), 1);
+    assert_eq!(play.stage.plane.members(ROOM).len(), 3);
+    assert!(play.stage.plane.members(ROOM).iter().all(|(_, class)| *class == DeliveryClass::default()));
+    let class = DeliveryClass { voice: 9, ..CLASS };
+    play.stage.command(Command::RoomSetClass { room: ROOM, session: 2, class });
+    assert!(play.stage.plane.members(ROOM).contains(&(2, DeliveryClass { voice: 4, ..CLASS })));
+    // Who is no member, and a room that is none.
+    play.stage.command(Command::RoomSetClass { room: ROOM, session: 99, class });
+    play.stage.command(Command::RoomSetClass { room: 99, session: 2, class });
+    assert!(play.stage.plane.members(99).is_empty());
+    play.stage.command(Command::RoomSend { room: ROOM, data: Bytes::from_static(b"hi") });
+    let reached: usize = play.stage.out.fan_outs.iter().map(|(to, _, _)| to.len()).sum();
+    assert_eq!(reached, 3);
+}
+
+#[test]
+fn a_group_whose_members_left_and_a_room_that_closed_want_nothing_more() {
+    let mut play = Play::new(repairing(Repair::Repeat, 10));
+    play.uplink(0, 1, &[(VOICE, 7, 0)]);
+    for session in [2, 3] {
+        play.stage.plane.session_closed(session, &mut play.stage.out);
+    }
+    play.until(100);
+    assert!(play.heard.is_empty());
+    play.stage.join(2);
+    play.stage.command(Command::RoomSetClass { room: ROOM, session: 2, class: CLASS });
+    play.uplink(110, 1, &[(VOICE, 8, 0)]);
+    play.stage.command(Command::RoomClose { room: ROOM });
+    play.stage.plane.poll(play.stage.now + 2_000_000, &mut play.stage.out);
+    assert_eq!(play.stage.plane.next_deadline_us(), None);
+    assert!(play.stage.plane.deadlines.is_empty() && play.heard.is_empty());
+}
+
+#[test]
+fn many_rooms_that_are_due_at_once_are_done_in_several_turns() {
+    let mut stage = Stage::new();
+    let rooms = 20;
+    for room in 100..100 + rooms {
+        let config = RoomConfig { alias: room, max_age_ms: 500, max_ahead_ms: 20, max_members: 4 };
+        stage.command(Command::RoomCreate { room, config });
+        stage.command(Command::RoomPublish { room, session: room, slot: 0, generation: 0 });
+        stage.command(Command::RoomJoin { room, session: 1000 + room });
+        stage.command(Command::RoomSetClass { room, session: 1000 + room, class: CLASS });
+    }
+    stage.plane.poll(stage.now, &mut stage.out);
+    for (session, probe) in std::mem::take(&mut stage.out.sends) {
+        let reply = answer_probe(&probe[1..], stage.now + OFFSET, stage.now + OFFSET).unwrap();
+        stage.datagram(session, &reply[1..]);
+    }
+    let data = stage.bundle(0, &[(KEY, 0, 0)]);
+    for room in 100..100 + rooms {
+        stage.datagram(room, &data);
+    }
+    stage.now += 26_000;
+    let mut turns = 0;
+    while stage.plane.next_deadline_us().is_some_and(|at_us| at_us <= stage.now) {
+        stage.plane.poll(stage.now, &mut stage.out);
+        turns += 1;
+    }
+    assert_eq!((stage.out.fan_outs.len(), turns), (20, 3));
+}

@@ -1,0 +1,116 @@
+//! The units that went into a room lately, once for all its delivery classes, which hold and repeat them by serial.
+
+use super::draft::{Part, MAX_START};
+use super::forward::Passed;
+use std::collections::VecDeque;
+
+/// Longer than any class holds or repeats a unit.
+const KEEP_US: u64 = 700_000;
+/// Far more than pending units and repeats of livers that keep to their rate; a flood pushes out what is to be repeated.
+const MAX_UNITS: usize = 2048;
+const MAX_BYTES: usize = 256 * 1024;
+/// Bytes of units that are gone are given back when there are so many of them.
+const WASTE_BYTES: usize = 4096;
+
+pub struct Stored {
+    pub slot: u8,
+    pub generation: u8,
+    pub kind: u8,
+    pub key: bool,
+    pub sequence: u32,
+    /// Relay's clock, us, not wrapped.
+    pub capture_us: i64,
+    /// Of head, full sequence, longest age, length and payload.
+    pub most_bytes: usize,
+    at_us: u64,
+    uncertainty16: u16,
+    start: [u8; MAX_START],
+    start_len: u8,
+    /// Place of the payload, counted from the first byte ever.
+    offset: u64,
+    length: usize,
+}
+
+#[derive(Default)]
+pub struct Recent {
+    units: VecDeque<Stored>,
+    /// Of the first unit in `units`.
+    first: u64,
+    bytes: Vec<u8>,
+    /// Of the first byte in `bytes`.
+    bytes_from: u64,
+}
+
+impl Recent {
+    /// The serial that the next unit gets.
+    pub fn next_serial(&self) -> u64 {
+        self.first + self.units.len() as u64
+    }
+
+    pub fn push(&mut self, now_us: u64, slot: u8, generation: u8, passed: &Passed) {
+        let Passed { unit, sequence, capture_us, uncertainty16 } = *passed;
+        self.forget(now_us, unit.payload.len());
+        let start_len = if unit.full { 5 } else { 2 };
+        let mut start = [0; MAX_START];
+        start[..start_len].copy_from_slice(&unit.wire[..start_len]);
+        self.units.push_back(Stored {
+            slot,
+            generation,
+            kind: unit.kind,
+            key: unit.key,
+            sequence,
+            capture_us,
+            most_bytes: start_len + 2 + if unit.payload.len() < 0x40 { 1 } else { 2 } + unit.payload.len(),
+            at_us: now_us,
+            uncertainty16,
+            start,
+            start_len: start_len as u8,
+            offset: self.bytes_from + self.bytes.len() as u64,
+            length: unit.payload.len(),
+        });
+        self.bytes.extend_from_slice(unit.payload);
+    }
+
+    /// Lets go what is old, and what stands in the way of `more` bytes.
+    fn forget(&mut self, now_us: u64, more: usize) {
+        while let Some(unit) = self.units.front() {
+            let held = (self.bytes_from + self.bytes.len() as u64 - unit.offset) as usize;
+            let fits = self.units.len() < MAX_UNITS && held + more <= MAX_BYTES;
+            if fits && unit.at_us + KEEP_US > now_us {
+                break;
+            }
+            self.units.pop_front();
+            self.first += 1;
+        }
+        let end = self.bytes_from + self.bytes.len() as u64;
+        let used_from = self.units.front().map_or(end, |unit| unit.offset);
+        let waste = (used_from - self.bytes_from) as usize;
+        if waste >= WASTE_BYTES && waste >= self.bytes.len() / 2 {
+            self.bytes.drain(..waste);
+            self.bytes_from = used_from;
+        }
+    }
+
+    /// None when the unit was let go.
+    pub fn get(&self, serial: u64) -> Option<&Stored> {
+        let place = serial.checked_sub(self.first)?;
+        self.units.get(usize::try_from(place).ok()?)
+    }
+
+    pub fn part(&self, unit: &Stored) -> Part<'_> {
+        let from = (unit.offset - self.bytes_from) as usize;
+        let mut start = unit.start;
+        start[0] |= unit.slot << 5;
+        Part {
+            slot: unit.slot,
+            generation: unit.generation,
+            kind: unit.kind,
+            sequence: unit.sequence,
+            capture_us: unit.capture_us,
+            uncertainty16: unit.uncertainty16,
+            start,
+            start_len: unit.start_len,
+            payload: &self.bytes[from..from + unit.length],
+        }
+    }
+}
