@@ -125,6 +125,69 @@ describe('publisher', () => {
     publisher.room.close();
   });
 
+  it('obeys what the relay asks: hold, repair, spacing, voice rate', async () => {
+    const { relay, publisher, bundles } = await live({ voice: { channels: 1, frameMs: 20 } });
+    const rates: (number | undefined)[] = [];
+    publisher.on('voice_bitrate', (rate) => rates.push(rate));
+    const uplink = { t: 'uplink', received: 1, lost: 0, duplicate: 0, uncertaintyMs: 1, refused: {} } as const;
+    const say = async (asks: object) => {
+      relay.last.send({ ...uplink, lagMs: { p50: 1, p99: 1 }, ...asks });
+      await relay.advance(5);
+    };
+    const names = () =>
+      bundles().map(({ units }) =>
+        units.map(({ kind, sequence }) => `${kind === UNIT_KIND.voice ? 'v' : 'm'}${sequence}`),
+      );
+    await say({ holdMs: 20, repair: 'repeat', spacingMs: 10, voiceBitrate: 12_000 });
+    const t = publisher.room.nowUs();
+    publisher.motion(frame, t);
+    // No voice flows yet: there is nothing to wait for.
+    await relay.advance(1);
+    expect(names()).toEqual([['m0']]);
+    publisher.voice(opus, t);
+    publisher.motion(frame, t + 16_667);
+    await relay.advance(5);
+    expect(names()).toHaveLength(2);
+    await relay.advance(12);
+    const reused = opus.slice();
+    publisher.voice(reused, t + 20_000);
+    reused.fill(0);
+    await relay.advance(2);
+    expect(names().slice(1)).toEqual([['v0'], ['m0', 'v0', 'm1', 'v1']]);
+    // Nothing new: spacing and 20 ms later the repeats go alone, with the bytes as they were.
+    await relay.advance(40);
+    expect(names().slice(3)).toEqual([['m1', 'v1']]);
+    expect([...bundles()[3]!.units[1]!.payload]).toEqual([...opus]);
+    // The voice pauses: motion waits no more.
+    await relay.advance(60);
+    publisher.motion(frame, publisher.room.nowUs());
+    await relay.advance(1);
+    expect(names().slice(4)).toEqual([['m2']]);
+    await say({ holdMs: 0, repair: 'none' });
+    publisher.voice(opus, publisher.room.nowUs());
+    publisher.motion(frame, publisher.room.nowUs());
+    await relay.advance(100);
+    expect(names().slice(5)).toEqual([['v2'], ['m3']]);
+    expect(rates).toEqual([12_000, undefined]);
+    expect(publisher.stats()).toMatchObject({ repeatedUnits: 4, dropped: {} });
+    expect(publisher.stats().repeatedBytes).toBeGreaterThan(4 * 4);
+    publisher.room.close();
+    await relay.advance(500);
+    expect(relay.timers).toBe(0);
+  });
+
+  it('waits no longer than its own options allow, whatever the relay asks', async () => {
+    const { relay, publisher, bundles } = await live({ holdMs: 0 });
+    const uplink = { t: 'uplink', received: 1, lost: 0, duplicate: 0, uncertaintyMs: 1, refused: {} } as const;
+    relay.last.send({ ...uplink, lagMs: { p50: 1, p99: 1 }, holdMs: 20 });
+    await relay.advance(5);
+    publisher.voice(opus, publisher.room.nowUs());
+    publisher.motion(frame, publisher.room.nowUs());
+    await relay.advance(2);
+    expect(bundles()).toHaveLength(2);
+    publisher.room.close();
+  });
+
   it('answers the relay’s probes in its own clock', async () => {
     const { relay, publisher } = await live();
     relay.last.transport.sendDatagram(Uint8Array.of(2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 1));

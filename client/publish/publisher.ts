@@ -20,10 +20,13 @@ import type { RelaySession } from '../room/relay-session.ts';
 import type { Participant, RelayRoom } from '../room/room.ts';
 import { StandingRequest } from '../room/standing-request.ts';
 import type { Publisher, PublisherEvents, PublishOptions, PublishStats, UplinkReport } from '../src/types.ts';
+import { Repeater } from './repeater.ts';
 
 const UNPUBLISH_LIMIT_MS = 1_000;
 /** A longer hold would eat the lag budget; the relay refuses what is over half a second old. */
 const MAX_HOLD_MS = 100;
+/** No voice for so long: it pauses, and motion that waits for it would wait in vain. */
+const VOICE_PAUSE_MS = 100;
 
 interface Live {
   session: RelaySession;
@@ -40,7 +43,8 @@ export class RoomPublisher implements Publisher, Participant {
   readonly #options: PublishOptions;
   readonly #motion: MotionConfig;
   readonly #encoder: MotionEncoder;
-  readonly #holdMs: number;
+  readonly #maxHoldMs: number;
+  readonly #repeater = new Repeater();
   readonly #request: StandingRequest<Omit<Live, 'session' | 'sender'>>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #emitter = new Emitter<PublisherEvents>();
@@ -51,6 +55,9 @@ export class RoomPublisher implements Publisher, Participant {
   #keyNeeded = true;
   #held: TimedUnit[] = [];
   #holdTimer: unknown;
+  #repeatTimer: unknown;
+  #voiceMs = Number.NEGATIVE_INFINITY;
+  #voiceBitrate: number | undefined;
   #closed = false;
   #uplink: UplinkReport | undefined;
   readonly #counts = { motionUnits: 0, voiceUnits: 0, keyUnits: 0, datagrams: 0, bytes: 0 };
@@ -63,9 +70,10 @@ export class RoomPublisher implements Publisher, Participant {
     this.#options = options;
     this.#motion = faceConfig({ fps: 60, ...options.motion });
     this.#encoder = createFaceEncoder(this.#motion);
-    this.#holdMs = options.holdMs ?? 0;
-    if (!(this.#holdMs >= 0 && this.#holdMs <= MAX_HOLD_MS)) {
-      throw codeError('invalid_argument', `holdMs ${options.holdMs} is not in 0..${MAX_HOLD_MS}`);
+    const { holdMs = 'auto' } = options;
+    this.#maxHoldMs = holdMs === 'auto' ? MAX_HOLD_MS : holdMs;
+    if (!(this.#maxHoldMs >= 0 && this.#maxHoldMs <= MAX_HOLD_MS)) {
+      throw codeError('invalid_argument', `holdMs ${holdMs} is not in 0..${MAX_HOLD_MS}`);
     }
     this.ready = this.#ready.promise;
     this.ready.catch(() => {});
@@ -78,10 +86,7 @@ export class RoomPublisher implements Publisher, Participant {
       onRefused: (error) => this.#onRefused(error),
     });
     this.#unlisten = [
-      room.on('uplink', (report) => {
-        this.#uplink = report;
-        this.#emitter.emit('uplink', report);
-      }),
+      room.on('uplink', (report) => this.#onUplink(report)),
       room.on('warning', (error) => this.#emitter.emit('warning', error)),
     ];
     this.#detach = room.attach(this);
@@ -111,9 +116,10 @@ export class RoomPublisher implements Publisher, Participant {
     this.#counts.motionUnits += 1;
     if (key) this.#counts.keyUnits += 1;
     const unit = live.sender.unit(UNIT_KIND.motion, data, Math.round(captureUs), key);
-    if (this.#holdMs === 0) return this.#send(live, [unit]);
+    const holdMs = this.#holdMs();
+    if (holdMs === 0) return this.#send(live, [...this.#takeHeld(), unit]);
     this.#held.push(unit);
-    this.#holdTimer ??= this.room.environment.setTimer(() => this.#flush(), this.#holdMs);
+    this.#holdTimer ??= this.room.environment.setTimer(() => this.#flush(), holdMs);
     return true;
   }
 
@@ -122,9 +128,11 @@ export class RoomPublisher implements Publisher, Participant {
     if (!live) return this.#drop('not_live');
     if (packet.length > MAX_PAYLOAD_BYTES) return this.#drop('too_large');
     this.#counts.voiceUnits += 1;
-    const unit = live.sender.unit(UNIT_KIND.voice, packet, Math.round(captureUs));
-    const units = [...this.#takeHeld(), unit];
-    return this.#send(live, units);
+    this.#voiceMs = this.room.environment.nowMs();
+    // A repeat leaves after this call.
+    const payload = this.#repeater.active ? packet.slice() : packet;
+    const unit = live.sender.unit(UNIT_KIND.voice, payload, Math.round(captureUs));
+    return this.#send(live, [...this.#takeHeld(), unit]);
   }
 
   on<K extends keyof PublisherEvents>(type: K, listener: (value: PublisherEvents[K]) => void): () => void {
@@ -132,7 +140,9 @@ export class RoomPublisher implements Publisher, Participant {
   }
 
   stats(): PublishStats {
-    return { ...this.#counts, dropped: { ...this.#dropped }, uplink: this.#uplink };
+    const { units: repeatedUnits, bytes: repeatedBytes, stale } = this.#repeater;
+    const dropped = { ...this.#dropped, ...(stale > 0 && { stale_repeat: stale }) };
+    return { ...this.#counts, repeatedUnits, repeatedBytes, dropped, uplink: this.#uplink };
   }
 
   async close(): Promise<void> {
@@ -152,6 +162,7 @@ export class RoomPublisher implements Publisher, Participant {
   onLost(error: HayateError): void {
     this.#request.end();
     this.#takeHeld();
+    this.#endRepair();
     if (!this.#live) return;
     this.#live = undefined;
     this.#emitter.emit('interrupted', error);
@@ -200,6 +211,24 @@ export class RoomPublisher implements Publisher, Participant {
     environment.clearTimer(timer);
   }
 
+  #onUplink(report: UplinkReport): void {
+    this.#uplink = report;
+    this.#emitter.emit('uplink', report);
+    const { repair = 'none', spacingMs = 0, voiceBitrate } = report;
+    this.#repeater.ask(repair, spacingMs);
+    if (voiceBitrate === this.#voiceBitrate) return;
+    this.#voiceBitrate = voiceBitrate;
+    this.#emitter.emit('voice_bitrate', voiceBitrate);
+  }
+
+  /** How long motion waits for voice now: what the relay asks, as far as the options allow it. */
+  #holdMs(): number {
+    const asked = this.#uplink?.holdMs;
+    if (asked === undefined) return (this.#options.holdMs ?? 'auto') === 'auto' ? 0 : this.#maxHoldMs;
+    const pauses = this.room.environment.nowMs() - this.#voiceMs > VOICE_PAUSE_MS;
+    return pauses ? 0 : Math.min(asked, this.#maxHoldMs);
+  }
+
   #takeHeld(): TimedUnit[] {
     if (this.#holdTimer !== undefined) this.room.environment.clearTimer(this.#holdTimer);
     this.#holdTimer = undefined;
@@ -213,9 +242,12 @@ export class RoomPublisher implements Publisher, Participant {
     if (this.#live && held.length > 0) this.#send(this.#live, held);
   }
 
+  /** `units` empty: repeats alone. */
   #send(live: Live, units: TimedUnit[]): boolean {
+    const nowMs = this.room.environment.nowMs();
+    const repeats = this.#repeater.ride(units, nowMs);
     let sent = true;
-    for (const datagram of packBundles(units, { maxBytes: MAX_UPLINK_BUNDLE_BYTES })) {
+    for (const datagram of packBundles([...repeats, ...units], { maxBytes: MAX_UPLINK_BUNDLE_BYTES })) {
       if (live.session.transport?.sendDatagram(datagram) !== true) {
         sent = this.#drop('queue_full');
         continue;
@@ -223,8 +255,34 @@ export class RoomPublisher implements Publisher, Participant {
       this.#counts.datagrams += 1;
       this.#counts.bytes += datagram.length;
     }
+    // What the own queue refused is owed too: its repeat may find room.
+    this.#repeater.left(units, nowMs);
+    this.#armRepeats(nowMs);
     if (sent && this.#emitter.has('sent')) this.#report(live, units);
     return sent;
+  }
+
+  /** One timer, armed when there is none: mostly repeats ride along before it runs. */
+  #armRepeats(nowMs: number): void {
+    const atMs = this.#repeater.aloneAtMs;
+    if (atMs === undefined || this.#repeatTimer !== undefined) return;
+    this.#repeatTimer = this.room.environment.setTimer(() => this.#repeatAlone(), Math.max(0, atMs - nowMs));
+  }
+
+  #repeatAlone(): void {
+    this.#repeatTimer = undefined;
+    const live = this.#live;
+    if (!live) return;
+    const nowMs = this.room.environment.nowMs();
+    // Half a ms: timers of some platforms come a little early.
+    if ((this.#repeater.aloneAtMs ?? Number.POSITIVE_INFINITY) <= nowMs + 0.5) this.#send(live, []);
+    else this.#armRepeats(nowMs);
+  }
+
+  #endRepair(): void {
+    if (this.#repeatTimer !== undefined) this.room.environment.clearTimer(this.#repeatTimer);
+    this.#repeatTimer = undefined;
+    this.#repeater.ask('none', 0);
   }
 
   #report(live: Live, units: TimedUnit[]): void {
@@ -252,6 +310,7 @@ export class RoomPublisher implements Publisher, Participant {
     this.#closed = true;
     this.#live = undefined;
     this.#takeHeld();
+    this.#endRepair();
     this.#request.end();
     this.#detach();
     for (const unlisten of this.#unlisten) unlisten();

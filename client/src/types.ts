@@ -1,4 +1,5 @@
 import type { HayateError } from '@hayate/codec/errors';
+import type { RepairKind } from '@hayate/codec/messages';
 import type { FaceConfigOptions, MotionConfig, MotionFrame } from '@hayate/codec/motion';
 import type { Connector, SessionStats } from '@hayate/transport';
 
@@ -63,6 +64,12 @@ export interface UplinkReport {
   uncertaintyMs: number;
   /** Since the last report, by reason. */
   refused: Record<string, number>;
+  /** What the relay asks for; the publisher obeys as far as its options allow. Absent: as the publisher likes. */
+  holdMs?: number;
+  repair?: RepairKind;
+  spacingMs?: number;
+  /** bit/s: for the application, which owns the encoder (event `voice_bitrate`). */
+  voiceBitrate?: number;
 }
 
 /** What the relay's `welcome` says. */
@@ -199,8 +206,11 @@ export interface PublishOptions extends ConnectionOptions {
   /** Default `{fps: 60, profile: 'std'}`, no extras, merged. */
   motion?: Partial<FaceConfigOptions>;
   voice?: VoiceSettings;
-  /** A motion unit may wait so long for the next voice packet, to share its datagram. Default 0: at once. */
-  holdMs?: number;
+  /**
+   * Motion may wait so long (0 to 100 ms) for the next voice packet, to share its datagram. The relay asks for less where
+   * a viewer has no time to spare. Default `auto`: as the relay asks, at once while it does not.
+   */
+  holdMs?: number | 'auto';
 }
 
 /** One unit as it was put into a datagram. */
@@ -223,6 +233,8 @@ export interface PublisherEvents {
   uplink: UplinkReport;
   warning: HayateError;
   sent: SentUnit;
+  /** bit/s that viewers' paths can carry: encode voice at this rate. Undefined: as the application likes again. */
+  voice_bitrate: number | undefined;
 }
 
 export interface PublishStats {
@@ -231,7 +243,10 @@ export interface PublishStats {
   keyUnits: number;
   datagrams: number;
   bytes: number;
-  /** Units not sent, by reason: `not_live`, `too_large`, `queue_full`. */
+  /** Sent again because the relay asked for it, and what they added to `bytes`. */
+  repeatedUnits: number;
+  repeatedBytes: number;
+  /** Units not sent, by reason: `not_live`, `too_large`, `queue_full`, `stale_repeat`. */
   dropped: Record<string, number>;
   /** The relay's last word. */
   uplink: UplinkReport | undefined;
