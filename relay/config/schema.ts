@@ -83,7 +83,21 @@ export const configSchema = z.strictObject({
     .strictObject({
       max: setting(int(1, 100_000, 2000), 'Rooms at once; a join that needs one more is refused with `overloaded`.'),
       maxViewers: setting(int(1, 100_000, 1000), 'Viewers of one room; more get `room_full`.'),
-      budgetMs: setting(int(20, 2000, 100), 'Lag budget that clients are told.', { unit: 'ms' }),
+      budgetMs: setting(
+        int(20, 2000, 100),
+        'Lag budget of a room, capture to presentation: what a viewer does not need of it for the network is spent on fewer packets and on repair.',
+        { unit: 'ms' },
+      ),
+      viewerRepairBytes: setting(
+        int(0, 1_000_000, 6000),
+        'Repair that one viewer may cost a second; a room whose media needs more is not repaired. One liver with voice needs about 4000.',
+        { unit: 'bytes' },
+      ),
+      roomRepairBytes: setting(
+        int(0, 1_000_000_000, 1_000_000),
+        'Repair that a room may cost a second; viewers over it go without.',
+        { unit: 'bytes' },
+      ),
       lingerMs: setting(int(0, 60_000, 5000), 'How long an abruptly lost liver keeps its slot.', { unit: 'ms' }),
       emptyMs: setting(int(0, 3_600_000, 30_000), 'How long an empty room lives.', { unit: 'ms' }),
       maxAgeMs: setting(int(50, 10_000, 500), 'Units captured longer ago are refused.', { unit: 'ms' }),

@@ -32,12 +32,24 @@ export interface RoomGrant extends RelayInfo {
   tokens: { liver: string; viewer: string };
 }
 
+interface RoomSummary {
+  room: string;
+  members: number;
+  viewers: number;
+  livers: number;
+}
+
+/** Of one room: how its media gets to the viewers, and why. */
+export type RoomDetails = z.infer<typeof roomSchema>;
+
 /** What the HTTP API shows of the relay behind it. */
 export interface HttpBackend {
   /** False while draining. */
   ready(): boolean;
   info(): RelayInfo;
-  rooms(): { room: string; members: number; viewers: number; livers: number }[];
+  rooms(): RoomSummary[];
+  /** Undefined when there is no such room. */
+  room(name: string): RoomDetails | undefined;
   /** Development only: gives tokens to anybody who asks. Undefined in production; the route is then absent. */
   grant: ((request: RoomRequest) => Promise<RoomGrant>) | undefined;
 }
@@ -58,14 +70,56 @@ const infoSchema = z
   .openapi('Relay');
 const healthSchema = z.object({ ok: z.boolean() });
 const errorSchema = z.object({ code: z.string(), message: z.string() }).openapi('Error');
-const roomsSchema = z
+const summarySchema = z
+  .object({ room: z.string(), members: z.int(), viewers: z.int(), livers: z.int() })
+  .openapi('RoomSummary');
+const roomsSchema = z.object({ count: z.int(), rooms: z.array(summarySchema) }).openapi('Rooms');
+const repair = z.enum(['none', 'repeat', 'since_key']);
+const layer = z.enum(['all', 'keys', 'voice']);
+const deliverySchema = z
   .object({
-    count: z.int(),
-    rooms: z.array(
-      z.object({ room: z.string(), members: z.int(), viewers: z.int(), livers: z.int() }).openapi('RoomSummary'),
-    ),
+    voice: z.int().openapi({ description: 'Voice packets that share a datagram.' }),
+    holdMs: z.number(),
+    repair,
+    spacingMs: z.number(),
+    layer,
   })
-  .openapi('Rooms');
+  .openapi('Delivery');
+const askSchema = z
+  .object({ holdMs: z.number(), repair, spacingMs: z.number(), voiceBitrate: z.int().optional() })
+  .openapi('UplinkAsk');
+const roomSchema = summarySchema
+  .extend({
+    budgetMs: z.number(),
+    repairBytesPerSecond: z.number(),
+    classes: z.array(z.object({ voice: z.int(), repair: z.string(), layer: z.string(), viewers: z.int() })),
+    levels: z.array(z.int()).openapi({ description: 'Viewers at each step of the congestion ladder, 0 to 5.' }),
+    repairDenied: z.int(),
+    uplinks: z.array(
+      z.object({
+        slot: z.int(),
+        lagP99Ms: z.number().optional(),
+        uncertaintyMs: z.number(),
+        loss: z.number(),
+        ask: askSchema.optional(),
+      }),
+    ),
+    slowest: z
+      .array(
+        z.object({
+          session: z.string(),
+          delivery: deliverySchema,
+          why: z.string(),
+          spareMs: z.number().nullable(),
+          pathSpareMs: z.number().nullable(),
+          loss: z.number(),
+          level: z.int(),
+          repairDenied: z.boolean(),
+        }),
+      )
+      .openapi({ description: 'At most 50 viewers, the least spare time first; null: the path is not known.' }),
+  })
+  .openapi('Room');
 const grantSchema = infoSchema
   .extend({ room: z.string(), tokens: z.object({ liver: z.string(), viewer: z.string() }) })
   .openapi('RoomGrant');
@@ -107,6 +161,13 @@ const routes = {
     summary: 'Rooms open now.',
     responses: { 200: json('Rooms', roomsSchema) },
   }),
+  room: createRoute({
+    method: 'get',
+    path: '/v1/rooms/{room}',
+    summary: 'One room: how its media gets to the viewers, and why.',
+    request: { params: z.object({ room: z.string().min(1).max(128) }) },
+    responses: { 200: json('The room', roomSchema), 404: json('No such room', errorSchema) },
+  }),
   grant: createRoute({
     method: 'post',
     path: '/v1/rooms',
@@ -146,6 +207,10 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
   app.openapi(routes.rooms, (c) => {
     const rooms = backend.rooms();
     return c.json({ count: rooms.length, rooms }, 200);
+  });
+  app.openapi(routes.room, (c) => {
+    const details = backend.room(c.req.valid('param').room);
+    return details ? c.json(details, 200) : c.json({ code: 'invalid_argument', message: 'no such room' }, 404);
   });
   const { grant } = backend;
   if (grant) app.openapi(routes.grant, async (c) => c.json(await grant(c.req.valid('json')), 200));

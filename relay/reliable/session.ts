@@ -21,6 +21,9 @@ const PROTOCOL_VERSION = 1;
 /** Requests on the control stream. Each may tell the whole room something, so a flood of them must not get far. */
 const REQUESTS_PER_SECOND = 5;
 const REQUEST_BURST = 20;
+/** Playout reports; more are counted and ignored. The burst forgives a timer that is early. */
+const REPORTS_PER_SECOND = 1;
+const REPORT_BURST = 2;
 /** Of a `publish`: the whole room is told of it, and a welcome with eight of them must stay below 65 536. */
 const MAX_PUBLISH_BYTES = 4096;
 /** Streams after `welcome`, the control stream included. */
@@ -40,6 +43,7 @@ export class ReliableSession {
   readonly #hub: Hub;
   readonly #limits: ReliableLimits;
   readonly #requests: RateLimit;
+  readonly #reports: RateLimit;
   readonly #comments: RateLimit;
   readonly #warnedAtMs = new Map<Code, number>();
   #phase: Phase = 'hello';
@@ -55,6 +59,7 @@ export class ReliableSession {
     this.#limits = limits;
     const now = hub.nowMs();
     this.#requests = new RateLimit(REQUESTS_PER_SECOND, REQUEST_BURST, now);
+    this.#reports = new RateLimit(REPORTS_PER_SECOND, REPORT_BURST, now);
     this.#comments = new RateLimit(limits.commentsPerSecond, limits.commentBurst, now);
     this.#helloTimer = setTimeout(
       () => this.close('hello_timeout', `no hello within ${limits.helloMs} ms`),
@@ -198,6 +203,10 @@ export class ReliableSession {
   }
 
   #request(message: ClientMessage): void {
+    if (message.t === 'report') {
+      this.#hub.report(this, message, this.#reports.take(this.#hub.nowMs()));
+      return;
+    }
     if (!this.#requests.take(this.#hub.nowMs())) {
       this.close('rate_limited', 'too many requests');
       return;

@@ -1,4 +1,4 @@
-import type { Code } from '@hayate/codec/messages';
+import type { Code, Report } from '@hayate/codec/messages';
 import type { RoomEvent } from '../room/types.ts';
 import type { TokenClaims } from '../token/token.ts';
 import type { ReliableSession } from './session.ts';
@@ -23,6 +23,8 @@ export interface Hub {
   joining(session: ReliableSession, claims: TokenClaims): void;
   request(session: ReliableSession, event: RoomEvent): void;
   refusedComment(): void;
+  /** A viewer's report; `taken` false: one too many, nothing but a count. */
+  report(session: ReliableSession, report: Report, taken: boolean): void;
   /** Something that should not happen did: tell the operator, end the session with `internal`. */
   fault(session: ReliableSession, error: unknown): void;
   /** The relay ends this session for this reason; once at most. */

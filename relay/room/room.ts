@@ -2,6 +2,8 @@ import type { Code, Liver } from '@hayate/codec/messages';
 import type { Identity, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
 
 const MAX_SLOTS = 8;
+/** Who joined or commented so lately is in conversation: answers to them must not wait. */
+const CONVERSATION_MS = 10_000;
 /** A publisher that does not answer probes must not hold a slot for ever. */
 const SYNC_MS = 10_000;
 
@@ -10,6 +12,8 @@ interface Member {
   /** Slot that this session publishes on. */
   slot: number | undefined;
   watching: boolean;
+  /** When the session began to watch, or commented last. */
+  activeMs: number;
 }
 
 interface Slot {
@@ -58,12 +62,20 @@ export class Room {
     return this.#slots.flatMap((slot) => slot?.shown ?? []);
   }
 
-  /** Slots that a present session publishes on, for reports. */
-  *publishers(): Generator<{ slot: number; session: SessionKey }> {
+  /** Slots that a present session publishes on, for reports; `frameMs` of its voice, if it has one. */
+  *publishers(): Generator<{ slot: number; session: SessionKey; frameMs: number | undefined }> {
     for (const slot of this.#slots) {
       if (slot?.session !== undefined && slot.pendingId === undefined)
-        yield { slot: slot.liver.slot, session: slot.session };
+        yield { slot: slot.liver.slot, session: slot.session, frameMs: slot.liver.voice?.frameMs };
     }
+  }
+
+  /** Joined or commented in the last 10 s, or a liver among others. */
+  conversing(session: SessionKey, nowMs: number): boolean {
+    const member = this.#members.get(session);
+    if (!member) return false;
+    if (nowMs - member.activeMs < CONVERSATION_MS) return true;
+    return member.slot !== undefined && this.#slots.some((slot) => slot !== undefined && slot.session !== session);
   }
 
   members(): IterableIterator<SessionKey> {
@@ -85,7 +97,7 @@ export class Room {
       case 'unpublish':
         return this.#unpublish(event);
       case 'watch':
-        return this.#watch(event);
+        return this.#watch(event, nowMs);
       case 'unwatch':
         return this.#unwatch(event);
       case 'openComments':
@@ -95,7 +107,7 @@ export class Room {
         this.#comments.delete(event.session);
         return [];
       case 'comment':
-        return this.#comment(event);
+        return this.#comment(event, nowMs);
       case 'close':
         this.#closed = true;
         return [...this.#members.keys()].map((session) => ({
@@ -116,7 +128,12 @@ export class Room {
     if (this.#members.size >= this.#limits.maxViewers + MAX_SLOTS) {
       return [{ do: 'closeSession', session, code: 'room_full', reason: 'the room has no place left' }];
     }
-    this.#members.set(session, { identity, slot: undefined, watching: false });
+    this.#members.set(session, {
+      identity,
+      slot: undefined,
+      watching: false,
+      activeMs: Number.NEGATIVE_INFINITY,
+    });
     return [{ do: 'welcome', session, identity, livers: this.livers() }];
   }
 
@@ -243,7 +260,7 @@ export class Room {
     return actions;
   }
 
-  #watch({ session, id }: Extract<RoomEvent, { type: 'watch' }>): RoomAction[] {
+  #watch({ session, id }: Extract<RoomEvent, { type: 'watch' }>, nowMs: number): RoomAction[] {
     const member = this.#members.get(session);
     if (!member) return [];
     const done: RoomAction = { do: 'done', session, id, on: 'control' };
@@ -254,6 +271,7 @@ export class Room {
       return [refuse(session, id, 'room_full', `the room has its ${this.#limits.maxViewers} viewers`)];
     }
     member.watching = true;
+    member.activeMs = nowMs;
     this.#viewers += 1;
     return [done, { do: 'mediaJoin', session }];
   }
@@ -268,13 +286,14 @@ export class Room {
     return [{ do: 'mediaLeave', session }, done];
   }
 
-  #comment({ session, id, text, at }: Extract<RoomEvent, { type: 'comment' }>): RoomAction[] {
+  #comment({ session, id, text, at }: Extract<RoomEvent, { type: 'comment' }>, nowMs: number): RoomAction[] {
     const member = this.#members.get(session);
     if (!member) return [];
     if (!member.identity.roles.includes('viewer')) {
       return [refuse(session, id, 'not_permitted', 'the token has no role viewer', 'comments')];
     }
     this.#commentCount += 1;
+    member.activeMs = nowMs;
     const { sub, name } = member.identity;
     return [
       { do: 'done', session, id, on: 'comments' },

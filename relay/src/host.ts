@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { HayateError } from '@hayate/codec/errors';
-import { type Code, codeError, encodeMessage } from '@hayate/codec/messages';
-import type { IncomingSession } from '@hayate/transport';
+import { type Code, codeError, encodeMessage, type Report } from '@hayate/codec/messages';
+import type { IncomingSession, Session } from '@hayate/transport';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
 import type { MediaPlane, MediaRoom, SlotStats } from '../media/plane.ts';
+import { RoomDelivery } from '../policy/room.ts';
 import { ReliableSession } from '../reliable/session.ts';
 import type { Hub, ReliableLimits } from '../reliable/types.ts';
 import { Room } from '../room/room.ts';
@@ -12,9 +13,17 @@ import type { RoomAction, RoomEvent, SessionKey } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import { Aliases } from './aliases.ts';
+import { DeliveryLoop } from './delivery.ts';
+import { type DeliveryStats, deliveryStats, type RoomDeliveryDetail, roomDelivery } from './delivery-stats.ts';
 
 const TICK_MS = 1000;
 const MAX_SLOTS = 8;
+
+interface Publisher {
+  slot: number;
+  session: SessionKey;
+  frameMs: number | undefined;
+}
 
 export interface HostOptions {
   config: Pick<RelayConfig, 'rooms' | 'limits' | 'comments'>;
@@ -26,6 +35,8 @@ export interface HostOptions {
   onJoinMs?: (ms: number) => void;
   /** Median lag of a publisher's units over the last second, ms. */
   onUplinkLagMs?: (ms: number) => void;
+  /** Budget that a viewer's network leaves, ms. */
+  onSpareMs?: (ms: number) => void;
 }
 
 interface HostedRoom {
@@ -33,6 +44,7 @@ interface HostedRoom {
   alias: number;
   room: Room;
   media: MediaRoom;
+  delivery: RoomDelivery;
 }
 
 interface HostedSession {
@@ -48,11 +60,14 @@ export interface RoomInfo {
   livers: number;
 }
 
+export type RoomDetail = RoomInfo & RoomDeliveryDetail;
+
 export interface HostStats {
   sessions: number;
   rooms: number;
   viewers: number;
   livers: number;
+  delivery: DeliveryStats;
 }
 
 /** Sessions and rooms of one relay: carries out what the room rules decide. One timer for all of them. */
@@ -61,6 +76,8 @@ export class RelayHost implements Hub {
   readonly #limits: ReliableLimits;
   readonly #rooms = new Map<string, HostedRoom>();
   readonly #sessions = new Map<SessionKey, HostedSession>();
+  readonly #keys = new Map<Session, SessionKey>();
+  readonly #delivery: DeliveryLoop;
   readonly #aliases = new Aliases();
   /** Tells session names of different runs apart in logs. */
   readonly #run = randomBytes(4).toString('hex');
@@ -80,6 +97,15 @@ export class RelayHost implements Hub {
       commentBurst: comments.burst,
     };
     this.#timer = setInterval(() => this.tick(), TICK_MS);
+    const { counters } = options;
+    this.#delivery = new DeliveryLoop({
+      targets: () => this.#rooms.values(),
+      keyOf: (session) => this.#keys.get(session),
+      nowMs: () => this.nowMs(),
+      onChange: ({ why }) => counters.add('delivery_changes', why),
+      onSpareMs: (ms) => options.onSpareMs?.(ms),
+      onRepairBytes: (bytes) => counters.add('repair_bytes', '', bytes),
+    });
   }
 
   accept({ session: transport, origin }: IncomingSession): void {
@@ -89,17 +115,20 @@ export class RelayHost implements Hub {
     this.#options.log.debug({ session: key, from: transport.remoteAddress, origin }, 'session');
     const reliable = new ReliableSession(key, transport, this, this.#limits);
     this.#sessions.set(key, { reliable, room: undefined, arrivedMs: this.nowMs() });
+    this.#keys.set(transport, key);
     // It was let in just before the draining began.
     if (this.#draining) reliable.close('draining', 'the relay is going away');
   }
 
   rooms(): RoomInfo[] {
-    return [...this.#rooms.values()].map(({ name, room }) => ({
-      room: name,
-      members: room.memberCount,
-      viewers: room.viewerCount,
-      livers: room.livers().length,
-    }));
+    return [...this.#rooms.values()].map(infoOf);
+  }
+
+  /** Undefined when there is no such room. */
+  room(name: string): RoomDetail | undefined {
+    const hosted = this.#rooms.get(name);
+    if (!hosted) return undefined;
+    return { ...infoOf(hosted), ...roomDelivery(hosted.delivery, (session) => this.#nameOf(session)) };
   }
 
   stats(): HostStats {
@@ -109,7 +138,8 @@ export class RelayHost implements Hub {
       viewers += room.viewerCount;
       livers += room.livers().length;
     }
-    return { sessions: this.#sessions.size, rooms: this.#rooms.size, viewers, livers };
+    const delivery = deliveryStats([...this.#rooms.values()].map((hosted) => hosted.delivery));
+    return { sessions: this.#sessions.size, rooms: this.#rooms.size, viewers, livers, delivery };
   }
 
   /** Ends every session of the room with `room_closed`. False when there is no such room. */
@@ -140,6 +170,7 @@ export class RelayHost implements Hub {
 
   close(): void {
     clearInterval(this.#timer);
+    this.#delivery.close();
     this.#draining = true;
     this.#closeAll();
     for (const hosted of [...this.#rooms.values()]) this.#vanish(hosted);
@@ -153,7 +184,7 @@ export class RelayHost implements Hub {
   tick(): void {
     for (const hosted of [...this.#rooms.values()]) {
       this.#dispatch(hosted, { type: 'tick' });
-      for (const { slot, session } of hosted.room.publishers()) void this.#report(hosted, slot, session);
+      for (const publisher of hosted.room.publishers()) void this.#report(hosted, publisher);
     }
   }
 
@@ -200,6 +231,11 @@ export class RelayHost implements Hub {
     this.#options.counters.add('refused', 'rate_limited');
   }
 
+  report(reliable: ReliableSession, { marginMs }: Report, taken: boolean): void {
+    this.#options.counters.add('reports', taken ? 'taken' : 'ignored');
+    if (taken) this.#sessions.get(reliable.key)?.room?.delivery.report(reliable.key, marginMs, this.nowMs());
+  }
+
   fault(reliable: ReliableSession, error: unknown): void {
     this.#options.log.error({ session: reliable.key, err: error }, 'fault');
     reliable.close('internal', 'a fault of the relay');
@@ -214,6 +250,7 @@ export class RelayHost implements Hub {
     const session = this.#sessions.get(reliable.key);
     if (!session) return;
     this.#sessions.delete(reliable.key);
+    this.#keys.delete(reliable.transport);
     if (session.room) this.#dispatch(session.room, { type: 'leave', session: reliable.key, clean });
     this.#options.plane.forget(reliable.transport);
     this.#options.log.debug({ session: reliable.key, clean }, 'ended');
@@ -232,7 +269,9 @@ export class RelayHost implements Hub {
       maxAheadMs: rooms.maxAheadMs,
       maxMembers: rooms.maxViewers + MAX_SLOTS,
     });
-    const hosted = { name, alias, room: new Room(rooms, this.nowMs()), media };
+    const caps = { viewerBytes: rooms.viewerRepairBytes, roomBytes: rooms.roomRepairBytes };
+    const delivery = new RoomDelivery(rooms.budgetMs, caps);
+    const hosted = { name, alias, room: new Room(rooms, this.nowMs()), media, delivery };
     this.#rooms.set(name, hosted);
     this.#options.log.debug({ room: name, alias }, 'room opened');
     return hosted;
@@ -288,12 +327,14 @@ export class RelayHost implements Hub {
         this.#publish(hosted, action);
         return;
       case 'mediaUnpublish':
+        hosted.delivery.unpublished(action.slot);
         media.unpublish(action.slot);
         return;
       case 'mediaJoin':
         this.#mediaJoin(hosted, action.session);
         return;
       case 'mediaLeave': {
+        hosted.delivery.unwatched(action.session);
         const transport = this.#of(action.session)?.transport;
         if (transport) media.leave(transport);
         return;
@@ -311,6 +352,10 @@ export class RelayHost implements Hub {
     return this.#sessions.get(session)?.reliable;
   }
 
+  #nameOf(session: SessionKey): string {
+    return `${this.#run}-${session}`;
+  }
+
   #welcome(hosted: HostedRoom, { session, livers, identity }: Extract<RoomAction, { do: 'welcome' }>): void {
     const reliable = this.#of(session);
     if (!reliable) return;
@@ -318,13 +363,13 @@ export class RelayHost implements Hub {
     reliable.send({
       t: 'welcome',
       v: 1,
-      session: `${this.#run}-${session}`,
+      session: this.#nameOf(session),
       room: hosted.name,
       alias: hosted.alias,
       sub: identity.sub,
       ...(identity.name === undefined ? {} : { name: identity.name }),
       roles: [...identity.roles],
-      budgetMs: this.#options.config.rooms.budgetMs,
+      budgetMs: hosted.delivery.budgetMs,
       livers,
     });
   }
@@ -358,13 +403,15 @@ export class RelayHost implements Hub {
   #mediaJoin(hosted: HostedRoom, session: SessionKey): void {
     const reliable = this.#of(session);
     try {
-      if (reliable) hosted.media.join(reliable.transport);
+      if (!reliable) return;
+      hosted.media.join(reliable.transport);
+      hosted.delivery.watching(session);
     } catch (error) {
       if (reliable) this.fault(reliable, error);
     }
   }
 
-  async #report(hosted: HostedRoom, slot: number, session: SessionKey): Promise<void> {
+  async #report(hosted: HostedRoom, { slot, session, frameMs }: Publisher): Promise<void> {
     let stats: SlotStats;
     try {
       stats = await hosted.media.slotStats(slot);
@@ -383,6 +430,7 @@ export class RelayHost implements Hub {
       lagMs: { p50: stats.lagP50Ms, p99: stats.lagP99Ms },
       uncertaintyMs: stats.uncertaintyMs,
       refused: stats.refused,
+      ...hosted.delivery.uplink(slot, stats, frameMs, this.nowMs()),
     });
     if (stats.lagP50Ms > 0) onUplinkLagMs?.(stats.lagP50Ms);
     for (const [reason, count] of Object.entries(stats.refused)) {
@@ -399,3 +447,7 @@ const WARNINGS: Record<string, string> = {
   datagram_malformed: 'they do not parse',
   datagram_too_large: 'over 1000 bytes',
 };
+
+function infoOf({ name, room }: HostedRoom): RoomInfo {
+  return { room: name, members: room.memberCount, viewers: room.viewerCount, livers: room.livers().length };
+}

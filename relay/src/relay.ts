@@ -12,6 +12,7 @@ import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
 import { mintToken, TokenVerifier } from '../token/token.ts';
+import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
 import { type HostStats, RelayHost } from './host.ts';
 import { type Door, openDoor, RELAY_PATH } from './listen.ts';
@@ -36,6 +37,8 @@ export interface RelayStats extends HostStats {
   connectRefused: Record<string, number>;
   comments: number;
   commentsDropped: number;
+  /** Payload bytes of repair to viewers. */
+  repairBytes: number;
   /** Units and datagrams of publishers refused, by reason. */
   unitsRefused: Record<string, number>;
   /** Figures of the media plane's body, flat. */
@@ -126,6 +129,7 @@ class Relay implements RunningRelay {
       log: this.#log,
       onJoinMs: this.#metrics.recordJoinMs,
       onUplinkLagMs: this.#metrics.recordUplinkLagMs,
+      onSpareMs: this.#metrics.recordSpareMs,
     });
     void this.#accept(door.server.sessions, this.#host);
     this.#metricsAt = await this.#metrics.listen(config.metrics.host, config.metrics.port);
@@ -149,6 +153,7 @@ class Relay implements RunningRelay {
       ready: () => !this.#draining,
       info: () => this.#info(),
       rooms: () => this.#host?.rooms() ?? [],
+      room: (name) => this.#host?.room(name),
       grant: this.#grant(),
     };
     const loopback = LOOPBACK_NAMES.includes(host);
@@ -226,13 +231,14 @@ class Relay implements RunningRelay {
       connectRefused,
       comments: counters.total('comments'),
       commentsDropped: counters.total('comments_dropped'),
+      repairBytes: counters.total('repair_bytes'),
       unitsRefused: Object.fromEntries(counters.get('units_refused')),
       plane,
     };
   }
 
   async #snapshot(): Promise<Snapshot> {
-    const gauges = this.#host?.stats() ?? { sessions: 0, rooms: 0, viewers: 0, livers: 0 };
+    const gauges = this.#host?.stats() ?? { sessions: 0, rooms: 0, viewers: 0, livers: 0, delivery: deliveryStats([]) };
     const [plane, connectRefused] = this.#closed
       ? [{}, {}]
       : await Promise.all([this.#opened().plane.stats(), this.#opened().connectRefused()]);

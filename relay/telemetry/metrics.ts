@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from '@opentelemetry/sdk-metrics';
 import { bindFailed } from '../http/bind.ts';
+import type { DeliveryStats } from '../src/delivery-stats.ts';
 import type { Counters } from './counters.ts';
 
 /** The engine's `refused_<status>` are about connections. */
@@ -23,6 +24,7 @@ export interface Snapshot {
   rooms: number;
   viewers: number;
   livers: number;
+  delivery: DeliveryStats;
   counters: Counters;
   /** The media plane's flat figures. */
   plane: Record<string, number>;
@@ -35,6 +37,8 @@ const LOOP_STEP_MS = 10;
 /** Round bounds in ms around what a join and a lag should be. */
 const JOIN_BOUNDS_MS = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const LAG_BOUNDS_MS = [1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500];
+/** What one more voice packet a datagram takes is a step; below zero the network alone is over the budget. */
+const SPARE_BOUNDS_MS = [-200, -100, -50, -20, 0, 10, 20, 30, 40, 50, 60, 80, 100];
 
 /** Prometheus metrics of one relay. Gauges and counters are read from `snapshot` at each scrape, not pushed. */
 export class Metrics {
@@ -47,18 +51,27 @@ export class Metrics {
   readonly #eventLoop: ReturnType<typeof monitorEventLoopDelay>;
   readonly recordJoinMs: (ms: number) => void;
   readonly recordUplinkLagMs: (ms: number) => void;
+  readonly recordSpareMs: (ms: number) => void;
   #server: Server | undefined;
 
   constructor(snapshot: () => Promise<Snapshot>) {
     this.#provider = new MeterProvider({
       readers: [this.#exporter],
-      views: [histogramView('hayate_join_ms', JOIN_BOUNDS_MS), histogramView('hayate_uplink_lag_ms', LAG_BOUNDS_MS)],
+      views: [
+        histogramView('hayate_join_ms', JOIN_BOUNDS_MS),
+        histogramView('hayate_uplink_lag_ms', LAG_BOUNDS_MS),
+        histogramView('hayate_spare_ms', SPARE_BOUNDS_MS),
+      ],
     });
     const meter = this.#provider.getMeter('hayate');
     const join = meter.createHistogram('hayate_join_ms', { description: 'From a session to its welcome.' });
     const lag = meter.createHistogram('hayate_uplink_lag_ms', {
       description: 'Capture to relay: the median of each publisher and second.',
     });
+    const spare = meter.createHistogram('hayate_spare_ms', {
+      description: 'Of the lag budget, what network and playout leave for holding and repair; one decision in ten.',
+    });
+    this.recordSpareMs = (ms) => spare.record(ms);
     this.recordJoinMs = (ms) => join.record(ms);
     this.recordUplinkLagMs = (ms) => lag.record(ms);
     this.#eventLoop = monitorEventLoopDelay({ resolution: LOOP_STEP_MS });
@@ -84,6 +97,12 @@ export class Metrics {
     const dropped = counter('datagrams_dropped', 'Datagrams dropped at a bound, by reason.');
     const notForwarded = counter('datagrams_refused', 'Datagrams and units not forwarded, by reason.');
     const comments = counter('comments', 'Comments taken.');
+    const classes = gauge('delivery_class', 'Viewers by how their datagrams are made.');
+    const levels = gauge('congestion_level', 'Viewers by what is given up for their path: 0 nothing, 5 all but voice.');
+    const denied = gauge('repair_denied', 'Viewers whose loss asks for repair that the bounds do not allow.');
+    const changes = counter('delivery_changes', 'Changes of a delivery class, by what decided it.');
+    const repairBytes = counter('repair_bytes', 'Payload bytes of repair to viewers.');
+    const reports = counter('reports', 'Playout reports of viewers; ignored: more than one a second.');
     const commentsDropped = counter('comments_dropped', 'Comments not sent to viewers that read too slowly.');
 
     meter.addBatchObservableCallback(
@@ -110,6 +129,12 @@ export class Metrics {
         for (const [reason, n] of s.counters.get('units_refused')) {
           if (s.plane[`refused_${reason}`] === undefined) result.observe(notForwarded, n, { reason });
         }
+        for (const { viewers, ...labels } of s.delivery.classes) result.observe(classes, viewers, labels);
+        for (const [level, n] of s.delivery.levels.entries()) result.observe(levels, n, { level });
+        result.observe(denied, s.delivery.repairDenied);
+        for (const [why, n] of s.counters.get('delivery_changes')) result.observe(changes, n, { why });
+        result.observe(repairBytes, s.counters.total('repair_bytes'));
+        for (const [what, n] of s.counters.get('reports')) result.observe(reports, n, { result: what });
         result.observe(comments, s.counters.total('comments'));
         result.observe(commentsDropped, s.counters.total('comments_dropped'));
       },
@@ -125,6 +150,12 @@ export class Metrics {
         datagrams,
         dropped,
         notForwarded,
+        classes,
+        levels,
+        denied,
+        changes,
+        repairBytes,
+        reports,
         comments,
         commentsDropped,
       ],

@@ -1,0 +1,137 @@
+import type { Session } from '@hayate/transport';
+import type { MediaRoom, MemberStats } from '../media/plane.ts';
+import type { RoomDelivery } from '../policy/room.ts';
+import type { Decision } from '../policy/viewer.ts';
+import type { Room } from '../room/room.ts';
+import type { SessionKey } from '../room/types.ts';
+
+/** Each viewer is decided for so often, unless there are more than the ticks can take. */
+const ROUND_MS = 500;
+const TICK_MS = 50;
+/** Viewers a tick; a room asked counts as one. Bounds how long JavaScript is away from control. */
+const PER_TICK = 300;
+/** Spare times go into the histogram once in so many decisions: thousands of viewers need no more. */
+const SPARE_EVERY = 10;
+
+export interface DeliveryTarget {
+  room: Room;
+  media: MediaRoom;
+  delivery: RoomDelivery;
+}
+
+export interface DeliveryLoopOptions {
+  targets: () => Iterable<DeliveryTarget>;
+  keyOf: (session: Session) => SessionKey | undefined;
+  nowMs: () => number;
+  onChange: (decision: Decision) => void;
+  onSpareMs: (ms: number) => void;
+  onRepairBytes: (bytes: number) => void;
+}
+
+interface Cursor {
+  target: DeliveryTarget;
+  rows: MemberStats[];
+  next: number;
+}
+
+/**
+ * Carries the delivery policy out: asks rooms for their members' paths by turns, decides for each viewer, and sets the
+ * classes that changed. So many viewers a tick at most; with more of them a round takes longer, and nothing else does.
+ */
+export class DeliveryLoop {
+  readonly #options: DeliveryLoopOptions;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #queue: Iterator<DeliveryTarget> | undefined;
+  #roundMs = Number.NEGATIVE_INFINITY;
+  #cursor: Cursor | undefined;
+  #busy = false;
+  #decisions = 0;
+
+  constructor(options: DeliveryLoopOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.tick(), TICK_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#cursor = undefined;
+    this.#queue = undefined;
+  }
+
+  /** One tick's work. Gives how many viewers were decided for. */
+  async tick(): Promise<number> {
+    if (this.#busy) return 0;
+    this.#busy = true;
+    try {
+      return await this.#work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #work(): Promise<number> {
+    let decided = 0;
+    for (let left = PER_TICK; left > 0; ) {
+      this.#cursor ??= await this.#nextRoom();
+      if (!this.#cursor) break;
+      const { target, rows, next } = this.#cursor;
+      const end = Math.min(rows.length, next + left);
+      for (let at = next; at < end; at++) this.#decide(target, rows[at]!);
+      decided += end - next;
+      left -= end - next + 1;
+      this.#cursor = end < rows.length ? { target, rows, next: end } : undefined;
+    }
+    return decided;
+  }
+
+  /** The next room of the round with members; undefined when the round is over. */
+  async #nextRoom(): Promise<Cursor | undefined> {
+    for (;;) {
+      const target = this.#nextTarget();
+      if (!target) return undefined;
+      const { room, media, delivery } = target;
+      if (room.viewerCount === 0) continue;
+      try {
+        const rows = await media.memberStats();
+        const flat = await media.stats();
+        const traffic = {
+          members: flat['members'] ?? 0,
+          bytesOut: flat['bytes_out'] ?? 0,
+          repairBytesOut: flat['repair_bytes_out'] ?? 0,
+        };
+        this.#options.onRepairBytes(delivery.traffic(traffic, this.#options.nowMs()));
+        return { target, rows, next: 0 };
+      } catch {
+        // The room closed while it was asked.
+      }
+    }
+  }
+
+  #nextTarget(): DeliveryTarget | undefined {
+    const now = this.#options.nowMs();
+    if (!this.#queue) {
+      if (now - this.#roundMs < ROUND_MS) return undefined;
+      this.#roundMs = now;
+      this.#queue = [...this.#options.targets()][Symbol.iterator]();
+    }
+    const { done, value } = this.#queue.next();
+    if (!done) return value;
+    this.#queue = undefined;
+    return undefined;
+  }
+
+  #decide({ room, media, delivery }: DeliveryTarget, row: MemberStats): void {
+    const { keyOf, nowMs, onChange, onSpareMs } = this.#options;
+    const session = keyOf(row.session);
+    if (session === undefined) return;
+    const now = nowMs();
+    const result = delivery.decide(session, row, room.conversing(session, now), now);
+    if (!result) return;
+    const { decision, changed } = result;
+    this.#decisions += 1;
+    if (this.#decisions % SPARE_EVERY === 0 && !Number.isNaN(decision.spareMs)) onSpareMs(decision.spareMs);
+    if (!changed) return;
+    media.setClass(row.session, decision.delivery);
+    onChange(decision);
+  }
+}
