@@ -33,17 +33,26 @@ export interface FanoutResult extends FanoutOptions {
 /** Size of a QUIC short-header UDP payload that carries one datagram of `bytes`: header 1 + cid 8 + pn 2, frame 3, quarter id 1, tag 16. */
 const packetBytes = (bytes: number) => bytes + 31;
 
-function measureFloor(bytes: number): number {
+let floorBuilt = false;
+
+function buildFloor(): void {
+  if (floorBuilt) return;
   const manifest = join(root, 'engine', 'Cargo.toml');
   execFileSync(
     'cargo',
     ['build', '--release', '-q', '--manifest-path', manifest, '-p', 'hayate-core', '--bin', 'floor'],
     { stdio: 'inherit' },
   );
+  floorBuilt = true;
+}
+
+/** CPU of one raw `sendmmsg` packet with a UDP payload of so many bytes, us. Builds the engine's `floor` first. */
+export function measureFloor(bytes: number): number {
+  buildFloor();
   const target = process.env['CARGO_TARGET_DIR'] ?? join(root, 'engine', 'target');
   const text = execFileSync(
     join(target, 'release', 'floor'),
-    ['--bytes', String(packetBytes(bytes)), '--packets', '400000', '--json'],
+    ['--bytes', String(bytes), '--packets', '400000', '--json'],
     {
       encoding: 'utf8',
     },
@@ -54,7 +63,7 @@ function measureFloor(bytes: number): number {
 /** Measures room fan-out; `log` gets progress. */
 export async function fanout(options: FanoutOptions, log: (text: string) => void): Promise<FanoutResult> {
   log('floor: raw sendmmsg');
-  const floorBefore = measureFloor(options.bytes);
+  const floorBefore = measureFloor(packetBytes(options.bytes));
   const rig = new FanoutRig();
   try {
     await rig.listen(options.viewers);
@@ -77,7 +86,7 @@ export async function fanout(options: FanoutOptions, log: (text: string) => void
     const rss = rssKb(rig.relayPid);
     // The machine drifts: the floor of this run is the mean of one before and one after.
     log('floor again');
-    const floor = (floorBefore + measureFloor(options.bytes)) / 2;
+    const floor = (floorBefore + measureFloor(packetBytes(options.bytes))) / 2;
     const gained = (name: string) => (stats1[name] ?? 0) - (stats0[name] ?? 0);
     const round = (value: number, digits = 2) => Number(value.toFixed(digits));
     return {

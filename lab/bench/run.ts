@@ -6,6 +6,7 @@ import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
 import { type JoinsOptions, joins } from './joins.ts';
+import { type StreamOptions, stream } from './stream.ts';
 
 const program = new Command('bench').description('Measures; prints machine, load and a baseline of the same run.');
 
@@ -63,6 +64,18 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: JoinsOptions & Common) => report('joins', options, (log) => joins(options, log)));
+
+program
+  .command('stream')
+  .description('rooms of motion and voice over emulated links: CPU, bytes and lag beside no bundling and beside wss')
+  .option('--rooms <n>', 'rooms, a liver each', Number, 40)
+  .option('--viewers <n>', 'viewers a room', Number, 20)
+  .option('--link <ms>', 'delay one way of each hop: 5 is 5 +- 2, 20 is 20 +- 5', Number, 5)
+  .option('--seconds <n>', 'measured seconds of each case', Number, 20)
+  .option('--wss-viewers <n>', 'viewers of the baseline', Number, 100)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: StreamOptions & Common) => report(`stream`, options, (log) => stream(options, log)));
 
 await program.parseAsync();
 process.exit();

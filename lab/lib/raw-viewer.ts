@@ -1,5 +1,5 @@
-import { encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
-import type { Engine, EngineSession } from '@hayate/engine';
+import { type ClientMessage, encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
+import type { Engine, EngineSession, LinkOptions } from '@hayate/engine';
 
 export interface RelayAddress {
   url: string;
@@ -11,18 +11,23 @@ export interface RelayAddress {
 export interface RawViewer {
   session: EngineSession;
   alias: number;
+  /** On the control stream. */
+  send(message: ClientMessage): void;
 }
 
-/** Connects, says hello, watches. Rejects with the relay's refusal. */
+/**
+ * Connects, says hello, watches. Rejects with the relay's refusal. `path`: sessions of one group share a socket, and a
+ * link; a session without a group has its own.
+ */
 export async function rawViewer(
   engine: Engine,
   to: RelayAddress,
-  socketGroup: number,
+  path: number | { link: LinkOptions; socketGroup?: number },
   onDatagram: (data: Uint8Array, receivedAtUs: number) => void,
 ): Promise<RawViewer> {
   const session = engine.connect(to.url, {
     serverCertificateHashes: [{ algorithm: 'sha-256', value: Buffer.from(to.hash, 'hex') }],
-    socketGroup,
+    ...(typeof path === 'number' ? { socketGroup: path } : path),
     connectTimeoutMs: 15_000,
   });
   session.datagrams.setHandler(onDatagram);
@@ -51,5 +56,6 @@ export async function rawViewer(
   const welcome = await answer('welcome');
   await writer.write(encodeMessage({ t: 'watch', id: 1 }));
   await answer('done');
-  return { session, alias: welcome.t === 'welcome' ? welcome.alias : 0 };
+  const send = (message: ClientMessage) => void writer.write(encodeMessage(message)).catch(() => {});
+  return { session, alias: welcome.t === 'welcome' ? welcome.alias : 0, send };
 }

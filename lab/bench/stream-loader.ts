@@ -1,0 +1,165 @@
+// Child of the stream bench: the viewers of one body, counting and logging what arrives.
+import type { LinkProfile } from '@hayate/engine';
+import { openEngine } from '@hayate/engine';
+import { WebSocket } from 'ws';
+import { random } from '../../codec/bench/random.ts';
+import { type RawViewer, rawViewer } from '../lib/raw-viewer.ts';
+import { UnitLog } from './stream-log.ts';
+import { bothWays, type RoomPlan, type Sent, type Traffic } from './stream-plan.ts';
+import { Presented, present } from './stream-present.ts';
+
+/** Viewers that only count share sockets; each socket has a link. */
+const SHARED_SOCKETS = 32;
+const REPORT_MS = 1000;
+
+interface Viewer {
+  plan: RoomPlan;
+  log: UnitLog | undefined;
+  raw: RawViewer | undefined;
+  bundles: number;
+  bytes: number;
+  /** Counters at the last `mark`. */
+  before: Record<string, number>;
+}
+
+const engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 2000 });
+const nowUs = () => Number(process.hrtime.bigint() / 1000n);
+const viewers: Viewer[] = [];
+let measuring = false;
+
+async function openViewer(plan: RoomPlan, index: number, logged: boolean): Promise<void> {
+  const viewer: Viewer = { plan, log: undefined, raw: undefined, bundles: 0, bytes: 0, before: {} };
+  viewers.push(viewer);
+  const onDatagram = (data: Uint8Array, receivedAtUs: number) => {
+    if (!measuring || data[0] !== 1) return;
+    viewer.bundles += 1;
+    viewer.bytes += data.length;
+    viewer.log?.add(data, receivedAtUs);
+  };
+  if (plan.body === 'wss') {
+    if (logged) viewer.log = new UnitLog(0);
+    await openSocket(plan, index, onDatagram);
+    return;
+  }
+  const { lossy, back } = bothWays(plan.down, 500_000 + 10 * index);
+  const link = { rx: lossy, tx: back };
+  const path = logged ? { link } : { link, socketGroup: 1 + (index % SHARED_SOCKETS) };
+  viewer.raw = await rawViewer(engine, plan.to, path, onDatagram);
+  if (logged) viewer.log = new UnitLog(viewer.raw.alias);
+}
+
+/** TCP cannot pass the engine's links: the delay of both hops is added on arrival, in order. */
+async function openSocket(plan: RoomPlan, index: number, onDatagram: (data: Uint8Array, us: number) => void) {
+  const next = random(index + 1);
+  const delayUs = ({ delayMs = 0, jitterMs = 0 }: LinkProfile) => 1000 * (delayMs + jitterMs * (2 * next() - 1));
+  const socket = new WebSocket(`${plan.to.url}/sub/${plan.room}`, { rejectUnauthorized: false });
+  await new Promise((resolve, reject) => socket.on('open', resolve).on('error', reject));
+  let lastUs = 0;
+  socket.on('message', (data: Buffer) => {
+    lastUs = Math.max(lastUs, nowUs() + delayUs(plan.up) + delayUs(plan.down));
+    onDatagram(data, lastUs);
+  });
+}
+
+async function openAll(plans: RoomPlan[]): Promise<void> {
+  const wanted = plans.flatMap((plan) => Array.from({ length: plan.viewers }, (_, i) => ({ plan, i })));
+  // A group of shared sockets must not change its link: rooms of unlike links log all their viewers.
+  for (let done = 0; done < wanted.length; done += 25) {
+    await Promise.all(
+      wanted.slice(done, done + 25).map(({ plan, i }, k) => openViewer(plan, done + k, i < plan.logged)),
+    );
+  }
+  setInterval(report, REPORT_MS);
+}
+
+/** As the SDK does each second. */
+function report(): void {
+  for (const { raw } of viewers) raw?.send({ t: 'report', marginMs: 5 });
+}
+
+const inGroups = (groups: string[]) => viewers.filter(({ plan }) => groups.includes(plan.group));
+
+function record(groups: string[]): void {
+  for (const viewer of inGroups(groups)) viewer.log?.reset();
+  measuring = true;
+}
+
+/** Counters of one viewer so far. */
+async function counters({ raw, bundles, bytes, log }: Viewer): Promise<Record<string, number>> {
+  const stats = (await raw?.session.getStats()) ?? {};
+  const counts: Record<string, number> = { bundles, bundle_bytes: bytes };
+  for (const name of ['packets_in', 'packets_out', 'bytes_in', 'bytes_out']) counts[name] = stats[name] ?? 0;
+  if (log) {
+    counts['logged_bundles'] = log.counts.bundles;
+    counts['logged_motion'] = log.counts.motion;
+    counts['logged_voice'] = log.counts.voice;
+    counts['logged_duplicates'] = log.duplicates;
+  }
+  return counts;
+}
+
+async function mark(groups: string[]): Promise<void> {
+  await Promise.all(
+    inGroups(groups).map(async (viewer) => {
+      viewer.before = await counters(viewer);
+    }),
+  );
+}
+
+/** Totals over the viewers of each group since `mark`. */
+async function traffic(groups: string[]): Promise<Record<string, Traffic>> {
+  const totals: Record<string, Traffic> = {};
+  const rows = await Promise.all(inGroups(groups).map(async (viewer) => ({ viewer, after: await counters(viewer) })));
+  for (const { viewer, after } of rows) {
+    const total = totals[viewer.plan.group] ?? { viewers: 0 };
+    totals[viewer.plan.group] = total;
+    total['viewers']! += 1;
+    for (const [name, value] of Object.entries(after)) {
+      total[name] = (total[name] ?? 0) + value - (viewer.before[name] ?? 0);
+    }
+  }
+  return totals;
+}
+
+/** By the name under which it is summed up. */
+const found = new Map<string, Presented>();
+
+/** Adds what the groups' viewers got of [fromUs, toUs) to what is known under `name:group`. */
+function analyse({ groups, sent, fromUs, toUs, name }: Question): Record<string, object> {
+  const out: Record<string, object> = {};
+  for (const { plan, log } of inGroups(groups)) {
+    if (!log) continue;
+    const key = `${name}:${plan.group}`;
+    const into = found.get(key) ?? new Presented();
+    found.set(key, into);
+    for (const one of sent) if (one.room === plan.room) present(into, log.arrivals(), one, fromUs, toUs);
+    out[plan.group] = into;
+  }
+  return Object.fromEntries(Object.entries(out).map(([group, into]) => [group, (into as Presented).summary()]));
+}
+
+interface Question {
+  ask: string;
+  plans: RoomPlan[];
+  groups: string[];
+  sent: Sent[];
+  fromUs: number;
+  toUs: number;
+  name: string;
+}
+
+process.on('message', async (m: Question) => {
+  const reply = (value: unknown) => process.send?.({ answer: m.ask, value });
+  if (m.ask === 'open') {
+    await openAll(m.plans);
+    reply(null);
+  }
+  if (m.ask === 'record') reply(record(m.groups));
+  if (m.ask === 'mark') reply(await mark(m.groups));
+  if (m.ask === 'traffic') reply(await traffic(m.groups));
+  if (m.ask === 'stop') {
+    measuring = false;
+    reply(null);
+  }
+  if (m.ask === 'analyse') reply(analyse(m));
+});
