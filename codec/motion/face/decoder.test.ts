@@ -4,7 +4,7 @@ import { anyConfig, anyFrames } from '../../testing/arbitraries.ts';
 import { fuzz } from '../../testing/fuzz.ts';
 import { talkFrame } from '../../testing/talk.ts';
 import type { DecodeResult, EncodedUnit, MotionConfig, MotionFrame } from '../types.ts';
-import { MAX_WAITING } from './decoder.ts';
+import { MAX_REACH, MAX_WAITING } from './decoder.ts';
 import { createFaceDecoder, createFaceEncoder, faceConfig, MAX_UNIT_BYTES } from './index.ts';
 
 const config = faceConfig({ fps: 30 });
@@ -141,6 +141,18 @@ describe('face-1 decoder', () => {
     );
     expect(feed([2, 0, 1], decoder, units)).toEqual(['waiting_for_key 2', 'late_used 0', 'late_used 1']);
     expect(feed([2], decoder, units)).toHaveLength(MAX_WAITING + 1);
+  });
+
+  it('a unit from far ahead leaves no trace', () => {
+    const units = send(talk, 80);
+    const decoder = createFaceDecoder(config);
+    expect(feed([0], decoder, units)).toEqual(['exact 0']);
+    const far = units.find(({ key }) => !key)!.data;
+    expect(decoder.decode(MAX_REACH + 1, false, far).kind).toBe('waiting_for_key');
+    expect(feed([1], decoder, units)).toEqual(['exact 1']);
+    // One frame nearer it is taken for a loss, and the present is late.
+    expect(decoder.decode(MAX_REACH + 1, false, far).kind).toBe('waiting_for_key');
+    expect(feed([2], decoder, units)).toEqual(['late_used 2']);
   });
 
   it('keeps its own copy of what waits', () => {

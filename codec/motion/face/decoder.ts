@@ -10,6 +10,8 @@ import { MAX_UNIT_BYTES } from './unit.ts';
 
 /** Chain units that wait for a predecessor; half a second at 60 fps. */
 export const MAX_WAITING = 32;
+/** Frames ahead of the last decoded one from which on nothing waits: only a key bridges such a gap. */
+export const MAX_REACH = 64;
 /** Share of a velocity that is left a frame later, in a concealed pose. */
 const DAMPING = 0.5;
 /** Float32 rounding on top of a step. */
@@ -70,8 +72,10 @@ class FaceDecoder implements MotionDecoder {
       return this.#stale;
     }
     if (key || (this.#last !== undefined && after(sequence, this.#last) === 1)) return this.#read(sequence, key, data);
-    this.#see(sequence);
-    this.#waiting.add(sequence, data);
+    if (this.#last === undefined || after(sequence, this.#last) <= MAX_REACH) {
+      this.#see(sequence);
+      this.#waiting.add(sequence, data);
+    }
     return this.#mustWait(sequence);
   }
 

@@ -1,4 +1,5 @@
 import { HayateError } from '../../errors.ts';
+import { ARKIT_CHANNELS } from '../channels.ts';
 import type { EncodedUnit, EncodeOptions, MotionConfig, MotionEncoder, MotionFrame } from '../types.ts';
 import { faceSettings } from './config.ts';
 import type { Distribution } from './distribution.ts';
@@ -14,7 +15,7 @@ const DEFAULT_KEY_INTERVAL = 8;
 /** Weight of 1/256 bit against 1/65536 squared step: 0.18 of a squared step a bit. */
 const RATE_WEIGHT = 46;
 const ONE = 256;
-const EXTRAS_FROM = 61;
+const EXTRAS_FROM = ARKIT_CHANNELS.length;
 
 export interface FaceEncoderOptions {
   /** Frames from key to key, 1 = each frame. Default 8. */

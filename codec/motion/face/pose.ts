@@ -1,8 +1,9 @@
+import { ARKIT_CHANNELS } from '../channels.ts';
 import type { MotionFrame } from '../types.ts';
 import type { QuantisedFrame } from './frame-coder.ts';
 import { CODED, MERGED, MINUS, PLUS, type Quantiser } from './layout.ts';
 
-const EXTRAS_FROM = 61;
+const EXTRAS_FROM = ARKIT_CHANNELS.length;
 
 /** Steps to natural units, coded channels to the 61 and extras. */
 export function writeFrame(frame: QuantisedFrame, quantiser: Quantiser, out: MotionFrame): void {

@@ -339,6 +339,8 @@ class Decoder:
             self.see(sequence)
             self.waiting = {s: unit for s, unit in self.waiting.items() if after(s, sequence) > 0}
             return "exact" if sequence == self.newest else "late_used"
+        if self.last is not None and after(sequence, self.last) > 64:
+            return "waiting_for_key"
         self.see(sequence)
         self.waiting.setdefault(sequence, data)
         if len(self.waiting) > 32:
