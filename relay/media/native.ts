@@ -4,11 +4,16 @@ import { nativeSession } from '@hayate/transport/engine';
 import type { DeliveryClass, MediaPlane, MediaRoom, MediaRoomOptions, MemberStats, SlotStats } from './plane.ts';
 import { refusedByCode } from './refused.ts';
 
+/** The engine holds nothing longer. */
+const MAX_WAIT_MS = 255;
+
 /** Rooms of the engine: a packet never meets JavaScript. The listener must start sessions in datagram mode `refuse`. */
 export class NativePlane implements MediaPlane {
   readonly kind = 'engine';
   readonly #engine: Engine;
   readonly #streams: { bidi: number; uni: number };
+  /** By the engine's number. */
+  readonly #admitted = new Map<number, Session>();
 
   /** `streams`: how many a session may have once it is welcomed. */
   constructor(engine: Engine, streams: { bidi: number; uni: number }) {
@@ -20,14 +25,17 @@ export class NativePlane implements MediaPlane {
 
   admit(session: Session): void {
     const native = nativeOf(session);
+    this.#admitted.set(native.id, session);
     native.setDatagramMode('room');
     native.setStreamLimits(this.#streams);
   }
 
-  forget(): void {}
+  forget(session: Session): void {
+    this.#admitted.delete(nativeOf(session).id);
+  }
 
   openRoom(options: MediaRoomOptions): MediaRoom {
-    return new NativeRoom(this.#engine.createRoom(options));
+    return new NativeRoom(this.#engine.createRoom(options), this.#admitted);
   }
 
   stats(): Promise<Record<string, number>> {
@@ -43,11 +51,11 @@ class NativeRoom implements MediaRoom {
   /** The engine counts on from each publish; reports say what came since the last one. */
   readonly #reported = new Map<number, Record<string, number>>();
 
-  /** By the engine's number. */
-  readonly #members = new Map<number, Session>();
+  readonly #admitted: ReadonlyMap<number, Session>;
 
-  constructor(room: EngineRoom) {
+  constructor(room: EngineRoom, admitted: ReadonlyMap<number, Session>) {
     this.#room = room;
+    this.#admitted = admitted;
   }
 
   async publish(session: Session, slot: number, generation: number): Promise<void> {
@@ -60,25 +68,23 @@ class NativeRoom implements MediaRoom {
   }
 
   join(session: Session): void {
-    const native = nativeOf(session);
-    this.#room.join(native);
-    this.#members.set(native.id, session);
+    this.#room.join(nativeOf(session));
   }
 
   leave(session: Session): void {
-    const native = nativeOf(session);
-    this.#members.delete(native.id);
-    this.#room.leave(native);
+    this.#room.leave(nativeOf(session));
   }
 
   setClass(session: Session, delivery: DeliveryClass): void {
-    this.#room.setClass(nativeOf(session), delivery);
+    const holdMs = Math.min(delivery.holdMs, MAX_WAIT_MS);
+    const spacingMs = Math.min(delivery.spacingMs, MAX_WAIT_MS);
+    this.#room.setClass(nativeOf(session), { ...delivery, holdMs, spacingMs });
   }
 
   async memberStats(): Promise<MemberStats[]> {
     const rows = await this.#room.getMemberStats();
     return rows.flatMap(({ delivery: _, congestionWindow: __, session: id, ...row }) => {
-      const session = this.#members.get(id);
+      const session = this.#admitted.get(id);
       return session ? [{ session, ...row }] : [];
     });
   }

@@ -4,6 +4,7 @@ use super::bundle::Bundle;
 use super::plane_tests::*;
 use super::*;
 use crate::api::{Layer, Repair, RoomConfig};
+use crate::link::Random;
 
 /// A datagram of a group: when, to whom, and its units as (slot, kind, sequence, age in ms).
 #[derive(Clone, Debug, PartialEq)]
@@ -207,7 +208,11 @@ fn each_unit_is_repeated_once_after_the_spacing() {
     // Three times two units of 5 bytes (4 and a payload of one; ages over 4 ms one more), 13 of the last header.
     let bytes = play.count("repair_bytes_out") / 2.0;
     assert!((45.0..70.0).contains(&bytes), "{bytes}");
-    assert_eq!(play.stage.plane.next_deadline_us().filter(|at| *at < play.stage.now + 400_000), None);
+    assert_eq!(play.count("repair_bytes_out_2"), 2.0 * bytes);
+    let total = |play: &Play| play.stage.plane.stats().into_iter().find(|value| value.0 == "repair_bytes_out");
+    assert_eq!(total(&play), Some(("repair_bytes_out", 2.0 * bytes)));
+    play.stage.command(Command::RoomClose { room: ROOM });
+    assert_eq!(total(&play), Some(("repair_bytes_out", 2.0 * bytes)), "stays when the room is gone");
 }
 
 #[test]
@@ -412,4 +417,43 @@ fn many_rooms_that_are_due_at_once_are_done_in_several_turns() {
         turns += 1;
     }
     assert_eq!((stage.out.fan_outs.len(), turns), (20, 3));
+}
+
+#[test]
+fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
+    let mut random = Random::new(5, 0);
+    for _ in 0..60 {
+        let mut below = |n: u64| random.next_u64() % n;
+        let repair = [Repair::None, Repair::Repeat, Repair::SinceKey][below(3) as usize];
+        let (voice, hold_ms, spacing_ms) = (1 + below(4) as u8, below(60) as u8, below(40) as u8);
+        let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, layer: Layer::All };
+        let mut play = Play::new(class);
+        play.stage.publish(4, 6, 1);
+        play.stage.sync(4, 1_000);
+        play.from_us = play.stage.now;
+        let hold_ms = if voice == 1 { 0 } else { u64::from(hold_ms) };
+        let (mut at_ms, mut came) = (0, Vec::new());
+        for sequence in 0..100u32 {
+            at_ms += below(30);
+            let (from, slot) = [(1, 3), (4, 6)][below(2) as usize];
+            let (kind, head) = [(0, KEY), (0, DELTA | 2), (1, VOICE)][below(3) as usize];
+            play.uplink(at_ms, from, &[(head, sequence, below(20) as u16)]);
+            came.push((at_ms, (slot, kind, sequence)));
+        }
+        play.until(at_ms + 1000);
+        for (came_ms, unit) in came {
+            let heard = play.heard.iter().filter(|heard| heard.to.contains(&2));
+            let with_it = heard.filter(|heard| heard.units.iter().any(|u| (u.0, u.1, u.2) == unit));
+            let times: Vec<_> = with_it.map(|heard| heard.at_ms).collect();
+            assert!(times.first().is_some_and(|at| (came_ms..=came_ms + hold_ms).contains(at)), "{class:?} {times:?}");
+            match repair {
+                Repair::None => assert_eq!(times.len(), 1, "{class:?} {unit:?} {times:?}"),
+                Repair::Repeat => {
+                    assert_eq!(times.len(), 2, "{class:?} {unit:?} {times:?}");
+                    assert!(times[1] - times[0] >= u64::from(spacing_ms), "{class:?} {times:?}");
+                }
+                Repair::SinceKey => assert!(times.len() >= 2, "{class:?} {unit:?} {times:?}"),
+            }
+        }
+    }
 }

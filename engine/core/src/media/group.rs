@@ -196,7 +196,7 @@ impl Group {
             let payload = draft.finish();
             let receivers = self.members.len() as u64;
             traffic.count_out(self.class.voice, receivers, units, payload.len() - 1);
-            traffic.count_repair(receivers, repairs, repair_bytes as u64);
+            traffic.count_repair(self.class.voice, receivers, repairs, repair_bytes as u64);
             out.fan_out(&self.members, None, &payload);
             if fresh.is_empty() {
                 break;

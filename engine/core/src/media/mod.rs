@@ -37,6 +37,7 @@ use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::BinaryHeap;
 use std::hash::{BuildHasher, RandomState};
+use traffic::Totals;
 use wire::*;
 
 pub use bundle::{Bundle, Malformed, Unit, Units};
@@ -69,6 +70,8 @@ pub struct MediaPlane {
     memberships: FxHashMap<SessionId, Vec<RoomId>>,
     /// Of datagrams that belong to no publication, and of rooms that are no more.
     refused: RefusedCounts,
+    /// Of rooms that are no more.
+    closed: Totals,
     /// When the next probe of any publisher is due.
     next_probe_us: Option<u64>,
     /// When a room wants to be looked at again: not after its own deadline. Only the entry that is the room's
@@ -96,6 +99,7 @@ impl MediaPlane {
             publishers: FxHashMap::default(),
             memberships: FxHashMap::default(),
             refused: RefusedCounts::default(),
+            closed: Totals::default(),
             next_probe_us: None,
             deadlines: BinaryHeap::new(),
             seed,
@@ -255,12 +259,14 @@ impl MediaPlane {
         self.rooms.get(&r).map(|room| room.members().collect()).unwrap_or_default()
     }
 
-    /// Of the whole plane: gauges `rooms`, `publishers`, `members`, and all refusals since the start (`refused_*`, only
-    /// when not zero), of rooms that are no more and of sessions that publish nothing as well.
+    /// Of the whole plane: gauges `rooms`, `publishers`, `members`, what went through (counted as in `stats_room`) and all
+    /// refusals since the start (`refused_*`, only when not zero), of rooms that are no more and of sessions that publish
+    /// nothing as well.
     pub fn stats(&self) -> Vec<(&'static str, f64)> {
         let mut members = 0;
-        let mut refused = self.refused.clone();
+        let (mut refused, mut totals) = (self.refused.clone(), self.closed.clone());
         for room in self.rooms.values() {
+            room.traffic().add_to(&mut totals);
             members += room.member_count();
             refused.merge(room.refused());
         }
@@ -269,6 +275,7 @@ impl MediaPlane {
             ("publishers", self.publishers.len() as f64),
             ("members", members as f64),
         ];
+        totals.append_to(&mut values);
         refused.append_to(&mut values);
         values
     }
@@ -299,6 +306,7 @@ impl MediaPlane {
             return;
         };
         self.refused.merge(room.refused());
+        room.traffic().add_to(&mut self.closed);
         for (session, _) in room.members() {
             self.forget_membership(session, id);
         }

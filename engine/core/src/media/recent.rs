@@ -114,3 +114,53 @@ impl Recent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::bundle::Unit;
+
+    fn push(recent: &mut Recent, now_us: u64, sequence: u32, payload: &[u8]) -> u64 {
+        let serial = recent.next_serial();
+        let wire = [0b10, 0, 0, 0, sequence as u8];
+        let unit = Unit { slot: 0, kind: 0, key: false, full: true, sequence, age16: 0, payload, wire: &wire };
+        recent.push(now_us, 3, 9, &Passed { unit: &unit, sequence, capture_us: now_us as i64, uncertainty16: 5 });
+        serial
+    }
+
+    #[test]
+    fn units_keep_their_payload_until_they_are_old() {
+        let mut recent = Recent::default();
+        let kept: Vec<_> =
+            (0..2000u32).map(|n| (n, push(&mut recent, u64::from(n) * 10_000, n, &n.to_be_bytes()))).collect();
+        for (n, serial) in kept {
+            let young = n > 1999 - 70;
+            assert_eq!(recent.get(serial).is_some(), young, "{n}");
+            if let Some(unit) = recent.get(serial) {
+                let part = recent.part(unit);
+                assert_eq!((part.payload, part.sequence, part.slot, part.generation), (&n.to_be_bytes()[..], n, 3, 9));
+                assert_eq!((part.start[0], part.uncertainty16), (0b0110_0010, 5));
+            }
+        }
+        assert!(recent.get(recent.next_serial()).is_none());
+        assert!(recent.bytes.len() < 2 * WASTE_BYTES);
+    }
+
+    #[test]
+    fn a_flood_pushes_out_what_is_oldest() {
+        let mut recent = Recent::default();
+        let small = push(&mut recent, 0, 0, &[1]);
+        for n in 1..MAX_UNITS as u32 {
+            push(&mut recent, 0, n, &[1]);
+        }
+        assert!(recent.get(small).is_some());
+        push(&mut recent, 0, 9999, &[1]);
+        assert!(recent.get(small).is_none() && recent.get(small + 1).is_some());
+        for n in 0..1000 {
+            push(&mut recent, 0, n, &[7; 900]);
+        }
+        assert!(recent.units.len() <= MAX_BYTES / 900 && recent.bytes.len() <= 2 * MAX_BYTES);
+        let newest = recent.get(recent.next_serial() - 1).map(|unit| recent.part(unit).payload.to_vec());
+        assert_eq!(newest, Some(vec![7; 900]));
+    }
+}

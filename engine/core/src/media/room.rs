@@ -121,6 +121,10 @@ impl Room {
         group.map_or_else(DeliveryClass::default, |group| group.class())
     }
 
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
     pub fn refused(&self) -> &RefusedCounts {
         &self.refused
     }

@@ -24,10 +24,15 @@ pub struct Traffic {
 struct ByVoice {
     bundles_out: u64,
     units_out: u64,
+    repair_bytes_out: u64,
 }
 
-const BUNDLES_OUT: [&str; 4] = ["bundles_out_1", "bundles_out_2", "bundles_out_3", "bundles_out_4"];
-const UNITS_OUT: [&str; 4] = ["units_out_1", "units_out_2", "units_out_3", "units_out_4"];
+const BY_VOICE: [[&str; 3]; 4] = [
+    ["bundles_out_1", "units_out_1", "repair_bytes_out_1"],
+    ["bundles_out_2", "units_out_2", "repair_bytes_out_2"],
+    ["bundles_out_3", "units_out_3", "repair_bytes_out_3"],
+    ["bundles_out_4", "units_out_4", "repair_bytes_out_4"],
+];
 
 impl Traffic {
     /// A datagram of `bytes` and so many new units, to so many receivers.
@@ -40,9 +45,27 @@ impl Traffic {
         class.units_out += receivers * units;
     }
 
-    pub fn count_repair(&mut self, receivers: u64, units: u64, bytes: u64) {
+    pub fn count_repair(&mut self, voice: u8, receivers: u64, units: u64, bytes: u64) {
         self.repair_units_out += receivers * units;
         self.repair_bytes_out += receivers * bytes;
+        self.by_voice[usize::from(voice.clamp(1, 4)) - 1].repair_bytes_out += receivers * bytes;
+    }
+
+    /// Adds to what the plane tells of all rooms.
+    pub fn add_to(&self, totals: &mut Totals) {
+        let own = [
+            self.bundles_in,
+            self.bundles_out,
+            self.units_in,
+            self.units_out,
+            self.repair_units_out,
+            self.repair_bytes_out,
+            self.dropped_stale,
+            self.dropped_full,
+        ];
+        for (sum, own) in totals.0.iter_mut().zip(own) {
+            *sum += own;
+        }
     }
 
     pub fn append_to(&self, out: &mut Vec<(&'static str, f64)>) {
@@ -58,8 +81,30 @@ impl Traffic {
             ("dropped_stale", self.dropped_stale as f64),
             ("dropped_full", self.dropped_full as f64),
         ]);
-        for (class, names) in self.by_voice.iter().zip(BUNDLES_OUT.iter().zip(UNITS_OUT)) {
-            out.extend([(*names.0, class.bundles_out as f64), (names.1, class.units_out as f64)]);
+        for (class, names) in self.by_voice.iter().zip(BY_VOICE) {
+            let values = [class.bundles_out, class.units_out, class.repair_bytes_out];
+            out.extend(names.into_iter().zip(values.map(|value| value as f64)));
         }
+    }
+}
+
+/// Of all rooms, those that are no more included.
+#[derive(Clone, Default)]
+pub struct Totals([u64; TOTALS.len()]);
+
+const TOTALS: [&str; 8] = [
+    "bundles_in",
+    "bundles_out",
+    "units_in",
+    "units_out",
+    "repair_units_out",
+    "repair_bytes_out",
+    "dropped_stale",
+    "dropped_full",
+];
+
+impl Totals {
+    pub fn append_to(&self, out: &mut Vec<(&'static str, f64)>) {
+        out.extend(TOTALS.into_iter().zip(self.0.map(|value| value as f64)));
     }
 }
