@@ -1,5 +1,7 @@
 /** What both entries export beside their own `connectRoom`, `publish` and `watch`. */
 export { HayateError } from '@hayate/codec/errors';
 export { LagHistogram } from '../watch/histogram.ts';
-export { PlayoutClock, type PlayoutOptions, type PlayoutUnit, type Pose } from '../watch/playout.ts';
+export { PlayoutClock, type PlayoutOptions } from '../watch/playout.ts';
+export type { Pose } from '../watch/pose.ts';
+export type { KindPlayout, PlayoutStats, PlayoutUnit, ScheduleOptions } from '../watch/schedule.ts';
 export type * from './types.ts';

@@ -1,4 +1,5 @@
 /** For sibling packages and tests: no promise of stability. */
 export type { Environment } from '../room/environment.ts';
 export { systemTimers } from '../room/environment.ts';
+export { PlayoutSchedule, type UnitKindName } from '../watch/schedule.ts';
 export { createEntry, type Entry, type Platform } from './entry.ts';

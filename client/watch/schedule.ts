@@ -1,0 +1,283 @@
+import { LagHistogram } from './histogram.ts';
+import { LagWindow } from './lag-window.ts';
+
+export interface ScheduleOptions {
+  /** Lag budget of the room: up to 5 ms below it waiting is free; above it only as far as the network makes it. */
+  budgetMs?: number;
+  /**
+   * Nothing is shown later than so long after its capture: where the path is slower, nothing is. Default: the budget and
+   * 50 ms; without a budget no limit.
+   */
+  maxLagMs?: number;
+  /** Least delay after capture, ms. Default 0. */
+  minDelayMs?: number;
+  /** Above the budget the delay is never more than this above the least lag, however late stragglers come. Default 60. */
+  maxJitterMs?: number;
+  /** Voice has to be there so long before its time: for decoding and the way to the audio thread, ms. Default 0. */
+  voiceReserveMs?: number;
+  /** From the pose to the eye, ms: part of what reports say, not of the delay. Default 0. */
+  displayMs?: number;
+}
+
+export type UnitKindName = 'motion' | 'voice';
+
+/** One unit, as far as its time goes; ms of the viewer's clock. */
+export interface PlayoutUnit {
+  captureMs: number;
+  receivedMs: number;
+  /** When it could be decoded, for motion that waited for its predecessor. Default: when it was received. */
+  decodedMs?: number;
+  /** Extended. Without it the unit is not counted in the ratios. */
+  sequence?: number;
+  /** Units of before the viewer came do not move the delay, and are not counted. */
+  backlog?: boolean;
+}
+
+interface Percentiles {
+  p50: number;
+  p95: number;
+  p99: number;
+}
+
+export interface PlayoutStats {
+  /** Capture to presentation now, ms. */
+  delayMs: number;
+  voiceDelayMs: number;
+  /** Frames that were there at their display time, of all from the first to the newest; NaN before the first. */
+  exactRatio: number;
+  /** Voice packets that were not there when they were to sound, of all from the first to the newest. */
+  voiceGapRatio: number;
+  motion: KindPlayout;
+  voice: KindPlayout;
+  /** Voice after face, ms: least and most so far, while both came. Negative: voice led. */
+  skewMs: { least: number; most: number };
+  /** What the playout adds to the lag (p99) of what comes, display included, ms. */
+  marginMs: number;
+}
+
+export interface KindPlayout {
+  /** From the first to the newest sequence. */
+  expected: number;
+  onTime: number;
+  /** Came after their time. */
+  late: number;
+  /** Of those, came after `maxLagMs`. */
+  stale: number;
+  /** Capture to presentation of those on time. */
+  lagMs: Percentiles;
+}
+
+/** Kept free below the budget. */
+const RESERVE_MS = 5;
+const BEYOND_BUDGET_MS = 50;
+/** Time runs at most so much slower or faster while the delay changes, share of 1. */
+const GROW = 0.1;
+const SHRINK = 0.05;
+/** Right after the first unit the delay follows at once. */
+const SETTLE_MS = 500;
+/** Voice may come after the face by so much: it is packets, which are whole only when their last sample was spoken. */
+const MAX_BEHIND_FACE_MS = 40;
+/** It waits for the face, but while a delay moves it may come before by so much. */
+const MAX_BEFORE_FACE_MS = 20;
+/** A kind that was not heard for so long binds the other no more. */
+const PAUSE_MS = 2000;
+/** A sample's time rounds. */
+const TOLERANCE_MS = 1;
+
+class Kind {
+  readonly window = new LagWindow();
+  readonly lags = new LagHistogram();
+  delayMs = 0;
+  wantedMs = 0;
+  firstMs = Number.NaN;
+  heardMs = Number.NEGATIVE_INFINITY;
+  newestCaptureMs = Number.NEGATIVE_INFINITY;
+  onTime = 0;
+  late = 0;
+  stale = 0;
+  #first: number | undefined;
+  #span = 0;
+
+  get expected(): number {
+    return this.#first === undefined ? 0 : this.#span + 1;
+  }
+
+  get running(): boolean {
+    return this.window.count > 0;
+  }
+
+  /** Returns false for a unit of before the first one: reordered at the start. */
+  count(sequence: number): boolean {
+    this.#first ??= sequence;
+    const ahead = (sequence - this.#first) | 0;
+    if (ahead < 0) return false;
+    this.#span = Math.max(this.#span, ahead);
+    return true;
+  }
+
+  stats(): KindPlayout {
+    const { expected, onTime, late, stale, lags } = this;
+    const lagMs = { p50: lags.percentile(0.5), p95: lags.percentile(0.95), p99: lags.percentile(0.99) };
+    return { expected, onTime, late, stale, lagMs };
+  }
+}
+
+/**
+ * When each unit of one liver is due: a delay after capture for the face and one for the voice, both following what the
+ * network does. Pure; `nowMs` and all times are the viewer's clock.
+ *
+ * The delay is as long as one unit in 200 needs, within the room's budget. A steady error of the clock estimate is part
+ * of every lag alike, so it moves nothing against each other. When a delay changes, time runs a little slower or faster
+ * and never backwards; where nothing is left to play it stands still.
+ */
+export class PlayoutSchedule {
+  readonly #options: ScheduleOptions;
+  readonly #maxLagMs: number;
+  #face = new Kind();
+  #voice = new Kind();
+  #nowMs = Number.NEGATIVE_INFINITY;
+  #leastSkewMs = Number.POSITIVE_INFINITY;
+  #mostSkewMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ScheduleOptions = {}) {
+    this.#options = options;
+    const { budgetMs, maxLagMs } = options;
+    this.#maxLagMs = maxLagMs ?? (budgetMs === undefined ? Number.POSITIVE_INFINITY : budgetMs + BEYOND_BUDGET_MS);
+  }
+
+  /** Capture to presentation of the face, ms. 0 before the first unit. */
+  get delayMs(): number {
+    return this.#face.running ? this.#face.delayMs : this.#voice.delayMs;
+  }
+
+  get voiceDelayMs(): number {
+    return this.#voice.running ? this.#voice.delayMs : this.#face.delayMs;
+  }
+
+  get lateVoice(): number {
+    return this.#voice.late;
+  }
+
+  /** Takes one unit, at `nowMs` or when it was decoded. When it is due; undefined: too late, it is not to be presented. */
+  arrive(kindName: UnitKindName, unit: PlayoutUnit, nowMs?: number): number | undefined {
+    const kind = kindName === 'motion' ? this.#face : this.#voice;
+    const { captureMs } = unit;
+    const availableMs = Math.max(unit.receivedMs, unit.decodedMs ?? Number.NEGATIVE_INFINITY);
+    const atMs = Math.max(availableMs, nowMs ?? availableMs);
+    const lagMs = availableMs - captureMs;
+    if (!unit.backlog) this.#observe(kind, lagMs, availableMs);
+    this.advance(atMs);
+    kind.newestCaptureMs = Math.max(kind.newestCaptureMs, captureMs);
+    const delayMs = kind.running ? kind.delayMs : this.delayMs;
+    const stale = atMs - captureMs > this.#maxLagMs;
+    const onTime = !stale && captureMs + delayMs >= atMs - TOLERANCE_MS;
+    if (!unit.backlog && (unit.sequence === undefined || kind.count(unit.sequence))) {
+      if (onTime) {
+        kind.onTime += 1;
+        kind.lags.record(Math.max(delayMs, atMs - captureMs));
+      } else {
+        kind.late += 1;
+        if (stale) kind.stale += 1;
+      }
+    }
+    return onTime ? captureMs + delayMs : undefined;
+  }
+
+  /** Whether a unit captured then is still worth anything to the eye. */
+  stale(captureMs: number, nowMs: number): boolean {
+    return nowMs - captureMs > this.#maxLagMs;
+  }
+
+  /** Lets time pass: the delays move. Going back does nothing. */
+  advance(nowMs: number): void {
+    const passedMs = nowMs - this.#nowMs;
+    if (!(passedMs > 0)) return;
+    this.#nowMs = nowMs;
+    const face = this.#face;
+    const voice = this.#voice;
+    const both = face.heardMs > nowMs - PAUSE_MS && voice.heardMs > nowMs - PAUSE_MS;
+    const faceWanted = both ? Math.max(face.wantedMs, voice.wantedMs - MAX_BEHIND_FACE_MS) : face.wantedMs;
+    const voiceWanted = both
+      ? Math.min(faceWanted + MAX_BEHIND_FACE_MS, Math.max(voice.wantedMs, faceWanted))
+      : voice.wantedMs;
+    move(voice, voiceWanted, passedMs, nowMs);
+    move(face, faceWanted, passedMs, nowMs);
+    if (!both) return;
+    // Voice decides: a gap is heard sooner than a frame is missed.
+    face.delayMs = Math.min(
+      voice.delayMs + MAX_BEFORE_FACE_MS,
+      Math.max(voice.delayMs - MAX_BEHIND_FACE_MS, face.delayMs),
+    );
+    const skewMs = voice.delayMs - face.delayMs;
+    this.#leastSkewMs = Math.min(this.#leastSkewMs, skewMs);
+    this.#mostSkewMs = Math.max(this.#mostSkewMs, skewMs);
+  }
+
+  stats(): PlayoutStats {
+    const motion = this.#face.stats();
+    const voice = this.#voice.stats();
+    return {
+      delayMs: this.delayMs,
+      voiceDelayMs: this.voiceDelayMs,
+      exactRatio: motion.expected === 0 ? Number.NaN : motion.onTime / motion.expected,
+      voiceGapRatio: voice.expected === 0 ? Number.NaN : 1 - voice.onTime / voice.expected,
+      motion,
+      voice,
+      skewMs: { least: this.#leastSkewMs, most: this.#mostSkewMs },
+      marginMs: this.marginMs,
+    };
+  }
+
+  /** As in `PlayoutStats`; NaN while nothing came. */
+  get marginMs(): number {
+    const running = [this.#face, this.#voice].filter((kind) => kind.running);
+    if (running.length === 0) return Number.NaN;
+    const delayMs = Math.max(...running.map((kind) => kind.delayMs));
+    const p99 = Math.max(...running.map((kind) => kind.window.quantiles.p99));
+    return Math.max(0, delayMs - p99) + (this.#options.displayMs ?? 0);
+  }
+
+  /** After a new generation: the past belongs to someone else. */
+  reset(): void {
+    this.#face = new Kind();
+    this.#voice = new Kind();
+    this.#nowMs = Number.NEGATIVE_INFINITY;
+    this.#leastSkewMs = Number.POSITIVE_INFINITY;
+    this.#mostSkewMs = Number.NEGATIVE_INFINITY;
+  }
+
+  #observe(kind: Kind, lagMs: number, nowMs: number): void {
+    const first = !kind.running;
+    kind.window.add(lagMs, nowMs);
+    kind.heardMs = Math.max(kind.heardMs, nowMs);
+    kind.wantedMs = this.#wanted(kind);
+    if (!first) return;
+    kind.firstMs = nowMs;
+    kind.delayMs = kind.wantedMs;
+    const other = kind === this.#face ? this.#voice : this.#face;
+    if (!(other.heardMs > nowMs - PAUSE_MS)) return;
+    const [least, most] = kind === this.#voice ? [0, MAX_BEHIND_FACE_MS] : [-MAX_BEHIND_FACE_MS, 0];
+    kind.delayMs = Math.min(other.delayMs + most, Math.max(other.delayMs + least, kind.delayMs));
+  }
+
+  #wanted(kind: Kind): number {
+    const { budgetMs, minDelayMs = 0, maxJitterMs = 60, voiceReserveMs = 0, displayMs = 0 } = this.#options;
+    const reserveMs = kind === this.#voice ? voiceReserveMs : 0;
+    const { least, p95, late } = kind.window.quantiles;
+    let mostMs = least + maxJitterMs;
+    if (budgetMs !== undefined) mostMs = Math.max(budgetMs - RESERVE_MS - displayMs, Math.min(p95, mostMs) + reserveMs);
+    return Math.min(this.#maxLagMs, Math.max(minDelayMs, Math.min(late + reserveMs, mostMs)));
+  }
+}
+
+function move(kind: Kind, wantedMs: number, passedMs: number, nowMs: number): void {
+  if (!kind.running) return;
+  const apartMs = wantedMs - kind.delayMs;
+  if (apartMs <= 0) {
+    kind.delayMs += Math.max(apartMs, -SHRINK * passedMs);
+    return;
+  }
+  // Nothing is left to play, or play has hardly begun: time may stand still.
+  const still = kind.newestCaptureMs + kind.delayMs < nowMs || nowMs - kind.firstMs < SETTLE_MS;
+  kind.delayMs += Math.min(apartMs, (still ? 1 : GROW) * passedMs);
+}
