@@ -50,6 +50,29 @@ describe('HTTP API', () => {
     });
   });
 
+  it('shows how a room delivers, and why', async () => {
+    const liver = await rig.join({ room: 'seen' });
+    await liver.request({ t: 'publish' });
+    const viewer = await rig.join({ room: 'seen' });
+    const { session } = await viewer.heard('welcome');
+    await viewer.request({ t: 'watch' });
+    const page = async () => (await (await get('/v1/rooms/seen')).json()) as { slowest: unknown[]; uplinks: unknown[] };
+    await expect.poll(async () => (await page()).slowest.length).toBe(1);
+    await expect.poll(async () => (await page()).uplinks.length, { timeout: 3000 }).toBe(1);
+    expect(await page()).toMatchObject({
+      room: 'seen',
+      members: 2,
+      viewers: 1,
+      livers: 1,
+      budgetMs: 100,
+      classes: [{ voice: 1, repair: 'none', layer: 'all', viewers: 1 }],
+      levels: [1, 0, 0, 0, 0, 0],
+      uplinks: [{ slot: 0, ask: { holdMs: 0, repair: 'none' } }],
+      slowest: [{ session, why: 'conversation', spareMs: null, delivery: { voice: 1, holdMs: 0 } }],
+    });
+    expect((await get('/v1/rooms/unseen')).status).toBe(404);
+  });
+
   it.each([
     ['a wrong type', { room: 7 }],
     ['a long name', { room: 'r', name: 'x'.repeat(100) }],

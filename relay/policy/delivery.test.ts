@@ -103,7 +103,7 @@ describe('steadiness', () => {
   });
 
   it('control: without waiting and without a band it swings', () => {
-    const hasty = { ...TUNING, upHoldMs: 0, maxUpHoldMs: 0, upMarginMs: 0, downSlackMs: 0 };
+    const hasty = { ...TUNING, upHoldMs: 0, maxUpHoldMs: 0, upSlackMs: 0, downSlackMs: 0 };
     expect(Math.max(...edge(hasty))).toBeGreaterThan(100);
   });
 
@@ -244,7 +244,7 @@ describe('reports', () => {
     const voice = (marginMs: number) =>
       simulate({ seconds: 30, uplink, viewers: [{ ...calm, reportMs: () => marginMs }] })[0]!.decisions.at(-1)!.decision
         .delivery.voice;
-    expect([voice(5), voice(60)]).toEqual([2, 1]);
+    expect([voice(5), voice(60)]).toEqual([3, 1]);
   });
 
   it('without any, the margin is 20 ms', () => {

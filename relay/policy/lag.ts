@@ -1,8 +1,12 @@
 import type { Tuning } from './tuning.ts';
 
-const REPORTS = 5;
+const REPORTS = 10;
+const RANK = 3;
 
-/** Lag of one uplink from its reports of a second each: the second greatest of five, so that one bad second is no trend. */
+/**
+ * Lag of one uplink from its reports of a second each. The 99th percentile of a second is its one or two latest units, so
+ * the third greatest of ten is about the 99th percentile of ten seconds: two bad seconds are no trend.
+ */
 export class UplinkLag {
   readonly #recent: number[] = [];
   uncertaintyMs = 0;
@@ -16,8 +20,7 @@ export class UplinkLag {
 
   /** Undefined before the first report. */
   get p99Ms(): number | undefined {
-    if (this.#recent.length < 2) return this.#recent[0];
-    return [...this.#recent].sort((a, b) => b - a)[1];
+    return [...this.#recent].sort((a, b) => b - a)[Math.min(RANK, this.#recent.length) - 1];
   }
 }
 

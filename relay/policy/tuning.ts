@@ -1,6 +1,6 @@
 /** Numbers of the delivery policy. One object, so that tests can show what each is there for. */
 export interface Tuning {
-  /** The estimate stays so far below the budget, ms. */
+  /** The estimate aims so far below the budget, ms. */
   reserveMs: number;
   /** Playout margin of a viewer that does not report, and the bounds of what a report may claim, ms. */
   marginMs: number;
@@ -10,12 +10,12 @@ export interface Tuning {
   reportMs: number;
   /** Share of the jitter of both directions that comes on top of half the round trip. */
   jitterShare: number;
-  /** More holding needs so much more than it takes, ms, */
-  upMarginMs: number;
-  /** for so long, ms; doubled up to the greatest each time that it did not last. */
+  /** How far into the reserve more holding may go, ms, */
+  upSlackMs: number;
+  /** and only after it would have fitted for so long, ms; doubled up to the greatest each time that it did not last. */
   upHoldMs: number;
   maxUpHoldMs: number;
-  /** Less holding only when so much is missing, ms: part of the reserve, so that noise does not swing. */
+  /** Less holding once so much of the reserve is gone, ms: more than above, so that noise does not swing. */
   downSlackMs: number;
   /** Loss (share of packets) from which on repair pays, and below which it ends. */
   repairLoss: number;
@@ -44,10 +44,10 @@ export const TUNING: Readonly<Tuning> = {
   maxMarginMs: 60,
   reportMs: 5000,
   jitterShare: 0.75,
-  upMarginMs: 1,
+  upSlackMs: 2,
   upHoldMs: 3000,
   maxUpHoldMs: 60_000,
-  downSlackMs: 2,
+  downSlackMs: 4,
   repairLoss: 0.003,
   repairEndLoss: 0.0015,
   strictLoss: 0.01,

@@ -164,13 +164,13 @@ export class ViewerPolicy {
 
   /** Fewer packets slowly, more at once. */
   #choose(spare: number, frameMs: number, repair: DeliveryClass['repair'], nowMs: number): Plan {
-    const { downSlackMs, upMarginMs } = this.#tuning;
+    const { downSlackMs, upSlackMs } = this.#tuning;
     const kept = this.#plan(spare + downSlackMs, frameMs, repair);
     if (kept.voice < this.#voice) {
       this.#voice = kept.voice;
       this.#more.failed(nowMs);
     }
-    const { voice } = this.#plan(spare - upMarginMs, frameMs, repair);
+    const { voice } = this.#plan(spare + upSlackMs, frameMs, repair);
     const better = voice > this.#voice;
     this.#reachable = better ? (Math.min(this.#reachable, voice) as Voice) : 4;
     if (this.#more.ready(better, nowMs)) {

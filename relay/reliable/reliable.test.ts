@@ -77,6 +77,37 @@ describe('requests sent with the hello', () => {
   });
 });
 
+describe('reports', () => {
+  it('over one a second are ignored and counted, and are no requests', async () => {
+    const rig = await bodies[0]!.start();
+    try {
+      const viewer = await rig.join();
+      await viewer.request({ t: 'watch' });
+      for (let n = 0; n < 50; n++) await viewer.raw({ t: 'report', marginMs: 5 });
+      expect(await viewer.request({ t: 'unwatch' })).toMatchObject({ t: 'done' });
+      expect(viewer.end).toBeUndefined();
+      const metrics = await (await fetch(rig.relay.metricsAddress)).text();
+      const taken = Number(/^hayate_reports_total\{result="taken"\} (\d+)/m.exec(metrics)?.[1]);
+      expect(taken).toBeGreaterThanOrEqual(2);
+      expect(taken).toBeLessThan(10);
+      expect(metrics).toMatch(new RegExp(`^hayate_reports_total\\{result="ignored"\\} ${50 - taken}( |$)`, 'm'));
+    } finally {
+      await rig.close();
+    }
+  });
+
+  it('that make no sense end the session', async () => {
+    const rig = await bodies[0]!.start();
+    try {
+      const viewer = await rig.join();
+      await viewer.raw({ t: 'report', marginMs: -1 });
+      expect(await viewer.ended()).toMatchObject({ closeCode: 100 });
+    } finally {
+      await rig.close();
+    }
+  });
+});
+
 describe('a viewer that reads no comments', () => {
   it('loses comments, counted, and the others get them all', async () => {
     const rig = await bodies[0]!.start({ comments: { perSecond: 1000, burst: 1000, queueBytes: 8192 } });

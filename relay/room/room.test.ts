@@ -29,6 +29,36 @@ beforeEach(() => {
   room = new Room(limits, now);
 });
 
+describe('conversation', () => {
+  it('is with who came or commented in the last 10 s', () => {
+    join(1);
+    expect(room.conversing(1, now)).toBe(false);
+    send({ type: 'watch', session: 1, id: 1 });
+    now += 9999;
+    expect(room.conversing(1, now)).toBe(true);
+    now += 1;
+    expect(room.conversing(1, now)).toBe(false);
+    send({ type: 'watch', session: 1, id: 2 });
+    expect(room.conversing(1, now)).toBe(false);
+    send({ type: 'comment', session: 1, id: 3, text: 'hi', at: 0 });
+    expect(room.conversing(1, now + 9999)).toBe(true);
+    expect(room.conversing(2, now)).toBe(false);
+  });
+
+  it('is with every liver of a shared room, as long as it is shared', () => {
+    join(1);
+    join(2);
+    live(1);
+    send({ type: 'watch', session: 1, id: 2 });
+    now += 60_000;
+    expect(room.conversing(1, now)).toBe(false);
+    live(2);
+    expect([room.conversing(1, now), room.conversing(2, now)]).toEqual([true, true]);
+    send({ type: 'unpublish', session: 2, id: 3 });
+    expect([room.conversing(1, now), room.conversing(2, now)]).toEqual([false, false]);
+  });
+});
+
 describe('livers', () => {
   it('answers publish only once the clock is synced, and then tells the room', () => {
     join(1);

@@ -52,13 +52,23 @@ it('shows sessions, media, refusals and delays at each scrape', async () => {
   expect(at('hayate_datagrams_total{direction="out"}')).toBeGreaterThan(0);
   expect(at('hayate_join_ms_count')).toBe(2);
   expect(at('hayate_uplink_lag_ms_count')).toBeGreaterThan(0);
+  await expect
+    .poll(async () => (await scrape()).get('hayate_delivery_class{voice="1",repair="none",layer="all"}'))
+    .toBe(1);
+  expect((await scrape()).get('hayate_congestion_level{level="0"}')).toBe(1);
+  expect((await scrape()).get('hayate_delivery_changes_total{why="conversation"}')).toBe(1);
+  expect(at('hayate_repair_denied')).toBe(0);
+  expect(at('hayate_repair_bytes_total')).toBe(0);
   expect(at('hayate_process_resident_bytes')).toBeGreaterThan(1e6);
   expect([...metrics.keys()].some((k) => k.startsWith('hayate_event_loop_delay_ms'))).toBe(true);
 
   liver.session.close();
   viewer.session.close();
   await expect.poll(async () => (await scrape()).get('hayate_sessions')).toBe(0);
-  expect((await scrape()).get('hayate_viewers')).toBe(0);
+  const after = await scrape();
+  expect(after.get('hayate_viewers')).toBe(0);
+  expect(after.get('hayate_delivery_class{voice="1",repair="none",layer="all"}')).toBe(0);
+  expect(after.get('hayate_congestion_level{level="0"}')).toBe(0);
 });
 
 it('serves nothing else there', async () => {

@@ -4,7 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from '@opentelemetry/sdk-metrics';
 import { bindFailed } from '../http/bind.ts';
-import type { DeliveryStats } from '../src/delivery-stats.ts';
+import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
 import type { Counters } from './counters.ts';
 
 /** The engine's `refused_<status>` are about connections. */
@@ -53,6 +53,8 @@ export class Metrics {
   readonly recordUplinkLagMs: (ms: number) => void;
   readonly recordSpareMs: (ms: number) => void;
   #server: Server | undefined;
+  /** Delivery classes seen so far: one that nobody has any more is 0, not gone. */
+  readonly #seen = new Map<string, Omit<ClassCount, 'viewers'>>();
 
   constructor(snapshot: () => Promise<Snapshot>) {
     this.#provider = new MeterProvider({
@@ -129,7 +131,7 @@ export class Metrics {
         for (const [reason, n] of s.counters.get('units_refused')) {
           if (s.plane[`refused_${reason}`] === undefined) result.observe(notForwarded, n, { reason });
         }
-        for (const { viewers, ...labels } of s.delivery.classes) result.observe(classes, viewers, labels);
+        for (const [labels, viewers] of this.#classes(s.delivery)) result.observe(classes, viewers, labels);
         for (const [level, n] of s.delivery.levels.entries()) result.observe(levels, n, { level });
         result.observe(denied, s.delivery.repairDenied);
         for (const [why, n] of s.counters.get('delivery_changes')) result.observe(changes, n, { why });
@@ -186,6 +188,16 @@ export class Metrics {
       await new Promise((resolve) => server.close(resolve));
     }
     await this.#provider.shutdown();
+  }
+
+  *#classes({ classes }: DeliveryStats): Generator<[Omit<ClassCount, 'viewers'>, number]> {
+    const counts = new Map<string, number>();
+    for (const { viewers, ...labels } of classes) {
+      const key = JSON.stringify(labels);
+      this.#seen.set(key, labels);
+      counts.set(key, viewers);
+    }
+    for (const [key, labels] of this.#seen) yield [labels, counts.get(key) ?? 0];
   }
 
   #delays(): [string, number][] {

@@ -1,0 +1,157 @@
+import type { Session } from '@hayate/transport';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { DeliveryClass, MediaRoom, MemberStats } from '../media/plane.ts';
+import { RoomDelivery } from '../policy/room.ts';
+import { Room } from '../room/room.ts';
+import type { SessionKey } from '../room/types.ts';
+import { DeliveryLoop, type DeliveryTarget } from './delivery.ts';
+
+let now = 0;
+const loops: DeliveryLoop[] = [];
+beforeEach(() => {
+  vi.useFakeTimers();
+  now = 0;
+});
+afterEach(() => {
+  for (const loop of loops.splice(0)) loop.close();
+  vi.useRealTimers();
+});
+
+/** A media room that is only paths; its sessions are their numbers. */
+class FakeMedia {
+  readonly classes = new Map<SessionKey, DeliveryClass[]>();
+  asked = 0;
+  closed = false;
+  readonly #keys: SessionKey[];
+
+  constructor(keys: SessionKey[]) {
+    this.#keys = keys;
+  }
+
+  async memberStats(): Promise<MemberStats[]> {
+    if (this.closed) throw new Error('the room is closed');
+    this.asked += 1;
+    return this.#keys.map((key) => ({
+      session: key as unknown as Session,
+      rttMs: 10,
+      minRttMs: 9,
+      packetsOut: now / 20,
+      packetsLost: 0,
+      datagramsOut: now / 20,
+      dropped: 0,
+      queueBytes: 0,
+    }));
+  }
+
+  async stats(): Promise<Record<string, number>> {
+    return { members: this.#keys.length, bytes_out: 4 * now, repair_bytes_out: now };
+  }
+
+  setClass(session: Session, delivery: DeliveryClass): void {
+    const key = session as unknown as SessionKey;
+    this.classes.set(key, [...(this.classes.get(key) ?? []), delivery]);
+  }
+}
+
+const limits = { maxViewers: 10_000, lingerMs: 5000, emptyMs: 1000 };
+
+function target(keys: SessionKey[]): DeliveryTarget & { fake: FakeMedia } {
+  const room = new Room(limits, now);
+  const delivery = new RoomDelivery(100, { viewerBytes: 6000, roomBytes: 1e6 });
+  const fake = new FakeMedia(keys);
+  for (const session of keys) {
+    room.handle({ type: 'join', session, identity: { sub: `s${session}`, roles: ['viewer'] } }, now);
+    room.handle({ type: 'watch', session, id: 1 }, now);
+    delivery.watching(session);
+  }
+  return { room, delivery, media: fake as unknown as MediaRoom, fake };
+}
+
+function loop(targets: DeliveryTarget[]) {
+  const counts = { changes: 0, repairBytes: 0 };
+  const out = new DeliveryLoop({
+    targets: () => targets,
+    keyOf: (session) => session as unknown as SessionKey,
+    nowMs: () => now,
+    onChange: () => {
+      counts.changes += 1;
+    },
+    onSpareMs: () => {},
+    onRepairBytes: (bytes) => {
+      counts.repairBytes += bytes;
+    },
+  });
+  loops.push(out);
+  return { loop: out, counts };
+}
+
+const uplink = { received: 80, lost: 0, duplicate: 0, lagP99Ms: 27, uncertaintyMs: 5 };
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);
+
+async function run(subject: DeliveryLoop, targets: DeliveryTarget[], untilMs: number): Promise<number[]> {
+  const decided: number[] = [];
+  for (; now < untilMs; now += 50) {
+    if (now % 1000 === 0) for (const { delivery } of targets) delivery.uplink(0, uplink, 20, now);
+    decided.push(await subject.tick());
+  }
+  return decided;
+}
+
+describe('the delivery loop', () => {
+  it('holds back for who just came, then saves packets, and says so once', async () => {
+    const only = target([1, 2]);
+    const { loop: subject, counts } = loop([only]);
+    await run(subject, [only], 9_900);
+    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 1 }]);
+    await run(subject, [only], 30_000);
+    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 1 }, { voice: 3, holdMs: 52, repair: 'none' }]);
+    expect(counts.changes).toBe(4);
+    expect(counts.repairBytes).toBeGreaterThan(28_000);
+  });
+
+  it('answers who comments at once', async () => {
+    const only = target([1, 2]);
+    const { loop: subject } = loop([only]);
+    await run(subject, [only], 20_000);
+    only.room.handle({ type: 'comment', session: 1, id: 2, text: 'hi', at: 0 }, now);
+    await run(subject, [only], 20_600);
+    expect(only.fake.classes.get(1)!.at(-1)!.voice).toBe(1);
+    expect(only.fake.classes.get(2)!.at(-1)!.voice).toBe(3);
+    await run(subject, [only], 31_000);
+    expect(only.fake.classes.get(1)!.at(-1)!.voice).toBe(3);
+  });
+
+  it('takes a bounded number a tick and comes to everybody by turns', async () => {
+    const rooms = [target(range(0, 1000)), target(range(1000, 1010)), target(range(1010, 4000))];
+    const { loop: subject } = loop(rooms);
+    const decided = await run(subject, rooms, 2000);
+    expect(Math.max(...decided)).toBeLessThanOrEqual(300);
+    for (const { fake } of rooms) expect(fake.asked).toBeGreaterThanOrEqual(2);
+    const sizes = rooms.map(({ fake }) => fake.classes.size);
+    expect(sizes).toEqual([1000, 10, 2990]);
+  });
+
+  it('asks each room twice a second and no more', async () => {
+    const rooms = [target([1]), target([2])];
+    const { loop: subject } = loop(rooms);
+    await run(subject, rooms, 10_000);
+    expect(rooms.map(({ fake }) => fake.asked)).toEqual([20, 20]);
+  });
+
+  it('goes on when a room closes, or a session leaves, meanwhile', async () => {
+    const rooms = [target([1]), target([2, 3])];
+    const { loop: subject } = loop(rooms);
+    rooms[0]!.fake.closed = true;
+    rooms[1]!.delivery.unwatched(3);
+    await run(subject, rooms, 2000);
+    expect(rooms[0]!.fake.classes.size).toBe(0);
+    expect([...rooms[1]!.fake.classes.keys()]).toEqual([2]);
+  });
+
+  it('leaves rooms alone that nobody watches', async () => {
+    const empty = target([]);
+    const { loop: subject } = loop([empty]);
+    await run(subject, [empty], 2000);
+    expect(empty.fake.asked).toBe(0);
+  });
+});
