@@ -90,6 +90,11 @@ export class RelaySession {
     return this.#requests.start((id) => this.#control?.send(make(id)));
   }
 
+  /** A message on the control stream that nobody answers. */
+  tell(message: ClientMessage): void {
+    if (!this.#endedWith) this.#control?.send(message);
+  }
+
   /** Comments come by `onMessage` from now on. */
   openComments(): Promise<MessageStream> {
     this.#commentStream ??= this.#openComments();

@@ -3,7 +3,15 @@ import { RoomPublisher } from '../publish/publisher.ts';
 import type { Environment } from '../room/environment.ts';
 import { RelayRoom } from '../room/room.ts';
 import { RoomWatcher } from '../watch/watcher.ts';
-import type { ConnectionOptions, Publisher, PublishOptions, RelayTarget, Room, Watcher } from './types.ts';
+import type {
+  ConnectionOptions,
+  Publisher,
+  PublishOptions,
+  RelayTarget,
+  Room,
+  Watcher,
+  WatchOptions,
+} from './types.ts';
 
 export interface Platform {
   environment: Environment;
@@ -22,7 +30,7 @@ export interface Entry {
   /** Publishes into a room; one publisher a room. A target makes a room of its own, closed with the publisher. */
   publish(target: RelayTarget | Room, options?: PublishOptions): Publisher;
   /** Watches a room's livers. A target makes a room of its own, closed with the watcher. */
-  watch(target: RelayTarget | Room, options?: ConnectionOptions): Watcher;
+  watch(target: RelayTarget | Room, options?: WatchOptions): Watcher;
 }
 
 export function createEntry(platform: Platform): Entry {

@@ -2,6 +2,8 @@ import type { HayateError } from '@hayate/codec/errors';
 import type { RepairKind } from '@hayate/codec/messages';
 import type { FaceConfigOptions, MotionConfig, MotionFrame } from '@hayate/codec/motion';
 import type { Connector, SessionStats } from '@hayate/transport';
+import type { PlayoutClock } from '../watch/playout.ts';
+import type { PlayoutStats, ScheduleOptions } from '../watch/schedule.ts';
 
 /** Where a relay is and what opens its door. `hayate token` and `POST /v1/rooms` hand these out. */
 export interface RelayTarget {
@@ -138,6 +140,8 @@ export interface WatchedFrame {
   /** In this viewer's clock (`room.nowUs() / 1000`). */
   captureMs: number;
   receivedMs: number;
+  /** When it could be decoded: later than received when its predecessor came after it. */
+  decodedMs: number;
   /** received - capture, one way. */
   lagMs: number;
   /** The true lag is within lag +- uncertainty (path asymmetry included). */
@@ -155,6 +159,8 @@ export interface WatchedVoice {
   lagMs: number;
   uncertaintyMs: number;
   backlog: boolean;
+  /** When its first sample should sound, in this viewer's clock; undefined: too late, drop it. */
+  playMs: number | undefined;
   /** One Opus packet. */
   packet: Uint8Array;
 }
@@ -176,9 +182,14 @@ export interface UnitCounts {
   jitterMs: number;
 }
 
+export interface WatchOptions extends ConnectionOptions {
+  /** The room's budget is its own, and the frame rate the liver's. */
+  playout?: Omit<ScheduleOptions, 'budgetMs'>;
+}
+
 export interface WatchStats {
   /** By slot, of its present generation; a new generation and a new session start from zero. */
-  slots: Map<number, { motion: UnitCounts; voice: UnitCounts }>;
+  slots: Map<number, { motion: UnitCounts; voice: UnitCounts; playout: PlayoutStats }>;
   /** Units not delivered, by reason: `unsynced`, `old_generation`, `clock_unsynced`, `datagram_malformed`, `iterator_full`, ... */
   dropped: Record<string, number>;
   /** Round trip of the best clock probe; undefined before the first. */
@@ -197,6 +208,11 @@ export interface Watcher {
   onFrame(handler: (frame: WatchedFrame) => void): () => void;
   /** `packet` is valid only during the call. */
   onVoice(handler: (voice: WatchedVoice) => void): () => void;
+  /**
+   * When to show a slot's units and what its face looks like at any instant. Fed by the watcher; another one for each
+   * generation. Undefined for a slot of which nothing was heard in this session.
+   */
+  playout(slot: number): PlayoutClock | undefined;
   stats(): WatchStats;
   /** Stops the media; closes the room too when `watch()` made it. */
   close(): void;

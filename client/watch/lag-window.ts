@@ -6,7 +6,6 @@ const RENEW_MS = 100;
 export interface LagQuantiles {
   least: number;
   p95: number;
-  p99: number;
   /** As late as one unit in 200. */
   late: number;
 }
@@ -17,7 +16,7 @@ export class LagWindow {
   readonly #sorted = new Float64Array(SIZE);
   #count = 0;
   #renewedMs = Number.NEGATIVE_INFINITY;
-  readonly quantiles: LagQuantiles = { least: 0, p95: 0, p99: 0, late: 0 };
+  readonly quantiles: LagQuantiles = { least: 0, p95: 0, late: 0 };
 
   get count(): number {
     return this.#count;
@@ -37,13 +36,6 @@ export class LagWindow {
     const { quantiles } = this;
     quantiles.least = sorted[0]!;
     quantiles.p95 = at(0.95);
-    quantiles.p99 = at(0.99);
     quantiles.late = at(0.995);
-  }
-
-  clear(): void {
-    this.#count = 0;
-    this.#renewedMs = Number.NEGATIVE_INFINITY;
-    this.quantiles.least = this.quantiles.p95 = this.quantiles.p99 = this.quantiles.late = 0;
   }
 }

@@ -39,6 +39,21 @@ export class PlayoutClock {
     return this.#schedule.marginMs;
   }
 
+  /** Capture to the eye and the ear, whichever is later. */
+  get presentedMs(): number {
+    return this.#schedule.presentedMs;
+  }
+
+  /** Frames and packets that were not there when they were due. */
+  get missed(): number {
+    return this.#schedule.missed;
+  }
+
+  /** As the control stream tells it. */
+  setFps(fps: number): void {
+    this.#track.setFrameMs(1000 / fps);
+  }
+
   /** Copies what it keeps. Frames may come late: they then only fill the past, and stale ones not even that. */
   pushFrame(unit: PlayoutUnit & { frame: MotionFrame }): void {
     this.#schedule.arrive('motion', unit);

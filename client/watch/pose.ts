@@ -37,7 +37,7 @@ interface Held {
 
 /** The last frames of one face, and the pose at any instant near them. No clock: instants are capture times, ms. */
 export class PoseTrack {
-  readonly #frameMs: number;
+  #frameMs: number;
   readonly #restAfterMs: number;
   /** Oldest first. */
   readonly #frames: Held[] = [];
@@ -55,6 +55,10 @@ export class PoseTrack {
   constructor(frameMs: number, restAfterMs: number) {
     this.#frameMs = frameMs;
     this.#restAfterMs = restAfterMs;
+  }
+
+  setFrameMs(frameMs: number): void {
+    this.#frameMs = frameMs;
   }
 
   /** Copies what it keeps. Frames may come late: they then only fill the past. */

@@ -51,7 +51,7 @@ export interface PlayoutStats {
   voice: KindPlayout;
   /** Voice after face, ms: least and most so far, while both came. Negative: voice led. */
   skewMs: { least: number; most: number };
-  /** What the playout adds to the lag (p99) of what comes, display included, ms. */
+  /** What the playout adds to the lag of the latest units, display included, ms. */
   marginMs: number;
 }
 
@@ -100,6 +100,10 @@ class Kind {
 
   get expected(): number {
     return this.#first === undefined ? 0 : this.#span + 1;
+  }
+
+  get missed(): number {
+    return this.expected - this.onTime;
   }
 
   get running(): boolean {
@@ -233,8 +237,17 @@ export class PlayoutSchedule {
     const running = [this.#face, this.#voice].filter((kind) => kind.running);
     if (running.length === 0) return Number.NaN;
     const delayMs = Math.max(...running.map((kind) => kind.delayMs));
-    const p99 = Math.max(...running.map((kind) => kind.window.quantiles.p99));
-    return Math.max(0, delayMs - p99) + (this.#options.displayMs ?? 0);
+    // Of the lag itself, stragglers included, the relay knows: a single one must not cost the room its bundles.
+    const lateMs = Math.max(...running.map((kind) => kind.window.quantiles.late));
+    return Math.max(0, delayMs - lateMs) + (this.#options.displayMs ?? 0);
+  }
+
+  get presentedMs(): number {
+    return Math.max(this.delayMs + (this.#options.displayMs ?? 0), this.voiceDelayMs);
+  }
+
+  get missed(): number {
+    return this.#face.missed + this.#voice.missed;
   }
 
   /** After a new generation: the past belongs to someone else. */

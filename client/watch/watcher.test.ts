@@ -215,6 +215,69 @@ describe('watcher', () => {
     expect(relay.timers).toBe(0);
   });
 
+  it('runs a playout for each liver and tells the relay each second what it needs', async () => {
+    const relay = new FakeRelay({ up: { delayMs: 20 }, down: { delayMs: 20 } });
+    relay.script.welcome = { livers: [liver] };
+    const watcher = relay.entry.watch(TARGET, { playout: { displayMs: 8 } });
+    const due: (number | undefined)[] = [];
+    watcher.onVoice(({ playMs, captureMs }) => due.push(playMs === undefined ? undefined : playMs - captureMs));
+    const reports = () => relay.last.received.filter((message) => message.t === 'report');
+    await relay.advance(1_500);
+    expect(watcher.playout(2)!.sample(relay.environment.nowMs())).toBeUndefined();
+    // Nothing came: there is nothing to say.
+    expect(reports()).toEqual([]);
+    const from = source();
+    for (let i = 0; i < 150; i++) {
+      const captureUs = relay.nowUs();
+      const lost = i % 10 === 9;
+      const late = i === 100 ? 300_000 : 0;
+      if (!lost) relay.last.sendUnits([from.motion(i / 150, captureUs), from.voice(captureUs - late)]);
+      else from.voice(captureUs);
+      await relay.advance(20);
+    }
+    const { playout } = watcher.stats().slots.get(2)!;
+    expect(playout.motion).toMatchObject({ expected: 135, onTime: 135, late: 0 });
+    expect(playout.voice).toMatchObject({ expected: 149, onTime: 134, late: 1, stale: 1 });
+    expect(playout.exactRatio).toBe(1);
+    expect(playout.voiceGapRatio).toBeCloseTo(15 / 149, 6);
+    expect(due).toHaveLength(135);
+    expect(due.filter((delayMs) => delayMs === undefined)).toHaveLength(1);
+    expect(due[0]).toBeCloseTo(20, 0);
+    expect(watcher.playout(2)!.sample(relay.environment.nowMs())!.values[0]).toBeGreaterThan(0.9);
+    // The first second of media and the two after it.
+    expect(reports()).toHaveLength(3);
+    for (const message of reports()) {
+      expect(message).toMatchObject({ t: 'report', lagP99Ms: expect.any(Number), lost: expect.any(Number) });
+      // Steady lag: the display is all that is added.
+      if (message.t === 'report') expect(message.marginMs).toBeCloseTo(8, 0);
+    }
+    expect(reports().at(-1)).toMatchObject({ lost: expect.toSatisfy((lost: number) => lost >= 10 && lost <= 15) });
+    relay.last.send({ t: 'left', slot: 2, gen: 7 });
+    await relay.advance(2_500);
+    expect(reports()).toHaveLength(3);
+    watcher.close();
+    await relay.advance(500);
+    expect(relay.timers).toBe(0);
+  });
+
+  it('times a frame by when it could be decoded', async () => {
+    const relay = new FakeRelay();
+    relay.script.welcome = { livers: [liver] };
+    const watcher = relay.entry.watch(TARGET);
+    const waited: number[] = [];
+    watcher.onFrame(({ decodedMs, receivedMs }) => waited.push(Math.round(decodedMs - receivedMs)));
+    await relay.advance(300);
+    const from = source();
+    const [first, second, third] = [0, 1, 2].map((i) => from.motion(i / 3, relay.nowUs() + i * 1000));
+    relay.last.sendUnits([first!]);
+    relay.last.sendUnits([third!]);
+    await relay.advance(30);
+    relay.last.sendUnits([second!]);
+    await relay.advance(5);
+    expect(waited).toEqual([0, 0, 30]);
+    watcher.close();
+  });
+
   it('syncs and watches anew after a reconnect', async () => {
     const relay = new FakeRelay();
     relay.script.welcome = { livers: [liver] };

@@ -9,22 +9,16 @@ import {
 import { ClockSync } from '@hayate/codec/clock';
 import { HayateError } from '@hayate/codec/errors';
 import { codeError } from '@hayate/codec/messages';
-import { createFaceDecoder, type MotionFrame } from '@hayate/codec/motion';
+import { createFaceDecoder } from '@hayate/codec/motion';
 import { Listeners } from '../room/emitter.ts';
 import { BoundedQueue } from '../room/queue.ts';
 import type { RelaySession } from '../room/relay-session.ts';
 import type { Participant, RelayRoom } from '../room/room.ts';
 import { StandingRequest } from '../room/standing-request.ts';
-import type {
-  ConnectionOptions,
-  Liver,
-  WatchedFrame,
-  WatchedVoice,
-  Watcher,
-  WatchStats,
-  Welcome,
-} from '../src/types.ts';
+import type { Liver, WatchedFrame, WatchedVoice, Watcher, WatchOptions, WatchStats, Welcome } from '../src/types.ts';
 import { MotionChain } from './chain.ts';
+import { PlayoutClock } from './playout.ts';
+import { PlayoutReporter } from './reporter.ts';
 import { KindStats } from './slot-stats.ts';
 
 const QUEUE_LIMIT = 64;
@@ -42,6 +36,7 @@ interface Timing {
 
 interface SlotState {
   generation: number;
+  playout: PlayoutClock;
   chain: MotionChain<Timing> | undefined;
   motion: KindStats;
   voice: KindStats;
@@ -64,6 +59,8 @@ export class RoomWatcher implements Watcher, Participant {
   readonly #frameQueues = new Set<BoundedQueue<WatchedFrame>>();
   readonly #voiceQueues = new Set<BoundedQueue<WatchedVoice>>();
   readonly #slots = new Map<number, SlotState>();
+  readonly #playoutOptions: WatchOptions['playout'];
+  readonly #reporter: PlayoutReporter;
   readonly #dropped = new Map<string, number>();
   readonly #detach: () => void;
   readonly #unlisten: () => void;
@@ -74,11 +71,15 @@ export class RoomWatcher implements Watcher, Participant {
   /** When the relay said yes to this session's `watch`. */
   #joinedUs = Number.POSITIVE_INFINITY;
   #probeTimer: unknown;
+  /** When the unit came that the decoder is working on. */
+  #decodedMs = 0;
   #closed = false;
 
-  constructor(room: RelayRoom, ownsRoom: boolean, options: Pick<ConnectionOptions, 'retryMs' | 'maxRetryMs'>) {
+  constructor(room: RelayRoom, ownsRoom: boolean, options: WatchOptions) {
     this.room = room;
     this.#ownsRoom = ownsRoom;
+    this.#playoutOptions = options.playout;
+    this.#reporter = new PlayoutReporter(room.environment, () => this.#livePlayouts());
     this.#clock = this.#newClock();
     this.ready = this.#ready.promise;
     this.ready.catch(() => {});
@@ -87,8 +88,9 @@ export class RoomWatcher implements Watcher, Participant {
       retryMs: options.retryMs ?? 250,
       maxRetryMs: options.maxRetryMs ?? 10_000,
       send: (session) => session.request((id) => ({ t: 'watch', id })),
-      onGranted: () => {
+      onGranted: (_answer, session) => {
         this.#joinedUs = room.nowUs();
+        this.#reporter.start(session);
         this.#ready.resolve();
       },
       onRefused: (error) => {
@@ -115,12 +117,17 @@ export class RoomWatcher implements Watcher, Participant {
     return this.#voiceListeners.add(handler);
   }
 
+  playout(slot: number): PlayoutClock | undefined {
+    return this.#slots.get(slot)?.playout;
+  }
+
   stats(): WatchStats {
     const slots: WatchStats['slots'] = new Map();
     for (const [slot, state] of this.#slots) {
       slots.set(slot, {
         motion: state.motion.counts(this.#receiver, slot, 'motion', state.chain?.counts),
         voice: state.voice.counts(this.#receiver, slot, 'voice'),
+        playout: state.playout.stats(),
       });
     }
     const dropped: Record<string, number> = { ...this.#receiver.dropped() };
@@ -199,6 +206,7 @@ export class RoomWatcher implements Watcher, Participant {
     if (!this.#session) return;
     this.#receiver.setGeneration(liver.slot, liver.generation);
     const state = this.#slot(liver.slot, liver.generation);
+    if (state && liver.motion) state.playout.setFps(liver.motion.fps);
     if (!state || state.chain || !liver.motion) {
       this.#release();
       return;
@@ -207,7 +215,9 @@ export class RoomWatcher implements Watcher, Participant {
       const decoder = createFaceDecoder(liver.motion);
       const { slot, generation } = liver;
       state.chain = new MotionChain(decoder, (sequence, frame, timing) => {
-        this.#emitFrame(slot, generation, sequence, frame, timing);
+        const watched: WatchedFrame = { slot, generation, sequence, frame, decodedMs: this.#decodedMs, ...timing };
+        state.playout.pushFrame(watched);
+        this.#emitFrame(watched);
       });
     } catch (error) {
       // A codec this client does not know: its voice is still good.
@@ -222,9 +232,26 @@ export class RoomWatcher implements Watcher, Participant {
     const state = this.#slots.get(slot);
     if (state?.generation === generation) return state;
     if (state && ((generation - state.generation) << 24) >> 24 < 0) return undefined;
-    const fresh = { generation, chain: undefined, motion: new KindStats(), voice: new KindStats() };
+    const playout = this.#newPlayout(slot, generation);
+    const fresh = { generation, playout, chain: undefined, motion: new KindStats(), voice: new KindStats() };
     this.#slots.set(slot, fresh);
     return fresh;
+  }
+
+  #newPlayout(slot: number, generation: number): PlayoutClock {
+    const budgetMs = this.room.welcome?.budgetMs;
+    const liver = this.room.livers.get(slot);
+    const fps = liver?.generation === generation ? liver.motion?.fps : undefined;
+    return new PlayoutClock({
+      ...(budgetMs !== undefined && { budgetMs }),
+      ...(fps !== undefined && { fps }),
+      ...this.#playoutOptions,
+    });
+  }
+
+  /** Of those that are live. */
+  #livePlayouts(): PlayoutClock[] {
+    return [...this.#slots].filter(([slot]) => this.room.livers.has(slot)).map(([, { playout }]) => playout);
   }
 
   /** Returns false when the unit must wait: its time or its codec is not known yet. */
@@ -252,16 +279,18 @@ export class RoomWatcher implements Watcher, Participant {
     };
     if (unit.kind === UNIT_KIND.motion) {
       state.motion.record(unit.sequence, timing);
+      this.#decodedMs = timing.receivedMs;
       state.chain?.push(unit.sequence, unit.key, unit.payload, timing);
     } else if (unit.kind === UNIT_KIND.voice) {
       state.voice.record(unit.sequence, timing);
-      this.#emitVoice(unit, timing);
+      const playMs = state.playout.voiceTime({ ...timing, sequence: unit.sequence }, timing.receivedMs);
+      this.#emitVoice(unit, timing, playMs);
     }
     return true;
   }
 
-  #emitFrame(slot: number, generation: number, sequence: number, frame: MotionFrame, timing: Timing): void {
-    const watched: WatchedFrame = { slot, generation, sequence, frame, ...timing };
+  #emitFrame(watched: WatchedFrame): void {
+    const { frame } = watched;
     this.#frameListeners.emit(watched);
     if (this.#frameQueues.size === 0) return;
     // One copy for all queues: the decoder writes the next frame into the same array.
@@ -269,9 +298,9 @@ export class RoomWatcher implements Watcher, Participant {
     for (const queue of this.#frameQueues) queue.push(kept);
   }
 
-  #emitVoice(unit: ReceivedUnit, timing: Timing): void {
+  #emitVoice(unit: ReceivedUnit, timing: Timing, playMs: number | undefined): void {
     const { slot, generation, sequence, payload } = unit;
-    const watched: WatchedVoice = { slot, generation, sequence, packet: payload, ...timing };
+    const watched: WatchedVoice = { slot, generation, sequence, packet: payload, playMs, ...timing };
     this.#voiceListeners.emit(watched);
     if (this.#voiceQueues.size === 0) return;
     const kept = { ...watched, packet: payload.slice() };
@@ -322,6 +351,7 @@ export class RoomWatcher implements Watcher, Participant {
   #stop(): void {
     this.#session = undefined;
     this.#request.end();
+    this.#reporter.stop();
     if (this.#probeTimer !== undefined) this.room.environment.clearTimer(this.#probeTimer);
     this.#probeTimer = undefined;
     this.#held = [];
