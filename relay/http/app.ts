@@ -24,6 +24,7 @@ interface RoomRequest {
   room: string;
   sub?: string | undefined;
   name?: string | undefined;
+  budgetMs?: number | undefined;
   ttlSeconds: number;
 }
 
@@ -128,6 +129,7 @@ const requestSchema = z
     room: z.string().min(1).max(128).default('demo'),
     sub: z.string().min(1).max(128).optional().openapi({ description: 'Default: a random one.' }),
     name: z.string().min(1).max(64).optional(),
+    budgetMs: z.int().min(20).optional().openapi({ description: "Lag budget of the room; at most the relay's own." }),
     ttlSeconds: z.int().min(1).max(86_400).default(3600),
   })
   .openapi('RoomRequest');

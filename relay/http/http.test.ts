@@ -73,6 +73,16 @@ describe('HTTP API', () => {
     expect((await get('/v1/rooms/unseen')).status).toBe(404);
   });
 
+  it('gives a room a smaller lag budget on request, and none a greater one', async () => {
+    const budget = async (room: string, budgetMs: number) => {
+      const { tokens } = (await (await post({ room, budgetMs })).json()) as { tokens: { viewer: string } };
+      return (await (await rig.connect()).hello(tokens.viewer)).budgetMs;
+    };
+    expect([await budget('quick', 60), await budget('slow', 1000)]).toEqual([60, 100]);
+    expect((await (await get('/v1/rooms/quick')).json()) as object).toMatchObject({ budgetMs: 60 });
+    expect((await post({ room: 'hasty', budgetMs: 1 })).status).toBe(400);
+  });
+
   it.each([
     ['a wrong type', { room: 7 }],
     ['a long name', { room: 'r', name: 'x'.repeat(100) }],

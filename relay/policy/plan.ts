@@ -48,7 +48,10 @@ function spacing(voice: Voice, holdMs: number, input: PlanInput, tuning: Tuning)
   return steps * stepMs - frameMs / 2;
 }
 
-/** Longest wait of the first unit: a voice packet that jitter delays may still come, a pause does not stall motion. */
+/**
+ * Longest wait of the first unit. A pause in the voice must not stall motion; but motion that came just after a flush waits
+ * for all the voice packets, which costs no lag, since it is younger than voice by a packet's length.
+ */
 export function holdMs(voice: Voice, frameMs: number): number {
-  return voice === 1 ? 0 : Math.round((voice - 0.4) * frameMs);
+  return voice === 1 ? 0 : Math.round((voice - 0.1) * frameMs);
 }

@@ -60,7 +60,8 @@ const RATE_MS = 1000;
 
 /** The delivery of one room: a policy for each viewer and each publisher, and what all of them share. Pure. */
 export class RoomDelivery {
-  readonly budgetMs: number;
+  /** Of the room; may change while it runs. */
+  budgetMs: number;
   readonly #caps: RepairCaps;
   readonly #tuning: Tuning;
   readonly #viewers = new Map<SessionKey, Viewer>();

@@ -104,7 +104,7 @@ describe('the delivery loop', () => {
     await run(subject, [only], 9_900);
     expect(only.fake.classes.get(1)).toMatchObject([{ voice: 1 }]);
     await run(subject, [only], 30_000);
-    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 1 }, { voice: 3, holdMs: 52, repair: 'none' }]);
+    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 1 }, { voice: 3, holdMs: 58, repair: 'none' }]);
     expect(counts.changes).toBe(4);
     expect(counts.repairBytes).toBeGreaterThan(28_000);
   });

@@ -214,6 +214,10 @@ export class RelayHost implements Hub {
       return;
     }
     session.room = hosted;
+    // Signed by the backend; never more than this relay's own.
+    if (claims.budgetMs !== undefined) {
+      hosted.delivery.budgetMs = Math.min(this.#options.config.rooms.budgetMs, claims.budgetMs);
+    }
     const { sub, name, roles } = claims;
     const identity = { sub, roles, ...(name === undefined ? {} : { name }) };
     this.#dispatch(hosted, { type: 'join', session: reliable.key, identity });

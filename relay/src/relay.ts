@@ -164,12 +164,13 @@ class Relay implements RunningRelay {
     if (!this.#config.dev || !this.#keyFile) return undefined;
     const key = readSharedKey(this.#keyFile);
     const { issuer } = this.#config.token;
-    return async ({ room, sub, name, ttlSeconds }) => {
+    return async ({ room, sub, name, budgetMs, ttlSeconds }) => {
       const who = {
         room,
         sub: sub ?? `guest-${randomBytes(4).toString('hex')}`,
         ttlSeconds,
         ...(name === undefined ? {} : { name }),
+        ...(budgetMs === undefined ? {} : { budgetMs }),
         ...(issuer === undefined ? {} : { issuer }),
       };
       const liver = await mintToken(key, { ...who, roles: ['liver', 'viewer'] });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { TokenKeys } from './keys.ts';
 
 const LEEWAY_SECONDS = 5;
+const MIN_BUDGET_MS = 20;
 
 /** What a token says of its bearer, docs/protocol.md section 5. */
 export interface TokenClaims {
@@ -11,6 +12,8 @@ export interface TokenClaims {
   room: string;
   roles: ('liver' | 'viewer')[];
   name?: string;
+  /** Lag budget that the room shall have, ms; the relay's own is the most it gets. */
+  budgetMs?: number;
   /** Seconds since 1970. */
   exp: number;
 }
@@ -21,6 +24,7 @@ const claimsSchema = z.object({
   // Roles of a later version are no reason to refuse: they just allow nothing here.
   roles: z.array(z.string().max(32)).max(16),
   name: z.string().min(1).max(64).optional(),
+  budgetMs: z.int().min(MIN_BUDGET_MS).optional(),
   exp: z.number(),
 });
 
@@ -63,9 +67,10 @@ export class TokenVerifier {
     if (!claims.success) {
       throw new HayateError('token_invalid', 'the claims of the token are not as documented', { cause: claims.error });
     }
-    const { sub, room, roles, name, exp } = claims.data;
+    const { sub, room, roles, name, budgetMs, exp } = claims.data;
     const out: TokenClaims = { sub, room, roles: roles.filter((r) => r === 'liver' || r === 'viewer'), exp };
     if (name !== undefined) out.name = name;
+    if (budgetMs !== undefined) out.budgetMs = budgetMs;
     return out;
   }
 }
@@ -75,6 +80,7 @@ export interface MintOptions {
   sub: string;
   roles: readonly ('liver' | 'viewer')[];
   name?: string;
+  budgetMs?: number;
   /** Lifetime from `nowMs` on, seconds. Default 3600. */
   ttlSeconds?: number;
   issuer?: string;
@@ -89,6 +95,7 @@ export async function mintToken(key: Uint8Array, options: MintOptions): Promise<
     room: options.room,
     roles: [...options.roles],
     ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.budgetMs === undefined ? {} : { budgetMs: options.budgetMs }),
   })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(options.sub)
