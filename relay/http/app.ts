@@ -41,7 +41,7 @@ interface RoomSummary {
 }
 
 /** Of one room: how its media gets to the viewers, and why. */
-export type RoomDetails = z.infer<typeof roomSchema>;
+type RoomDetails = z.infer<typeof roomSchema>;
 
 /** What the HTTP API shows of the relay behind it. */
 export interface HttpBackend {

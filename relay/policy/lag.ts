@@ -29,7 +29,7 @@ export class UplinkLag {
  * one (the jitter of both ways) the share that adds to a lag which is a 99th percentile already. An asymmetric path
  * cannot be seen from one end: half the least round trip is how wrong this can be.
  */
-export function downlinkMs(rttMs: number, minRttMs: number, tuning: Tuning): number {
+function downlinkMs(rttMs: number, minRttMs: number, tuning: Tuning): number {
   return rttMs / 2 + (tuning.jitterShare / 2) * Math.max(0, rttMs - minRttMs);
 }
 

@@ -1,4 +1,4 @@
-import type { DeliveryClass } from '../media/plane.ts';
+import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import type { SessionKey } from '../room/types.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 import { type UplinkAsk, type UplinkCounts, UplinkPolicy, type ViewersNeed } from './uplink.ts';
@@ -18,7 +18,7 @@ export interface RoomTraffic {
   repairBytesOut: number;
 }
 
-export interface ViewerRow {
+interface ViewerRow {
   session: SessionKey;
   decision: Decision;
 }
@@ -100,14 +100,18 @@ export class RoomDelivery {
     this.#viewers.get(session)?.policy.report(marginMs, nowMs);
   }
 
-  /** Figures of the media room, about once a second. Gives the repair bytes since the last ones. */
+  /** Whether figures of the media room are wanted again. */
+  trafficDue(nowMs: number): boolean {
+    return this.#traffic === undefined || nowMs - this.#traffic.ms >= RATE_MS;
+  }
+
+  /** Figures of the media room. Gives the repair bytes since the last ones. */
   traffic(at: RoomTraffic, nowMs: number): number {
     const before = this.#traffic;
-    if (before && nowMs - before.ms < RATE_MS / 2) return 0;
     this.#traffic = { at, ms: nowMs };
     const repairBytes = Math.max(0, at.repairBytesOut - (before?.at.repairBytesOut ?? 0));
     if (!before) return repairBytes;
-    const seconds = (nowMs - before.ms) / 1000;
+    const seconds = Math.max(1, nowMs - before.ms) / 1000;
     this.#repairRate = repairBytes / seconds;
     const original = Math.max(0, at.bytesOut - before.at.bytesOut - repairBytes);
     this.#streamRate = original / seconds / Math.max(1, at.members);
@@ -137,7 +141,7 @@ export class RoomDelivery {
     const room = { budgetMs: this.budgetMs, uplinkMs: this.#uplinkMs(), frameMs: this.#frameMs() };
     const repairAllowed = this.#repairAllowed(viewer);
     const decision = viewer.policy.decide({ path, room, conversing, repairAllowed }, nowMs);
-    const changed = !viewer.decision || !sameClass(viewer.decision.delivery, decision.delivery);
+    const changed = !sameClass(viewer.decision?.delivery ?? DIRECT, decision.delivery);
     viewer.decision = decision;
     const repairs = decision.delivery.repair !== 'none';
     if (repairs !== viewer.repairs) {
@@ -212,7 +216,7 @@ export class RoomDelivery {
   }
 }
 
-export function sameClass(a: DeliveryClass, b: DeliveryClass): boolean {
+function sameClass(a: DeliveryClass, b: DeliveryClass): boolean {
   return (
     a.voice === b.voice &&
     a.holdMs === b.holdMs &&

@@ -37,7 +37,7 @@ export interface ViewerInput {
 }
 
 /** What decided the class; the first that applies. */
-export type Why = 'unknown_path' | 'congestion' | 'conversation' | 'no_spare' | 'loss' | 'spare';
+type Why = 'unknown_path' | 'congestion' | 'conversation' | 'no_spare' | 'loss' | 'spare';
 
 export interface Decision {
   delivery: DeliveryClass;

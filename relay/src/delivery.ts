@@ -93,18 +93,22 @@ export class DeliveryLoop {
       if (room.viewerCount === 0) continue;
       try {
         const rows = await media.memberStats();
-        const flat = await media.stats();
-        const traffic = {
-          members: flat['members'] ?? 0,
-          bytesOut: flat['bytes_out'] ?? 0,
-          repairBytesOut: flat['repair_bytes_out'] ?? 0,
-        };
-        this.#options.onRepairBytes(delivery.traffic(traffic, this.#options.nowMs()));
+        if (delivery.trafficDue(this.#options.nowMs())) await this.#traffic(target);
         return { target, rows, next: 0 };
       } catch {
         // The room closed while it was asked.
       }
     }
+  }
+
+  async #traffic({ media, delivery }: DeliveryTarget): Promise<void> {
+    const flat = await media.stats();
+    const traffic = {
+      members: flat['members'] ?? 0,
+      bytesOut: flat['bytes_out'] ?? 0,
+      repairBytesOut: flat['repair_bytes_out'] ?? 0,
+    };
+    this.#options.onRepairBytes(delivery.traffic(traffic, this.#options.nowMs()));
   }
 
   #nextTarget(): DeliveryTarget | undefined {

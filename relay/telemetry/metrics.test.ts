@@ -56,7 +56,6 @@ it('shows sessions, media, refusals and delays at each scrape', async () => {
     .poll(async () => (await scrape()).get('hayate_delivery_class{voice="1",repair="none",layer="all"}'))
     .toBe(1);
   expect((await scrape()).get('hayate_congestion_level{level="0"}')).toBe(1);
-  expect((await scrape()).get('hayate_delivery_changes_total{why="conversation"}')).toBe(1);
   expect(at('hayate_repair_denied')).toBe(0);
   expect(at('hayate_repair_bytes_total')).toBe(0);
   expect(at('hayate_process_resident_bytes')).toBeGreaterThan(1e6);

@@ -315,7 +315,7 @@ export function simulate(scenario: Scenario): ViewerResult[] {
 }
 
 /** `sorted` ascending; 0 when empty. */
-export function percentile(sorted: readonly number[], share: number): number {
+function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
 }
 
