@@ -114,6 +114,10 @@ export const configSchema = z.strictObject({
       helloMs: setting(int(100, 60_000, 3000), 'Time for the first message; later ones get `hello_timeout`.', {
         unit: 'ms',
       }),
+      unitsPerSecond: setting(
+        int(50, 100_000, 400),
+        'New units a second of one liver (motion frames and voice packets); above it the liver is warned, after 3 s the session ends with `rate_limited`. Five times as many with repeats.',
+      ),
       controlQueueBytes: setting(
         int(70_000, 16_777_216, 262_144),
         'Control messages waiting for one slow session; above it the session ends with `overloaded`.',

@@ -108,6 +108,28 @@ describe('reports', () => {
   });
 });
 
+describe('a liver that floods', () => {
+  it('is warned, and ended after three seconds of it; one that does not is left alone', async () => {
+    const rig = await bodies[0]!.start({ limits: { unitsPerSecond: 50 } });
+    const [flooding, calm] = [await rig.join(), await rig.join()];
+    for (const liver of [flooding, calm]) await liver.request({ t: 'publish' });
+    let ticks = 0;
+    const timer = setInterval(() => {
+      for (let n = 0; n < 4; n++) flooding.motion(Uint8Array.of(1));
+      if (ticks++ % 3 === 0) calm.motion(Uint8Array.of(1));
+    }, 10);
+    try {
+      expect(await flooding.heard('error')).toMatchObject({ code: 'rate_limited', retryable: true });
+      expect(await flooding.ended()).toMatchObject({ closeCode: 401 });
+      expect(calm.messages.filter(({ t }) => t === 'error')).toEqual([]);
+      expect(calm.end).toBeUndefined();
+    } finally {
+      clearInterval(timer);
+      await rig.close();
+    }
+  }, 20_000);
+});
+
 describe('a viewer that reads no comments', () => {
   it('loses comments, counted, and the others get them all', async () => {
     const rig = await bodies[0]!.start({ comments: { perSecond: 1000, burst: 1000, queueBytes: 8192 } });

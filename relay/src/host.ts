@@ -4,7 +4,8 @@ import { type Code, codeError, encodeMessage, type Report } from '@hayate/codec/
 import type { IncomingSession, Session } from '@hayate/transport';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
-import type { MediaPlane, MediaRoom, SlotStats } from '../media/plane.ts';
+import type { MediaPlane, MediaRoom } from '../media/plane.ts';
+import { Flood } from '../policy/flood.ts';
 import { RoomDelivery } from '../policy/room.ts';
 import { ReliableSession } from '../reliable/session.ts';
 import type { Hub, ReliableLimits } from '../reliable/types.ts';
@@ -15,6 +16,7 @@ import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import { Aliases } from './aliases.ts';
 import { DeliveryLoop } from './delivery.ts';
 import { type DeliveryStats, deliveryStats, type RoomDeliveryDetail, roomDelivery } from './delivery-stats.ts';
+import { reportUplink, type UplinkReporting } from './uplink-report.ts';
 
 const TICK_MS = 1000;
 const MAX_SLOTS = 8;
@@ -51,6 +53,8 @@ interface HostedSession {
   reliable: ReliableSession;
   room: HostedRoom | undefined;
   arrivedMs: number;
+  /** While it publishes. */
+  flood: Flood | undefined;
 }
 
 export interface RoomInfo {
@@ -78,6 +82,7 @@ export class RelayHost implements Hub {
   readonly #sessions = new Map<SessionKey, HostedSession>();
   readonly #keys = new Map<Session, SessionKey>();
   readonly #delivery: DeliveryLoop;
+  readonly #uplinks: UplinkReporting;
   readonly #aliases = new Aliases();
   /** Tells session names of different runs apart in logs. */
   readonly #run = randomBytes(4).toString('hex');
@@ -98,6 +103,12 @@ export class RelayHost implements Hub {
     };
     this.#timer = setInterval(() => this.tick(), TICK_MS);
     const { counters } = options;
+    this.#uplinks = {
+      counters,
+      unitsPerSecond: limits.unitsPerSecond,
+      nowMs: () => this.nowMs(),
+      onLagMs: (ms) => options.onUplinkLagMs?.(ms),
+    };
     this.#delivery = new DeliveryLoop({
       targets: () => this.#rooms.values(),
       keyOf: (session) => this.#keys.get(session),
@@ -114,7 +125,7 @@ export class RelayHost implements Hub {
     this.#options.plane.accept(transport);
     this.#options.log.debug({ session: key, from: transport.remoteAddress, origin }, 'session');
     const reliable = new ReliableSession(key, transport, this, this.#limits);
-    this.#sessions.set(key, { reliable, room: undefined, arrivedMs: this.nowMs() });
+    this.#sessions.set(key, { reliable, room: undefined, arrivedMs: this.nowMs(), flood: undefined });
     this.#keys.set(transport, key);
     // It was let in just before the draining began.
     if (this.#draining) reliable.close('draining', 'the relay is going away');
@@ -184,7 +195,7 @@ export class RelayHost implements Hub {
   tick(): void {
     for (const hosted of [...this.#rooms.values()]) {
       this.#dispatch(hosted, { type: 'tick' });
-      for (const publisher of hosted.room.publishers()) void this.#report(hosted, publisher);
+      for (const publisher of hosted.room.publishers()) this.#report(hosted, publisher);
     }
   }
 
@@ -378,6 +389,13 @@ export class RelayHost implements Hub {
     });
   }
 
+  #report(hosted: HostedRoom, publisher: Publisher): void {
+    const session = this.#sessions.get(publisher.session);
+    if (!session?.flood) return;
+    const { reliable, flood } = session;
+    void reportUplink({ ...publisher, reliable, flood, media: hosted.media, delivery: hosted.delivery }, this.#uplinks);
+  }
+
   #tellAll(hosted: HostedRoom, message: Uint8Array): void {
     for (const session of hosted.room.members()) this.#of(session)?.sendEncoded(message);
   }
@@ -394,6 +412,7 @@ export class RelayHost implements Hub {
   #publish(hosted: HostedRoom, { session, slot, gen }: Extract<RoomAction, { do: 'mediaPublish' }>): void {
     const transport = this.#of(session)?.transport;
     if (!transport) return;
+    this.#sessions.get(session)!.flood = new Flood(this.#options.config.limits.unitsPerSecond);
     const tell = (type: 'synced' | 'unsynced') => this.#dispatch(hosted, { type, session, slot, gen });
     hosted.media.publish(transport, slot, gen).then(
       () => tell('synced'),
@@ -414,43 +433,7 @@ export class RelayHost implements Hub {
       if (reliable) this.fault(reliable, error);
     }
   }
-
-  async #report(hosted: HostedRoom, { slot, session, frameMs }: Publisher): Promise<void> {
-    let stats: SlotStats;
-    try {
-      stats = await hosted.media.slotStats(slot);
-    } catch {
-      // The publisher or the room went meanwhile.
-      return;
-    }
-    const reliable = this.#of(session);
-    if (!reliable) return;
-    const { counters, onUplinkLagMs } = this.#options;
-    reliable.send({
-      t: 'uplink',
-      received: stats.received,
-      lost: stats.lost,
-      duplicate: stats.duplicate,
-      lagMs: { p50: stats.lagP50Ms, p99: stats.lagP99Ms },
-      uncertaintyMs: stats.uncertaintyMs,
-      refused: stats.refused,
-      ...hosted.delivery.uplink(slot, stats, frameMs, this.nowMs()),
-    });
-    if (stats.lagP50Ms > 0) onUplinkLagMs?.(stats.lagP50Ms);
-    for (const [reason, count] of Object.entries(stats.refused)) {
-      counters.add('units_refused', reason, count);
-      const text = WARNINGS[reason];
-      if (text) reliable.warn(reason as Code, `${count} datagrams refused: ${text}`, false);
-    }
-  }
 }
-
-/** Refusals that a publisher's program has to hear of as codes of the table. */
-const WARNINGS: Record<string, string> = {
-  capture_time_out_of_range: 'the capture clock is wrong',
-  datagram_malformed: 'they do not parse',
-  datagram_too_large: 'over 1000 bytes',
-};
 
 function infoOf({ name, room }: HostedRoom): RoomInfo {
   return { room: name, members: room.memberCount, viewers: room.viewerCount, livers: room.livers().length };
