@@ -1,0 +1,18 @@
+export { type LedgerCode, ledgerCodes } from './errors.ts';
+export { MemoryLedger } from './memory.ts';
+export { openSqliteLedger, type SqliteLedger, type SqliteLedgerOptions } from './sqlite/ledger.ts';
+export type {
+  Amendment,
+  DeliveryOutcome,
+  GiftTicket,
+  Ledger,
+  LedgerQuery,
+  LedgerRecord,
+  LedgerStats,
+  OutboxEntry,
+  ReadCursor,
+  ReadPage,
+  ReadRecord,
+  Receipt,
+  RecordKind,
+} from './types.ts';

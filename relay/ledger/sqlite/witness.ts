@@ -1,0 +1,64 @@
+import { hash } from 'node:crypto';
+import { closeSync, constants, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import { CHECKSUM_BYTES, sameBytes } from '../checksum.ts';
+
+const MAGIC = 'HGW1';
+const HEAD_BYTES = 4 + 8 + CHECKSUM_BYTES;
+const BYTES = HEAD_BYTES + 8;
+
+export interface Witnessed {
+  /** Of the last record that was durable; 0 for an empty ledger. */
+  id: number;
+  checksum: Uint8Array;
+}
+
+/**
+ * A file beside the ledger that names the last durable record. SQLite takes a damaged end of its log for an interrupted
+ * write and drops it in silence; a ledger that ends before its witness has lost gifts.
+ *
+ * Written after each commit and never synced: after a power cut it may be old or torn, which reads as "knows less", but
+ * it never names what was not durable, so it raises no false alarm.
+ */
+export class Witness {
+  readonly #fd: number;
+  readonly #bytes = Buffer.alloc(BYTES);
+
+  /** @throws what node:fs throws */
+  constructor(path: string) {
+    this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  }
+
+  /** Undefined when there is nothing whole to read. */
+  read(): Witnessed | undefined {
+    const bytes = Buffer.alloc(BYTES);
+    if (readSync(this.#fd, bytes, 0, BYTES, 0) !== BYTES || bytes.toString('latin1', 0, 4) !== MAGIC) return undefined;
+    if (!sameBytes(bytes.subarray(HEAD_BYTES), sealOf(bytes))) return undefined;
+    return { id: Number(bytes.readBigUInt64LE(4)), checksum: bytes.subarray(12, HEAD_BYTES) };
+  }
+
+  write({ id, checksum }: Witnessed): void {
+    this.#bytes.write(MAGIC, 'latin1');
+    this.#bytes.writeBigUInt64LE(BigInt(id), 4);
+    this.#bytes.set(checksum, 12);
+    this.#bytes.set(sealOf(this.#bytes), HEAD_BYTES);
+    writeSync(this.#fd, this.#bytes, 0, BYTES, 0);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+function sealOf(bytes: Buffer): Uint8Array {
+  return hash('sha256', bytes.subarray(0, HEAD_BYTES), 'buffer').subarray(0, BYTES - HEAD_BYTES);
+}
+
+/** Makes the names in a folder durable: a synced file without its name is lost. */
+export function syncFolder(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
