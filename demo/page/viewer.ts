@@ -1,16 +1,17 @@
-import { type Liver, PlayoutClock, type Room, watch } from '@hayate/client';
+import { type Liver, type Room, type WatchedFrame, type WatchedVoice, type Watcher, watch } from '@hayate/client';
 import { Avatar } from '../avatar/avatar.ts';
 import { commentsPanel } from './comments.ts';
 import { byId, h } from './dom.ts';
 import { figureTable, percent, totalsOf } from './figures.ts';
 import { type PageProbe, report } from './probe.ts';
 import { type PageSession, stateText } from './session.ts';
-import { SoundOutput, VoicePlayer } from './voice-player.ts';
+import { AUDIO_RESERVE_MS, SoundOutput, VoicePlayer } from './voice-player.ts';
+
+const MAX_LAG_MS = 1000;
 
 /** One liver on the stage. */
 interface Seat {
   generation: number;
-  playout: PlayoutClock;
   avatar: Avatar;
   voice: VoicePlayer;
   figure: HTMLElement;
@@ -31,13 +32,15 @@ class RefreshRate {
 }
 
 export function showViewer({ room, transport }: PageSession, probe: PageProbe): void {
-  const stage = new Stage(room, probe);
+  // Half a refresh is what a pose waits for on average. A page far away is better late than empty: it says how late.
+  const playout = { voiceReserveMs: AUDIO_RESERVE_MS, displayMs: 8, maxLagMs: MAX_LAG_MS };
+  const watcher = watch(room, { playout });
+  const stage = new Stage(room, watcher, probe);
   const figures = figureTable(['connection', 'packets', 'loss', 'network', 'playout', 'sound']);
   byId('main').replaceChildren(
     stage.element,
     h('aside', {}, h('section', { class: 'card' }, figures.element), commentsPanel(room, probe)),
   );
-  const watcher = watch(room);
   watcher.onFrame((unit) => stage.frame(unit));
   watcher.onVoice((unit) => stage.voiceUnit(unit));
   watcher.ready.catch((error: unknown) => report(probe, error));
@@ -64,12 +67,9 @@ export function showViewer({ room, transport }: PageSession, probe: PageProbe): 
   }, 1000);
 }
 
-type FrameUnit = Parameters<Parameters<ReturnType<typeof watch>['onFrame']>[0]>[0];
-type VoiceUnit = Parameters<Parameters<ReturnType<typeof watch>['onVoice']>[0]>[0];
-
 class Stage {
   readonly element: HTMLElement;
-  readonly #room: Room;
+  readonly #watcher: Watcher;
   readonly #probe: PageProbe;
   readonly #seats = new Map<number, Seat>();
   readonly #refresh = new RefreshRate();
@@ -81,8 +81,8 @@ class Stage {
   #lagShownMs = 0;
   #smoothLagMs = Number.NaN;
 
-  constructor(room: Room, probe: PageProbe) {
-    this.#room = room;
+  constructor(room: Room, watcher: Watcher, probe: PageProbe) {
+    this.#watcher = watcher;
     this.#probe = probe;
     this.#soundButton = h('button', { class: 'sound quiet', type: 'button', onclick: () => this.#toggleSound() });
     this.element = h(
@@ -108,20 +108,23 @@ class Stage {
     requestAnimationFrame((nowMs) => this.#draw(nowMs));
   }
 
-  frame(unit: FrameUnit): void {
-    const seat = this.#seatOf(unit.slot, unit.generation);
-    seat.uncertaintyMs = unit.uncertaintyMs;
-    seat.playout.pushFrame(unit);
+  frame(unit: WatchedFrame): void {
+    this.#seatOf(unit.slot, unit.generation).uncertaintyMs = unit.uncertaintyMs;
   }
 
-  voiceUnit(unit: VoiceUnit): void {
+  voiceUnit(unit: WatchedVoice): void {
     this.#probe.voicePackets += 1;
-    this.#seatOf(unit.slot, unit.generation).voice.push(unit.packet, unit.captureMs, unit.receivedMs);
+    this.#seatOf(unit.slot, unit.generation).voice.push(unit);
   }
 
   delayText(): string {
-    const seat = this.#seats.values().next().value;
-    return seat ? `${seat.playout.delayMs.toFixed(0)} ms after capture` : '–';
+    const [slot] = this.#seats.keys();
+    const playout = slot === undefined ? undefined : this.#watcher.playout(slot);
+    if (!playout) return '–';
+    const { exactRatio, voiceGapRatio } = playout.stats();
+    const exact = Number.isNaN(exactRatio) ? '' : `, ${percent(exactRatio, 1)} of frames in time`;
+    const gaps = Number.isNaN(voiceGapRatio) ? '' : `, ${percent(voiceGapRatio, 1)} of voice missing`;
+    return `${playout.delayMs.toFixed(0)} ms after capture${exact}${gaps}`;
   }
 
   soundText(): string {
@@ -141,7 +144,6 @@ class Stage {
     if (present) {
       if (present.generation !== generation) {
         present.generation = generation;
-        present.playout.reset();
         present.voice.reset();
       }
       return present;
@@ -150,11 +152,9 @@ class Stage {
     const figure = h('figure', { class: 'liver', style: 'margin: 0' }, canvas, h('figcaption', {}, h('i'), h('span')));
     this.element.append(figure);
     this.#empty.hidden = true;
-    const fps = this.#room.livers.get(slot)?.motion?.fps;
-    const playout = new PlayoutClock(fps === undefined ? {} : { fps });
-    const voice = new VoicePlayer(this.#sound, playout, (error) => report(this.#probe, error));
+    const voice = new VoicePlayer(this.#sound, (error) => report(this.#probe, error));
     const avatar = new Avatar(canvas, slot);
-    const seat: Seat = { generation, playout, avatar, voice, figure, shownMs: 0, uncertaintyMs: Number.NaN };
+    const seat: Seat = { generation, avatar, voice, figure, shownMs: 0, uncertaintyMs: Number.NaN };
     this.#seats.set(slot, seat);
     this.#probe.slots = [...this.#seats.keys()];
     return seat;
@@ -181,9 +181,10 @@ class Stage {
     let played = 0;
     let late = 0;
     let first = true;
-    for (const seat of this.#seats.values()) {
-      const pose = seat.playout.sample(nowMs);
-      seat.voice.tick(nowMs);
+    for (const [slot, seat] of this.#seats) {
+      const playout = this.#watcher.playout(slot);
+      const pose = playout?.sample(nowMs);
+      if (playout) seat.voice.tick(nowMs, playout);
       played += seat.voice.played;
       late += seat.voice.late;
       seat.figure.style.setProperty('--level', Math.min(1, seat.voice.level * 8).toFixed(2));

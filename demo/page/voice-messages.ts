@@ -1,8 +1,8 @@
-/** Sample positions count capture time at 48 kHz in the viewer's clock. */
+/** Positions count samples at 48 kHz in the run of the liver's voice (`VoiceTrack`). */
 export type ToVoiceWorklet =
   | { type: 'samples'; at: number; samples: Float32Array }
-  /** At `contextTime` (s of the audio context) the sample `at` is due. */
-  | { type: 'anchor'; at: number; contextTime: number }
+  /** At `contextTime` (s of the audio context) the sample `at` is due; from there the run advances 1 + `drift` a sample. */
+  | { type: 'anchor'; at: number; drift: number; contextTime: number }
   | { type: 'reset' };
 
 export interface FromVoiceWorklet {
@@ -12,8 +12,6 @@ export interface FromVoiceWorklet {
   late: number;
   /** RMS since the last message. */
   level: number;
-  /** How far the reader is behind its clock, s. */
-  behind: number;
 }
 
 export type FromCaptureWorklet = {

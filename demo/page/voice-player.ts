@@ -1,18 +1,13 @@
-import type { PlayoutClock } from '@hayate/client';
+import type { PlayoutClock, WatchedVoice } from '@hayate/client';
+import { VoiceTrack } from '@hayate/client/voice';
 import { AudioClock } from './audio-clock.ts';
 import type { FromVoiceWorklet, ToVoiceWorklet } from './voice-messages.ts';
 
 const RATE = 48_000;
 const PACKET_US = 20_000;
 const PACKET_SAMPLES = 960;
-/** Decoding, the hop to the audio thread and its block. */
-const AUDIO_MARGIN_MS = 14;
-/** The voice may follow the face so much, which is spent on packets that come late. */
-const MAX_BEHIND_FACE_MS = 40;
-/** Lags of five seconds. */
-const LAG_WINDOW = 256;
-/** Capture times wander with the clock estimate; sound goes on without a seam while they stay this near. */
-const SEAM_SAMPLES = 0.008 * RATE;
+/** Decoding, the hop to the audio thread and its block: what the playout keeps free before a packet is due. */
+export const AUDIO_RESERVE_MS = 14;
 
 /** The page's sound: one audio context, started by a gesture where the browser asks for one. */
 export class SoundOutput {
@@ -47,31 +42,26 @@ export class SoundOutput {
   }
 }
 
-/** One liver's voice: Opus packets in, sound out, on the same delay as the face. */
+/** One liver's voice: Opus packets in, sound out, when the playout says. */
 export class VoicePlayer {
   packets = 0;
   played = 0;
   level = 0;
   readonly #output: SoundOutput;
-  readonly #playout: PlayoutClock;
   readonly #onError: (error: unknown) => void;
+  readonly #track = new VoiceTrack(RATE);
   #node: AudioWorkletNode | undefined;
   #decoder: AudioDecoder | undefined;
   #closed = false;
-  /** Capture position of packets in the decoder, by their number. */
+  /** Positions of packets in the decoder, by their number. */
   readonly #due = new Map<number, number>();
   #number = 0;
-  #expected = Number.NaN;
   #anchoredMs = 0;
-  readonly #lags = new Float64Array(LAG_WINDOW);
-  readonly #sorted = new Float64Array(LAG_WINDOW);
-  #behindFaceMs = AUDIO_MARGIN_MS;
   #lateSamples = 0;
   #latePackets = 0;
 
-  constructor(output: SoundOutput, playout: PlayoutClock, onError: (error: unknown) => void) {
+  constructor(output: SoundOutput, onError: (error: unknown) => void) {
     this.#output = output;
-    this.#playout = playout;
     this.#onError = onError;
     void this.#open();
   }
@@ -111,62 +101,44 @@ export class VoicePlayer {
   }
 
   /** One packet as it arrives. The bytes are copied. */
-  push(packet: Uint8Array, captureMs: number, receivedMs: number): void {
-    this.#lags[this.packets % LAG_WINDOW] = receivedMs - captureMs;
+  push({ packet, sequence, captureMs, playMs }: WatchedVoice): void {
     this.packets += 1;
-    const onTime =
-      this.#playout.voiceTime({ captureMs, receivedMs }, performance.now() - this.#behindFaceMs) !== undefined;
-    if (!onTime) this.#latePackets += 1;
+    if (playMs === undefined) this.#latePackets += 1;
     const decoder = this.#decoder;
-    if (!onTime || !this.#output.running || decoder?.state !== 'configured') return;
+    if (playMs === undefined || !this.#output.running || decoder?.state !== 'configured') return;
     // The number stands for the time stamp, since decoders may shift or regularise time stamps.
     const number = this.#number++;
-    this.#due.set(number, captureMs * (RATE / 1000));
+    this.#due.set(number, this.#track.place({ sequence, captureMs, samples: PACKET_SAMPLES }));
     if (this.#due.size > 64) this.#due.delete(this.#due.keys().next().value!);
     decoder.decode(new EncodedAudioChunk({ type: 'key', timestamp: number * PACKET_US, data: packet.slice() }));
   }
 
   #decoded(data: AudioData): void {
     const number = Math.round(data.timestamp / PACKET_US);
-    const due = this.#due.get(number);
+    const at = this.#due.get(number);
     this.#due.delete(number);
-    if (due !== undefined && this.#node) {
+    if (at !== undefined && this.#node) {
       const samples = new Float32Array(data.numberOfFrames);
       data.copyTo(samples, { planeIndex: 0, format: 'f32-planar' });
-      const at = Math.abs(due - this.#expected) < SEAM_SAMPLES ? this.#expected : Math.round(due);
-      this.#expected = at + samples.length;
       this.#post({ type: 'samples', at, samples }, [samples.buffer]);
     }
     data.close();
   }
 
   /** Tells the audio thread what is due when; call it each frame. */
-  tick(nowMs: number): void {
+  tick(nowMs: number, { voiceDelayMs }: PlayoutClock): void {
     if (!this.#node || !this.#output.running) return;
     const offsetMs = this.#output.clock.observe(nowMs);
-    if (nowMs - this.#anchoredMs < 50 || this.#playout.delayMs === 0) return;
+    if (nowMs - this.#anchoredMs < 50 || this.packets === 0) return;
     this.#anchoredMs = nowMs;
-    this.#adapt();
-    const at = (nowMs - this.#playout.delayMs - this.#behindFaceMs) * (RATE / 1000);
-    this.#post({ type: 'anchor', at, contextTime: (nowMs - offsetMs) / 1000 });
-  }
-
-  /** The face waits for 19 of 20 units; a gap in the voice is heard sooner, so it waits for 99 of 100. */
-  #adapt(): void {
-    const count = Math.min(this.packets, LAG_WINDOW);
-    if (count === 0) return;
-    const sorted = this.#sorted.subarray(0, count);
-    sorted.set(this.#lags.subarray(0, count));
-    sorted.sort();
-    const p99 = sorted[Math.min(count - 1, Math.ceil(count * 0.99) - 1)]!;
-    const wanted = p99 + AUDIO_MARGIN_MS - this.#playout.delayMs;
-    this.#behindFaceMs = Math.min(MAX_BEHIND_FACE_MS, Math.max(AUDIO_MARGIN_MS, wanted));
+    const at = this.#track.positionAt(nowMs - voiceDelayMs);
+    this.#post({ type: 'anchor', at, drift: this.#track.drift, contextTime: (nowMs - offsetMs) / 1000 });
   }
 
   /** The liver is another one now. */
   reset(): void {
     this.packets = 0;
-    this.#expected = Number.NaN;
+    this.#track.reset();
     this.#due.clear();
     this.#post({ type: 'reset' });
   }
