@@ -1,4 +1,4 @@
-// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | data | hayate | engine`.
+// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | faults | data | hayate | engine`.
 // Runs on the system's Node (20 or newer); everything behind it runs on the Node 24 that npm installs.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -118,6 +118,10 @@ const commands = {
     await ensureModules();
     await ensureEngine();
     return node(['lab/bench/run.ts', ...args]);
+  },
+  faults: async (args) => {
+    await ensureModules();
+    return node(['lab/faults/run.ts', ...args]);
   },
   data: async (args) => {
     await ensureModules();

@@ -9,6 +9,7 @@ export interface WorkerTask {
   port: MessagePort;
   /** Calls in one transaction at most. */
   batch: number;
+  durable: boolean;
 }
 
 export type ToWorker = Request[] | 'close';
@@ -17,7 +18,7 @@ export type FromWorker =
   | { type: 'answers'; answers: Answer[]; committed: boolean }
   | { type: 'ended'; fault: Fault };
 
-const { path, port, batch } = workerData as WorkerTask;
+const { path, port, batch, durable } = workerData as WorkerTask;
 const post = (message: FromWorker) => port.postMessage(message);
 const waiting: Request[] = [];
 let closing = false;
@@ -57,7 +58,7 @@ function finish(store: LedgerStore, end: Fault | undefined): void {
 }
 
 try {
-  serve(new LedgerStore(path));
+  serve(new LedgerStore(path, { durable }));
   post({ type: 'opened' });
 } catch (error) {
   post({ type: 'ended', fault: faultOf(ledgerFailure(error)) });
