@@ -1,9 +1,9 @@
-import { PlayoutClock } from '@hayate/client';
+import { PlayoutSchedule } from '@hayate/client/internal';
 import type { Arrival } from './stream-log.ts';
-import { FPS, OPUS_LOOKAHEAD_MS, type Sent } from './stream-plan.ts';
+import { OPUS_LOOKAHEAD_MS, type Sent } from './stream-plan.ts';
 
-/** One motion frame is nobody's face here: only its times matter. */
-const FACE = { face: true, values: new Float32Array(61) };
+/** Of the rooms: the relay's default. */
+export const BUDGET_MS = 100;
 
 /** What the eyes and ears of one group of viewers got. Lags in ms against the liver's own capture times. */
 export class Presented {
@@ -17,7 +17,7 @@ export class Presented {
   voiceLate = 0;
   motionSent = 0;
   motionArrived = 0;
-  /** Shown as the liver meant it, before any newer frame. */
+  /** There when it was due. */
   motionExact = 0;
 
   summary() {
@@ -43,36 +43,32 @@ export function percentiles(values: readonly number[]) {
 }
 
 /**
- * Replays one viewer's arrivals of one slot in virtual time through the client's own playout. A frame shows at its time, or
- * when it came, if nothing newer showed before; a voice packet sounds at its time or not at all. Units captured outside
- * [fromUs, toUs) move the playout but are not counted.
+ * Replays one viewer's arrivals of one slot in virtual time through the client's own playout: what is there when it is due
+ * is presented then. A frame that comes later shows at once if nothing newer did and it is not stale, and does not count as
+ * exact; late voice is not heard. Units captured outside [fromUs, toUs) move the playout but are not counted.
  */
 export function present(into: Presented, arrivals: Iterable<Arrival>, sent: Sent, fromUs: number, toUs: number): void {
-  const clock = new PlayoutClock({ fps: FPS });
+  const schedule = new PlayoutSchedule({ budgetMs: BUDGET_MS });
   const counted = (us: number | undefined): us is number => us !== undefined && us >= fromUs && us < toUs;
   for (const us of sent.motion) if (counted(us)) into.motionSent += 1;
   for (const us of sent.voice) if (counted(us)) into.voiceSent += 1;
 
-  // A frame that is due, until it is known whether a newer one showed no later.
-  let pending: { shownMs: number; lagMs: number; counted: boolean } | undefined;
+  let shownSequence = -1;
   let faceLagMs: number | undefined;
-  const settle = (newerShownMs: number) => {
-    if (pending && pending.shownMs < newerShownMs) {
-      faceLagMs = pending.lagMs;
-      if (pending.counted) {
-        into.motionExact += 1;
-        into.motionLags.push(pending.lagMs);
-      }
-    }
-    pending = undefined;
-  };
-  const show = ({ sequence, captureUs, arrivedUs }: Arrival, nowMs: number) => {
-    clock.pushFrame({ captureMs: captureUs / 1000, receivedMs: arrivedUs / 1000, frame: FACE });
-    const shownMs = Math.max(nowMs, captureUs / 1000 + clock.delayMs);
-    settle(shownMs);
+  const show = ({ sequence, captureUs, arrivedUs }: Arrival, decodedMs: number) => {
+    const captureMs = captureUs / 1000;
+    const unit = { captureMs, receivedMs: arrivedUs / 1000, decodedMs, sequence };
+    const dueMs = schedule.arrive('motion', unit);
+    const shownMs = dueMs === undefined ? decodedMs : Math.max(dueMs, decodedMs);
+    if (sequence < shownSequence || (dueMs === undefined && schedule.stale(captureMs, decodedMs))) return;
+    shownSequence = sequence;
     const trueUs = sent.motion[sequence];
-    if (trueUs === undefined) return;
-    pending = { shownMs, lagMs: shownMs - trueUs / 1000, counted: counted(trueUs) };
+    if (!counted(trueUs)) return;
+    const lagMs = shownMs - trueUs / 1000;
+    into.motionLags.push(lagMs);
+    if (dueMs === undefined) return;
+    faceLagMs = lagMs;
+    into.motionExact += 1;
   };
 
   const chain = new Chain(show);
@@ -83,7 +79,8 @@ export function present(into: Presented, arrivals: Iterable<Arrival>, sent: Sent
       if (counted(sent.motion[unit.sequence])) into.motionArrived += 1;
       chain.push(unit, nowMs);
     } else if (unit.kind === 1) {
-      const playMs = clock.voiceTime({ captureMs: unit.captureUs / 1000, receivedMs: nowMs }, nowMs);
+      const arrived = { captureMs: unit.captureUs / 1000, receivedMs: nowMs, sequence: unit.sequence };
+      const playMs = schedule.arrive('voice', arrived, nowMs);
       const trueUs = sent.voice[unit.sequence];
       if (!counted(trueUs)) continue;
       if (playMs === undefined) {
@@ -96,7 +93,6 @@ export function present(into: Presented, arrivals: Iterable<Arrival>, sent: Sent
       if (faceLagMs !== undefined) into.skews.push(lagMs - faceLagMs);
     }
   }
-  settle(Number.POSITIVE_INFINITY);
 }
 
 /** Which motion units can be decoded, and when: a key alone, any other after its predecessor; nothing behind the newest. */

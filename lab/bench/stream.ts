@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinkProfile } from '@hayate/engine';
-import { askChild, pin } from '../lib/children.ts';
-import { cpuUs } from '../lib/proc.ts';
+import { askChild, pin, prefer } from '../lib/children.ts';
+import { cpuByThread, cpuUs } from '../lib/proc.ts';
 import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 import { measureFloor } from './fanout.ts';
@@ -27,6 +27,8 @@ interface StreamCase {
   name: string;
   viewers: number;
   cpu_us_per_viewer_s: number;
+  /** The engine's thread alone; the rest is JavaScript: policy, reports, control streams. */
+  engine_cpu_us_per_viewer_s: number | null;
   /** Relay to viewer, IPv4 and UDP (or TCP) headers in: packets that carry media. */
   wire_bytes_per_viewer_s: number;
   /** The rest: probes, acknowledgements, heartbeats, control streams. */
@@ -46,9 +48,12 @@ interface StreamCase {
   voice_gap_ratio: number | null;
   skew_ms: { p1: number | null; p99: number | null };
   cpu_percent: number;
+  loader_cpu_percent: number;
 }
 
 const TURNS = 4;
+/** Viewers of a room whose every unit is looked at. */
+const LOGGED = 1;
 const SETTLE_MS = 1500;
 /** IPv4 and UDP. */
 const UDP_BYTES = 28;
@@ -99,7 +104,7 @@ async function relayPlans(relay: RelayProcess, group: string, options: StreamOpt
       body: 'hayate',
       to,
       viewers: options.viewers,
-      logged: options.viewers,
+      logged: Math.min(LOGGED, options.viewers),
       up: link,
       down: link,
     });
@@ -123,6 +128,8 @@ async function wssSide(options: StreamOptions): Promise<Side> {
 
 interface Turn {
   cpuUs: number;
+  engineCpuUs: number;
+  loaderCpuUs: number;
   seconds: number;
   traffic: Traffic;
 }
@@ -138,11 +145,17 @@ async function takeTurn(side: Side, livers: ChildProcess, seconds: number, label
   });
   await sleep(SETTLE_MS);
   await askChild(side.loader, 'mark', { groups });
-  const cpu = cpuUs(side.pid);
+  const loaderPid = side.loader.pid ?? 0;
+  const [cpu, loaderCpu] = [cpuByThread(side.pid), cpuUs(loaderPid)];
   const since = performance.now();
   const fromUs = Number(process.hrtime.bigint() / 1000n);
   await sleep(seconds * 1000);
-  const spent = cpuUs(side.pid) - cpu;
+  const after = cpuByThread(side.pid);
+  const spent = {
+    cpuUs: after.allUs - cpu.allUs,
+    engineCpuUs: after.engineUs - cpu.engineUs,
+    loaderCpuUs: cpuUs(loaderPid) - loaderCpu,
+  };
   const elapsed = (performance.now() - since) / 1000;
   const toUs = Number(process.hrtime.bigint() / 1000n) - 200_000;
   const traffic = await askChild<Record<string, Traffic>>(side.loader, 'traffic', { groups });
@@ -157,7 +170,7 @@ async function takeTurn(side: Side, livers: ChildProcess, seconds: number, label
     toUs,
     name: label,
   });
-  const turn: Turn = { cpuUs: spent, seconds: elapsed, traffic: traffic[side.name] ?? {} };
+  const turn: Turn = { ...spent, seconds: elapsed, traffic: traffic[side.name] ?? {} };
   return { turn, presented: seen[side.name], late_us_max };
 }
 
@@ -174,8 +187,10 @@ function summarise(
   const viewers = side.plans.reduce((n, { viewers }) => n + viewers, 0);
   const seconds = turns.reduce((n, t) => n + t.seconds, 0);
   const viewerSeconds = viewers * seconds;
-  const bundles = sum(turns, 'bundles');
-  const bundleBytes = sum(turns, 'bundle_bytes');
+  // All viewers of a class get the same packets: those that log stand for all.
+  const share = viewers / side.plans.reduce((n, { logged }) => n + logged, 0);
+  const bundles = share * sum(turns, 'logged_bundles');
+  const bundleBytes = share * sum(turns, 'logged_bytes');
   const cpu = turns.reduce((n, t) => n + t.cpuUs, 0);
   const wss = side.name === 'wss';
   // What is not media is seen best where there is nothing else: overhead of a packet is header and tag.
@@ -187,6 +202,7 @@ function summarise(
     name,
     viewers,
     cpu_us_per_viewer_s: round(cpu / viewerSeconds, 1),
+    engine_cpu_us_per_viewer_s: wss ? null : round(turns.reduce((n, t) => n + t.engineCpuUs, 0) / viewerSeconds, 1),
     wire_bytes_per_viewer_s: round(wire / viewerSeconds, 0),
     control_bytes_per_viewer_s: wss ? null : round((all - wire) / viewerSeconds, 0),
     packets_per_viewer_s: round(bundles / viewerSeconds, 1),
@@ -198,6 +214,7 @@ function summarise(
     voice_gap_ratio: presented!.voice_gap_ratio,
     skew_ms: presented!.skew_ms,
     cpu_percent: round(cpu / seconds / 1e4, 1),
+    loader_cpu_percent: round(turns.reduce((n, t) => n + t.loaderCpuUs, 0) / seconds / 1e4, 1),
     packet_bytes: Math.round(bundleBytes / bundles) + overhead - UDP_BYTES,
   };
 }
@@ -214,12 +231,17 @@ export async function stream(options: StreamOptions, log: (text: string) => void
   const livers = spawnChild('stream-livers.ts');
   try {
     for (const side of sides) {
-      pin(side.pid, 0);
-      pin(side.loader.pid ?? 0, 1);
+      for (const [pid, core] of [
+        [side.pid, 0],
+        [side.loader.pid ?? 0, 1],
+      ] as const) {
+        pin(pid, core);
+        prefer(pid);
+      }
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);
       await askChild(side.loader, 'open', { plans: side.plans });
     }
-    pin(livers.pid ?? 0, 1);
+    prefer(livers.pid ?? 0);
     const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans: sides.flatMap((s) => s.plans) });
     // Who has just joined counts as in conversation, and what fits must have fitted for a while.
     log('hayate: 16 s of media, for the relay to see what each viewer can spare');

@@ -2,15 +2,23 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /** CPU time of a process over all its threads, us (Linux schedstat: nanosecond accounting, not ticks). */
 export function cpuUs(pid: number): number {
-  let ns = 0;
+  return cpuByThread(pid).allUs;
+}
+
+/** The same, and how much of it the engine's thread had. */
+export function cpuByThread(pid: number): { allUs: number; engineUs: number } {
+  let allNs = 0;
+  let engineNs = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
-      ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+      const ns = Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[0]);
+      allNs += ns;
+      if (readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim() === 'hayate') engineNs += ns;
     } catch {
-      // The thread ended between the two reads.
+      // The thread ended between the reads.
     }
   }
-  return ns / 1000;
+  return { allUs: allNs / 1000, engineUs: engineNs / 1000 };
 }
 
 /** Resident memory of a process, kB. */
