@@ -31,12 +31,18 @@ const RISES = 3;
 const RISE_MS = 5;
 const RISE_NOISE = 1.5;
 /** With losses a queue that stands is congestion without rising: it is full. */
-const FULL_QUEUE_MS = 60;
+const FULL_QUEUE_MS = 80;
 const FULL_QUEUE_LOSS = 0.05;
 const DROPS = 2;
 const DROP_SHARE = 0.02;
 /** About four datagrams that the window does not let go. */
 const WAITING_BYTES = 4000;
+/**
+ * A burst of losses makes the window small for a moment, and datagrams are dropped that the path would carry. So drops
+ * count together with a queue, or in five of the last six steps.
+ */
+const DROP_STEPS = 5;
+const STEPS_KEPT = 0b11_1111;
 
 /** Congestion of one path from delay gradient, loss under delay, and drops at the sender's own queue. */
 export class Congestion {
@@ -47,6 +53,8 @@ export class Congestion {
   #rttMs: number | undefined;
   #noiseMs = 0;
   #rises = 0;
+  /** A bit a step, the newest lowest: whether datagrams were dropped or waited. */
+  #dropSteps = 0;
   /** Round trip without a queue. */
   #baseMs = Number.POSITIVE_INFINITY;
   #windowLeastMs = Number.POSITIVE_INFINITY;
@@ -86,8 +94,9 @@ export class Congestion {
     this.#rises = riseMs > Math.max(RISE_MS, RISE_NOISE * this.#noiseMs) ? this.#rises + 1 : 0;
     this.#noiseMs += (Math.abs(riseMs) - this.#noiseMs) * (1 - Math.exp(-stepMs / NOISE_MS));
     const queueMs = rttMs - this.#base(signs, nowMs);
-    if (dropped >= DROPS && dropped >= DROP_SHARE * sent) return true;
-    if (queueBytes > WAITING_BYTES) return true;
+    const stuck = (dropped >= DROPS && dropped >= DROP_SHARE * sent) || queueBytes > WAITING_BYTES;
+    this.#dropSteps = ((this.#dropSteps << 1) | Number(stuck)) & STEPS_KEPT;
+    if (stuck && (queueMs > QUEUE_MS || ones(this.#dropSteps) >= DROP_STEPS)) return true;
     if (queueMs > FULL_QUEUE_MS && recentLoss > FULL_QUEUE_LOSS) return true;
     return queueMs > QUEUE_MS && this.#rises >= RISES;
   }
@@ -106,4 +115,10 @@ export class Congestion {
     this.#baseMs = Math.min(this.#baseMs, rttMs);
     return this.#baseMs;
   }
+}
+
+function ones(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count += 1;
+  return count;
 }
