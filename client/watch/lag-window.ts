@@ -5,8 +5,9 @@ const RENEW_MS = 100;
 
 export interface LagQuantiles {
   least: number;
+  p50: number;
   p95: number;
-  /** As late as one unit in 200. */
+  /** Later than this was the share that may miss its time. */
   late: number;
 }
 
@@ -16,7 +17,13 @@ export class LagWindow {
   readonly #sorted = new Float64Array(SIZE);
   #count = 0;
   #renewedMs = Number.NEGATIVE_INFINITY;
-  readonly quantiles: LagQuantiles = { least: 0, p95: 0, late: 0 };
+  readonly #missing: number;
+  readonly quantiles: LagQuantiles = { least: 0, p50: 0, p95: 0, late: 0 };
+
+  /** `missing`: share of units that may come later than `late`. */
+  constructor(missing: number) {
+    this.#missing = missing;
+  }
 
   get count(): number {
     return this.#count;
@@ -35,7 +42,8 @@ export class LagWindow {
     const at = (share: number) => sorted[Math.min(count - 1, Math.ceil(count * share) - 1)]!;
     const { quantiles } = this;
     quantiles.least = sorted[0]!;
+    quantiles.p50 = at(0.5);
     quantiles.p95 = at(0.95);
-    quantiles.late = at(0.995);
+    quantiles.late = at(1 - this.#missing);
   }
 }

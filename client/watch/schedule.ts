@@ -13,7 +13,7 @@ export interface ScheduleOptions {
   minDelayMs?: number;
   /** Above the budget the delay is never more than this above the least lag, however late stragglers come. Default 60. */
   maxJitterMs?: number;
-  /** Voice has to be there so long before its time: for decoding and the way to the audio thread, ms. Default 0. */
+  /** Voice has to be there so long before its time: for decoding and the way to the audio thread, ms. Default 2. */
   voiceReserveMs?: number;
   /** From the pose to the eye, ms: part of what reports say, not of the delay. Default 0. */
   displayMs?: number;
@@ -73,6 +73,14 @@ const BEYOND_BUDGET_MS = 50;
 /** Time runs at most so much slower or faster while the delay changes, share of 1. */
 const GROW = 0.1;
 const SHRINK = 0.05;
+/** A gap in the voice is heard sooner than a frame is missed. */
+const MISSING = { motion: 1 / 200, voice: 1 / 500 };
+/** While little is known of the network, and inside the budget, the delay is so much longer: */
+const START_MS = 25;
+/** less and less over so many units. */
+const START_UNITS = 256;
+/** Of so few the 95th percentile is chance; as far above the median as the fastest is below it is not. */
+const FEW_UNITS = 128;
 /** Right after the first unit the delay follows at once. */
 const SETTLE_MS = 500;
 /** Voice may come after the face by so much: it is packets, which are whole only when their last sample was spoken. */
@@ -85,7 +93,7 @@ const PAUSE_MS = 2000;
 const TOLERANCE_MS = 1;
 
 class Kind {
-  readonly window = new LagWindow();
+  readonly window: LagWindow;
   readonly lags = new LagHistogram();
   delayMs = 0;
   wantedMs = 0;
@@ -97,6 +105,10 @@ class Kind {
   stale = 0;
   #first: number | undefined;
   #span = 0;
+
+  constructor(name: UnitKindName) {
+    this.window = new LagWindow(MISSING[name]);
+  }
 
   get expected(): number {
     return this.#first === undefined ? 0 : this.#span + 1;
@@ -130,15 +142,15 @@ class Kind {
  * When each unit of one liver is due: a delay after capture for the face and one for the voice, both following what the
  * network does. Pure; `nowMs` and all times are the viewer's clock.
  *
- * The delay is as long as one unit in 200 needs, within the room's budget. A steady error of the clock estimate is part
+ * The delay is as long as all but one frame in 200 and one packet in 500 need, within the room's budget. A steady error of the clock estimate is part
  * of every lag alike, so it moves nothing against each other. When a delay changes, time runs a little slower or faster
  * and never backwards; where nothing is left to play it stands still.
  */
 export class PlayoutSchedule {
   readonly #options: ScheduleOptions;
   readonly #maxLagMs: number;
-  #face = new Kind();
-  #voice = new Kind();
+  #face = new Kind('motion');
+  #voice = new Kind('voice');
   #nowMs = Number.NEGATIVE_INFINITY;
   #leastSkewMs = Number.POSITIVE_INFINITY;
   #mostSkewMs = Number.NEGATIVE_INFINITY;
@@ -207,7 +219,7 @@ export class PlayoutSchedule {
     move(voice, voiceWanted, passedMs, nowMs);
     move(face, faceWanted, passedMs, nowMs);
     if (!both) return;
-    // Voice decides: a gap is heard sooner than a frame is missed.
+    // Voice decides.
     face.delayMs = Math.min(
       voice.delayMs + MAX_BEFORE_FACE_MS,
       Math.max(voice.delayMs - MAX_BEHIND_FACE_MS, face.delayMs),
@@ -252,15 +264,16 @@ export class PlayoutSchedule {
 
   /** After a new generation: the past belongs to someone else. */
   reset(): void {
-    this.#face = new Kind();
-    this.#voice = new Kind();
+    this.#face = new Kind('motion');
+    this.#voice = new Kind('voice');
     this.#nowMs = Number.NEGATIVE_INFINITY;
     this.#leastSkewMs = Number.POSITIVE_INFINITY;
     this.#mostSkewMs = Number.NEGATIVE_INFINITY;
   }
 
   #observe(kind: Kind, lagMs: number, nowMs: number): void {
-    const first = !kind.running;
+    // After a pause nothing plays that a new delay could tear.
+    const first = !kind.running || nowMs - kind.heardMs > PAUSE_MS;
     kind.window.add(lagMs, nowMs);
     kind.heardMs = Math.max(kind.heardMs, nowMs);
     kind.wantedMs = this.#wanted(kind);
@@ -274,12 +287,19 @@ export class PlayoutSchedule {
   }
 
   #wanted(kind: Kind): number {
-    const { budgetMs, minDelayMs = 0, maxJitterMs = 60, voiceReserveMs = 0, displayMs = 0 } = this.#options;
+    const { budgetMs, minDelayMs = 0, maxJitterMs = 60, voiceReserveMs = 2, displayMs = 0 } = this.#options;
     const reserveMs = kind === this.#voice ? voiceReserveMs : 0;
-    const { least, p95, late } = kind.window.quantiles;
+    const { count, quantiles } = kind.window;
+    const { least, p50, p95, late } = quantiles;
     let mostMs = least + maxJitterMs;
-    if (budgetMs !== undefined) mostMs = Math.max(budgetMs - RESERVE_MS - displayMs, Math.min(p95, mostMs) + reserveMs);
-    return Math.min(this.#maxLagMs, Math.max(minDelayMs, Math.min(late + reserveMs, mostMs)));
+    let needMs = late + reserveMs;
+    if (budgetMs !== undefined) {
+      const freeMs = budgetMs - RESERVE_MS - displayMs;
+      if (needMs < freeMs) needMs = Math.min(freeMs, needMs + START_MS * Math.max(0, 1 - count / START_UNITS));
+      const pathMs = Math.min(count < FEW_UNITS ? 2 * p50 - least : p95, mostMs);
+      mostMs = pathMs <= freeMs ? freeMs : pathMs + reserveMs;
+    }
+    return Math.min(this.#maxLagMs, Math.max(minDelayMs, Math.min(needMs, mostMs)));
   }
 }
 

@@ -242,15 +242,17 @@ describe('watcher', () => {
     expect(playout.voiceGapRatio).toBeCloseTo(15 / 149, 6);
     expect(due).toHaveLength(135);
     expect(due.filter((delayMs) => delayMs === undefined)).toHaveLength(1);
-    expect(due[0]).toBeCloseTo(20, 0);
+    // Little is known yet: some more than the network takes.
+    expect(due[0]).toBeGreaterThan(20);
+    expect(due[0]).toBeLessThan(50);
     expect(watcher.playout(2)!.sample(relay.environment.nowMs())!.values[0]).toBeGreaterThan(0.9);
     // The first second of media and the two after it.
     expect(reports()).toHaveLength(3);
-    for (const message of reports()) {
-      expect(message).toMatchObject({ t: 'report', lagP99Ms: expect.any(Number), lost: expect.any(Number) });
-      // Steady lag: the display is all that is added.
-      if (message.t === 'report') expect(message.marginMs).toBeCloseTo(8, 0);
-    }
+    const margins = reports().map((message) => (message.t === 'report' ? message.marginMs : Number.NaN));
+    // Display, reserve, and what is put on top at first; the straggler is none of it.
+    for (const marginMs of margins) expect(marginMs).toBeGreaterThanOrEqual(8);
+    expect(margins.toSorted((a, b) => b - a)).toEqual(margins);
+    expect(margins[0]).toBeLessThan(10 + 25);
     expect(reports().at(-1)).toMatchObject({ lost: expect.toSatisfy((lost: number) => lost >= 10 && lost <= 15) });
     relay.last.send({ t: 'left', slot: 2, gen: 7 });
     await relay.advance(2_500);
