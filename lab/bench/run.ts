@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { type MatrixOptions, matrix } from '../lag/matrix.ts';
 import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
@@ -24,7 +25,7 @@ async function report(
   const before = load();
   const figures = await measure((text) => process.stderr.write(`${text}\n`));
   const flags = Object.entries(options).filter(([key]) => key !== 'json' && key !== 'save');
-  const command = `npm run bench -- ${name} ${flags.map(([key, value]) => `--${kebab(key)} ${value}`).join(' ')}`;
+  const command = `npm run bench -- ${name.replace(/-\d+$/, '')} ${flags.map(([key, value]) => `--${kebab(key)} ${value}`).join(' ')}`;
   const about = {
     command,
     at: new Date().toISOString(),
@@ -75,7 +76,19 @@ program
   .option('--wss-viewers <n>', 'viewers of the baseline', Number, 100)
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
-  .action((options: StreamOptions & Common) => report(`stream`, options, (log) => stream(options, log)));
+  .action((options: StreamOptions & Common) =>
+    report(`stream-${options.link}`, options, (log) => stream(options, log)),
+  );
+
+program
+  .command('lag-matrix')
+  .description('many networks at once on one relay: exact frames, voice gaps, lag, bytes, skew')
+  .option('--seconds <n>', 'measured seconds', Number, 40)
+  .option('--rooms <n>', 'rooms of a condition', Number, 2)
+  .option('--viewers <n>', 'viewers of a room', Number, 4)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: MatrixOptions & Common) => report('lag-matrix', options, (log) => matrix(options, log)));
 
 await program.parseAsync();
 process.exit();

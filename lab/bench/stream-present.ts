@@ -33,6 +33,8 @@ export class Presented {
   }
 }
 
+export type Summary = ReturnType<Presented['summary']>;
+
 const sorted = (values: readonly number[]) => Float64Array.from(values).sort();
 const at = (values: Float64Array, q: number) =>
   values.length === 0 ? null : Number(values[Math.floor((values.length - 1) * q)]!.toFixed(2));

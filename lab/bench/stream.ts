@@ -10,7 +10,7 @@ import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 import { measureFloor } from './fanout.ts';
 import type { RoomPlan, Sent, Traffic } from './stream-plan.ts';
-import type { Presented } from './stream-present.ts';
+import type { Summary } from './stream-present.ts';
 
 export interface StreamOptions {
   rooms: number;
@@ -39,11 +39,7 @@ interface StreamCase {
   motion_units_per_packet: number;
   floor_us_per_packet: number;
   ratio_to_floor: number;
-  presentation_lag_ms: Presented['summary'] extends () => infer S
-    ? S extends { presentation_lag_ms: infer L }
-      ? L
-      : never
-    : never;
+  presentation_lag_ms: Summary['presentation_lag_ms'];
   exact_ratio: number | null;
   voice_gap_ratio: number | null;
   skew_ms: { p1: number | null; p99: number | null };
@@ -59,6 +55,8 @@ const SETTLE_MS = 1500;
 const UDP_BYTES = 28;
 /** Short header with a connection id of 8 bytes, packet number, frame type, quarter stream id, AEAD tag. */
 const CID_BYTES = 8;
+/** What a packet costs on the wire on top of its bundle. */
+export const OVERHEAD_BYTES = UDP_BYTES + 1 + CID_BYTES + 2 + 1 + 1 + 16;
 /** IPv4 and TCP with time stamps; TLS 1.3 record header, content type and tag. */
 const TCP_BYTES = 52 + 22;
 /** WebSocket's own header, by the size of the message. */
@@ -163,7 +161,7 @@ async function takeTurn(side: Side, livers: ChildProcess, seconds: number, label
   await sleep(400);
   await askChild(side.loader, 'stop');
   const sent = await askChild<Sent[]>(livers, 'sent', { groups });
-  const seen = await askChild<Record<string, ReturnType<Presented['summary']>>>(side.loader, 'analyse', {
+  const seen = await askChild<Record<string, Summary>>(side.loader, 'analyse', {
     groups,
     sent,
     fromUs,
@@ -182,7 +180,7 @@ function summarise(
   side: Side,
   name: string,
   turns: Turn[],
-  presented: ReturnType<Presented['summary']> | undefined,
+  presented: Summary | undefined,
 ): Omit<StreamCase, 'floor_us_per_packet' | 'ratio_to_floor'> & { packet_bytes: number } {
   const viewers = side.plans.reduce((n, { viewers }) => n + viewers, 0);
   const seconds = turns.reduce((n, t) => n + t.seconds, 0);
@@ -194,7 +192,7 @@ function summarise(
   const cpu = turns.reduce((n, t) => n + t.cpuUs, 0);
   const wss = side.name === 'wss';
   // What is not media is seen best where there is nothing else: overhead of a packet is header and tag.
-  const overhead = wss ? TCP_BYTES + wsHeader(bundleBytes / bundles) : UDP_BYTES + 1 + CID_BYTES + 2 + 1 + 1 + 16;
+  const overhead = wss ? TCP_BYTES + wsHeader(bundleBytes / bundles) : OVERHEAD_BYTES;
   const wire = bundleBytes + bundles * overhead;
   const all = sum(turns, 'bytes_in') + sum(turns, 'packets_in') * UDP_BYTES;
   const logged = sum(turns, 'logged_bundles');
@@ -249,7 +247,7 @@ export async function stream(options: StreamOptions, log: (text: string) => void
     const cases = [
       ...sides.map((side) => ({ side, name: side.name, dtx: false, turns: TURNS })),
       ...sides.slice(0, 2).map((side) => ({ side, name: `${side.name}, half of the voice DTX`, dtx: true, turns: 1 })),
-    ].map((c) => ({ ...c, done: [] as Turn[], presented: undefined as ReturnType<Presented['summary']> | undefined }));
+    ].map((c) => ({ ...c, done: [] as Turn[], presented: undefined as Summary | undefined }));
     const each = options.seconds / TURNS;
     let lateUs = 0;
     for (let turn = 0; turn < TURNS; turn += 1) {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type LedgerRecord, openSqliteLedger } from '@hayate/relay/ledger';
-import { type Acked, audit } from './audit.ts';
+import { audit } from './audit.ts';
 import { LedgerProcess } from './ledger-process.ts';
 import { Random } from './random.ts';
-import { Senders } from './senders.ts';
+import { ackedOf, Senders } from './senders.ts';
 
 export interface KillOptions {
   kills: number;
@@ -78,10 +78,7 @@ export async function killLedger(options: KillOptions, log: (text: string) => vo
       records.push(...more);
     }
     await ledger.close();
-    const { lost, doubled, gaps } = audit(
-      records,
-      [...senders.sent.values()].filter((each): each is typeof each & Acked => !!each.receipt),
-    );
+    const { lost, doubled, gaps } = audit(records, ackedOf(senders));
     const places = { lost, doubled: doubled + senders.doubled, reordered: reordered(senders), gaps };
     return {
       passed: Object.values(places).every((count) => count === 0) && senders.unanswered().length === 0,

@@ -67,3 +67,7 @@ export class Senders {
 export function sameReceipt(a: Receipt, b: Receipt): boolean {
   return a.id === b.id && a.room === b.room && a.sequence === b.sequence && a.atMs === b.atMs;
 }
+
+export function ackedOf(senders: Senders): { ticket: GiftTicket; receipt: Receipt }[] {
+  return [...senders.sent.values()].flatMap(({ ticket, receipt }) => (receipt ? [{ ticket, receipt }] : []));
+}

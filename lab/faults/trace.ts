@@ -39,6 +39,7 @@ export class DiskTrace {
   readonly #names: (name: string) => boolean;
   readonly #inodes = new Map<string, number>();
   #nextInode = 1;
+  #interrupted: DiskEvent | undefined;
 
   /** @param names which files of the folder count; the shared-memory index is rebuilt from nothing after a crash. */
   constructor(folder: string, names: (name: string) => boolean) {
@@ -46,7 +47,8 @@ export class DiskTrace {
     this.#names = names;
   }
 
-  async read(file: string): Promise<void> {
+  /** Resolves with the write that a kill interrupted, if one: the kernel may have done it or not. */
+  async read(file: string): Promise<DiskEvent | undefined> {
     const open = new Map<string, { call: string; start: string }>();
     for await (const line of createInterface({ input: createReadStream(file, 'latin1'), crlfDelay: Infinity })) {
       const [, pid = '', named, rest = ''] = LINE.exec(line) ?? [];
@@ -59,17 +61,19 @@ export class DiskTrace {
       open.delete(pid);
       this.#take(begun.call, begun.start + rest);
     }
-    // What a kill interrupted has no result: the kernel ends a write to a file that it has begun.
     for (const { call, start } of open.values()) {
-      if (call === 'pwrite64') this.#write(start);
+      if (call === 'pwrite64') this.#interrupted = this.#write(start);
     }
+    const interrupted = this.#interrupted;
+    this.#interrupted = undefined;
+    return interrupted;
   }
 
   #take(call: string, all: string): void {
     const result = RESULT.exec(all);
     // `= ?`: the process died in it.
     if (!result) {
-      if (call === 'pwrite64') this.#write(all);
+      if (call === 'pwrite64') this.#interrupted = this.#write(all);
       return;
     }
     const value = Number(result[1]);
@@ -130,12 +134,14 @@ export class DiskTrace {
     this.events.push({ type: 'create', name, inode });
   }
 
-  #write(all: string, written?: number): void {
+  #write(all: string, written?: number): DiskEvent | undefined {
     const inode = this.#inodeOf(pathOf(all));
-    if (inode === undefined) return;
+    if (inode === undefined) return undefined;
     const data = hexOf(all);
     const offset = Number(/", \d+, (\d+)/.exec(all)?.[1]);
-    this.events.push({ type: 'write', inode, offset, data: data.subarray(0, written) });
+    const event: DiskEvent = { type: 'write', inode, offset, data: data.subarray(0, written) };
+    this.events.push(event);
+    return event;
   }
 
   /** Answers go to descriptor 1, one write each. */

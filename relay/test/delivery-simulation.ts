@@ -15,7 +15,7 @@ export interface Way {
   queueMs?: number;
 }
 
-export interface SimulatedViewer {
+interface SimulatedViewer {
   up?: Way;
   down: (atMs: number) => Way;
   /** What its playout really needs after a late unit. */

@@ -13,6 +13,7 @@ import type {
   ReadRecord,
   Receipt,
 } from '../types.ts';
+import { ledgerFailure } from './failure.ts';
 import { type OpenLedger, type OpenOptions, openLedger } from './open.ts';
 import { type Row, recordOf, type Statements } from './statements.ts';
 import type { Witnessed } from './witness.ts';
@@ -28,9 +29,13 @@ export class LedgerStore {
   #tail: Witnessed | undefined;
   #appended = false;
 
-  /** @throws as `openLedger` */
+  /** @throws HayateError of `ledgerCodes` */
   constructor(path: string, options?: OpenOptions) {
-    this.#open = openLedger(path, options);
+    try {
+      this.#open = openLedger(path, options);
+    } catch (error) {
+      throw ledgerFailure(error);
+    }
     this.#sql = this.#open.statements;
   }
 
