@@ -49,7 +49,9 @@ function suite(body: Body): void {
       clearInterval(timer);
     }
     liver.motion(bytes(sent++ & 0xff));
-    await viewer.until(() => viewer.units.length === sent, `all ${sent} units (${viewer.units.length} came)`);
+    // On a busy machine packets count as lost, and units are repeated.
+    const came = () => new Set(viewer.units.map(({ sequence }) => sequence)).size;
+    await viewer.until(() => came() === sent, `all ${sent} units (${came()} came)`);
   }
 
   const text = (value: string) => new TextEncoder().encode(value);
