@@ -29,7 +29,7 @@ const CASES: Case[] = [
   {
     name: 'disk full for a while',
     file: `${FILE}-wal`,
-    inject: 'pwrite64:error=ENOSPC:when=12..60',
+    inject: 'pwrite64:error=ENOSPC:when=12..30',
     code: 'ledger_full',
     atOpen: false,
     recovers: true,

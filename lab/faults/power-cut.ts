@@ -9,7 +9,7 @@ import { Disk, putFiles } from './disk.ts';
 import { LedgerProcess } from './ledger-process.ts';
 import { Random } from './random.ts';
 import { memoryFolder } from './scratch.ts';
-import { Senders, sameReceipt } from './senders.ts';
+import { ackedOf, Senders, sameReceipt } from './senders.ts';
 import { type DiskEvent, DiskTrace, straceArguments } from './trace.ts';
 
 export const FILE = 'ledger.db';
@@ -28,6 +28,8 @@ export interface Recording {
   senders: Senders;
   /** The files when the last of them was killed. */
   killed: Map<string, Buffer>;
+  /** What was acked by then. */
+  ackedWhenKilled: ReadonlySet<string>;
 }
 
 /** Records all writes and syncs of ledger processes, and what they acked, in one order. */
@@ -42,6 +44,7 @@ export async function recordLedger(
   const senders = new Senders(random, options.rooms);
   const trace = new DiskTrace(data, (name) => name.startsWith(FILE) && name !== INDEX);
   let killed = new Map<string, Buffer>();
+  let ackedWhenKilled = new Set<string>();
   try {
     for (let life = 1; life <= options.lives + 1; life++) {
       const output = join(folder, `life-${life}`);
@@ -69,10 +72,13 @@ export async function recordLedger(
       // A recording that does not give the real files proves nothing.
       if (!gives(trace.events, data)) throw new Error('the recorded writes do not give the files');
       const seen = seenBy(trace.events);
-      if (life === options.lives) killed = seen;
+      if (life === options.lives) {
+        killed = seen;
+        ackedWhenKilled = new Set(ackedOf(senders).map(({ ticket }) => ticket.jti));
+      }
       log(`life ${life}: ${trace.events.length} events, ${senders.acked} acked`);
     }
-    return { events: trace.events, senders, killed };
+    return { events: trace.events, senders, killed, ackedWhenKilled };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

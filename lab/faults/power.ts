@@ -22,9 +22,8 @@ export async function powerCut({ cuts, seed }: PowerOptions, log: (text: string)
   const control = cutPower(unsynced, Math.ceil(cuts / 5), seed, log);
   const disk = await diskFaults(seed, log);
   log('flipping bits');
-  const acked = new Set([...recording.senders.sent].flatMap(([jti, { receipt }]) => (receipt ? [jti] : [])));
-  const killed = flipBits(recording.killed, acked, FLIPS, seed, log);
-  const delivered = flipBits(worked(recording.killed, filesIn), acked, FLIPS, seed + 1, log);
+  const killed = flipBits(recording.killed, recording.ackedWhenKilled, FLIPS, seed, log);
+  const delivered = flipBits(worked(recording.killed, filesIn), recording.ackedWhenKilled, FLIPS, seed + 1, log);
   const passed =
     lost === 0 &&
     doubled === 0 &&

@@ -5,7 +5,7 @@ import { CHAIN_START, checksumOf, sameBytes } from '../checksum.ts';
 import { ledgerError } from '../errors.ts';
 import { migrate } from './schema.ts';
 import { prepareAll, type Row, recordOf, type Statements } from './statements.ts';
-import { syncFolder, Witness, type Witnessed } from './witness.ts';
+import { type Head, syncFolder, Witness, type Witnessed } from './witness.ts';
 
 const BUSY_TIMEOUT_MS = 2000;
 
@@ -18,6 +18,8 @@ export interface OpenLedger {
   db: DatabaseSync;
   statements: Statements;
   witness: Witness;
+  /** What the witness knows. */
+  last: Witnessed;
 }
 
 /**
@@ -34,17 +36,19 @@ export function openLedger(path: string, { durable = true }: OpenOptions = {}): 
     migrate(db);
     checkPages(db);
     const statements = prepareAll(db);
-    const last = checkChains(statements);
+    const { mark } = statements.marked.get() as { mark: number };
+    const last: Witnessed = { ...checkChains(statements), mark };
     witness = new Witness(`${path}-witness`);
     checkWitness(witness.read(), last, statements);
     // The process before may have been killed between its write and its sync: what is read now may be in memory only,
     // and a repeat would be answered from it. One commit syncs the log with all that is in it.
     db.exec('BEGIN IMMEDIATE');
-    statements.countOpen.run();
+    const marked = statements.mark.get() as { mark: number };
     db.exec('COMMIT');
     if (durable) syncFolder(folder);
+    last.mark = marked.mark;
     witness.write(last);
-    return { db, statements, witness };
+    return { db, statements, witness, last };
   } catch (error) {
     witness?.close();
     db.close();
@@ -68,11 +72,11 @@ function checkPages(db: DatabaseSync): void {
 }
 
 /** Every room's chain from its first record; gives the last record of all. */
-function checkChains(statements: Statements): Witnessed {
+function checkChains(statements: Statements): Head {
   let room: string | undefined;
   let sequence = 0;
   let before = CHAIN_START;
-  let last: Witnessed = { id: 0, checksum: CHAIN_START };
+  let last: Head = { id: 0, checksum: CHAIN_START };
   for (const each of statements.chain.iterate()) {
     const row = each as unknown as Row;
     if (row.room !== room) {
@@ -95,11 +99,12 @@ function checkChains(statements: Statements): Witnessed {
 }
 
 function checkWitness(witnessed: Witnessed | undefined, last: Witnessed, statements: Statements): void {
-  if (witnessed === undefined || witnessed.id === 0) return;
-  if (witnessed.id > last.id) {
-    const text = `the file ends at record ${last.id}, its witness saw ${witnessed.id}: damaged, or an older copy`;
-    throw ledgerError('ledger_corrupt', text);
+  if (witnessed === undefined) return;
+  if (witnessed.id > last.id || witnessed.mark > last.mark) {
+    const [ends, saw] = [last, witnessed].map(({ id, mark }) => `record ${id}, mark ${mark}`);
+    throw ledgerError('ledger_corrupt', `the file ends at ${ends}, its witness saw ${saw}: damaged, or an older copy`);
   }
+  if (witnessed.id === 0) return;
   const { checksum } = statements.checksumOf.get(witnessed.id) as { checksum: Uint8Array };
   if (!sameBytes(checksum, witnessed.checksum)) {
     throw ledgerError('ledger_corrupt', `record ${witnessed.id} is not the one that its witness saw`);

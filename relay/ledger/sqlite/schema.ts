@@ -61,8 +61,8 @@ const STEPS = [
      id INTEGER NOT NULL,
      seal INTEGER NOT NULL CHECK (seal = ${cursorSeal('id')})
    ) STRICT, WITHOUT ROWID;
-   CREATE TABLE opens (one INTEGER PRIMARY KEY CHECK (one = 1), times INTEGER NOT NULL) STRICT;
-   INSERT INTO opens VALUES (1, 0);`,
+   CREATE TABLE marks (one INTEGER PRIMARY KEY CHECK (one = 1), mark INTEGER NOT NULL) STRICT;
+   INSERT INTO marks VALUES (1, 0);`,
 ];
 
 const SCHEMA_VERSION: number = STEPS.length;

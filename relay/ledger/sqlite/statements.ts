@@ -55,7 +55,9 @@ export function prepareAll(db: DatabaseSync) {
        seal = ${outboxSeal('id', '(attempts + 1)', 'next_at_ms', '1')} WHERE id = ?1`,
     ),
     delivered: prepare(`INSERT OR REPLACE INTO deliveries VALUES (?1, ?2, ${deliverySeal('?1', '?2')})`),
-    countOpen: prepare('UPDATE opens SET times = times + 1'),
+    // Counts openings and transactions without a new record.
+    mark: prepare('UPDATE marks SET mark = mark + 1 RETURNING mark'),
+    marked: prepare('SELECT mark FROM marks'),
   };
 }
 

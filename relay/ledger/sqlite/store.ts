@@ -16,7 +16,7 @@ import type {
 import { ledgerFailure } from './failure.ts';
 import { type OpenLedger, type OpenOptions, openLedger } from './open.ts';
 import { type Row, recordOf, type Statements } from './statements.ts';
-import type { Witnessed } from './witness.ts';
+import type { Head, Witnessed } from './witness.ts';
 
 /**
  * A ledger's file, synchronously. What writes stands between `begin` and `commit` and is durable when `commit` returns.
@@ -26,8 +26,11 @@ export class LedgerStore {
   readonly #open: OpenLedger;
   readonly #sql: Statements;
   /** The last record, once this transaction asked for it. */
-  #tail: Witnessed | undefined;
+  #tail: Head | undefined;
   #appended = false;
+  #changed = false;
+  /** What is durable. */
+  #last: Witnessed;
 
   /** @throws HayateError of `ledgerCodes` */
   constructor(path: string, options?: OpenOptions) {
@@ -37,6 +40,7 @@ export class LedgerStore {
       throw ledgerFailure(error);
     }
     this.#sql = this.#open.statements;
+    this.#last = this.#open.last;
   }
 
   begin(): void {
@@ -45,8 +49,12 @@ export class LedgerStore {
   }
 
   commit(): void {
+    const mark = this.#changed && !this.#appended ? (this.#sql.mark.get() as { mark: number }) : undefined;
     this.#open.db.exec('COMMIT');
-    if (this.#appended && this.#tail) this.#open.witness.write(this.#tail);
+    if (this.#appended || mark) {
+      this.#last = { ...this.#last, ...(this.#appended ? this.#tail : {}), ...mark };
+      this.#open.witness.write(this.#last);
+    }
     this.#forget();
   }
 
@@ -111,7 +119,7 @@ export class LedgerStore {
   }
 
   moveCursor(name: string, id: number): void {
-    this.#sql.moveCursor.run(name, id);
+    if (this.#sql.moveCursor.run(name, id).changes > 0) this.#changed = true;
   }
 
   outbox(nowMs: number, limit: number): OutboxEntry[] {
@@ -123,6 +131,7 @@ export class LedgerStore {
   }
 
   settle(outcomes: readonly DeliveryOutcome[]): void {
+    this.#changed ||= outcomes.length > 0;
     for (const each of outcomes) {
       if (each.outcome === 'retry') this.#sql.retry.run(each.id, each.nextAtMs);
       else if (each.outcome === 'dead') this.#sql.bury.run(each.id);
@@ -132,6 +141,7 @@ export class LedgerStore {
 
   redeliver(ids: readonly number[]): number {
     const there = [...new Set(ids)].filter((id) => this.#sql.checksumOf.get(id) !== undefined);
+    this.#changed ||= there.length > 0;
     for (const id of there) this.#sql.enqueue.run(id);
     return there.length;
   }
@@ -144,6 +154,7 @@ export class LedgerStore {
   #forget(): void {
     this.#tail = undefined;
     this.#appended = false;
+    this.#changed = false;
   }
 
   #byKey(kind: string, key: string): LedgerRecord | undefined {
@@ -152,7 +163,7 @@ export class LedgerStore {
   }
 
   #append(fields: Omit<LedgerRecord, 'id' | 'sequence'>): Receipt {
-    this.#tail ??= (this.#sql.tail.get() as Witnessed | undefined) ?? { id: 0, checksum: CHAIN_START };
+    this.#tail ??= (this.#sql.tail.get() as Head | undefined) ?? { id: 0, checksum: CHAIN_START };
     const head = this.#sql.head.get(fields.room) as { sequence: number; checksum: Uint8Array } | undefined;
     const record: LedgerRecord = { ...fields, id: this.#tail.id + 1, sequence: (head?.sequence ?? 0) + 1 };
     const checksum = checksumOf(record, head?.checksum ?? CHAIN_START);

@@ -3,17 +3,23 @@ import { closeSync, constants, fsyncSync, openSync, readSync, writeSync } from '
 import { CHECKSUM_BYTES, sameBytes } from '../checksum.ts';
 
 const MAGIC = 'HGW1';
-const HEAD_BYTES = 4 + 8 + CHECKSUM_BYTES;
+const HEAD_BYTES = 4 + 8 + 8 + CHECKSUM_BYTES;
 const BYTES = HEAD_BYTES + 8;
 
-export interface Witnessed {
-  /** Of the last record that was durable; 0 for an empty ledger. */
+/** The last record; id 0 for an empty ledger. */
+export interface Head {
   id: number;
   checksum: Uint8Array;
 }
 
+/** What was durable. */
+export interface Witnessed extends Head {
+  /** Of the last durable transaction that wrote no record. */
+  mark: number;
+}
+
 /**
- * A file beside the ledger that names the last durable record. SQLite takes a damaged end of its log for an interrupted
+ * A file beside the ledger that names the last durable record and mark. SQLite takes a damaged end of its log for an interrupted
  * write and drops it in silence; a ledger that ends before its witness has lost gifts.
  *
  * Written after each commit and never synced: after a power cut it may be old or torn, which reads as "knows less", but
@@ -33,13 +39,15 @@ export class Witness {
     const bytes = Buffer.alloc(BYTES);
     if (readSync(this.#fd, bytes, 0, BYTES, 0) !== BYTES || bytes.toString('latin1', 0, 4) !== MAGIC) return undefined;
     if (!sameBytes(bytes.subarray(HEAD_BYTES), sealOf(bytes))) return undefined;
-    return { id: Number(bytes.readBigUInt64LE(4)), checksum: bytes.subarray(12, HEAD_BYTES) };
+    const [id, mark] = [bytes.readBigUInt64LE(4), bytes.readBigUInt64LE(12)].map(Number) as [number, number];
+    return { id, mark, checksum: bytes.subarray(20, HEAD_BYTES) };
   }
 
-  write({ id, checksum }: Witnessed): void {
+  write({ id, checksum, mark }: Witnessed): void {
     this.#bytes.write(MAGIC, 'latin1');
     this.#bytes.writeBigUInt64LE(BigInt(id), 4);
-    this.#bytes.set(checksum, 12);
+    this.#bytes.writeBigUInt64LE(BigInt(mark), 12);
+    this.#bytes.set(checksum, 20);
     this.#bytes.set(sealOf(this.#bytes), HEAD_BYTES);
     writeSync(this.#fd, this.#bytes, 0, BYTES, 0);
   }

@@ -22,6 +22,7 @@ const { path, port, batch, durable } = workerData as WorkerTask;
 const post = (message: FromWorker) => port.postMessage(message);
 const waiting: Request[] = [];
 let closing = false;
+let over = false;
 
 function take(message: ToWorker): void {
   if (message === 'close') closing = true;
@@ -30,6 +31,8 @@ function take(message: ToWorker): void {
 
 function serve(store: LedgerStore): void {
   port.on('message', (first: ToWorker) => {
+    // A closed port still gives what had come.
+    if (over) return;
     take(first);
     while (waiting.length > 0) {
       // What came during the last sync is in the port by now and shares the next one.
@@ -47,6 +50,7 @@ function serve(store: LedgerStore): void {
 }
 
 function finish(store: LedgerStore, end: Fault | undefined): void {
+  over = true;
   let fault = end;
   try {
     store.close();
