@@ -47,6 +47,18 @@ interface StreamCase {
   loader_cpu_percent: number;
 }
 
+export interface StreamResult extends StreamOptions {
+  link_ms: string;
+  /** `recording`, or `performer` where there is none. */
+  motion: string;
+  voice: string;
+  connection_id_bytes: number;
+  cases: StreamCase[];
+  cpu_unbundled_to_hayate: number;
+  cpu_wss_to_hayate: number;
+  livers_late_ms_max: number;
+}
+
 const TURNS = 4;
 /** Viewers of a room whose every unit is looked at. */
 const LOGGED = 1;
@@ -185,25 +197,31 @@ function summarise(
   const viewers = side.plans.reduce((n, { viewers }) => n + viewers, 0);
   const seconds = turns.reduce((n, t) => n + t.seconds, 0);
   const viewerSeconds = viewers * seconds;
-  // All viewers of a class get the same packets: those that log stand for all.
-  const share = viewers / side.plans.reduce((n, { logged }) => n + logged, 0);
-  const bundles = share * sum(turns, 'logged_bundles');
-  const bundleBytes = share * sum(turns, 'logged_bytes');
+  const logged = sum(turns, 'logged_bundles');
+  const loggedS = sum(turns, 'logged_s');
+  const bundleBytes = sum(turns, 'logged_bytes') / logged;
   const cpu = turns.reduce((n, t) => n + t.cpuUs, 0);
   const wss = side.name === 'wss';
-  // What is not media is seen best where there is nothing else: overhead of a packet is header and tag.
-  const overhead = wss ? TCP_BYTES + wsHeader(bundleBytes / bundles) : OVERHEAD_BYTES;
-  const wire = bundleBytes + bundles * overhead;
-  const all = sum(turns, 'bytes_in') + sum(turns, 'packets_in') * UDP_BYTES;
-  const logged = sum(turns, 'logged_bundles');
+  const overhead = wss ? TCP_BYTES + wsHeader(bundleBytes) : OVERHEAD_BYTES;
+  // Viewers that log tell media from the rest; of all viewers it is known what their connections received.
+  const received = (kind: string, wholeS: number) => ({
+    packets: sum(turns, `${kind}packets_in`) / wholeS,
+    bytes: (sum(turns, `${kind}bytes_in`) + sum(turns, `${kind}packets_in`) * UDP_BYTES) / wholeS,
+  });
+  const media = { packets: logged / loggedS, bytes: (logged * (bundleBytes + overhead)) / loggedS };
+  const ofLogged = received('logged_', loggedS);
+  const control = { packets: ofLogged.packets - media.packets, bytes: ofLogged.bytes - media.bytes };
+  const all = received('', sum(turns, 'seen_s'));
+  const packets = wss ? media.packets : all.packets - control.packets;
+  const wire = wss ? media.bytes : all.bytes - control.bytes;
   return {
     name,
     viewers,
     cpu_us_per_viewer_s: round(cpu / viewerSeconds, 1),
     engine_cpu_us_per_viewer_s: wss ? null : round(turns.reduce((n, t) => n + t.engineCpuUs, 0) / viewerSeconds, 1),
-    wire_bytes_per_viewer_s: round(wire / viewerSeconds, 0),
-    control_bytes_per_viewer_s: wss ? null : round((all - wire) / viewerSeconds, 0),
-    packets_per_viewer_s: round(bundles / viewerSeconds, 1),
+    wire_bytes_per_viewer_s: round(wire, 0),
+    control_bytes_per_viewer_s: wss ? null : round(control.bytes, 0),
+    packets_per_viewer_s: round(packets, 1),
     acks_per_packet: wss ? null : round(sum(turns, 'packets_out') / sum(turns, 'packets_in')),
     voice_units_per_packet: round(sum(turns, 'logged_voice') / logged),
     motion_units_per_packet: round(sum(turns, 'logged_motion') / logged),
@@ -213,12 +231,12 @@ function summarise(
     skew_ms: presented!.skew_ms,
     cpu_percent: round(cpu / seconds / 1e4, 1),
     loader_cpu_percent: round(turns.reduce((n, t) => n + t.loaderCpuUs, 0) / seconds / 1e4, 1),
-    packet_bytes: Math.round(bundleBytes / bundles) + overhead - UDP_BYTES,
+    packet_bytes: Math.round(wire / packets - UDP_BYTES),
   };
 }
 
 /** Lag-budgeted fan-out beside the same relay without bundling and beside WebSocket over TLS, by turns in one run. */
-export async function stream(options: StreamOptions, log: (text: string) => void): Promise<object> {
+export async function stream(options: StreamOptions, log: (text: string) => void): Promise<StreamResult> {
   log('starting relays and the baseline');
   const sides = [
     await relaySide('hayate', [], options),
@@ -265,7 +283,7 @@ export async function stream(options: StreamOptions, log: (text: string) => void
       const { packet_bytes, ...rest } = summarise(side, name, done, presented);
       const floor = measureFloor(packet_bytes);
       const ratio = rest.cpu_us_per_viewer_s / rest.packets_per_viewer_s / floor;
-      return { ...rest, packet_bytes, floor_us_per_packet: round(floor), ratio_to_floor: round(ratio) };
+      return { ...rest, floor_us_per_packet: round(floor), ratio_to_floor: round(ratio) };
     });
     const cpu = (name: string) => figures.find((f) => f.name === name)!.cpu_us_per_viewer_s;
     return {

@@ -4,6 +4,8 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { networks } from './lag/matrix.ts';
+import { streamCost } from './lag/stream.ts';
 import { realBrowsers } from './relay/browsers.ts';
 import { engineStands } from './relay/engine-stands.ts';
 import { fanoutCost } from './relay/fanout.ts';
@@ -25,4 +27,6 @@ export const claims: Claim[] = [
   codecSpeed,
   codecPeers,
   codecFuzz,
+  streamCost,
+  networks,
 ];

@@ -36,9 +36,9 @@ export const CONDITIONS: readonly Condition[] = [
   ...[0.01, 0.03, 0.05].flatMap((loss) => lossy(`LTE, ${100 * loss} % loss`, lte, { loss })),
   ...[100, 330].flatMap((ms) => lossy(`LTE, bursts of ${ms} ms, 3 %`, lte, { burst: burst(ms, 0.03) })),
   {
-    name: 'cable, 200 ms queue at 2 Mbit/s',
+    name: 'cable: 100 kbit/s left, 200 ms queue',
     up: home,
-    down: { delayMs: 10, jitterMs: 3, rateKbps: 2000, queueMs: 200 },
+    down: { delayMs: 10, jitterMs: 3, rateKbps: 100, queueMs: 200 },
   },
   {
     name: 'rural LTE',

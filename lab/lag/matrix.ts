@@ -13,7 +13,7 @@ export interface MatrixOptions {
 
 type Percentiles = { p50: number | null; p95: number | null; p99: number | null; max: number | null };
 
-interface MatrixRow {
+export interface MatrixRow {
   condition: string;
   exact_ratio: number | null;
   voice_gap_ratio: number | null;
@@ -71,7 +71,7 @@ export async function matrix(options: MatrixOptions, log: (text: string) => void
     const rows = CONDITIONS.map(({ name }): MatrixRow => {
       const seen = done.seen[name]!;
       const traffic = done.traffic[name]!;
-      const viewerSeconds = traffic['viewers']! * done.seconds;
+      const viewerSeconds = traffic['logged_s']!;
       const bundles = traffic['logged_bundles']!;
       const rooms = details.get(name) ?? [];
       const { voice, motion } = seen.presentation_lag_ms;
