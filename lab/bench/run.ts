@@ -7,6 +7,7 @@ import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
 import { type JoinsOptions, joins } from './joins.ts';
+import { type LedgerOptions, ledger } from './ledger.ts';
 import { type StreamOptions, stream } from './stream.ts';
 
 const program = new Command('bench').description('Measures; prints machine, load and a baseline of the same run.');
@@ -65,6 +66,18 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: JoinsOptions & Common) => report('joins', options, (log) => joins(options, log)));
+
+program
+  .command('ledger')
+  .description(
+    'durable gifts: how many a second, what one costs, how long its answer takes, beside one sync of the disk',
+  )
+  .option('--together <n>', 'gifts that wait at once, under load', Number, 512)
+  .option('--rooms <n>', 'rooms', Number, 50)
+  .option('--seconds <n>', 'measured seconds of each part', Number, 10)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: LedgerOptions & Common) => report('ledger', options, (log) => ledger(options, log)));
 
 program
   .command('stream')

@@ -4,6 +4,8 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { ledgerKilled } from './gifts/kill.ts';
+import { ledgerPowerCut } from './gifts/power-cut.ts';
 import { networks } from './lag/matrix.ts';
 import { streamCost } from './lag/stream.ts';
 import { realBrowsers } from './relay/browsers.ts';
@@ -29,4 +31,6 @@ export const claims: Claim[] = [
   codecFuzz,
   streamCost,
   networks,
+  ledgerKilled,
+  ledgerPowerCut,
 ];

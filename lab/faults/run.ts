@@ -6,6 +6,7 @@ import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
 import { killLedger } from './kill.ts';
 import { powerCut } from './power.ts';
+import { haveStrace } from './trace.ts';
 
 const program = new Command('faults').description('Breaks things on purpose; prints what was lost.');
 const log = (text: string) => process.stderr.write(`${text}\n`);
@@ -24,7 +25,8 @@ async function report(name: string, flags: GiftFlags, run: () => Promise<{ passe
   const before = load();
   const figures = await run();
   const about = { at: new Date().toISOString(), commit: commit(), machine: machine(), load: { before, after: load() } };
-  const result = { command: `npm run faults -- gifts --${name} --seed ${flags.seed}`, ...figures, ...about };
+  const amount = name === 'kill' ? `--kills ${flags.kills}` : `--cuts ${flags.cuts}`;
+  const result = { command: `npm run faults -- gifts --${name} ${amount} --seed ${flags.seed}`, ...figures, ...about };
   if (flags.save) {
     const folder = join(root, 'lab', 'results', 'faults');
     mkdirSync(folder, { recursive: true });
@@ -47,6 +49,8 @@ program
   .option('--save', 'keep the result in lab/results/faults')
   .action(async (flags: GiftFlags) => {
     if (!flags.kill && !flags.powerCut) program.error('say --kill or --power-cut', { exitCode: 2 });
+    if (flags.powerCut && !haveStrace())
+      program.error('--power-cut records with strace: install it (and allow ptrace)');
     const { seed, kills, cuts } = flags;
     if (flags.kill) await report('kill', flags, () => killLedger({ kills, seed, perSecond: 100, rooms: 50 }, log));
     if (flags.powerCut) await report('power-cut', flags, () => powerCut({ cuts, seed }, log));

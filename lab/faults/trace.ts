@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createReadStream } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,6 +23,11 @@ const CALLS =
 /** strace's arguments: all strings whole and in hex, each descriptor with its path. */
 export function straceArguments(output: string): string[] {
   return ['-f', '-y', '-xx', '-s', '2000000', '-o', output, '-e', `trace=${CALLS}`, '-e', 'signal=none'];
+}
+
+/** Whether strace is here and allowed to trace. */
+export function haveStrace(): boolean {
+  return spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0;
 }
 
 const LINE = /^(\d+) +(?:<\.\.\. \w+ resumed>|(\w+)\()(.*)$/s;
