@@ -45,7 +45,8 @@ export function plot(rows: readonly MatrixRow[]): string {
   const voiceLeft = exactLeft + SHARE_WIDTH + GAP;
   const width = voiceLeft + SHARE_WIDTH + 30;
   const out = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" role="img" aria-labelledby="title">`,
+    '<title id="title">Lag from capture to presentation, exact frames and voice heard, by network</title>',
     `<rect width="${width}" height="${height}" fill="white"/>`,
     text(LEFT, 16, 'capture to presentation, ms: median (dot) to 99th percentile'),
     `<g fill="${VOICE}">${text(LEFT, 32, 'voice')}</g><g fill="${FACE}">${text(LEFT + 40, 32, 'face')}</g>`,
