@@ -3,12 +3,21 @@ import { workerData } from 'node:worker_threads';
 import { encodeBundle } from '@hayate/codec/bundle';
 import { openEngine } from './index.ts';
 
-const { url, hash, bundles } = workerData as { url: string; hash: Uint8Array; bundles: number };
+interface Orders {
+  url: string;
+  hash: Uint8Array;
+  bundles: number;
+  /** One Int32: bundles sent so far, for who cannot take messages meanwhile. */
+  sent: SharedArrayBuffer;
+}
+
+const { url, hash, bundles, sent } = workerData as Orders;
 const engine = openEngine();
 const session = engine.connect(url, { serverCertificateHashes: [{ algorithm: 'sha-256', value: hash }] });
 await session.ready;
 for (let sequence = 0; sequence < bundles; sequence += 1) {
   session.datagrams.send(motionBundle(sequence));
+  Atomics.add(new Int32Array(sent), 0, 1);
   await new Promise((resolve) => setTimeout(resolve, 10));
 }
 await engine.close();

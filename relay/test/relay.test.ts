@@ -106,20 +106,37 @@ function suite(body: Body): void {
     expect(await member.ended()).toMatchObject({ closeCode: 302 });
   });
 
-  it('drains: refuses new ones, tells the present ones, waits, then closes the rest', async () => {
+  it('drains: refuses new ones, tells the present ones, waits', async () => {
     const going = await body.start();
     try {
       const polite = await going.join();
       const stubborn = await going.join();
       const silent = await going.connect();
-      const drained = going.relay.drain({ deadlineMs: 2500 });
-      expect(await polite.heard('draining')).toMatchObject({ deadlineMs: 2500 });
+      // Far away: nothing here may depend on how fast the machine is.
+      const drained = going.relay.drain({ deadlineMs: 600_000 });
+      expect(await polite.heard('draining')).toMatchObject({ deadlineMs: 600_000 });
       expect((await fetch(`${going.relay.httpAddress}/readyz`)).status).toBe(503);
       expect(await silent.ended()).toMatchObject({ closeCode: 501 });
       await expect(going.dial().ready).rejects.toMatchObject({ code: 'connect_failed' });
       polite.session.close();
+      await eventually(
+        () => going.relay.stats(),
+        (s) => s.sessions === 1,
+      );
       expect(stubborn.end).toBeUndefined();
+      stubborn.session.close();
       await drained;
+      expect(await going.relay.stats()).toMatchObject({ sessions: 0, rooms: 0 });
+    } finally {
+      await going.close();
+    }
+  });
+
+  it('closes whoever is still there at the deadline of a drain', async () => {
+    const going = await body.start();
+    try {
+      const stubborn = await going.join();
+      await going.relay.drain({ deadlineMs: 1 });
       expect(await stubborn.ended()).toMatchObject({ closeCode: 501 });
       expect(await going.relay.stats()).toMatchObject({ sessions: 0, rooms: 0 });
     } finally {
