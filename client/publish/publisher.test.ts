@@ -55,8 +55,8 @@ describe('publisher', () => {
     await relay.advance(2);
     expect(bundles().map(({ units }) => units.map(({ kind, sequence }) => [kind, sequence]))).toEqual([
       [
-        [UNIT_KIND.motion, 0],
         [UNIT_KIND.voice, 0],
+        [UNIT_KIND.motion, 0],
         [UNIT_KIND.motion, 1],
       ],
     ]);
@@ -119,7 +119,7 @@ describe('publisher', () => {
     publisher.voice(opus, t + 5);
     expect(sent).toEqual([
       { slot: 2, generation: 7, kind: 'motion', sequence: 0, captureUs: t, key: true, bytes: expect.any(Number) },
-      { slot: 2, generation: 7, kind: 'voice', sequence: 0, captureUs: t + 5, key: true, bytes: 4 },
+      { slot: 2, generation: 7, kind: 'voice', sequence: 0, captureUs: t + 5 - 6500, key: true, bytes: 4 },
     ]);
     relay.last.transport.kill();
     publisher.room.close();
@@ -153,11 +153,11 @@ describe('publisher', () => {
     publisher.voice(reused, t + 20_000);
     reused.fill(0);
     await relay.advance(2);
-    expect(names().slice(1)).toEqual([['v0'], ['m0', 'v0', 'm1', 'v1']]);
+    expect(names().slice(1)).toEqual([['v0'], ['v0', 'm0', 'v1', 'm1']]);
     // Nothing new: spacing and 20 ms later the repeats go alone, with the bytes as they were.
     await relay.advance(40);
-    expect(names().slice(3)).toEqual([['m1', 'v1']]);
-    expect([...bundles()[3]!.units[1]!.payload]).toEqual([...opus]);
+    expect(names().slice(3)).toEqual([['v1', 'm1']]);
+    expect([...bundles()[3]!.units[0]!.payload]).toEqual([...opus]);
     // The voice pauses: motion waits no more.
     await relay.advance(60);
     publisher.motion(frame, publisher.room.nowUs());

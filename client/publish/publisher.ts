@@ -27,6 +27,8 @@ const UNPUBLISH_LIMIT_MS = 1_000;
 const MAX_HOLD_MS = 100;
 /** No voice for so long: it pauses, and motion that waits for it would wait in vain. */
 const VOICE_PAUSE_MS = 100;
+const OPUS_LOOKAHEAD_MS = 6.5;
+const MAX_LOOKAHEAD_MS = 100;
 
 interface Live {
   session: RelaySession;
@@ -44,6 +46,7 @@ export class RoomPublisher implements Publisher, Participant {
   readonly #motion: MotionConfig;
   readonly #encoder: MotionEncoder;
   readonly #maxHoldMs: number;
+  readonly #lookaheadUs: number;
   readonly #repeater = new Repeater();
   readonly #request: StandingRequest<Omit<Live, 'session' | 'sender'>>;
   readonly #ready = Promise.withResolvers<void>();
@@ -75,6 +78,11 @@ export class RoomPublisher implements Publisher, Participant {
     if (!(this.#maxHoldMs >= 0 && this.#maxHoldMs <= MAX_HOLD_MS)) {
       throw codeError('invalid_argument', `holdMs ${holdMs} is not in 0..${MAX_HOLD_MS}`);
     }
+    const { voiceLookaheadMs = OPUS_LOOKAHEAD_MS } = options;
+    if (!(voiceLookaheadMs >= 0 && voiceLookaheadMs <= MAX_LOOKAHEAD_MS)) {
+      throw codeError('invalid_argument', `voiceLookaheadMs ${voiceLookaheadMs} is not in 0..${MAX_LOOKAHEAD_MS}`);
+    }
+    this.#lookaheadUs = voiceLookaheadMs * 1000;
     this.ready = this.#ready.promise;
     this.ready.catch(() => {});
     this.#request = new StandingRequest({
@@ -131,7 +139,7 @@ export class RoomPublisher implements Publisher, Participant {
     this.#voiceMs = this.room.environment.nowMs();
     // A repeat leaves after this call.
     const payload = this.#repeater.active ? packet.slice() : packet;
-    const unit = live.sender.unit(UNIT_KIND.voice, payload, Math.round(captureUs));
+    const unit = live.sender.unit(UNIT_KIND.voice, payload, Math.round(captureUs - this.#lookaheadUs));
     return this.#send(live, [...this.#takeHeld(), unit]);
   }
 

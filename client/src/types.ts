@@ -223,6 +223,11 @@ export interface PublishOptions extends ConnectionOptions {
   motion?: Partial<FaceConfigOptions>;
   voice?: VoiceSettings;
   /**
+   * What the voice encoder looks ahead, ms: a packet sounds so much older than the samples it was made of. Default 6.5,
+   * which is Opus but for its low-delay mode (2.5).
+   */
+  voiceLookaheadMs?: number;
+  /**
    * Motion may wait so long (0 to 100 ms) for the next voice packet, to share its datagram. The relay asks for less where
    * a viewer has no time to spare. Default `auto`: as the relay asks, at once while it does not.
    */
@@ -278,7 +283,10 @@ export interface Publisher {
   readonly generation: number | undefined;
   /** `captureUs`: `room.nowUs()` at the instant the frame shows. Returns false when it was dropped (counted). */
   motion(frame: MotionFrame, captureUs: number): boolean;
-  /** `captureUs`: the instant of the packet's first sample. The bytes are copied or sent at once. */
+  /**
+   * `captureUs`: the instant of the first sample that went into the encoder for this packet. What the encoder looked ahead
+   * is taken off, so that lag and lips are those of what is heard. The bytes are copied or sent at once.
+   */
   voice(packet: Uint8Array, captureUs: number): boolean;
   on<K extends keyof PublisherEvents>(type: K, listener: (value: PublisherEvents[K]) => void): () => void;
   stats(): PublishStats;

@@ -4,12 +4,16 @@ import type { PlayoutClock } from './playout.ts';
 
 /** The relay takes one a second and ignores what is more. */
 const REPORT_MS = 1000;
+/** What changed less is told so often: the relay believes the last word for 10 s. */
+const STEADY_MS = 4000;
+const CHANGE_MS = 2;
 
-/** Tells the relay each second what this viewer's playout needs: how much of the lag budget is left to send by. */
+/** Tells the relay, each second in which it changed, what this viewer's playout needs: how much of the lag budget is left to send by. */
 export class PlayoutReporter {
   readonly #environment: Environment;
   readonly #playouts: () => readonly PlayoutClock[];
   #timer: unknown;
+  #told: { atMs: number; marginMs: number } | undefined;
 
   constructor(environment: Environment, playouts: () => readonly PlayoutClock[]) {
     this.#environment = environment;
@@ -18,13 +22,18 @@ export class PlayoutReporter {
 
   start(session: RelaySession): void {
     this.stop();
+    this.#arm(session);
+  }
+
+  #arm(session: RelaySession): void {
     this.#timer = this.#environment.setTimer(() => {
       this.#report(session);
-      this.start(session);
+      this.#arm(session);
     }, REPORT_MS);
   }
 
   stop(): void {
+    this.#told = undefined;
     if (this.#timer !== undefined) this.#environment.clearTimer(this.#timer);
     this.#timer = undefined;
   }
@@ -39,6 +48,13 @@ export class PlayoutReporter {
       lagP99Ms = Math.max(lagP99Ms, playout.presentedMs);
       lost += playout.missed;
     }
+    const atMs = this.#environment.nowMs();
+    const told = this.#told;
+    // Half a second of leeway: timers come late and early.
+    const steady =
+      told && Math.abs(told.marginMs - marginMs) < CHANGE_MS && atMs - told.atMs < STEADY_MS - REPORT_MS / 2;
+    if (steady) return;
+    this.#told = { atMs, marginMs };
     session.tell({ t: 'report', marginMs: Math.min(10_000, marginMs), lagP99Ms, lost });
   }
 }

@@ -2,7 +2,7 @@ import { LagHistogram } from './histogram.ts';
 import { LagWindow } from './lag-window.ts';
 
 export interface ScheduleOptions {
-  /** Lag budget of the room: up to 5 ms below it waiting is free; above it only as far as the network makes it. */
+  /** Lag budget of the room: up to a little below it waiting is free; above it only as far as the network makes it. */
   budgetMs?: number;
   /**
    * Nothing is shown later than so long after its capture: where the path is slower, nothing is. Default: the budget and
@@ -67,8 +67,8 @@ export interface KindPlayout {
   lagMs: Percentiles;
 }
 
-/** Kept free below the budget. */
-const RESERVE_MS = 5;
+/** Kept free below the budget, ms. Of voice less: it is what holds the budget up, being whole only after its last sample. */
+const RESERVE_MS = { motion: 5, voice: 2 };
 const BEYOND_BUDGET_MS = 50;
 /** Time runs at most so much slower or faster while the delay changes, share of 1. */
 const GROW = 0.1;
@@ -248,10 +248,9 @@ export class PlayoutSchedule {
   get marginMs(): number {
     const running = [this.#face, this.#voice].filter((kind) => kind.running);
     if (running.length === 0) return Number.NaN;
-    const delayMs = Math.max(...running.map((kind) => kind.delayMs));
     // Of the lag itself, stragglers included, the relay knows: a single one must not cost the room its bundles.
     const lateMs = Math.max(...running.map((kind) => kind.window.quantiles.late));
-    return Math.max(0, delayMs - lateMs) + (this.#options.displayMs ?? 0);
+    return Math.max(0, this.presentedMs - lateMs);
   }
 
   get presentedMs(): number {
@@ -288,13 +287,14 @@ export class PlayoutSchedule {
 
   #wanted(kind: Kind): number {
     const { budgetMs, minDelayMs = 0, maxJitterMs = 60, voiceReserveMs = 2, displayMs = 0 } = this.#options;
-    const reserveMs = kind === this.#voice ? voiceReserveMs : 0;
+    const voice = kind === this.#voice;
+    const reserveMs = voice ? voiceReserveMs : 0;
     const { count, quantiles } = kind.window;
     const { least, p50, p95, late } = quantiles;
     let mostMs = least + maxJitterMs;
     let needMs = late + reserveMs;
     if (budgetMs !== undefined) {
-      const freeMs = budgetMs - RESERVE_MS - displayMs;
+      const freeMs = budgetMs - (voice ? RESERVE_MS.voice : RESERVE_MS.motion + displayMs);
       if (needMs < freeMs) needMs = Math.min(freeMs, needMs + START_MS * Math.max(0, 1 - count / START_UNITS));
       const pathMs = Math.min(count < FEW_UNITS ? 2 * p50 - least : p95, mostMs);
       mostMs = pathMs <= freeMs ? freeMs : pathMs + reserveMs;

@@ -249,8 +249,7 @@ describe('watcher', () => {
     // The first second of media and the two after it.
     expect(reports()).toHaveLength(3);
     const margins = reports().map((message) => (message.t === 'report' ? message.marginMs : Number.NaN));
-    // Display, reserve, and what is put on top at first; the straggler is none of it.
-    for (const marginMs of margins) expect(marginMs).toBeGreaterThanOrEqual(8);
+    // Reserve, and what is put on top at first; the straggler is none of it.
     expect(margins.toSorted((a, b) => b - a)).toEqual(margins);
     expect(margins[0]).toBeLessThan(10 + 25);
     expect(reports().at(-1)).toMatchObject({ lost: expect.toSatisfy((lost: number) => lost >= 10 && lost <= 15) });

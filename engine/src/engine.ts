@@ -427,6 +427,7 @@ function connectConfig(
     limits: config.limits(o.limits),
     // A socket has one address family.
     socketGroup: group * 2 + (isIPv6(address) ? 1 : 0),
+    ownSocket: o.socketGroup === undefined,
     ...(o.link ? { link: config.link(o.link) } : {}),
   };
 }

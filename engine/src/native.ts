@@ -73,6 +73,7 @@ export interface NativeConnectConfig {
   datagrams: number;
   limits: NativeLimits;
   socketGroup: number;
+  ownSocket: boolean;
   link?: NativeLink;
 }
 

@@ -10,7 +10,7 @@ import { openEngine } from '@hayate/engine';
 import { engineConnector } from '@hayate/transport/engine';
 import { WebSocket } from 'ws';
 import { root } from '../lib/processes.ts';
-import { bothWays, FPS, type RoomPlan, type Sent, VOICE_MS } from './stream-plan.ts';
+import { bothWays, FPS, OPUS_LOOKAHEAD_MS, type RoomPlan, type Sent, VOICE_MS } from './stream-plan.ts';
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n);
 const FRAME_US = 1e6 / FPS;
@@ -105,7 +105,7 @@ async function openSocket(plan: RoomPlan): ReturnType<typeof open> {
       const { key, data } = encoder.encode(frame);
       send('motion', data, captureUs, key);
     },
-    voice: (packet, captureUs) => send('voice', packet, captureUs, true),
+    voice: (packet, captureUs) => send('voice', packet, captureUs - OPUS_LOOKAHEAD_MS * 1000, true),
     onSent: (f) => {
       handler = f;
     },

@@ -13,9 +13,11 @@ import { Presented, present } from './stream-present.ts';
  * jitter each would wait for the slowest of all. So these links have their mean delay and no jitter.
  */
 const SHARED_SOCKETS = 4;
-/** Each viewer reports once a second, spread over it. */
-const REPORT_MS = 1000;
-const REPORT_SLICES = 20;
+/** Each viewer reports as the SDK does while nothing changes, spread over the time. */
+const REPORT_MS = 4000;
+const REPORT_SLICES = 80;
+/** What the SDK's schedule keeps between the last voice packet's coming and its time. */
+const MARGIN_MS = 2;
 
 interface Viewer {
   plan: RoomPlan;
@@ -79,7 +81,8 @@ let slice = 0;
 
 /** As the SDK does. */
 function report(): void {
-  for (let i = slice; i < viewers.length; i += REPORT_SLICES) viewers[i]?.raw?.send({ t: 'report', marginMs: 5 });
+  for (let i = slice; i < viewers.length; i += REPORT_SLICES)
+    viewers[i]?.raw?.send({ t: 'report', marginMs: MARGIN_MS });
   slice = (slice + 1) % REPORT_SLICES;
 }
 

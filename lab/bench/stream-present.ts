@@ -1,6 +1,6 @@
 import { PlayoutSchedule } from '@hayate/client/internal';
 import type { Arrival } from './stream-log.ts';
-import { OPUS_LOOKAHEAD_MS, type Sent } from './stream-plan.ts';
+import type { Sent } from './stream-plan.ts';
 
 /** Of the rooms: the relay's default. */
 export const BUDGET_MS = 100;
@@ -91,7 +91,7 @@ export function present(into: Presented, arrivals: Iterable<Arrival>, sent: Sent
       }
       const lagMs = playMs - trueUs / 1000;
       into.voicePlayed += 1;
-      into.voiceLags.push(lagMs + OPUS_LOOKAHEAD_MS);
+      into.voiceLags.push(lagMs);
       if (faceLagMs !== undefined) into.skews.push(lagMs - faceLagMs);
     }
   }

@@ -29,7 +29,7 @@ interface StreamCase {
   cpu_us_per_viewer_s: number;
   /** The engine's thread alone; the rest is JavaScript: policy, reports, control streams. */
   engine_cpu_us_per_viewer_s: number | null;
-  /** Relay to viewer, IPv4 and UDP (or TCP) headers in: packets that carry media. */
+  /** Relay to a viewer with its own socket, IPv4 and UDP (or TCP) headers in: packets that carry media. */
   wire_bytes_per_viewer_s: number;
   /** The rest: probes, acknowledgements, heartbeats, control streams. */
   control_bytes_per_viewer_s: number | null;
@@ -65,9 +65,9 @@ const LOGGED = 1;
 const SETTLE_MS = 1500;
 /** IPv4 and UDP. */
 const UDP_BYTES = 28;
-/** Short header with a connection id of 8 bytes, packet number, frame type, quarter stream id, AEAD tag. */
-const CID_BYTES = 8;
-/** What a packet costs on the wire on top of its bundle. */
+/** Short header, packet number, frame type, quarter stream id, AEAD tag. */
+const CID_BYTES = 0;
+/** What a packet costs on the wire on top of its bundle, to a viewer with a socket of its own: as every real one has. */
 export const OVERHEAD_BYTES = UDP_BYTES + 1 + CID_BYTES + 2 + 1 + 1 + 16;
 /** IPv4 and TCP with time stamps; TLS 1.3 record header, content type and tag. */
 const TCP_BYTES = 52 + 22;
@@ -213,13 +213,12 @@ function summarise(
   const control = { packets: ofLogged.packets - media.packets, bytes: ofLogged.bytes - media.bytes };
   const all = received('', sum(turns, 'seen_s'));
   const packets = wss ? media.packets : all.packets - control.packets;
-  const wire = wss ? media.bytes : all.bytes - control.bytes;
   return {
     name,
     viewers,
     cpu_us_per_viewer_s: round(cpu / viewerSeconds, 1),
     engine_cpu_us_per_viewer_s: wss ? null : round(turns.reduce((n, t) => n + t.engineCpuUs, 0) / viewerSeconds, 1),
-    wire_bytes_per_viewer_s: round(wire, 0),
+    wire_bytes_per_viewer_s: round(media.bytes, 0),
     control_bytes_per_viewer_s: wss ? null : round(control.bytes, 0),
     packets_per_viewer_s: round(packets, 1),
     acks_per_packet: wss ? null : round(sum(turns, 'packets_out') / sum(turns, 'packets_in')),
@@ -231,7 +230,7 @@ function summarise(
     skew_ms: presented!.skew_ms,
     cpu_percent: round(cpu / seconds / 1e4, 1),
     loader_cpu_percent: round(turns.reduce((n, t) => n + t.loaderCpuUs, 0) / seconds / 1e4, 1),
-    packet_bytes: Math.round(wire / packets - UDP_BYTES),
+    packet_bytes: Math.round(media.bytes / media.packets - UDP_BYTES),
   };
 }
 

@@ -40,9 +40,9 @@ export interface Tuning {
 export const TUNING: Readonly<Tuning> = {
   reserveMs: 5,
   marginMs: 20,
-  minMarginMs: 5,
+  minMarginMs: 2,
   maxMarginMs: 60,
-  reportMs: 5000,
+  reportMs: 10_000,
   jitterShare: 0.75,
   upSlackMs: 3,
   upHoldMs: 3000,

@@ -86,7 +86,7 @@ export class ViewerPolicy {
     this.#more = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
   }
 
-  /** What the viewer says that its playout needs, ms. Counts for 5 s. */
+  /** What the viewer says that its playout needs, ms. Counts for 10 s. */
   report(marginMs: number, nowMs: number): void {
     this.#margin = { ms: marginMs, untilMs: nowMs + this.#tuning.reportMs };
   }

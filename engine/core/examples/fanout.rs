@@ -80,6 +80,7 @@ fn client(sessions: u32, port: u16, hash: &str) {
                 datagrams: DatagramMode::Refuse,
                 limits: limits(),
                 socket_group: started % 16,
+                own_socket: false,
                 link: None,
             };
             engine.connect(config).expect("connect");

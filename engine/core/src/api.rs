@@ -105,6 +105,8 @@ pub struct ConnectConfig {
     pub limits: TransportLimits,
     /// One socket for each distinct `socket_group` (sessions with equal numbers share one). Sharing needs `link` equal.
     pub socket_group: u32,
+    /// No other session is in `socket_group`: the socket tells the connection, so its packets need no connection id.
+    pub own_socket: bool,
     pub link: Option<LinkPair>,
 }
 

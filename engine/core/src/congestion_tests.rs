@@ -142,6 +142,7 @@ impl Wire {
             datagrams: DatagramMode::Deliver,
             limits: test_limits(),
             socket_group: 0,
+            own_socket: true,
             link: None,
         };
         let mut client = ClientConfig::new(tls::client(&config).unwrap());

@@ -85,6 +85,7 @@ pub struct NativeConnectConfig {
     pub datagrams: u32,
     pub limits: NativeLimits,
     pub socket_group: u32,
+    pub own_socket: bool,
     pub link: Option<NativeLink>,
 }
 
@@ -212,6 +213,7 @@ impl NativeConnectConfig {
             datagrams: datagram_mode(self.datagrams),
             limits: self.limits.into_core(),
             socket_group: self.socket_group,
+            own_socket: self.own_socket,
             link: self.link.map(NativeLink::into_core),
         })
     }

@@ -85,7 +85,10 @@ impl Run {
                 core.with_session(session, |conn, out| conn.open_stream(token, bidi, priority, out));
             }
             Command::StreamWrite { session, stream, data, fin } => {
-                core.with_session(session, |conn, out| conn.write_stream(stream, data, fin, out));
+                core.with_session(session, |conn, out| {
+                    conn.stream_us = now.us;
+                    conn.write_stream(stream, data, fin, out);
+                });
             }
             Command::StreamReset { session, stream, code } => {
                 core.with_session(session, |conn, out| conn.reset_stream(stream, code, out));

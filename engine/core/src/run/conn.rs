@@ -65,6 +65,10 @@ pub(super) struct Conn {
     pub heartbeat_us: u64,
     pub datagram_sent_us: u64,
     pub received_us: u64,
+    /// Packets that wait for the next thing done with this connection: see `Core::defer`.
+    pub deferred: Vec<q::ConnectionEvent>,
+    /// When streams were written last.
+    pub stream_us: u64,
     pub mode: DatagramMode,
     pub limits: Arc<TransportLimits>,
     /// Quarter stream id of the session, the prefix of its datagrams.

@@ -121,6 +121,7 @@ impl Core {
 
     /// `payload` has the prefix for session stream 0. Builds the packet at once when nothing waits before it.
     pub(super) fn send_datagram(&mut self, now: Now, index: u32, payload: Bytes) {
+        self.catch_up(now, index);
         let Some(conn) = self.conns[index as usize].as_mut() else { return };
         match conn.offer(now, payload, &mut self.out.counters) {
             Offer::Direct => {

@@ -7,11 +7,13 @@ mod commands;
 mod conn;
 mod connect;
 mod datagrams;
+mod defer;
 mod endpoint;
 mod links;
 #[cfg(test)]
 mod raw_tests;
 mod receive;
+mod send;
 mod session;
 mod stats;
 mod streams;
@@ -30,7 +32,7 @@ use bytes::Bytes;
 use conn::{Conn, Phase};
 use datagrams::ToSessions;
 use endpoint::Endpoint;
-use quinn_proto::{EndpointEvent, Transmit};
+use quinn_proto::EndpointEvent;
 use rustc_hash::FxHashMap;
 use stats::Counters;
 use std::collections::VecDeque;
@@ -38,8 +40,6 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Packets that one connection sends in one turn; a bulk stream goes on in the next turn.
-const PACKETS_A_TURN: usize = 32;
 /// So many turns in a row that panic outside of a connection's own work end the engine: it would only spin.
 const FAILED_TURNS: u32 = 100;
 /// Media, and commands, for so long in one turn; then sockets are read again.
@@ -211,77 +211,6 @@ impl Core {
             if let Some(server) = server.filter(|_| ended.server) {
                 server.sessions -= 1;
             }
-        }
-    }
-
-    /// Builds at most one packet, into the batch.
-    fn transmit_one(&mut self, now: Now, index: u32) -> bool {
-        let Some(conn) = self.conns[index as usize].as_mut() else { return false };
-        let Some(Transmit { destination, .. }) = conn.q.poll_transmit(now.at, 1, self.io.slot()) else { return false };
-        let key = conn.endpoint;
-        if conn.linked {
-            self.commit(now, key, destination);
-        } else {
-            self.io.commit(key, destination);
-        }
-        true
-    }
-
-    /// Sends what the connection has and is allowed to send.
-    fn finish_one(&mut self, now: Now, index: u32) {
-        let Some(conn) = self.conns[index as usize].as_mut() else { return };
-        conn.dirty = false;
-        let mut sent = 0;
-        loop {
-            let Some(conn) = self.conns[index as usize].as_mut() else { return };
-            conn.refill(now, &mut self.out.counters);
-            if !self.transmit_one(now, index) {
-                break;
-            }
-            sent += 1;
-            if sent == PACKETS_A_TURN {
-                self.mark(index);
-                self.hurry = true;
-                break;
-            }
-        }
-        self.rest(now, index);
-    }
-
-    /// Nothing more to send for now: looks to the connection's end and its timer.
-    fn rest(&mut self, now: Now, index: u32) {
-        let Some(conn) = self.conns[index as usize].as_mut() else { return };
-        let Some(endpoint) = self.endpoints[conn.endpoint as usize].as_mut() else { return };
-        let mut drained = false;
-        while let Some(event) = conn.q.poll_endpoint_events() {
-            drained |= event.is_drained();
-            if let Some(event) = endpoint.q.handle_event(conn.handle, event) {
-                conn.q.handle_event(event);
-                // New connection ids to announce.
-                self.hurry = true;
-                if !conn.dirty {
-                    conn.dirty = true;
-                    self.dirty.push(index);
-                }
-            }
-        }
-        if drained {
-            self.remove_conn(index);
-        } else {
-            self.schedule(now, index);
-        }
-    }
-
-    fn finish(&mut self, now: Now) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for index in dirty.drain(..) {
-            self.guarded(index, |core| core.finish_one(now, index));
-        }
-        // What was marked meanwhile is the next turn's.
-        if self.dirty.is_empty() {
-            self.dirty = dirty;
-        } else {
-            self.hurry = true;
         }
     }
 }

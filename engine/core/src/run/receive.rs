@@ -27,8 +27,9 @@ impl Core {
                     links.rx.offer(now.us, packet);
                     continue;
                 }
-                let data = BytesMut::from(data);
+                let (bytes, data) = (data.len(), BytesMut::from(data));
                 let Some((index, event)) = self.route(now, key, from, data) else { continue };
+                let Some(event) = self.defer(now, index, bytes, event) else { continue };
                 self.expect(index);
                 if let Some((before, event)) = held.replace((index, event)) {
                     self.take(now, before, event);
@@ -69,6 +70,7 @@ impl Core {
 
     fn take(&mut self, now: Now, index: u32, event: ConnectionEvent) {
         self.guarded(index, |core| {
+            core.catch_up(now, index);
             if let Some(conn) = core.conns.get_mut(index as usize).and_then(Option::as_mut) {
                 conn.received_us = now.us;
                 conn.q.handle_event(event);

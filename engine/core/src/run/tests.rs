@@ -96,6 +96,7 @@ pub(super) fn connect_config(addr: SocketAddr, certificate_hashes: Vec<[u8; 32]>
         datagrams: DatagramMode::Deliver,
         limits: limits(),
         socket_group: 1,
+        own_socket: false,
         link: None,
     }
 }

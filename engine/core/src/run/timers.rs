@@ -7,7 +7,7 @@ use crate::clock::Now;
 /// A stream of datagrams arms a probe timeout with each, and moves or disarms it with the next one and each
 /// acknowledgement. So a connection that sent one within this time has its timers looked at so often instead of when
 /// they are due: a probe, which a stream that goes on never needs, may come so much later.
-const SOON_MS: u64 = 100;
+pub(super) const SOON_MS: u64 = 100;
 /// What quinn wants within this time is kept to the ms all the same: losses found by time, pacing.
 const NEAR_US: u64 = 20_000;
 
@@ -60,6 +60,9 @@ impl Core {
             return;
         }
         conn.scheduled_ms = u64::MAX;
+        // What quinn wants may be done with by what has come.
+        self.catch_up(now, index);
+        let Some(conn) = self.conns[index as usize].as_mut() else { return };
         let counters = &mut self.out.counters;
         counters.timers += 1;
         let own = conn.deadline_us.is_some_and(|at_us| at_us <= now.us);

@@ -211,6 +211,7 @@ pub fn connect_config(listening: &Listening, group: u32) -> ConnectConfig {
         datagrams: DatagramMode::Deliver,
         limits: limits(),
         socket_group: group,
+        own_socket: false,
         link: None,
     }
 }
