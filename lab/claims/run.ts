@@ -49,7 +49,14 @@ const program = new Command('claims')
   .option('--json', 'a JSON object a line')
   .option('--no-save', 'do not keep the results')
   .parse();
-const options = program.opts<{ all?: boolean; list?: boolean; docs?: boolean; json?: boolean; save: boolean; only?: string[] }>();
+const options = program.opts<{
+  all?: boolean;
+  list?: boolean;
+  docs?: boolean;
+  json?: boolean;
+  save: boolean;
+  only?: string[];
+}>();
 
 if (options.list) {
   for (const claim of claims) {
