@@ -133,7 +133,7 @@ describe('playout schedule', () => {
       // Control: without repair the loss is there to be seen, and without a budget to wait in so are repairs too late.
       const { repairMs: _, ...unrepaired } = path;
       expect(play(unrepaired).schedule.stats().exactRatio).toBeLessThan(0.96);
-      expect(play({ ...path, repairMs: 60 }, { budgetMs: 60 }).schedule.stats().voiceGapRatio).toBeGreaterThan(0.03);
+      expect(play({ ...path, repairMs: 60 }, { budgetMs: 45 }).schedule.stats().voiceGapRatio).toBeGreaterThan(0.03);
     }
   });
 
@@ -143,18 +143,43 @@ describe('playout schedule', () => {
         const path = pathOf(drawn);
         const budgetMs = 100;
         const { lags } = play(path, { budgetMs });
+        // 5 ms are left for the error of the clocks.
         const latest = Math.max(...lags.map(({ lagMs }) => lagMs));
-        expect(latest).toBeLessThanOrEqual(budgetMs + 50 + 1e-6);
-        // Slowest steady way of a voice packet: if that fits, stragglers and repairs do not take the delay over the budget.
+        expect(latest).toBeLessThanOrEqual(budgetMs + 50 - 5 + 1e-6);
+        // Slowest way of a voice packet, repair included; the next test has what does not fit.
         const slowest = 20 + drawn.oneWayMs + Math.max(0, drawn.stepMs) + drawn.jitterMs;
-        const repaired = drawn.loss >= 0.05 || drawn.outageMs >= 100 ? (drawn.repairMs ?? 0) : 0;
-        if (slowest + repaired > budgetMs - 5) return;
-        // At first, and where a window by chance holds one repaired unit in twenty, the path seems slower than it is.
-        const over = lags.filter(({ lagMs }) => lagMs > budgetMs - 2 + 1e-6).length;
+        const repaired = drawn.loss > 0 || drawn.outageMs > 0 ? (drawn.repairMs ?? 0) : 0;
+        if (slowest + repaired > budgetMs - 10) return;
+        const over = lags.filter(({ lagMs }) => lagMs > budgetMs - 1.5 + 1e-6).length;
         expect(over / lags.length).toBeLessThan(0.02);
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('goes over the budget where the network does not fit, for what is missed else', () => {
+    const far: Path = { seconds: 60, delayMs: () => 70, jitterMs: 20 };
+    for (const seed of [1, 2, 3]) {
+      const clean = play({ ...far, seed }).schedule;
+      expect(clean.stats().voiceGapRatio).toBeLessThan(0.004);
+      expect(clean.voiceDelayMs).toBeGreaterThan(105);
+      expect(clean.voiceDelayMs).toBeLessThan(113);
+      const repaired = play({ ...far, loss: 0.05, repairMs: 15, seed }).schedule;
+      expect(repaired.stats().voiceGapRatio).toBeLessThan(0.0075);
+      expect(repaired.stats().exactRatio).toBeGreaterThan(0.99);
+      expect(repaired.voiceDelayMs).toBeGreaterThan(clean.voiceDelayMs + 5);
+    }
+  });
+
+  it('stays in the budget for a few stragglers', () => {
+    const delayMs = (atMs: number) => ((atMs + 2500) % 5000 < 20 ? 110 : 20);
+    const { schedule, lags } = play({ ...clean, delayMs, seconds: 60 });
+    const over = lags.filter(({ kind, lagMs }) => lagMs > (kind === 'voice' ? 98.5 : 95) + 1e-6).length;
+    expect(over).toBe(0);
+    // Control: more of them, and the budget gives way.
+    const often = play({ ...clean, delayMs: (atMs) => ((atMs + 500) % 1000 < 40 ? 110 : 20), seconds: 60 });
+    expect(schedule.voiceDelayMs).toBeLessThan(99.5);
+    expect(often.schedule.voiceDelayMs).toBeGreaterThan(100);
   });
 
   it('never presents a unit before it came, runs time forwards, and keeps voice and face together', () => {

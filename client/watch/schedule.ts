@@ -2,16 +2,16 @@ import { LagHistogram } from './histogram.ts';
 import { LagWindow } from './lag-window.ts';
 
 export interface ScheduleOptions {
-  /** Lag budget of the room: up to a little below it waiting is free; above it only as far as the network makes it. */
+  /** Lag budget of the room: up to 5 ms below it waiting is free; above it only as far as the network makes it. */
   budgetMs?: number;
   /**
-   * Nothing is shown later than so long after its capture: where the path is slower, nothing is. Default: the budget and
-   * 50 ms; without a budget no limit.
+   * Nothing is shown or heard later than so long after its capture: where the path is slower, nothing is. Default: the
+   * budget and 50 ms; without a budget no limit. 5 ms of it are kept free: the capture time is an estimate.
    */
   maxLagMs?: number;
   /** Least delay after capture, ms. Default 0. */
   minDelayMs?: number;
-  /** Above the budget the delay is never more than this above the least lag, however late stragglers come. Default 60. */
+  /** The delay is never more than this above the least lag, however late stragglers come. Default 60, with a budget 90. */
   maxJitterMs?: number;
   /** Voice has to be there so long before its time: for decoding and the way to the audio thread, ms. Default 2. */
   voiceReserveMs?: number;
@@ -68,7 +68,11 @@ export interface KindPlayout {
 }
 
 /** Kept free below the budget, ms. Of voice less: it is what holds the budget up, being whole only after its last sample. */
-const RESERVE_MS = { motion: 5, voice: 2 };
+const RESERVE_MS = { motion: 5, voice: 1.5 };
+/** Kept free below the greatest lag: a capture time is right to a few ms. */
+const CLOCK_MS = 5;
+const MAX_JITTER_MS = 60;
+const MAX_BUDGET_JITTER_MS = 90;
 const BEYOND_BUDGET_MS = 50;
 /** Time runs at most so much slower or faster while the delay changes, share of 1. */
 const GROW = 0.1;
@@ -79,8 +83,14 @@ const MISSING = { motion: 1 / 200, voice: 1 / 500 };
 const START_MS = 25;
 /** less and less over so many units. */
 const START_UNITS = 256;
-/** Of so few the 95th percentile is chance; as far above the median as the fastest is below it is not. */
-const FEW_UNITS = 128;
+/**
+ * The budget is kept while no more than `bearable` of the units miss it. Else a hundredth of the packets missing is as bad
+ * as so many hundredths of `priceMs` of lag, frames less so.
+ */
+const WORTH = {
+  motion: { priceMs: 1500, bearable: 0.01, least: START_UNITS },
+  voice: { priceMs: 4000, bearable: 0.004, least: START_UNITS },
+};
 /** Right after the first unit the delay follows at once. */
 const SETTLE_MS = 500;
 /** Voice may come after the face by so much: it is packets, which are whole only when their last sample was spoken. */
@@ -142,9 +152,10 @@ class Kind {
  * When each unit of one liver is due: a delay after capture for the face and one for the voice, both following what the
  * network does. Pure; `nowMs` and all times are the viewer's clock.
  *
- * The delay is as long as all but one frame in 200 and one packet in 500 need, within the room's budget. A steady error of the clock estimate is part
- * of every lag alike, so it moves nothing against each other. When a delay changes, time runs a little slower or faster
- * and never backwards; where nothing is left to play it stands still.
+ * The delay is as long as all but one frame in 200 and one packet in 500 need, within the room's budget. Where the network
+ * does not fit, the budget is a target: the delay goes over it as far as what would be missed is worth more than the lag. A
+ * steady error of the clock estimate is part of every lag alike, so it moves nothing against each other. When a delay
+ * changes, time runs a little slower or faster and never backwards; where nothing is left to play it stands still.
  */
 export class PlayoutSchedule {
   readonly #options: ScheduleOptions;
@@ -158,7 +169,8 @@ export class PlayoutSchedule {
   constructor(options: ScheduleOptions = {}) {
     this.#options = options;
     const { budgetMs, maxLagMs } = options;
-    this.#maxLagMs = maxLagMs ?? (budgetMs === undefined ? Number.POSITIVE_INFINITY : budgetMs + BEYOND_BUDGET_MS);
+    const mostMs = maxLagMs ?? (budgetMs === undefined ? Number.POSITIVE_INFINITY : budgetMs + BEYOND_BUDGET_MS);
+    this.#maxLagMs = mostMs - CLOCK_MS;
   }
 
   /** Capture to presentation of the face, ms. 0 before the first unit. */
@@ -185,7 +197,7 @@ export class PlayoutSchedule {
     this.advance(atMs);
     kind.newestCaptureMs = Math.max(kind.newestCaptureMs, captureMs);
     const delayMs = kind.running ? kind.delayMs : this.delayMs;
-    const stale = atMs - captureMs > this.#maxLagMs;
+    const stale = atMs - captureMs > this.#limitMs(kind);
     const onTime = !stale && captureMs + delayMs >= atMs - TOLERANCE_MS;
     if (!unit.backlog && (unit.sequence === undefined || kind.count(unit.sequence))) {
       if (onTime) {
@@ -213,8 +225,10 @@ export class PlayoutSchedule {
     const voice = this.#voice;
     const both = face.heardMs > nowMs - PAUSE_MS && voice.heardMs > nowMs - PAUSE_MS;
     const faceWanted = both ? Math.max(face.wantedMs, voice.wantedMs - MAX_BEHIND_FACE_MS) : face.wantedMs;
+    // For the sake of the face voice goes neither over the budget nor over what it may be late at most.
+    const waitsMs = Math.min(faceWanted, this.#freeMs(voice));
     const voiceWanted = both
-      ? Math.min(faceWanted + MAX_BEHIND_FACE_MS, Math.max(voice.wantedMs, faceWanted))
+      ? Math.min(faceWanted + MAX_BEHIND_FACE_MS, Math.max(voice.wantedMs, waitsMs))
       : voice.wantedMs;
     move(voice, voiceWanted, passedMs, nowMs);
     move(face, faceWanted, passedMs, nowMs);
@@ -286,20 +300,32 @@ export class PlayoutSchedule {
   }
 
   #wanted(kind: Kind): number {
-    const { budgetMs, minDelayMs = 0, maxJitterMs = 60, voiceReserveMs = 2, displayMs = 0 } = this.#options;
+    const { budgetMs, minDelayMs = 0, voiceReserveMs = 2 } = this.#options;
+    const { maxJitterMs = budgetMs === undefined ? MAX_JITTER_MS : MAX_BUDGET_JITTER_MS } = this.#options;
     const voice = kind === this.#voice;
     const reserveMs = voice ? voiceReserveMs : 0;
     const { count, quantiles } = kind.window;
-    const { least, p50, p95, late } = quantiles;
-    let mostMs = least + maxJitterMs;
-    let needMs = late + reserveMs;
+    let needMs = quantiles.late + reserveMs;
     if (budgetMs !== undefined) {
-      const freeMs = budgetMs - (voice ? RESERVE_MS.voice : RESERVE_MS.motion + displayMs);
-      if (needMs < freeMs) needMs = Math.min(freeMs, needMs + START_MS * Math.max(0, 1 - count / START_UNITS));
-      const pathMs = Math.min(count < FEW_UNITS ? 2 * p50 - least : p95, mostMs);
-      mostMs = pathMs <= freeMs ? freeMs : pathMs + reserveMs;
+      const freeMs = this.#freeMs(kind);
+      const worth = WORTH[voice ? 'voice' : 'motion'];
+      if (needMs > freeMs) needMs = kind.window.worthWaiting(freeMs - reserveMs, worth) + reserveMs;
+      else needMs = Math.min(freeMs, needMs + START_MS * Math.max(0, 1 - count / START_UNITS));
     }
-    return Math.min(this.#maxLagMs, Math.max(minDelayMs, Math.min(needMs, mostMs)));
+    const jitterMs = Math.min(needMs, quantiles.least + reserveMs + maxJitterMs);
+    return Math.min(this.#limitMs(kind), Math.max(minDelayMs, jitterMs));
+  }
+
+  /** Delay of a kind up to which waiting is within the budget; without one all is, up to the greatest delay. */
+  #freeMs(kind: Kind): number {
+    const { budgetMs, displayMs = 0 } = this.#options;
+    if (budgetMs === undefined) return this.#limitMs(kind);
+    return budgetMs - (kind === this.#voice ? RESERVE_MS.voice : RESERVE_MS.motion + displayMs);
+  }
+
+  /** Greatest delay of a kind. */
+  #limitMs(kind: Kind): number {
+    return this.#maxLagMs - (kind === this.#voice ? 0 : (this.#options.displayMs ?? 0));
   }
 }
 

@@ -13,6 +13,8 @@ export interface Claim {
 export interface ClaimContext {
   /** Progress for the person who waits; goes to stderr. */
   log(text: string): void;
+  /** Only the parts whose name holds one of these, of a claim that has parts. Empty: all. */
+  only: readonly string[];
 }
 
 export interface ClaimOutcome {

@@ -12,7 +12,7 @@ async function runOne(claim: Claim): Promise<ClaimResult> {
   const since = Date.now();
   const log = (text: string) => process.stderr.write(`[${claim.id}] ${text}\n`);
   log(`${claim.title} (about ${claim.seconds} s)`);
-  const outcome = await claim.run({ log }).catch((error: unknown) => ({
+  const outcome = await claim.run({ log, only: options.only ?? [] }).catch((error: unknown) => ({
     passed: false,
     figures: {},
     skipped: [],
@@ -45,10 +45,18 @@ const program = new Command('claims')
   .option('--all', 'every claim')
   .option('--list', 'print all claims without running them')
   .option('--docs', 'only write docs/claims.md from the last results')
+  .option('--only <names...>', 'only the rows whose name holds one of these, of claims with rows; implies --no-save')
   .option('--json', 'a JSON object a line')
   .option('--no-save', 'do not keep the results')
   .parse();
-const options = program.opts<{ all?: boolean; list?: boolean; docs?: boolean; json?: boolean; save: boolean }>();
+const options = program.opts<{
+  all?: boolean;
+  list?: boolean;
+  docs?: boolean;
+  json?: boolean;
+  save: boolean;
+  only?: string[];
+}>();
 
 if (options.list) {
   for (const claim of claims) {
@@ -65,7 +73,7 @@ if (options.list) {
     if (!result.passed) failed += 1;
     if (options.json) console.log(JSON.stringify(result));
     else print(result);
-    if (options.save) {
+    if (options.save && !options.only) {
       mkdirSync(resultsDir, { recursive: true });
       writeFileSync(join(resultsDir, `${claim.id}.json`), `${JSON.stringify(result, null, 1)}\n`);
       writeDocs();

@@ -9,6 +9,8 @@ export interface MatrixOptions {
   rooms: number;
   /** Of a room. */
   viewers: number;
+  /** Only conditions whose name holds one of these. Empty: all. */
+  only: readonly string[];
 }
 
 type Percentiles = { p50: number | null; p95: number | null; p99: number | null; max: number | null };
@@ -46,10 +48,13 @@ const CAMERA_AND_DISPLAY_MS = 50;
 
 /** Every condition at once on one relay, each in rooms of its own. */
 export async function matrix(options: MatrixOptions, log: (text: string) => void): Promise<Matrix> {
+  const { only } = options;
+  const conditions = CONDITIONS.filter(({ name }) => only.length === 0 || only.some((part) => name.includes(part)));
+  if (conditions.length === 0) throw new Error(`no condition holds ${only.join(' or ')}`);
   const rig = await LagRig.start();
   try {
     const plans: RoomPlan[] = [];
-    for (const [index, { name, up, down }] of CONDITIONS.entries()) {
+    for (const [index, { name, up, down }] of conditions.entries()) {
       for (let i = 0; i < options.rooms; i += 1) {
         const room = `c${index}-${i}`;
         const to = await rig.relay.tokens(room);
@@ -58,7 +63,7 @@ export async function matrix(options: MatrixOptions, log: (text: string) => void
       }
     }
     log(
-      `${CONDITIONS.length} conditions, ${plans.length} rooms, ${plans.length * options.viewers} viewers: connecting`,
+      `${conditions.length} conditions, ${plans.length} rooms, ${plans.length * options.viewers} viewers: connecting`,
     );
     const { motion } = await rig.open(plans);
     log(`${WARM_SECONDS} s of media, then ${options.seconds} s that count`);
@@ -68,7 +73,7 @@ export async function matrix(options: MatrixOptions, log: (text: string) => void
         details.set(group, [...(details.get(group) ?? []), await rig.details(room)]);
       }
     });
-    const rows = CONDITIONS.map(({ name }): MatrixRow => {
+    const rows = conditions.map(({ name }): MatrixRow => {
       const seen = done.seen[name]!;
       const traffic = done.traffic[name]!;
       const viewerSeconds = traffic['logged_s']!;

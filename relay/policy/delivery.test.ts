@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { changes, lagP99, type Scenario, simulate, type Way } from '../test/delivery-simulation.ts';
+import { RoomDelivery } from './room.ts';
 import { TUNING } from './tuning.ts';
 
 const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all' } as const;
@@ -283,5 +284,34 @@ describe('repair bytes', () => {
   it('of a viewer that may not have them are told as denied', () => {
     const [result] = simulate({ seconds: 60, uplink, viewers: [lossy], roomRepairBytes: 0 });
     expect(result!.decisions.at(-1)!.decision.repairDenied).toBe(true);
+  });
+
+  it('that the motion since the key makes too dear leave the viewer one repeat, for a minute', () => {
+    const room = new RoomDelivery(100, { viewerBytes: 6000, roomBytes: 1e6 });
+    room.watching(1);
+    const path = { rttMs: 10, minRttMs: 9, packetsOut: 0, packetsLost: 0, dropped: 0, queueBytes: 0 };
+    const counts = { received: 100, lost: 0, duplicate: 0, lagP99Ms: 27, uncertaintyMs: 1 };
+    const traffic = { members: 1, bytesOut: 0, repairBytesOut: 0 };
+    let kind = '';
+    const seconds = (from: number, to: number, repairBytes: number) => {
+      for (let second = from; second < to; second += 1) {
+        const now = 1000 * second;
+        room.uplink(0, counts, 20, now);
+        traffic.bytesOut += 4000 + repairBytes;
+        traffic.repairBytesOut += repairBytes;
+        room.traffic({ ...traffic }, now);
+        path.packetsOut += 80;
+        path.packetsLost += 12;
+        kind = room.decide(1, { ...path }, false, now)!.decision.delivery.repair;
+      }
+    };
+    seconds(0, 8, 4000);
+    expect(kind).toBe('since_key');
+    seconds(8, 10, 9000);
+    expect(kind).toBe('repeat');
+    seconds(10, 60, 4000);
+    expect(kind).toBe('repeat');
+    seconds(60, 80, 4000);
+    expect(kind).toBe('since_key');
   });
 });

@@ -39,3 +39,7 @@ export class RepairNeed {
 export function lessRepair(kind: RepairKind, steps: number): RepairKind {
   return ORDER[Math.max(0, ORDER.indexOf(kind) - steps)]!;
 }
+
+export function atMostRepair(kind: RepairKind, most: RepairKind): RepairKind {
+  return ORDER[Math.min(ORDER.indexOf(kind), ORDER.indexOf(most))]!;
+}

@@ -1,3 +1,4 @@
+import type { RepairKind } from '@hayate/codec/messages';
 import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import type { SessionKey } from '../room/types.ts';
 import { TUNING, type Tuning } from './tuning.ts';
@@ -57,6 +58,8 @@ const LOW_VOICE_LEVEL = 3;
 /** A viewer's repair starts only where so much of the room's bound is left. */
 const ENTRY = 2;
 const RATE_MS = 1000;
+/** Where the motion since the key made repair too dear, it is not tried again for so long. */
+const DEAR_MS = 60_000;
 
 /** The delivery of one room: a policy for each viewer and each publisher, and what all of them share. Pure. */
 export class RoomDelivery {
@@ -71,6 +74,8 @@ export class RoomDelivery {
   #streamRate = 0;
   #repairRate = 0;
   #repairing = 0;
+  /** Until then units are repeated once at most. */
+  #dearUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(budgetMs: number, caps: RepairCaps, tuning: Tuning = TUNING) {
     this.budgetMs = budgetMs;
@@ -139,7 +144,7 @@ export class RoomDelivery {
     const viewer = this.#viewers.get(session);
     if (!viewer) return undefined;
     const room = { budgetMs: this.budgetMs, uplinkMs: this.#uplinkMs(), frameMs: this.#frameMs() };
-    const repairAllowed = this.#repairAllowed(viewer);
+    const repairAllowed = this.#repairAllowed(viewer, nowMs);
     const decision = viewer.policy.decide({ path, room, conversing, repairAllowed }, nowMs);
     const changed = !sameClass(viewer.decision?.delivery ?? DIRECT, decision.delivery);
     viewer.decision = decision;
@@ -194,11 +199,14 @@ export class RoomDelivery {
     return this.#repairing > 0 && this.#repairRate > 0 ? this.#repairRate / this.#repairing : this.#streamRate;
   }
 
-  #repairAllowed({ repairs }: Viewer): boolean {
+  #repairAllowed({ repairs }: Viewer, nowMs: number): RepairKind {
     const cost = this.#repairCost();
-    if (cost > this.#caps.viewerBytes) return false;
+    // Repeated once a viewer's media costs itself.
+    if (this.#streamRate > this.#caps.viewerBytes) return 'none';
+    if (cost > this.#caps.viewerBytes) this.#dearUntilMs = nowMs + DEAR_MS;
     const left = this.#caps.roomBytes - this.#repairRate;
-    return repairs ? left >= 0 : left >= ENTRY * cost;
+    if (!(repairs ? left >= 0 : left >= ENTRY * cost)) return 'none';
+    return nowMs < this.#dearUntilMs ? 'repeat' : 'since_key';
   }
 
   #need(): ViewersNeed {

@@ -1,10 +1,11 @@
+import type { RepairKind } from '@hayate/codec/messages';
 import type { DeliveryClass } from '../media/plane.ts';
 import { Congestion, type Level } from './congestion.ts';
 import { spareMs } from './lag.ts';
 import { LossEstimate } from './loss.ts';
 import { Patience } from './patience.ts';
 import { holdMs, type Plan, plan, type Voice } from './plan.ts';
-import { lessRepair, RepairNeed } from './repair.ts';
+import { atMostRepair, lessRepair, RepairNeed } from './repair.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 
 /** What the relay knows of one viewer's path, from acknowledgements and its own queue. Counts grow. */
@@ -32,8 +33,8 @@ export interface ViewerInput {
   room: RoomLag;
   /** Joined or commented lately, or a liver among others: answers must not wait. */
   conversing: boolean;
-  /** Repair may cost this viewer bytes. */
-  repairAllowed: boolean;
+  /** The most repair that its bytes allow. */
+  repairAllowed: RepairKind;
 }
 
 /** What decided the class; the first that applies. */
@@ -48,7 +49,7 @@ export interface Decision {
   pathSpareMs: number;
   loss: number;
   level: Level;
-  /** The path would want repair, and may not have it. */
+  /** The path would want more repair than it may have. */
   repairDenied: boolean;
 }
 
@@ -97,7 +98,7 @@ export class ViewerPolicy {
     const level = this.#congestion.level;
     const loss = this.#loss.rate;
     const wanted = this.#repair.kind;
-    const allowed = input.repairAllowed ? wanted : 'none';
+    const allowed = atMostRepair(wanted, input.repairAllowed);
     const repair = lessRepair(allowed, level === 0 ? 0 : level === 1 ? 1 : 2);
     const { minMarginMs } = this.#tuning;
     const marginMs = this.#marginMs(nowMs);

@@ -259,6 +259,18 @@ fn the_motion_since_the_key_rides_in_each_datagram() {
 }
 
 #[test]
+fn the_motion_since_the_key_rides_once_in_24_ms_when_datagrams_are_closer() {
+    let mut play = Play::new(DeliveryClass { voice: 1, ..repairing(Repair::SinceKey, 100) });
+    play.uplink(0, 1, &[(KEY, 0, 0)]);
+    for voice in 1..10 {
+        play.uplink(10 * u64::from(voice), 1, &[(VOICE, voice, 0)]);
+    }
+    let heard = play.to_second();
+    let motion: Vec<_> = heard.iter().filter(|heard| !heard.1.is_empty()).map(|heard| heard.0).collect();
+    assert_eq!(motion, [0, 10, 40, 70]);
+}
+
+#[test]
 fn a_chain_ends_when_its_newest_unit_is_old() {
     let mut play = Play::new(repairing(Repair::SinceKey, 30));
     play.uplink(0, 1, &[(KEY, 0, 0)]);

@@ -15,6 +15,8 @@ use std::ops::Range;
 const STALE_US: i64 = 400_000;
 /// Nor is one repeated. The motion since the last key counts as its newest unit: the older ones restore the chain.
 const STALE_REPEAT_US: i64 = 200_000;
+/// The motion since the last key does not ride along more often: a frame's length is enough, with n = 1 datagrams are closer.
+const CHAIN_GAP_US: u64 = 24_000;
 /// Without new units a datagram of repeats alone goes so long after the first of them is due.
 const LINGER_US: u64 = 20_000;
 /// Units that share a datagram are not further apart than this, well inside the longest age.
@@ -62,6 +64,8 @@ pub struct Group {
     since_us: u64,
     /// Due times grow (but for the difference between a datagram's arrival and its place in the turn).
     repeats: VecDeque<Repeat>,
+    /// When the motion since the last key may ride along again.
+    chain_from_us: u64,
 }
 
 impl Group {
@@ -76,6 +80,7 @@ impl Group {
             voices: [0; MAX_SLOTS],
             since_us: 0,
             repeats: VecDeque::new(),
+            chain_from_us: 0,
         }
     }
 
@@ -173,7 +178,10 @@ impl Group {
         if fresh.is_empty() && !alone {
             return;
         }
-        let chain = self.chain(from, &fresh);
+        let chain = if self.chain_from_us <= from.now_us { self.chain(from, &fresh) } else { Vec::new() };
+        if !chain.is_empty() {
+            self.chain_from_us = from.now_us + CHAIN_GAP_US;
+        }
         let mut sent = Vec::with_capacity(fresh.len());
         loop {
             let mut draft = Draft::new(from.alias, self.base_us(from, &fresh, &chain));
