@@ -21,12 +21,13 @@ const voiceAt = (result: ReturnType<typeof one>, atMs: number) =>
 
 describe('the lag budget', () => {
   it.each([
-    [{ delayMs: 5, jitterMs: 2 }, 3, 17],
-    [{ delayMs: 20, jitterMs: 5 }, 2, 25],
-  ])('%j each way: %i voice packets a datagram', (way, voice, perSecond) => {
+    [{ delayMs: 5, jitterMs: 2 }, 3, 17, 95],
+    // Look-ahead 6.5, packet 20, both ways 48.6, holding 20, playout 2: what the network leaves is spent to the last ms.
+    [{ delayMs: 20, jitterMs: 5 }, 2, 25, 97.5],
+  ])('%j each way: %i voice packets a datagram', (way, voice, perSecond, atMostMs) => {
     const result = one({ seconds: 60, uplink: always(way), down: always(way) });
     expect(last(result).delivery).toMatchObject({ voice, repair: 'none', layer: 'all' });
-    expect(lagP99(result, SETTLED_MS)).toBeLessThanOrEqual(95);
+    expect(lagP99(result, SETTLED_MS)).toBeLessThanOrEqual(atMostMs);
     const before = one({ seconds: 30, uplink: always(way), down: always(way) });
     expect((result.sent - before.sent) / 30).toBeLessThanOrEqual(perSecond + 1);
   });
@@ -94,7 +95,7 @@ describe('steadiness', () => {
         seed: n + 1,
         tuning,
         uplink: always({ delayMs: 20, jitterMs: 6 }),
-        down: always({ delayMs: 18 + n / 2, jitterMs: 6 }),
+        down: always({ delayMs: 17.5 + n / 2, jitterMs: 6 }),
       });
       return changes(result, 30_000);
     });
@@ -245,7 +246,7 @@ describe('reports', () => {
     const voice = (marginMs: number) =>
       simulate({ seconds: 30, uplink, viewers: [{ ...calm, reportMs: () => marginMs }] })[0]!.decisions.at(-1)!.decision
         .delivery.voice;
-    expect([voice(5), voice(60)]).toEqual([3, 1]);
+    expect([voice(2), voice(60)]).toEqual([3, 1]);
   });
 
   it('without any, the margin is 20 ms', () => {
@@ -302,7 +303,7 @@ describe('repair bytes', () => {
         room.traffic({ ...traffic }, now);
         path.packetsOut += 80;
         path.packetsLost += 12;
-        kind = room.decide(1, { ...path }, false, now)!.decision.delivery.repair;
+        kind = room.decide(1, { ...path }, { conversing: false, busy: false }, now)!.decision.delivery.repair;
       }
     };
     seconds(0, 8, 4000);

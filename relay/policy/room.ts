@@ -138,14 +138,14 @@ export class RoomDelivery {
   decide(
     session: SessionKey,
     path: Path,
-    conversing: boolean,
+    now: { conversing: boolean; busy: boolean },
     nowMs: number,
   ): { decision: Decision; changed: boolean } | undefined {
     const viewer = this.#viewers.get(session);
     if (!viewer) return undefined;
     const room = { budgetMs: this.budgetMs, uplinkMs: this.#uplinkMs(), frameMs: this.#frameMs() };
     const repairAllowed = this.#repairAllowed(viewer, nowMs);
-    const decision = viewer.policy.decide({ path, room, conversing, repairAllowed }, nowMs);
+    const decision = viewer.policy.decide({ path, room, ...now, repairAllowed }, nowMs);
     const changed = !sameClass(viewer.decision?.delivery ?? DIRECT, decision.delivery);
     viewer.decision = decision;
     const repairs = decision.delivery.repair !== 'none';

@@ -33,12 +33,14 @@ export interface ViewerInput {
   room: RoomLag;
   /** Joined or commented lately, or a liver among others: answers must not wait. */
   conversing: boolean;
+  /** The relay itself is the bottleneck: what costs it packets must wait. */
+  busy: boolean;
   /** The most repair that its bytes allow. */
   repairAllowed: RepairKind;
 }
 
 /** What decided the class; the first that applies. */
-type Why = 'unknown_path' | 'congestion' | 'conversation' | 'no_spare' | 'loss' | 'spare';
+type Why = 'unknown_path' | 'busy' | 'congestion' | 'conversation' | 'no_spare' | 'loss' | 'spare';
 
 export interface Decision {
   delivery: DeliveryClass;
@@ -59,6 +61,9 @@ interface Counts {
   dropped: number;
 }
 
+/** On a busy relay, and who is in conversation. */
+const BUSY_VOICE: Voice = 3;
+const BUSY_CONVERSING_VOICE: Voice = 2;
 const DIRECT_PLAN: Plan = { voice: 1, spacingMs: 0 };
 
 /**
@@ -93,13 +98,13 @@ export class ViewerPolicy {
   }
 
   decide(input: ViewerInput, nowMs: number): Decision {
-    const { path, room, conversing } = input;
+    const { path, room, conversing, busy } = input;
     this.#learn(path, nowMs);
     const level = this.#congestion.level;
     const loss = this.#loss.rate;
     const wanted = this.#repair.kind;
     const allowed = atMostRepair(wanted, input.repairAllowed);
-    const repair = lessRepair(allowed, level === 0 ? 0 : level === 1 ? 1 : 2);
+    const repair = lessRepair(allowed, busy ? 2 : level === 0 ? 0 : level === 1 ? 1 : 2);
     const { minMarginMs } = this.#tuning;
     const marginMs = this.#marginMs(nowMs);
     const spare = this.#spare(path, room, marginMs);
@@ -107,6 +112,7 @@ export class ViewerPolicy {
     const chosen = known ? this.#choose(spare, room.frameMs, repair, nowMs) : DIRECT_PLAN;
     let { voice } = chosen;
     if (conversing) voice = 1;
+    if (busy) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE) as Voice;
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
     const { spacingMs } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
     return {
@@ -117,7 +123,7 @@ export class ViewerPolicy {
         spacingMs: repair === 'none' ? 0 : Math.round(spacingMs),
         layer: level === 5 ? 'voice' : level === 4 ? 'keys' : 'all',
       },
-      why: why(known, level, conversing, voice, repair !== 'none'),
+      why: busy ? 'busy' : why(known, level, conversing, voice, repair !== 'none'),
       spareMs: spare,
       pathSpareMs: spare + marginMs - minMarginMs,
       loss,

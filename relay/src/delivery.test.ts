@@ -67,12 +67,13 @@ function target(keys: SessionKey[]): DeliveryTarget & { fake: FakeMedia } {
   return { room, delivery, media: fake as unknown as MediaRoom, fake };
 }
 
-function loop(targets: DeliveryTarget[]) {
+function loop(targets: DeliveryTarget[], share = 0.1) {
   const counts = { changes: 0, repairBytes: 0 };
   const out = new DeliveryLoop({
     targets: () => targets,
     keyOf: (session) => session as unknown as SessionKey,
     nowMs: () => now,
+    load: async () => ({ cpuUs: now * 1000 * share, dropped: 0 }),
     onChange: () => {
       counts.changes += 1;
     },
@@ -98,6 +99,16 @@ async function run(subject: DeliveryLoop, targets: DeliveryTarget[], untilMs: nu
 }
 
 describe('the delivery loop', () => {
+  it('sends less often, to whoever it is, while the relay itself is busy', async () => {
+    const only = target([1, 2]);
+    const { loop: subject } = loop([only], 0.9);
+    await run(subject, [only], 5_000);
+    expect(subject.busy).toBe(true);
+    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 2 }]);
+    await run(subject, [only], 15_000);
+    expect(only.fake.classes.get(1)!.at(-1)).toMatchObject({ voice: 3, repair: 'none' });
+  });
+
   it('holds back for who just came, then saves packets, and says so once', async () => {
     const only = target([1, 2]);
     const { loop: subject, counts } = loop([only]);

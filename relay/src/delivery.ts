@@ -1,5 +1,6 @@
 import type { Session } from '@hayate/transport';
 import type { MediaRoom, MemberStats } from '../media/plane.ts';
+import { type LoadCounts, RelayLoad } from '../policy/load.ts';
 import type { RoomDelivery } from '../policy/room.ts';
 import type { Decision } from '../policy/viewer.ts';
 import type { Room } from '../room/room.ts';
@@ -8,6 +9,7 @@ import type { SessionKey } from '../room/types.ts';
 /** Each viewer is decided for so often, unless there are more than the ticks can take. */
 const ROUND_MS = 500;
 const TICK_MS = 50;
+const LOAD_MS = 1000;
 /** Viewers a tick; a room asked counts as one. Bounds how long JavaScript is away from control. */
 const PER_TICK = 300;
 /** Spare times go into the histogram once in so many decisions: thousands of viewers need no more. */
@@ -23,6 +25,8 @@ export interface DeliveryLoopOptions {
   targets: () => Iterable<DeliveryTarget>;
   keyOf: (session: Session) => SessionKey | undefined;
   nowMs: () => number;
+  /** Undefined: the media plane does not know its load. */
+  load: () => Promise<LoadCounts | undefined>;
   onChange: (decision: Decision) => void;
   onSpareMs: (ms: number) => void;
   onRepairBytes: (bytes: number) => void;
@@ -46,6 +50,8 @@ export class DeliveryLoop {
   #cursor: Cursor | undefined;
   #busy = false;
   #decisions = 0;
+  readonly #load = new RelayLoad();
+  #loadMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeliveryLoopOptions) {
     this.#options = options;
@@ -69,8 +75,14 @@ export class DeliveryLoop {
     }
   }
 
+  /** Whether the relay itself is the bottleneck. */
+  get busy(): boolean {
+    return this.#load.busy;
+  }
+
   async #work(): Promise<number> {
     let decided = 0;
+    await this.#weigh();
     for (let left = PER_TICK; left > 0; ) {
       this.#cursor ??= await this.#nextRoom();
       if (!this.#cursor) break;
@@ -82,6 +94,14 @@ export class DeliveryLoop {
       this.#cursor = end < rows.length ? { target, rows, next: end } : undefined;
     }
     return decided;
+  }
+
+  async #weigh(): Promise<void> {
+    const now = this.#options.nowMs();
+    if (now - this.#loadMs < LOAD_MS) return;
+    this.#loadMs = now;
+    const counts = await this.#options.load();
+    if (counts) this.#load.update(counts, now);
   }
 
   /** The next room of the round with members; undefined when the round is over. */
@@ -129,7 +149,12 @@ export class DeliveryLoop {
     const session = keyOf(row.session);
     if (session === undefined) return;
     const now = nowMs();
-    const result = delivery.decide(session, row, room.conversing(session, now), now);
+    const result = delivery.decide(
+      session,
+      row,
+      { conversing: room.conversing(session, now), busy: this.#load.busy },
+      now,
+    );
     if (!result) return;
     const { decision, changed } = result;
     this.#decisions += 1;

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
 import type { MediaPlane, MediaRoom } from '../media/plane.ts';
 import { Flood } from '../policy/flood.ts';
+import type { LoadCounts } from '../policy/load.ts';
 import { RoomDelivery } from '../policy/room.ts';
 import { ReliableSession } from '../reliable/session.ts';
 import type { Hub, ReliableLimits } from '../reliable/types.ts';
@@ -113,10 +114,16 @@ export class RelayHost implements Hub {
       targets: () => this.#rooms.values(),
       keyOf: (session) => this.#keys.get(session),
       nowMs: () => this.nowMs(),
+      load: () => this.#load(),
       onChange: ({ why }) => counters.add('delivery_changes', why),
       onSpareMs: (ms) => options.onSpareMs?.(ms),
       onRepairBytes: (bytes) => counters.add('repair_bytes', '', bytes),
     });
+  }
+
+  async #load(): Promise<LoadCounts | undefined> {
+    const { cpu_us, dropped_overload } = await this.#options.plane.stats();
+    return cpu_us === undefined ? undefined : { cpuUs: cpu_us, dropped: dropped_overload ?? 0 };
   }
 
   accept({ session: transport, origin }: IncomingSession): void {

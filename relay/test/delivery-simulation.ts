@@ -46,6 +46,9 @@ export interface ViewerResult {
   decisions: { atMs: number; decision: Decision }[];
 }
 
+/** Of the voice codec: what sounds is so much older. */
+const LOOKAHEAD_MS = 6.5;
+
 interface Unit {
   captureMs: number;
   bytes: number;
@@ -193,7 +196,7 @@ export function simulate(scenario: Scenario): ViewerResult[] {
     const present = (unit: Unit, atMs: number) => {
       if (unit.came.has(key)) return;
       unit.came.add(key);
-      result.lags.push({ atMs: unit.captureMs, lagMs: atMs - unit.captureMs + (viewer.marginMs ?? 5) });
+      result.lags.push({ atMs: unit.captureMs, lagMs: atMs - unit.captureMs + (viewer.marginMs ?? 2) });
     };
 
     const flush = () => {
@@ -250,12 +253,12 @@ export function simulate(scenario: Scenario): ViewerResult[] {
 
     const step = () => {
       const now = agenda.nowMs;
-      const reportMs = viewer.reportMs ? viewer.reportMs(now) : (viewer.marginMs ?? 5);
+      const reportMs = viewer.reportMs ? viewer.reportMs(now) : (viewer.marginMs ?? 2);
       if (now % 1000 === 0 && !Number.isNaN(reportMs)) room.report(key, reportMs, now);
       const { decision, changed } = room.decide(
         key,
         { ...path, minRttMs: Math.min(path.minRttMs, path.rttMs) },
-        false,
+        { conversing: false, busy: false },
         now,
       )!;
       result.decisions.push({ atMs: now, decision });
@@ -291,7 +294,7 @@ export function simulate(scenario: Scenario): ViewerResult[] {
     });
   };
   const everyVoice = (n: number) => {
-    publish(true, (n - 1) * VOICE_MS);
+    publish(true, (n - 1) * VOICE_MS - LOOKAHEAD_MS);
     agenda.at((n + 1) * VOICE_MS, () => everyVoice(n + 1));
   };
   const everyFrame = (n: number) => {

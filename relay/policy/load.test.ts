@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { RelayLoad } from './load.ts';
+
+/** Shares of the core, a second each. */
+function after(shares: number[], drops: number[] = []): boolean[] {
+  const load = new RelayLoad();
+  load.update({ cpuUs: 0, dropped: 0 }, 0);
+  let [cpuUs, dropped] = [0, 0];
+  return shares.map((share, n) => {
+    cpuUs += share * 1e6;
+    dropped += drops[n] ?? 0;
+    return load.update({ cpuUs, dropped }, 1000 * (n + 1));
+  });
+}
+
+it('is busy at once, and free only after five quiet seconds', () => {
+  expect(after([0.3, 0.7, 0.8, 0.7, 0.7])).toEqual([false, false, true, true, true]);
+  expect(after([0.8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])).toEqual([true, true, true, true, true, true, false]);
+  expect(after([0.8, 0.5, 0.5, 0.7, 0.5, 0.5, 0.5])).toEqual(new Array(7).fill(true));
+});
+
+it('is busy when it drops what it did not get to', () => {
+  expect(after([0.2, 0.2, 0.2], [0, 1, 0])).toEqual([false, true, true]);
+});
+
+it('does not swing with a load that repair and small classes make: 0.9 when free, 0.65 when busy', () => {
+  const load = new RelayLoad();
+  let cpuUs = 0;
+  let changes = 0;
+  for (let n = 0; n < 600; n += 1) {
+    const before = load.busy;
+    cpuUs += (before ? 0.65 : 0.9) * 1e6;
+    if (load.update({ cpuUs, dropped: 0 }, 1000 * n) !== before) changes += 1;
+  }
+  expect(changes).toBe(1);
+});
