@@ -50,8 +50,9 @@ function spacing(voice: Voice, holdMs: number, input: PlanInput, tuning: Tuning)
 
 /**
  * Longest wait of the first unit. A pause in the voice must not stall motion; but motion that came just after a flush waits
- * for all the voice packets, which costs no lag, since it is younger than voice by a packet's length.
+ * for all the voice packets, which costs no lag, since it is younger than voice by a packet's length and the codec's
+ * look-ahead. That look-ahead is left for voice that the uplink's jitter delays.
  */
 export function holdMs(voice: Voice, frameMs: number): number {
-  return voice === 1 ? 0 : Math.round((voice - 0.1) * frameMs);
+  return voice === 1 ? 0 : Math.round((voice + 0.3) * frameMs);
 }

@@ -115,7 +115,7 @@ describe('the delivery loop', () => {
     await run(subject, [only], 9_900);
     expect(only.fake.classes.size).toBe(0);
     await run(subject, [only], 30_000);
-    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 3, holdMs: 58, repair: 'none' }]);
+    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 3, holdMs: 66, repair: 'none' }]);
     expect(counts.changes).toBe(2);
     expect(counts.repairBytes).toBeGreaterThan(28_000);
   });
