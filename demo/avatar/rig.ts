@@ -129,7 +129,9 @@ function poseMouth(mouth: MouthRig, v: Float32Array): void {
   const opening = Math.max(0, jaw - closed);
   mouth.gap = Math.max(0, opening * 0.5 + funnel * 0.07 + lowerDown * 0.06 + upperUp * 0.05 - press * 0.06 - 0.015);
   mouth.upperY = -0.06 * upperUp - 0.03 * v[CH.mouthShrugUpper]! + 0.02 * rollUpper - 0.12 * mouth.gap + 0.03 * smile;
-  mouth.lowerY = mouth.upperY + mouth.gap - 0.03 * v[CH.mouthShrugLower]! * (1 - opening) - 0.02 * rollLower;
+  // Shrugged or rolled in over closed lips it would lie above the upper one: no canvas draws such a mouth.
+  const lower = mouth.gap - 0.03 * v[CH.mouthShrugLower]! * (1 - opening) - 0.02 * rollLower;
+  mouth.lowerY = mouth.upperY + Math.max(0, lower);
   mouth.lips = clamp(1 + 0.7 * mouth.round - 0.5 * (rollUpper + rollLower) - 0.3 * press, 0.2, 1.8);
   mouth.press = press;
   mouth.teeth = clamp(0.35 + upperUp + 0.6 * stretch + 0.5 * smile - 0.9 * mouth.round, 0, 1);

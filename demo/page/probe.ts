@@ -1,3 +1,5 @@
+import type { PlayoutStats } from '@hayate/client';
+
 /** What tests, and the curious at the console, can read: `window.hayate`. */
 export interface PageProbe {
   role: 'viewer' | 'liver';
@@ -19,6 +21,8 @@ export interface PageProbe {
   /** Liver: from a block's last sample to its Opus packet on the way, ms, smoothed. */
   encodeMs: number;
   comments: number;
+  /** Viewer: of the first liver; undefined before there is one. */
+  playout: () => PlayoutStats | undefined;
   errors: string[];
 }
 
@@ -43,6 +47,7 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     sent: { motion: 0, voice: 0 },
     encodeMs: 0,
     comments: 0,
+    playout: () => undefined,
     errors: [],
   };
   window.hayate = probe;

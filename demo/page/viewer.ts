@@ -3,11 +3,10 @@ import { Avatar } from '../avatar/avatar.ts';
 import { commentsPanel } from './comments.ts';
 import { byId, h } from './dom.ts';
 import { figureTable, percent, totalsOf } from './figures.ts';
+import { PAGE_PLAYOUT } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
 import { type PageSession, stateText } from './session.ts';
-import { AUDIO_RESERVE_MS, SoundOutput, VoicePlayer } from './voice-player.ts';
-
-const MAX_LAG_MS = 1000;
+import { SoundOutput, VoicePlayer } from './voice-player.ts';
 
 /** One liver on the stage. */
 interface Seat {
@@ -32,9 +31,8 @@ class RefreshRate {
 }
 
 export function showViewer({ room, transport }: PageSession, probe: PageProbe): void {
-  // Half a refresh is what a pose waits for on average. A page far away is better late than empty: it says how late.
-  const playout = { voiceReserveMs: AUDIO_RESERVE_MS, displayMs: 8, maxLagMs: MAX_LAG_MS };
-  const watcher = watch(room, { playout });
+  const watcher = watch(room, { playout: PAGE_PLAYOUT });
+  probe.playout = () => watcher.stats().slots.values().next().value?.playout;
   const stage = new Stage(room, watcher, probe);
   const figures = figureTable(['connection', 'packets', 'loss', 'network', 'playout', 'sound']);
   byId('main').replaceChildren(

@@ -6,8 +6,6 @@ import type { FromVoiceWorklet, ToVoiceWorklet } from './voice-messages.ts';
 const RATE = 48_000;
 const PACKET_US = 20_000;
 const PACKET_SAMPLES = 960;
-/** Decoding, the hop to the audio thread and its block: what the playout keeps free before a packet is due. */
-export const AUDIO_RESERVE_MS = 14;
 
 /** The page's sound: one audio context, started by a gesture where the browser asks for one. */
 export class SoundOutput {

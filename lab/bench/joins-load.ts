@@ -3,7 +3,8 @@ import { publish } from '@hayate/client';
 import { ARKIT_CHANNELS } from '@hayate/codec/motion';
 import { openEngine } from '@hayate/engine';
 import { LagCounts } from '../lib/lag-counts.ts';
-import { type RelayAddress, rawViewer } from '../lib/raw-viewer.ts';
+import type { RelayAddress } from '../lib/raw-session.ts';
+import { rawViewer } from '../lib/raw-viewer.ts';
 
 const HZ = 30;
 const engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 2000 });

@@ -2,9 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { type CrowdOptions, crowd } from '../lag/crowd.ts';
+import { type EightOptions, eight } from '../lag/eight.ts';
 import { type MatrixOptions, matrix } from '../lag/matrix.ts';
 import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
+import { type ConversationOptions, conversation } from './conversation.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
 import { type JoinsOptions, joins } from './joins.ts';
 import { type LedgerOptions, ledger } from './ledger.ts';
@@ -102,6 +105,40 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: MatrixOptions & Common) => report('lag-matrix', options, (log) => matrix(options, log)));
+
+program
+  .command('conversation')
+  .description('comment sent, seen by the liver, answered by voice, heard by that fan; beside no bundling')
+  .option('--rooms <n>', 'rooms of each side, a liver each', Number, 10)
+  .option('--viewers <n>', 'viewers a room', Number, 20)
+  .option('--interactive <share>', 'of the viewers, who comment', Number, 0.1)
+  .option('--link <ms>', 'delay one way of each hop, +- a quarter', Number, 20)
+  .option('--seconds <n>', 'measured seconds', Number, 40)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: ConversationOptions & Common) =>
+    report('conversation', options, (log) => conversation(options, log)),
+  );
+
+program
+  .command('crowd')
+  .description('many rooms on one relay: nothing lost, lag, memory, CPU of relay and load, gauges after everybody left')
+  .option('--rooms <n>', 'rooms, a liver each', Number, 150)
+  .option('--viewers <n>', 'viewers a room', Number, 20)
+  .option('--link <ms>', 'delay one way of each hop, +- 40 %', Number, 5)
+  .option('--seconds <n>', 'measured seconds', Number, 20)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: CrowdOptions & Common) => report('crowd', options, (log) => crowd(options, log)));
+
+program
+  .command('eight-livers')
+  .description('rooms with eight livers, by voice of 64 kbit/s and over links of 64 kbit/s: sizes of bundles, loss')
+  .option('--viewers <n>', 'viewers a room', Number, 4)
+  .option('--seconds <n>', 'measured seconds', Number, 20)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: EightOptions & Common) => report('eight-livers', options, (log) => eight(options, log)));
 
 await program.parseAsync();
 process.exit();

@@ -10,7 +10,8 @@ import { openEngine } from '@hayate/engine';
 import { engineConnector } from '@hayate/transport/engine';
 import { WebSocket } from 'ws';
 import { root } from '../lib/processes.ts';
-import { bothWays, FPS, OPUS_LOOKAHEAD_MS, type RoomPlan, type Sent, VOICE_MS } from './stream-plan.ts';
+import { type CodedFace, codeFace, openRawLiver } from './raw-liver.ts';
+import { bothWays, FPS, type Heard, OPUS_LOOKAHEAD_MS, type RoomPlan, type Sent, VOICE_MS } from './stream-plan.ts';
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n);
 const FRAME_US = 1e6 / FPS;
@@ -18,6 +19,7 @@ const VOICE_US = VOICE_MS * 1000;
 /** Pattern of the DTX case: talks half the time; in silence Opus sends a packet each 400 ms. */
 const TALK_US = 2_000_000;
 const SILENT_PACKET_EVERY = 20;
+const OPEN_AT_ONCE = 10;
 
 /** A publisher, or the same units as messages over WebSocket. */
 interface Mouth {
@@ -39,9 +41,11 @@ interface Liver {
 
 const engine = openEngine();
 const livers: Liver[] = [];
+const heard: Heard[] = [];
 const recording = loadRecording();
 const performer = createPerformer({ seed: 7, fps: FPS });
 const speech = await createNodeVoice(performer, { bitrate: 24_000, constant: true });
+let coded: CodedFace | undefined;
 const plain = new Map<number, Uint8Array>();
 
 /** Of the longest public recording at 30 fps; without it the procedural performer. */
@@ -50,6 +54,9 @@ function loadRecording(): MotionFrame[] | undefined {
   if (!existsSync(file)) return undefined;
   return [...parseLiveLinkCsv(readFileSync(file, 'utf8').split('\n'))].map(({ frame }) => frame);
 }
+
+/** A minute of the performer. */
+const performed = () => Array.from({ length: 60 * FPS }, (_, n) => performer.frame(n * FRAME_US));
 
 function frameOf(liver: Liver): MotionFrame {
   const n = liver.frame + liver.index * 97;
@@ -66,10 +73,14 @@ function packetOf({ plan, packet, index }: Liver): Uint8Array {
 
 async function open(
   plan: RoomPlan,
-  seed: number,
+  index: number,
 ): Promise<Mouth & { slot: number; onSent(f: (u: SentUnit) => void): void }> {
   if (plan.body === 'wss') return openSocket(plan);
-  const { lossy, back } = bothWays(plan.up, seed);
+  if (plan.body === 'raw') {
+    coded ??= codeFace(recording ?? performed());
+    return openRawLiver(engine, plan, index, coded);
+  }
+  const { lossy, back } = bothWays(plan.up, 1000 + 10 * index);
   const publisher: Publisher = publish(
     { url: plan.to.url, certificateHashes: [plan.to.hash], token: plan.to.liverToken },
     {
@@ -78,6 +89,7 @@ async function open(
       voice: { channels: 1, frameMs: VOICE_MS },
     },
   );
+  if (plan.hears) publisher.room.on('comment', ({ text }) => heard.push({ room: plan.room, text, atUs: nowUs() }));
   await publisher.ready;
   return {
     slot: publisher.slot ?? 0,
@@ -114,14 +126,19 @@ async function openSocket(plan: RoomPlan): ReturnType<typeof open> {
 }
 
 async function openAll(plans: RoomPlan[]): Promise<void> {
-  for (const plan of plans) {
-    const index = livers.length;
-    const mouth = await open(plan, 1000 + 10 * index);
-    const sent = { room: plan.room, slot: mouth.slot, motion: new Float64Array(0), voice: new Float64Array(0) };
-    const liver: Liver = { plan, index, mouth, sent, frame: 0, packet: 0, motionDueUs: 0, voiceDueUs: 0 };
-    mouth.onSent((unit) => note(liver, unit));
-    livers.push(liver);
+  const first = livers.length;
+  for (let done = 0; done < plans.length; done += OPEN_AT_ONCE) {
+    const batch = plans.slice(done, done + OPEN_AT_ONCE);
+    livers.push(...(await Promise.all(batch.map((plan, i) => openLiver(plan, first + done + i)))));
   }
+}
+
+async function openLiver(plan: RoomPlan, index: number): Promise<Liver> {
+  const mouth = await open(plan, index);
+  const sent = { room: plan.room, slot: mouth.slot, motion: new Float64Array(0), voice: new Float64Array(0) };
+  const liver: Liver = { plan, index, mouth, sent, frame: 0, packet: 0, motionDueUs: 0, voiceDueUs: 0 };
+  mouth.onSent((unit) => note(liver, unit));
+  return liver;
 }
 
 function note({ sent }: Liver, unit: SentUnit): void {
@@ -135,15 +152,19 @@ function note({ sent }: Liver, unit: SentUnit): void {
   sent[kind][unit.sequence] = unit.captureUs;
 }
 
-/** Sends for so many seconds, every liver at a phase of its own. Nothing is made up for what this process is late with. */
-function play(groups: string[], seconds: number, dtx: boolean): Promise<{ late_us_max: number }> {
+/**
+ * Sends for so many seconds, every liver at a phase of its own, the last one beginning `stagger` seconds after the first.
+ * Nothing is made up for what this process is late with.
+ */
+function play({ groups, seconds, dtx, stagger = 0 }: Question): Promise<{ late_us_max: number }> {
   const playing = livers.filter((l) => groups.includes(l.plan.group));
   const beginUs = nowUs() + 5000;
   const endUs = beginUs + seconds * 1e6;
   let lateMaxUs = 0;
   playing.forEach((liver, i) => {
-    liver.voiceDueUs = beginUs + Math.floor((i * VOICE_US) / playing.length);
-    liver.motionDueUs = beginUs + Math.floor((((i * 7) % playing.length) * FRAME_US) / playing.length);
+    const startUs = beginUs + Math.floor((i * stagger * 1e6) / playing.length);
+    liver.voiceDueUs = startUs + Math.floor((i * VOICE_US) / playing.length);
+    liver.motionDueUs = startUs + Math.floor((((i * 7) % playing.length) * FRAME_US) / playing.length);
   });
   return new Promise((resolve) => {
     const turn = () => {
@@ -179,6 +200,7 @@ interface Question {
   groups: string[];
   seconds: number;
   dtx: boolean;
+  stagger?: number;
 }
 
 process.on('message', async (m: Question) => {
@@ -187,8 +209,10 @@ process.on('message', async (m: Question) => {
     await openAll(m.plans);
     reply({ motion: recording ? 'recording' : 'performer' });
   }
-  if (m.ask === 'play') reply(await play(m.groups, m.seconds, m.dtx));
+  if (m.ask === 'play') reply(await play(m));
   if (m.ask === 'sent') reply(livers.filter((l) => m.groups.includes(l.plan.group)).map((l) => l.sent));
+  if (m.ask === 'heard') reply(heard);
+  if (m.ask === 'datagrams') reply((await engine.getStats())['datagrams_in']);
   if (m.ask === 'close') {
     await Promise.all(livers.map((l) => l.mouth.close()));
     reply(null);

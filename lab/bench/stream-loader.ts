@@ -3,16 +3,12 @@ import type { LinkProfile } from '@hayate/engine';
 import { openEngine } from '@hayate/engine';
 import { WebSocket } from 'ws';
 import { random } from '../../codec/bench/random.ts';
-import { type RawViewer, rawViewer } from '../lib/raw-viewer.ts';
+import type { RawSession } from '../lib/raw-session.ts';
+import { rawViewer } from '../lib/raw-viewer.ts';
 import { UnitLog } from './stream-log.ts';
-import { bothWays, type RoomPlan, type Sent, type Traffic } from './stream-plan.ts';
+import { bothWays, type RoomPlan, type Sent, SHARED_SOCKETS, type Traffic } from './stream-plan.ts';
 import { Presented, present } from './stream-present.ts';
 
-/**
- * Viewers that do not log share sockets, and so links. A link keeps its packets in order, those of all its viewers: with
- * jitter each would wait for the slowest of all. So these links have their mean delay and no jitter.
- */
-const SHARED_SOCKETS = 4;
 /** Each viewer reports as the SDK does while nothing changes, spread over the time. */
 const REPORT_MS = 4000;
 const REPORT_SLICES = 80;
@@ -22,7 +18,7 @@ const MARGIN_MS = 2;
 interface Viewer {
   plan: RoomPlan;
   log: UnitLog | undefined;
-  raw: RawViewer | undefined;
+  raw: RawSession | undefined;
   /** Counters at the last `mark`. */
   before: Record<string, number>;
 }
@@ -134,6 +130,20 @@ async function traffic(groups: string[]): Promise<Record<string, Traffic>> {
   return totals;
 }
 
+/** Bytes of the largest bundle since `record`, by group. */
+function largest(groups: string[]): Record<string, number> {
+  const most: Record<string, number> = {};
+  for (const { plan, log } of inGroups(groups)) most[plan.group] = Math.max(most[plan.group] ?? 0, log?.largest ?? 0);
+  return most;
+}
+
+async function closeAll(): Promise<null> {
+  const sessions = viewers.splice(0).flatMap(({ raw }) => raw?.session ?? []);
+  for (const session of sessions) session.close();
+  await Promise.allSettled(sessions.map((session) => session.closed));
+  return null;
+}
+
 /** By the name under which it is summed up. */
 const found = new Map<string, Presented>();
 
@@ -175,4 +185,7 @@ process.on('message', async (m: Question) => {
     reply(null);
   }
   if (m.ask === 'analyse') reply(analyse(m));
+  if (m.ask === 'largest') reply(largest(m.groups));
+  if (m.ask === 'datagrams') reply((await engine.getStats())['datagrams_in']);
+  if (m.ask === 'close') reply(await closeAll());
 });

@@ -21,6 +21,7 @@ export class UnitLog {
   #receiver: UnitReceiver;
   #bundles = 0;
   #bytes = 0;
+  #largest = 0;
   #kinds = [0, 0, 0];
 
   constructor(alias: number) {
@@ -31,6 +32,7 @@ export class UnitLog {
     this.#count = 0;
     this.#bundles = 0;
     this.#bytes = 0;
+    this.#largest = 0;
     this.#kinds = [0, 0, 0];
   }
 
@@ -39,6 +41,7 @@ export class UnitLog {
     if (data[0] !== 1) return;
     this.#bundles += 1;
     this.#bytes += data.length;
+    this.#largest = Math.max(this.#largest, data.length);
     for (const unit of this.#receiver.receive(data)) {
       this.#kinds[unit.kind]! += 1;
       let at = this.#count * COLUMNS;
@@ -57,6 +60,11 @@ export class UnitLog {
 
   get counts(): { bundles: number; bytes: number; motion: number; voice: number } {
     return { bundles: this.#bundles, bytes: this.#bytes, motion: this.#kinds[0]!, voice: this.#kinds[1]! };
+  }
+
+  /** Bytes of the largest bundle. */
+  get largest(): number {
+    return this.#largest;
   }
 
   /** Since the receiver began, of all slots. */

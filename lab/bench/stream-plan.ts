@@ -5,7 +5,8 @@ export interface RoomPlan {
   room: string;
   /** Rooms of one group are summed up together. */
   group: string;
-  body: 'hayate' | 'wss';
+  /** `raw`: the liver does without the SDK, which costs the machine less. */
+  body: 'hayate' | 'raw' | 'wss';
   /** `hash` and tokens mean nothing to `wss`. */
   to: { url: string; hash: string; token: string; liverToken: string };
   viewers: number;
@@ -15,6 +16,8 @@ export interface RoomPlan {
   up: LinkProfile;
   /** Relay to viewer. */
   down: LinkProfile;
+  /** The liver reads the room's comments. */
+  hears?: boolean;
   /** Of one voice packet; absent: Opus at 24 kbit/s from the performer. */
   voiceBytes?: number;
 }
@@ -27,6 +30,13 @@ export interface Sent {
   voice: Float64Array;
 }
 
+/** A comment as it reached the liver, CLOCK_MONOTONIC us. */
+export interface Heard {
+  room: string;
+  text: string;
+  atUs: number;
+}
+
 /** Sums over the viewers of a group; those that begin with `logged_` only over the viewers that log. */
 export type Traffic = Record<string, number>;
 
@@ -34,6 +44,11 @@ export type Traffic = Record<string, number>;
 export const OPUS_LOOKAHEAD_MS = 6.5;
 export const FPS = 30;
 export const VOICE_MS = 20;
+/**
+ * Viewers that do not log, and raw livers, share sockets, and so links. A link keeps its packets in order, those of all who
+ * share it: with jitter each would wait for the slowest of all. So these links have their mean delay and no jitter.
+ */
+export const SHARED_SOCKETS = 4;
 
 /** What this side receives loses; what it sends back (acknowledgements, probes) takes as long. */
 export function bothWays(lossy: LinkProfile, seed: number): { lossy: LinkProfile; back: LinkProfile } {

@@ -21,6 +21,7 @@ export class Presented {
   motionExact = 0;
 
   summary() {
+    const { voiceSent, voicePlayed, voiceLate, motionSent, motionArrived } = this;
     const ratio = (part: number, whole: number) => (whole === 0 ? null : Number((part / whole).toFixed(5)));
     return {
       presentation_lag_ms: { voice: percentiles(this.voiceLags), motion: percentiles(this.motionLags) },
@@ -29,6 +30,8 @@ export class Presented {
       voice_gap_ratio: ratio(this.voiceSent - this.voicePlayed, this.voiceSent),
       voice_late_ratio: ratio(this.voiceLate, this.voiceSent),
       skew_ms: { p1: at(sorted(this.skews), 0.01), p99: at(sorted(this.skews), 0.99) },
+      /** Over all viewers that log: sent counts once for each of them. */
+      units: { sent: voiceSent + motionSent, arrived: voicePlayed + voiceLate + motionArrived },
     };
   }
 }

@@ -6,7 +6,10 @@ import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
 import { ledgerKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
+import { answers } from './lag/conversation.ts';
+import { crowded } from './lag/crowd.ts';
 import { networks } from './lag/matrix.ts';
+import { properties } from './lag/properties.ts';
 import { streamCost } from './lag/stream.ts';
 import { realBrowsers } from './relay/browsers.ts';
 import { engineStands } from './relay/engine-stands.ts';
@@ -31,6 +34,9 @@ export const claims: Claim[] = [
   codecFuzz,
   streamCost,
   networks,
+  answers,
+  crowded,
+  properties,
   ledgerKilled,
   ledgerPowerCut,
 ];

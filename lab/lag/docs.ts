@@ -1,16 +1,18 @@
-// node lab/lag/docs.ts: docs/lag.md and its plot from the last results of the claims lag.1 and lag.2.
-import { readFileSync, writeFileSync } from 'node:fs';
+// node lab/lag/docs.ts: docs/lag.md and its plot from the last results of the claims lag.1 to lag.5.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StreamResult } from '../bench/stream.ts';
 import type { ClaimResult } from '../claims/claim.ts';
 import { resultsDir } from '../claims/docs.ts';
 import { root } from '../lib/processes.ts';
+import { conversationSection, crowdSection, propertiesSection } from './docs-sections.ts';
 import type { MatrixRow } from './matrix.ts';
 import { plot } from './plot.ts';
 
 type Case = Omit<StreamResult['cases'][number], 'name'>;
 
 const read = (id: string) => JSON.parse(readFileSync(join(resultsDir, `${id}.json`), 'utf8')) as ClaimResult;
+const readIf = (id: string) => (existsSync(join(resultsDir, `${id}.json`)) ? read(id) : undefined);
 
 function provenance({ at, commit, machine: m, load }: ClaimResult): string {
   return (
@@ -63,6 +65,12 @@ function matrixTable(rows: MatrixRow[]): string[] {
 const shortcomings = ({ notes = [] }: ClaimResult) =>
   notes.length === 0 ? [] : ['Falls short of what was asked for:', '', ...notes.map((note) => `- ${note}`), ''];
 
+/** Where a claim has not run yet there is no section. */
+function section(result: ClaimResult | undefined, title: string, body: (result: ClaimResult) => string[]): string[] {
+  if (!result) return [];
+  return [`## ${title}`, '', `${provenance(result)}.`, '', ...body(result), '', ...shortcomings(result)];
+}
+
 function page(stream: ClaimResult, matrix: ClaimResult): string {
   const lines = [
     '# Lag, bytes and loss, measured',
@@ -104,9 +112,11 @@ function page(stream: ClaimResult, matrix: ClaimResult): string {
     '- Livers share the machine with everything else: what they send late counts against the figures',
     `  (at most ${matrix.figures['livers_late_ms_max']} ms in this run).`,
     '',
-    'Not measured yet: how long a conversation takes (comment to answer), and 3000 viewers on one relay.',
+    ...section(readIf('lag.3'), 'A conversation', conversationSection),
+    ...section(readIf('lag.4'), 'A crowd', crowdSection),
+    ...section(readIf('lag.5'), 'Properties, and browsers', propertiesSection),
   ];
-  return `${lines.join('\n')}\n`;
+  return `${lines.join('\n').trimEnd()}\n`;
 }
 
 const stream = read('lag.1');

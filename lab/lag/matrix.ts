@@ -68,11 +68,12 @@ export async function matrix(options: MatrixOptions, log: (text: string) => void
     const { motion } = await rig.open(plans);
     log(`${WARM_SECONDS} s of media, then ${options.seconds} s that count`);
     const details = new Map<string, RoomDetails[]>();
-    const done = await rig.play(plans, WARM_SECONDS, options.seconds, async () => {
+    const midway = async () => {
       for (const { room, group } of plans) {
         details.set(group, [...(details.get(group) ?? []), await rig.details(room)]);
       }
-    });
+    };
+    const done = await rig.play(plans, WARM_SECONDS, options.seconds, { midway });
     const rows = conditions.map(({ name }): MatrixRow => {
       const seen = done.seen[name]!;
       const traffic = done.traffic[name]!;

@@ -15,6 +15,15 @@ export interface RoomDetails {
   uplinks: { loss: number; ask?: { holdMs: number; repair: string; spacingMs: number } }[];
 }
 
+export interface PlayHooks {
+  /** The livers begin one after the other within so many seconds, before the warm-up. */
+  staggerSeconds?: number;
+  /** At the beginning, in the middle and at the end of what counts. */
+  begin?(): Promise<void>;
+  midway?(): Promise<void>;
+  end?(): Promise<void>;
+}
+
 /** A relay, livers and viewers on emulated links, each in a process of its own. */
 export class LagRig {
   readonly relay: RelayProcess;
@@ -46,24 +55,29 @@ export class LagRig {
     return askChild(this.livers, 'open', { plans });
   }
 
-  /** Media for `warmSeconds` and then for `seconds` that count; `midway` is called in the middle of those. */
-  async play(plans: RoomPlan[], warmSeconds: number, seconds: number, midway: () => Promise<void> = async () => {}) {
+  /** Media for `warmSeconds` and then for `seconds` that count. */
+  async play(plans: RoomPlan[], warmSeconds: number, seconds: number, hooks: PlayHooks = {}) {
+    const { staggerSeconds = 0 } = hooks;
     const groups = [...new Set(plans.map(({ group }) => group))];
     const playing = askChild<{ late_us_max: number }>(this.livers, 'play', {
       groups,
-      seconds: warmSeconds + seconds + 0.5,
+      seconds: staggerSeconds + warmSeconds + seconds + 0.5,
       dtx: false,
+      stagger: staggerSeconds,
     });
+    await sleep(1000 * staggerSeconds);
     // The last seconds of the warm-up fill the playout's windows.
     await sleep(1000 * Math.max(0, warmSeconds - 5));
     await askChild(this.loader, 'record', { groups });
     await sleep(1000 * Math.min(5, warmSeconds));
     await askChild(this.loader, 'mark', { groups });
+    await hooks.begin?.();
     const fromUs = nowUs();
     await sleep(500 * seconds);
-    await midway();
+    await hooks.midway?.();
     await sleep(Math.max(0, 1000 * seconds - (nowUs() - fromUs) / 1000));
     const toUs = nowUs();
+    await hooks.end?.();
     const traffic = await askChild<Record<string, Traffic>>(this.loader, 'traffic', { groups });
     const { late_us_max } = await playing;
     // What is on its way, a long queue included.

@@ -1,11 +1,13 @@
 import { hayate } from './processes.ts';
-import type { RelayAddress } from './raw-viewer.ts';
+import type { RelayAddress } from './raw-session.ts';
 
 export interface RelayProcess {
   pid: number;
   /** `https://HOST:PORT/v1`. */
   url: string;
   http: string;
+  /** Address of `/metrics`. */
+  metrics: string;
   stateDir: string;
   /** What a viewer or liver of a room needs, by the relay's own HTTP API. */
   tokens(room: string): Promise<RelayAddress & { liverToken: string }>;
@@ -22,11 +24,16 @@ interface RoomAnswer {
 export async function startRelayProcess(stateDir: string, flags: string[] = []): Promise<RelayProcess> {
   const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];
   const child = hayate(['relay', '--dev', '--json', '--state-dir', stateDir, ...free, ...flags]);
-  const ready = JSON.parse((await child.line(/"event":"ready"/, 30_000)).input) as { url: string; http: string };
+  const ready = JSON.parse((await child.line(/"event":"ready"/, 30_000)).input) as {
+    url: string;
+    http: string;
+    metrics: string;
+  };
   return {
     pid: child.pid,
     url: ready.url,
     http: ready.http,
+    metrics: ready.metrics,
     stateDir,
     tokens: async (room) => {
       const response = await fetch(new URL('/v1/rooms', ready.http), {

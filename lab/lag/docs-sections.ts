@@ -1,0 +1,121 @@
+import type { ConversationResult } from '../bench/conversation.ts';
+import type { ClaimResult } from '../claims/claim.ts';
+import type { CrowdResult } from './crowd.ts';
+import type { EightRow } from './eight.ts';
+import type { budget, liars, recovery, steadiness, voiceHour } from './simulated.ts';
+import type { BrowserRow } from './viewers.ts';
+
+type Case = ConversationResult['cases'][number];
+
+const counts = (values: Record<string, number>) =>
+  Object.entries(values)
+    .map(([name, n]) => `${name}: ${n}`)
+    .join(', ') || 'none';
+
+/** Figures that are objects with `key`, by name. */
+function rowsWith<T>({ figures }: ClaimResult, key: string): [string, T][] {
+  return Object.entries(figures).flatMap(([name, value]) =>
+    typeof value === 'object' && value !== null && key in value ? [[name, value as T] as [string, T]] : [],
+  );
+}
+
+const half = ({ p50, p99 }: { p50: number | null; p99: number | null }) => `${p50} / ${p99}`;
+
+export function conversationSection(result: ClaimResult): string[] {
+  const rows = rowsWith<Case>(result, 'conversation_ms').map(([name, c]) => {
+    const { comment, screen, packet, voice, playout } = c.parts_ms;
+    return (
+      `| ${name} | ${c.answers} | ${half(c.conversation_ms)} | ${half(comment)} | ${half(screen)} | ${half(packet)} | ` +
+      `${half(voice)} | ${half(playout)} | ${c.interactive_at_once} of ${c.interactive} | ${counts(c.others_by_n)} |`
+    );
+  });
+  return [
+    `Links of ${result.figures['link_ms']} ms, a tenth of the viewers talking. All in ms, p50 / p99: from a comment to the`,
+    'first voice sample that the liver spoke after having seen it, in the ear of the fan who commented. The two sides run at',
+    'once on two relays of one machine.',
+    '',
+    '| case | answers | whole | comment to liver | to its screen (60 Hz) | until its packet is full | voice to fan | until it sounds | sent at once | the others |',
+    '|---|---|---|---|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    '- Fans and livers use the whole SDK. The screen is a clock of 60 Hz with a phase a liver; the answer is the next sample,',
+    '  not a thinking human.',
+    '- The ear is the hand-off to the sound device; the 6.5 ms that Opus looks ahead are in.',
+    '- The rooms of the control are so far away that the target cannot be met.',
+  ];
+}
+
+export function crowdSection(result: ClaimResult): string[] {
+  const { figures } = result;
+  const of = <K extends keyof CrowdResult>(name: K) => figures[`crowd: ${name}`] as CrowdResult[K];
+  if (of('cpu_percent') === undefined) return ['The run did not come to an end.'];
+  const { relay, relay_engine, viewers, livers, all } = of('cpu_percent');
+  const { voice, motion } = of('presentation_lag_ms');
+  const { sent, arrived } = of('units');
+  const eights = rowsWith<EightRow>(result, 'largest_bundle_bytes').map(
+    ([name, r]) =>
+      `| ${name.replace('eight livers, ', '')} | ${r.largest_bundle_bytes} | ${r.bytes_a_hold} | ${r.packets_per_viewer_s} | ` +
+      `${r.wire_bytes_per_viewer_s} | ${r.lost_ratio} | ${r.voice_gap_ratio} | ${r.exact_ratio} |`,
+  );
+  return [
+    `${of('all_viewers')} viewers in ${of('rooms')} rooms on one relay, livers and viewers on the same two cores; links of`,
+    `${of('link')} ms. Livers and viewers are sessions without the SDK; one viewer in every fifth room looks at each unit.`,
+    '',
+    '| figure | value |',
+    '|---|---|',
+    `| CPU, % of one core | relay ${relay} (its engine ${relay_engine}), viewers ${viewers}, livers ${livers}: ${all} of 200 |`,
+    `| relay, us a viewer and second | ${of('relay_cpu_us_per_viewer_s')} |`,
+    `| relay memory a viewer, KB | ${of('rss_kb_per_viewer')} |`,
+    `| units sent / arrived | ${sent} / ${arrived} |`,
+    `| dropped by the relay | ${counts(of('dropped'))} |`,
+    `| voice p50 / p99, ms | ${half(voice)} |`,
+    `| face p50 / p99, ms | ${half(motion)} |`,
+    `| viewers by class | ${counts(of('viewers_by_class'))} |`,
+    `| gauges after everybody left | ${counts(of('gauges').after)} |`,
+    '',
+    'Eight livers in one room:',
+    '',
+    '| room | largest bundle, bytes | bytes a hold | packets/s | bytes/s | lost | voice gaps | exact |',
+    '|---|---|---|---|---|---|---|---|',
+    ...eights,
+    '',
+    '- Eight voices and faces need over 200 kbit/s: what a link of 64 kbit/s loses is the arithmetic of it.',
+  ];
+}
+
+export function propertiesSection(result: ClaimResult): string[] {
+  const figure = <T>(name: string) => result.figures[`simulated: ${name}`] as T | undefined;
+  const kept = figure<ReturnType<typeof budget>>('budget');
+  const steady = figure<ReturnType<typeof steadiness>>('no oscillation');
+  const back = figure<ReturnType<typeof recovery>>('recovery after bursts');
+  const lied = figure<ReturnType<typeof liars>>('report liars');
+  const hour = figure<ReturnType<typeof voiceHour>>('an hour of voice');
+  if (!kept || !steady || !back || !lied || !hour) return ['The run did not come to an end.'];
+  const gaps = [hour['mic +200, card -200 ppm'].gap_ratio, hour['mic -200, card +200 ppm'].gap_ratio].join(' and ');
+  const browsers = rowsWith<BrowserRow>(result, 'compared').flatMap(([browser, { compared }]) =>
+    Object.entries(compared).map(
+      ([name, { browser: here, node, noise }]) => `| ${browser} | ${name} | ${here} | ${node} | ${noise} |`,
+    ),
+  );
+  return [
+    'In simulated time:',
+    '',
+    '| property | figure | control |',
+    '|---|---|---|',
+    `| the budget is kept | on ${kept.kept} of ${kept.paths} random paths; at most ${kept.most_over_ms} ms over | ${kept.control.what}: p99 ${kept.control.p99_ms} of ${kept.control.budget_ms} ms |`,
+    `| no oscillation at the edge | ${steady.most_changes_in_570_s} changes of a class in 570 s | ${steady.control.what}: ${steady.control.most_changes_in_570_s} |`,
+    `| recovery after bursts | old class after ${back.seconds_to_the_old_class} s, p99 ${back.p99_ms_after} ms, ${back.units_missing_after} units missing | ${back.control.what}: ${back.control.seconds_to_the_old_class ?? 'never'} |`,
+    `| report liars | ${lied.lies.length} lies changed ${lied.lies_that_changed_anything_for_others} times anything for others, gained repair ${lied.lies_that_gained_repair} times | ${lied.control.what}: n ${lied.control.n_at_5_ms} at 5 ms, ${lied.control.n_at_60_ms} at 60 |`,
+    `| an hour of voice, crystals 400 ppm apart | gaps ${gaps} | ${hour.control.what}: ${hour.control.gap_ratio} |`,
+    '',
+    `Browsers with the demo's page beside two Node clients, each behind a link of its own of ${result.figures['browsers: link_ms']} ms:`,
+    '',
+    '| browser | figure | in the browser | Node | noise |',
+    '|---|---|---|---|---|',
+    ...browsers,
+    '',
+    '- Lags are from capture to presentation by the schedule of each client; canvas and sound device come on top.',
+    '- Noise: three standard deviations of what the Node clients show among themselves, and what clocks or counting cannot',
+    '  tell apart.',
+  ];
+}
