@@ -31,7 +31,7 @@ export interface Script {
   heartbeats: boolean;
   probes: boolean;
   /** Answers to requests; undefined stays silent. */
-  answer(message: Exclude<ClientMessage, { t: 'hello' | 'comments' | 'report' }>): RelayMessage | undefined;
+  answer(message: Exclude<ClientMessage, { t: 'hello' | 'comments' | 'gifts' | 'report' }>): RelayMessage | undefined;
 }
 
 export class FakeSession {
@@ -93,7 +93,7 @@ export class FakeSession {
       else this.send({ ...welcome, ...script.welcome });
     } else if (message.t === 'comments') {
       this.comments = writer;
-    } else if (message.t !== 'report') {
+    } else if (message.t !== 'report' && message.t !== 'gifts') {
       const answer = script.answer(message);
       if (answer) writer.write(encodeMessage(answer)).catch(() => {});
     }

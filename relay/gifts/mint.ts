@@ -5,7 +5,7 @@ import { HayateError } from '@hayate/codec/errors';
 import { type CryptoKey, importPKCS8, SignJWT } from 'jose';
 
 /** `typ` of a ticket's header: it tells a ticket from a session token, so that neither is taken for the other. */
-const TICKET_TYP = 'gift+jwt';
+export const TICKET_TYP = 'gift+jwt';
 
 export interface TicketOptions {
   room: string;

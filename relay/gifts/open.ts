@@ -3,11 +3,16 @@ import { HayateError } from '@hayate/codec/errors';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
 import { type Ledger, openSqliteLedger } from '../ledger/index.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import { GiftDesk } from './desk.ts';
+import { openTicketKeys } from './keys.ts';
 import { ensureTicketKey } from './mint.ts';
+import { TicketChecker } from './ticket.ts';
 
 /** What a relay that takes gifts keeps open. */
 export interface OpenGifts {
   ledger: Ledger;
+  desk: GiftDesk;
   /** The self-made key that signs and checks tickets in development. */
   devKeyFile: string | undefined;
   /** What ended the ledger, if something did: no gift is taken any more, and `/readyz` says so. */
@@ -18,6 +23,7 @@ export interface OpenGifts {
 
 export interface GiftsDeps {
   log: Logger;
+  counters: Counters;
   /** Instead of the configured file. Not closed here. */
   ledger?: Ledger | undefined;
 }
@@ -36,20 +42,33 @@ export function giftsWanted({ dev, gifts }: RelayConfig): boolean {
  * Opens the ledger, which checks all of it. @throws HayateError `ledger_corrupt`, `ledger_version`, `ledger_read_only`,
  * `ledger_full`, `ledger_busy`, `ledger_failed`: a relay with a ledger that cannot be trusted does not start
  */
-export async function openGifts(config: RelayConfig, { log, ledger: given }: GiftsDeps): Promise<OpenGifts> {
+export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<OpenGifts> {
   const { dev, gifts, stateDir } = config;
+  const { log, counters } = deps;
   let devKeyFile: string | undefined;
   if (dev && !gifts.publicKeyFile && !gifts.jwksFile && !gifts.jwksUrl) {
     devKeyFile = resolve(stateDir, 'ticket.key');
     ensureTicketKey(devKeyFile);
   }
-  if (given) return { ledger: given, devKeyFile, failure: () => undefined, close: async () => {} };
+  const keys = await openTicketKeys(devKeyFile === undefined ? gifts : { publicKeyFile: devKeyFile }, log);
+  const checker = new TicketChecker({ keys, region: gifts.region, issuer: gifts.issuer });
   const path = resolve(gifts.ledgerFile ?? resolve(stateDir, 'ledger.db'));
-  const ledger = await openSqliteLedger({ path });
   let failure: HayateError | undefined;
-  void ledger.ended.then((error) => {
+  const opened = deps.ledger ? undefined : await openSqliteLedger({ path });
+  void opened?.ended.then((error) => {
     failure = error;
     if (error) log.error({ err: error, path }, 'the ledger failed: no gift is taken until the relay starts again');
   });
-  return { ledger, devKeyFile, failure: () => failure, close: () => ledger.close() };
+  const ledger = (deps.ledger ?? opened)!;
+  const desk = new GiftDesk({ ledger, checker, counters, log, dateMs: () => Date.now() });
+  return {
+    ledger,
+    desk,
+    devKeyFile,
+    failure: () => failure,
+    async close() {
+      desk.close();
+      await opened?.close();
+    },
+  };
 }

@@ -129,7 +129,7 @@ class Relay implements RunningRelay {
     }
     const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile });
     if (giftsWanted(config)) {
-      this.#gifts = await openGifts(config, { log: this.#log, ledger: this.#deps.ledger });
+      this.#gifts = await openGifts(config, { log: this.#log, counters: this.#counters, ledger: this.#deps.ledger });
     }
     const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
@@ -138,6 +138,7 @@ class Relay implements RunningRelay {
       config,
       verifier,
       plane: door.plane,
+      gifts: this.#gifts?.desk,
       counters: this.#counters,
       log: this.#log,
       onJoinMs: this.#metrics.recordJoinMs,

@@ -110,6 +110,7 @@ export class Metrics {
     const repairBytes = counter('repair_bytes', 'Payload bytes of repair to viewers.');
     const reports = counter('reports', 'Playout reports of viewers; ignored: more than one a second.');
     const commentsDropped = counter('comments_dropped', 'Comments not sent to viewers that read too slowly.');
+    const gifts = counter('gifts', 'Gifts answered: new ones, and repeats of a `jti`.');
     const ledgerUp = gauge('ledger_up', '1 while the ledger of gifts answers, 0 once it has failed.');
     const ledgerWaiting = gauge('ledger_waiting', 'Calls that wait for the disk.');
     const ledgerRecords = counter('ledger_records', 'Records written by this process.');
@@ -149,6 +150,7 @@ export class Metrics {
         for (const [what, n] of s.counters.get('reports')) result.observe(reports, n, { result: what });
         result.observe(comments, s.counters.total('comments'));
         result.observe(commentsDropped, s.counters.total('comments_dropped'));
+        for (const [what, n] of s.counters.get('gifts')) result.observe(gifts, n, { result: what });
         if (s.ledger) {
           result.observe(ledgerUp, s.ledgerUp ? 1 : 0);
           result.observe(ledgerWaiting, s.ledger.waiting);
@@ -178,6 +180,7 @@ export class Metrics {
         reports,
         comments,
         commentsDropped,
+        gifts,
         ledgerUp,
         ledgerWaiting,
         ledgerRecords,
