@@ -3,6 +3,7 @@ import { type ClientMessage, encodeMessage, MessageReader, type RelayMessage } f
 import { ManualClock, type MemoryLink, MemoryServer, type MemorySession } from '@hayate/transport/memory';
 import type { Environment } from '../room/environment.ts';
 import { createEntry, type Entry } from '../src/internal.ts';
+import type { FakeGifts } from './fake-gifts.ts';
 
 const ALIAS = 300;
 
@@ -32,6 +33,7 @@ export interface Script {
   probes: boolean;
   /** Answers to requests; undefined stays silent. */
   answer(message: Exclude<ClientMessage, { t: 'hello' | 'comments' | 'gifts' | 'report' }>): RelayMessage | undefined;
+  gifts: FakeGifts | undefined;
 }
 
 export class FakeSession {
@@ -87,6 +89,10 @@ export class FakeSession {
   #onMessage(message: ClientMessage, writer: WritableStreamDefaultWriter<Uint8Array>): void {
     this.received.push(message);
     const { script } = this.#relay;
+    if (script.gifts && (message.t === 'gifts' || message.t === 'gift')) {
+      script.gifts.take(message, writer);
+      return;
+    }
     if (message.t === 'hello') {
       this.#control = writer;
       if (script.refuse !== undefined) this.transport.close({ closeCode: script.refuse, reason: 'as scripted' });
@@ -128,6 +134,7 @@ export class FakeRelay {
     refuse: undefined,
     heartbeats: true,
     probes: true,
+    gifts: undefined,
     answer: (message) => {
       if (message.t === 'publish') return { t: 'publishing', id: message.id, slot: 2, gen: 7 };
       return { t: 'done', id: message.id };
