@@ -9,6 +9,7 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   readonly #items: T[] = [];
   readonly #waiting: ((result: IteratorResult<T>) => void)[] = [];
   #ended = false;
+  #error: unknown;
 
   constructor(limit: number, hooks: { onDrop?: () => void; onEnd?: () => void } = {}) {
     this.#limit = limit;
@@ -30,6 +31,17 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
     this.#items.push(value);
   }
 
+  get size(): number {
+    return this.#items.length;
+  }
+
+  /** Ends it: behind what is queued, one `next()` rejects with this. */
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#error = error;
+    this.end();
+  }
+
   /** What is queued can still be read. */
   end(): void {
     if (this.#ended) return;
@@ -41,12 +53,18 @@ export class BoundedQueue<T> implements AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T>> {
     const value = this.#items.shift();
     if (value !== undefined) return Promise.resolve({ value, done: false });
+    if (this.#error !== undefined) {
+      const error = this.#error;
+      this.#error = undefined;
+      return Promise.reject(error);
+    }
     if (this.#ended) return Promise.resolve({ value: undefined, done: true });
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   return(): Promise<IteratorResult<T>> {
     this.#items.length = 0;
+    this.#error = undefined;
     this.end();
     return Promise.resolve({ value: undefined, done: true });
   }

@@ -23,7 +23,7 @@ const REQUEST_LIMIT_MS = 5_000;
 /** A control stream that ends is followed by the session's close code, unless the relay broke. */
 const CODE_GRACE_MS = 500;
 
-const PRIORITY = { control: 30, comments: 10 };
+const PRIORITY = { control: 30, gifts: 20, comments: 10 };
 
 export interface RelaySessionOptions {
   target: RelayTarget;
@@ -101,6 +101,11 @@ export class RelaySession {
     return this.#commentStream;
   }
 
+  /** A new gifts stream; the caller says the first word. */
+  openGifts(onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
+    return this.#openStream(PRIORITY.gifts, onMessage);
+  }
+
   async comment(text: string): Promise<void> {
     const stream = await this.openComments();
     await this.#comments.start((id) => stream.send({ t: 'comment', id, text }));
@@ -161,11 +166,8 @@ export class RelaySession {
   }
 
   async #openComments(): Promise<MessageStream> {
-    const session = this.#session;
-    if (!session || this.#endedWith) throw this.#endedWith ?? codeError('connection_lost', 'no session yet');
     try {
-      const stream = await session.openBidirectional({ sendOrder: PRIORITY.comments });
-      const comments = new MessageStream(stream, (message) => this.#onComments(message));
+      const comments = await this.#openStream(PRIORITY.comments, (message) => this.#onComments(message));
       comments.send({ t: 'comments' });
       void comments.ended.then((error) => {
         this.#comments.failAll(this.#endedWith ?? error);
@@ -174,6 +176,20 @@ export class RelaySession {
       return comments;
     } catch (error) {
       this.#commentStream = undefined;
+      throw error;
+    }
+  }
+
+  async #openStream(sendOrder: number, onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
+    const session = this.#session;
+    if (!session || this.#endedWith) throw this.#endedWith ?? codeError('connection_lost', 'no session yet');
+    try {
+      return new MessageStream(await session.openBidirectional({ sendOrder }), (message) => {
+        if (this.#endedWith) return;
+        this.#liveness.heard();
+        onMessage(message);
+      });
+    } catch (error) {
       throw (
         this.#endedWith ?? (error instanceof HayateError ? error : codeError('connection_lost', 'no stream', error))
       );
@@ -205,8 +221,6 @@ export class RelaySession {
   }
 
   #onComments(message: RelayMessage): void {
-    if (this.#endedWith) return;
-    this.#liveness.heard();
     if (message.t === 'done') this.#comments.answer(message.id, message);
     else if (message.t === 'error' && message.id !== undefined) this.#comments.fail(message.id, errorOf(message));
     else this.#options.onMessage(message);

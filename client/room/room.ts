@@ -8,6 +8,8 @@ import {
   type Welcome as WireWelcome,
 } from '@hayate/codec/messages';
 import type { Connector, SessionStats } from '@hayate/transport';
+import { RoomGifts } from '../gifts/room-gifts.ts';
+import type { GiftOptions, GiftReceipt, RoomGift } from '../gifts/types.ts';
 import type {
   ConnectionOptions,
   ConnectionState,
@@ -53,6 +55,7 @@ export class RelayRoom implements Room {
   readonly ready: Promise<Welcome>;
   readonly closed: Promise<HayateError>;
   readonly comments: AsyncIterable<RoomComment>;
+  readonly gifts: AsyncIterable<RoomGift>;
   readonly environment: Environment;
 
   readonly #setup: RoomSetup;
@@ -61,6 +64,7 @@ export class RelayRoom implements Room {
   readonly #commentQueues = new Set<BoundedQueue<RoomComment>>();
   readonly #participants = new Set<Participant>();
   readonly #livers = new Map<number, Liver>();
+  readonly #gifts: RoomGifts;
   readonly #backoff: Backoff;
   readonly #ready = Promise.withResolvers<Welcome>();
   readonly #closed = Promise.withResolvers<HayateError>();
@@ -88,6 +92,15 @@ export class RelayRoom implements Room {
     this.ready.catch(() => {});
     this.closed = this.#closed.promise;
     this.comments = { [Symbol.asyncIterator]: () => this.#openCommentQueue() };
+    this.#gifts = new RoomGifts({
+      environment,
+      options: options.gifts ?? {},
+      onGift: (gift) => this.#emit('gift', gift),
+      onSettled: (outcome) => this.#emit('gift_settled', outcome),
+      onWarning: (error) => this.#emit('warning', error),
+    });
+    this.gifts = { [Symbol.asyncIterator]: () => this.#gifts.iterate() };
+    this.#participants.add(this.#gifts);
     const { signal } = options;
     if (signal?.aborted) {
       this.#finish(codeError('closed', 'aborted before it began', signal.reason));
@@ -117,11 +130,13 @@ export class RelayRoom implements Room {
 
   on<K extends keyof RoomEvents>(type: K, listener: (value: RoomEvents[K]) => void): () => void {
     if (type === 'comment') this.#wantComments();
+    if (type === 'gift') this.#gifts.want();
     return this.#emitter.on(type, listener);
   }
 
   events(): AsyncIterableIterator<RoomEvent> {
     this.#wantComments();
+    this.#gifts.want();
     return this.#openQueue(this.#eventQueues);
   }
 
@@ -130,6 +145,14 @@ export class RelayRoom implements Room {
     this.#wantComments();
     if (!this.#welcome || !this.#session) throw codeError('connection_lost', `no session: ${this.#state}`);
     await this.#session.comment(text);
+  }
+
+  gift(ticket: string, options?: GiftOptions): Promise<GiftReceipt> {
+    return this.#gifts.submit(ticket, options);
+  }
+
+  get giftsSeen(): number | undefined {
+    return this.#gifts.seen;
   }
 
   hintReconnect(): void {

@@ -1,5 +1,6 @@
 /** What both entries export beside their own `connectRoom`, `publish` and `watch`. */
 export { HayateError } from '@hayate/codec/errors';
+export { webGiftStorage } from '../gifts/storage.ts';
 export { LagHistogram } from '../watch/histogram.ts';
 export { PlayoutClock, type PlayoutOptions } from '../watch/playout.ts';
 export type { Pose } from '../watch/pose.ts';

@@ -2,8 +2,11 @@ import type { HayateError } from '@hayate/codec/errors';
 import type { RepairKind } from '@hayate/codec/messages';
 import type { FaceConfigOptions, MotionConfig, MotionFrame } from '@hayate/codec/motion';
 import type { Connector, SessionStats } from '@hayate/transport';
+import type { GiftOptions, GiftOutcome, GiftReceipt, RoomGift, RoomGiftOptions } from '../gifts/types.ts';
 import type { PlayoutClock } from '../watch/playout.ts';
 import type { PlayoutStats, ScheduleOptions } from '../watch/schedule.ts';
+
+export type * from '../gifts/types.ts';
 
 /** Where a relay is and what opens its door. `hayate token` and `POST /v1/rooms` hand these out. */
 export interface RelayTarget {
@@ -26,6 +29,7 @@ export interface ConnectionOptions {
   giveUpMs?: number;
   /** Silence after which the relay counts as dead. Default 600; own stalls are not counted. */
   deadAfterMs?: number;
+  gifts?: RoomGiftOptions;
 }
 
 export type ConnectionState = 'connecting' | 'open' | 'reconnecting' | 'closed';
@@ -92,6 +96,9 @@ export interface RoomEvents {
   liver: Liver;
   left: { slot: number; generation: number };
   comment: RoomComment;
+  /** Once each, over all sessions, voids and refunds too. */
+  gift: RoomGift;
+  gift_settled: GiftOutcome;
   uplink: UplinkReport;
   /** Something was refused; the session goes on. `error.code` is a row of the code table. */
   warning: HayateError;
@@ -121,6 +128,16 @@ export interface Room {
   readonly comments: AsyncIterable<RoomComment>;
   /** Settles by the relay's answer: rejects with its code (`rate_limited`, ...), `connection_lost` or `timeout`. */
   comment(text: string): Promise<void>;
+  /** As the event `gift`; ends with the room. 4096 may wait, then the iterator throws `overloaded` behind them. */
+  readonly gifts: AsyncIterable<RoomGift>;
+  /** The last number that came: the next page goes on from there (`gifts.after`). Undefined before the relay named one. */
+  readonly giftsSeen: number | undefined;
+  /**
+   * Submits a ticket of the app's backend. Resolves when the gift is durable. It is sent again on each session until the
+   * relay took it or refused it for good. Rejects with a code that is not retryable (it was not taken), `closed` or
+   * `timeout` (given up: not known; the same ticket may be given again), or with what ended the room (not known either).
+   */
+  gift(ticket: string, options?: GiftOptions): Promise<GiftReceipt>;
   /** The network may be back (`online`, `pageshow`): retry now instead of waiting out the back-off. */
   hintReconnect(): void;
   /** Of the present session; undefined while there is none. */

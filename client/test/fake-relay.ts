@@ -3,6 +3,7 @@ import { type ClientMessage, encodeMessage, MessageReader, type RelayMessage } f
 import { ManualClock, type MemoryLink, MemoryServer, type MemorySession } from '@hayate/transport/memory';
 import type { Environment } from '../room/environment.ts';
 import { createEntry, type Entry } from '../src/internal.ts';
+import type { FakeGifts } from './fake-gifts.ts';
 
 const ALIAS = 300;
 
@@ -31,7 +32,8 @@ export interface Script {
   heartbeats: boolean;
   probes: boolean;
   /** Answers to requests; undefined stays silent. */
-  answer(message: Exclude<ClientMessage, { t: 'hello' | 'comments' | 'report' }>): RelayMessage | undefined;
+  answer(message: Exclude<ClientMessage, { t: 'hello' | 'comments' | 'gifts' | 'report' }>): RelayMessage | undefined;
+  gifts: FakeGifts | undefined;
 }
 
 export class FakeSession {
@@ -87,13 +89,17 @@ export class FakeSession {
   #onMessage(message: ClientMessage, writer: WritableStreamDefaultWriter<Uint8Array>): void {
     this.received.push(message);
     const { script } = this.#relay;
+    if (script.gifts && (message.t === 'gifts' || message.t === 'gift')) {
+      script.gifts.take(message, writer);
+      return;
+    }
     if (message.t === 'hello') {
       this.#control = writer;
       if (script.refuse !== undefined) this.transport.close({ closeCode: script.refuse, reason: 'as scripted' });
       else this.send({ ...welcome, ...script.welcome });
     } else if (message.t === 'comments') {
       this.comments = writer;
-    } else if (message.t !== 'report') {
+    } else if (message.t !== 'report' && message.t !== 'gifts') {
       const answer = script.answer(message);
       if (answer) writer.write(encodeMessage(answer)).catch(() => {});
     }
@@ -128,6 +134,7 @@ export class FakeRelay {
     refuse: undefined,
     heartbeats: true,
     probes: true,
+    gifts: undefined,
     answer: (message) => {
       if (message.t === 'publish') return { t: 'publishing', id: message.id, slot: 2, gen: 7 };
       return { t: 'done', id: message.id };

@@ -26,6 +26,17 @@ export const CODES = [
   { closeCode: 602, code: 'timeout', retryable: true },
   { closeCode: 603, code: 'unsupported', retryable: false },
   { closeCode: 604, code: 'invalid_argument', retryable: false },
+  { closeCode: 700, code: 'ticket_invalid', retryable: false },
+  { closeCode: 701, code: 'ticket_expired', retryable: false },
+  { closeCode: 702, code: 'ticket_not_yet_valid', retryable: false },
+  { closeCode: 703, code: 'ticket_key_unknown', retryable: true },
+  { closeCode: 704, code: 'wrong_room', retryable: false },
+  { closeCode: 705, code: 'wrong_sender', retryable: false },
+  { closeCode: 706, code: 'wrong_region', retryable: false },
+  { closeCode: 710, code: 'gifts_off', retryable: false },
+  { closeCode: 711, code: 'gift_conflict', retryable: false },
+  { closeCode: 712, code: 'ledger_overloaded', retryable: true },
+  { closeCode: 713, code: 'ledger_unavailable', retryable: true },
 ] as const satisfies readonly CodeRow[];
 
 export interface CodeRow {

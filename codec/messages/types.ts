@@ -77,6 +77,21 @@ export interface CommentRequest {
   text: string;
 }
 
+/** Opens the gifts stream. */
+export interface Gifts {
+  t: 'gifts';
+  /** Last sequence that the client has seen: the records after it come first. Absent: from now on. */
+  after?: number;
+}
+
+/** Submits a ticket. Answered with `gifted` once it is durable, or with `error`. */
+export interface GiftRequest {
+  t: 'gift';
+  id: number;
+  /** JWT, docs/protocol.md section 5. */
+  ticket: string;
+}
+
 export interface Welcome {
   t: 'welcome';
   v: number;
@@ -163,7 +178,57 @@ export interface CommentPosted {
   at: number;
 }
 
-export type ClientMessage = Hello | Publish | Unpublish | Watch | Unwatch | Report | Comments | CommentRequest;
+/** Answer to `gifts`: the records after this sequence follow, each once and in order. */
+export interface GiftsOpen {
+  t: 'gifts';
+  after: number;
+}
+
+/** Answer to `gift`: it is on the disk. A repeat of its `jti` gets the same but for `repeat`. */
+export interface Gifted {
+  t: 'gifted';
+  id: number;
+  /** Place in the room. */
+  n: number;
+  /** Place in the whole ledger. */
+  gift: number;
+  /** ms since 1970. */
+  at: number;
+  repeat: boolean;
+}
+
+/** A record of the room: a gift, or what takes one back. */
+export interface GiftPosted {
+  t: 'gift';
+  /** Place in the room: from 1, without gaps. */
+  n: number;
+  kind: 'gift' | 'void' | 'refund';
+  /** `jti` of the gift; key of a void or refund. */
+  jti: string;
+  /** Of a void or refund: the `jti` of the gift. */
+  of?: string;
+  sub: string;
+  name?: string;
+  liver: string;
+  item: string;
+  /** In the currency's minor unit, from 1; a void or refund takes so much back. */
+  amount: number;
+  currency: string;
+  /** ms since 1970. */
+  at: number;
+}
+
+export type ClientMessage =
+  | Hello
+  | Publish
+  | Unpublish
+  | Watch
+  | Unwatch
+  | Report
+  | Comments
+  | CommentRequest
+  | Gifts
+  | GiftRequest;
 export type RelayMessage =
   | Welcome
   | Publishing
@@ -173,7 +238,10 @@ export type RelayMessage =
   | Uplink
   | ErrorMessage
   | Draining
-  | CommentPosted;
+  | CommentPosted
+  | GiftsOpen
+  | Gifted
+  | GiftPosted;
 
 /** Messages by who sends them. */
 export interface MessagesFrom {

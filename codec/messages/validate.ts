@@ -130,6 +130,8 @@ const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
   report: { marginMs: number(0, 10_000), lagP99Ms: optional(number(-1e9, 1e9)), lost: optional(uint()) },
   comments: {},
   comment: { ...id, text: comment },
+  gifts: { after: optional(uint()) },
+  gift: { ...id, ticket: text },
 };
 
 const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
@@ -163,6 +165,21 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
   error: { id: optional(u32), code: text, message: text, retryable: bool },
   draining: { deadlineMs: u32 },
   comment: { n: uint(), sub: text, name: optional(text), text: comment, at: uint() },
+  gifts: { after: uint() },
+  gifted: { ...id, n: uint(), gift: uint(), at: uint(), repeat: bool },
+  gift: {
+    n: uint(),
+    kind: oneOf('gift', 'void', 'refund'),
+    jti: text,
+    of: optional(text),
+    sub: text,
+    name: optional(text),
+    liver: text,
+    item: text,
+    amount: uint(),
+    currency: text,
+    at: uint(),
+  },
 };
 
 const TABLES: Record<keyof MessagesFrom, Record<string, Fields>> = { client: CLIENT, relay: RELAY };

@@ -66,6 +66,8 @@ it.each([
   [() => loadConfig({ file: file('{') }), /cannot read/],
   [() => loadConfig({ flags: { dev: 'maybe' } }), /neither true nor false/],
   [() => parseConfig({ certificate: { certFile: 'a.pem' } }), /go together/],
+  [() => parseConfig({ gifts: { jwksUrl: 'http://keys.example/jwks' } }), /gifts\.jwksUrl: neither https nor/],
+  [() => parseConfig({ gifts: { jwksUrl: 'https://keys.example/jwks', jwksFile: 'a' } }), /two sources/],
   [() => parseConfig([]), /must be an object/],
 ])('refuses a wrong value %#', (load, message) => {
   expect(load).toThrow(message);

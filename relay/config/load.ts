@@ -101,6 +101,10 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new ConfigError('certificate.certFile and certificate.keyFile go together');
   }
+  const { jwksFile, jwksUrl } = result.data.gifts;
+  if (jwksFile !== undefined && jwksUrl !== undefined) {
+    throw new ConfigError('gifts.jwksFile and gifts.jwksUrl are two sources of one set');
+  }
   return result.data;
 }
 

@@ -15,6 +15,15 @@ const int = (min: number, max: number, value: number) => z.int().min(min).max(ma
 const text = () => z.string().min(1).optional();
 const port = (value: number) => int(0, 65_535, value);
 
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
+/** Keys fetched in the clear could be anybody's, but for those of this machine. */
+function safeKeyUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.includes(hostname));
+}
+
 /**
  * Every setting of a relay. Environment names and flags follow from the path: `rooms.lingerMs` is
  * `HAYATE_RELAY_ROOMS_LINGER_MS` and `--rooms-linger-ms`.
@@ -139,6 +148,45 @@ export const configSchema = z.strictObject({
           unit: 'bytes',
         },
       ),
+    })
+    .prefault({}),
+  gifts: z
+    .strictObject({
+      enabled: setting(
+        z.boolean().optional(),
+        'Whether gifts are taken. They need a ledger and a key that checks tickets.',
+        { otherwise: '`true` with dev or a ticket key' },
+      ),
+      ledgerFile: setting(
+        text(),
+        'The ledger of gifts; `-wal`, `-shm` and `-witness` are beside it. Keep it for ever.',
+        {
+          unit: 'path',
+          otherwise: '`stateDir/ledger.db`',
+        },
+      ),
+      region: setting(
+        z.string().min(1).max(128).default('local'),
+        'The region (`reg`) whose tickets this relay takes; others get `wrong_region`.',
+      ),
+      publicKeyFile: setting(text(), 'PEM public key (EdDSA or ES256) of tickets without a `kid`, or of all.', {
+        unit: 'path',
+        otherwise: 'none; with dev `stateDir/ticket.key` is made',
+      }),
+      jwksFile: setting(text(), 'JWKS file with the public keys of tickets. Read again when it changes.', {
+        unit: 'path',
+      }),
+      jwksUrl: setting(
+        text().refine((value) => value === undefined || safeKeyUrl(value), 'neither https nor http on loopback'),
+        'Where that set is fetched from. Fetched again when it is old and when a `kid` is not in it.',
+        { unit: 'https URL, or http on loopback' },
+      ),
+      issuer: setting(text(), 'When set, the `iss` that tickets must carry.'),
+      perSecond: setting(
+        z.number().min(0.1).max(10_000).default(10),
+        'Gifts a session may submit a second, in the long run.',
+      ),
+      burst: setting(int(1, 10_000, 50), 'Gifts it may submit at once; more get `rate_limited`.'),
     })
     .prefault({}),
   http: z

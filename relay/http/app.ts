@@ -45,7 +45,7 @@ type RoomDetails = z.infer<typeof roomSchema>;
 
 /** What the HTTP API shows of the relay behind it. */
 export interface HttpBackend {
-  /** False while draining. */
+  /** False while draining, and when the ledger has failed. */
   ready(): boolean;
   info(): RelayInfo;
   rooms(): RoomSummary[];
@@ -53,7 +53,11 @@ export interface HttpBackend {
   room(name: string): RoomDetails | undefined;
   /** Development only: gives tokens to anybody who asks. Undefined in production; the route is then absent. */
   grant: ((request: RoomRequest) => Promise<RoomGrant>) | undefined;
+  /** Development only: signs a ticket for anybody who asks. Undefined in production; the route is then absent. */
+  ticket: ((request: TicketRequest) => Promise<string>) | undefined;
 }
+
+type TicketRequest = z.infer<typeof ticketRequestSchema>;
 
 export interface HttpAppOptions {
   backend: HttpBackend;
@@ -133,6 +137,23 @@ const requestSchema = z
     ttlSeconds: z.int().min(1).max(86_400).default(3600),
   })
   .openapi('RoomRequest');
+const name = z.string().min(1).max(128);
+const ticketRequestSchema = z
+  .object({
+    room: name.default('demo'),
+    sub: name.openapi({ description: 'Who gives: the `sub` of the session that submits the ticket.' }),
+    liver: name,
+    item: name,
+    amount: z.int().min(1).openapi({ description: "In the currency's minor unit." }),
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/)
+      .default('JPY'),
+    jti: name.optional().openapi({ description: 'Default: a random one.' }),
+    ttlSeconds: z.int().min(1).max(86_400).default(300),
+  })
+  .openapi('TicketRequest');
+const ticketSchema = z.object({ ticket: z.string() }).openapi('Ticket');
 
 function json<T extends z.ZodType>(description: string, schema: T) {
   return { description, content: { 'application/json': { schema } } };
@@ -149,7 +170,10 @@ const routes = {
     method: 'get',
     path: '/readyz',
     summary: 'New sessions are taken.',
-    responses: { 200: json('Ready', healthSchema), 503: json('Draining', healthSchema) },
+    responses: {
+      200: json('Ready', healthSchema),
+      503: json('Draining, or the ledger of gifts has failed', healthSchema),
+    },
   }),
   relay: createRoute({
     method: 'get',
@@ -176,6 +200,13 @@ const routes = {
     summary: 'Development only: tokens for a room.',
     request: { body: { content: { 'application/json': { schema: requestSchema } }, required: true } },
     responses: { 200: json('Tokens', grantSchema), 400: json('Wrong request', errorSchema) },
+  }),
+  ticket: createRoute({
+    method: 'post',
+    path: '/v1/gifts/tickets',
+    summary: 'Development only: a signed ticket for one gift.',
+    request: { body: { content: { 'application/json': { schema: ticketRequestSchema } }, required: true } },
+    responses: { 200: json('The ticket', ticketSchema), 400: json('Wrong request', errorSchema) },
   }),
 };
 
@@ -214,8 +245,9 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
     const details = backend.room(c.req.valid('param').room);
     return details ? c.json(details, 200) : c.json({ code: 'invalid_argument', message: 'no such room' }, 404);
   });
-  const { grant } = backend;
+  const { grant, ticket } = backend;
   if (grant) app.openapi(routes.grant, async (c) => c.json(await grant(c.req.valid('json')), 200));
+  if (ticket) app.openapi(routes.ticket, async (c) => c.json({ ticket: await ticket(c.req.valid('json')) }, 200));
   app.doc('/openapi.json', {
     openapi: '3.0.3',
     info: { title: 'Hayate relay', version: '1', description: 'Health, discovery and rooms of one relay.' },

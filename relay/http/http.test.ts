@@ -30,11 +30,12 @@ describe('HTTP API', () => {
         rooms: () => [],
         room: () => undefined,
         grant: async () => Promise.reject(new Error('not asked')),
+        ticket: async () => Promise.reject(new Error('not asked')),
       },
     });
     const routed = app.routes.filter((r) => r.method !== 'ALL').map((r) => `${r.method} ${r.path}`);
     expect(new Set(listed)).toEqual(new Set(routed.filter((r) => r !== 'GET /openapi.json').map(asInDocument)));
-    expect(listed).toHaveLength(6);
+    expect(listed).toHaveLength(7);
   });
 
   it('gives tokens that open the relay, in development', async () => {
@@ -107,6 +108,7 @@ describe('HTTP API', () => {
         rooms: () => [],
         room: () => undefined,
         grant: undefined,
+        ticket: undefined,
       },
       hosts: ['localhost', '::1'],
     });

@@ -6,6 +6,7 @@ export type {
   DeliveryOutcome,
   GiftTicket,
   Ledger,
+  LedgerHead,
   LedgerQuery,
   LedgerRecord,
   LedgerStats,

@@ -53,6 +53,8 @@ describe.each(bodies)('the ledger in $name', ({ open }) => {
     ]);
     expect(await ledger.resume('a', 0, 1)).toHaveLength(1);
     expect(await ledger.resume('nowhere', 0, 10)).toEqual([]);
+    expect(await ledger.head('a')).toEqual({ sequence: 3, id: 5 });
+    expect(await ledger.head('nowhere')).toEqual({ sequence: 0, id: 5 });
     expect((await ledger.since(3, 10)).map(({ id }) => id)).toEqual([4, 5]);
   });
 

@@ -16,6 +16,7 @@ import type {
   DeliveryOutcome,
   GiftTicket,
   Ledger,
+  LedgerHead,
   LedgerQuery,
   LedgerRecord,
   LedgerStats,
@@ -82,6 +83,11 @@ export class MemoryLedger implements Ledger {
     this.#live();
     checkLimit(limit);
     return this.#records.filter((each) => each.room === room && each.sequence > afterSequence).slice(0, limit);
+  }
+
+  async head(room: string): Promise<LedgerHead> {
+    this.#live();
+    return { sequence: this.#records.filter((each) => each.room === room).length, id: this.#records.length };
   }
 
   async since(afterId: number, limit: number): Promise<LedgerRecord[]> {

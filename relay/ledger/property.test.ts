@@ -74,6 +74,7 @@ const plain = (answer: Answer) => ('fault' in answer ? { code: answer.fault.code
 async function expectSame(store: LedgerStore, model: MemoryLedger): Promise<void> {
   expect(store.since(0, 1000)).toEqual(await model.since(0, 1000));
   for (const room of ['room-1', 'room-2']) expect(store.resume(room, 1, 3)).toEqual(await model.resume(room, 1, 3));
+  expect(store.head('room-1')).toEqual(await model.head('room-1'));
   expect(store.read(FOREVER, undefined, 7)).toEqual(await model.read(FOREVER, undefined, 7));
   expect(store.outbox(5, 1000)).toEqual(await model.outbox(5, 1000));
   expect(store.outbox(4, 1000)).toEqual(await model.outbox(4, 1000));

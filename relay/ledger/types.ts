@@ -72,6 +72,14 @@ export interface LedgerQuery {
   liver?: string;
 }
 
+/** Where the ledger ends; 0 where there is nothing. */
+export interface LedgerHead {
+  /** Of the room. */
+  sequence: number;
+  /** Of all records. */
+  id: number;
+}
+
 /** A place in the answers of one `LedgerQuery`. */
 export interface ReadCursor {
   atMs: number;
@@ -131,6 +139,8 @@ export interface Ledger {
   find(jti: string): Promise<LedgerRecord | undefined>;
   /** A room's records after a sequence, in order. */
   resume(room: string, afterSequence: number, limit: number): Promise<LedgerRecord[]>;
+  /** The last record of a room, and of all. */
+  head(room: string): Promise<LedgerHead>;
   /** All rooms' records after an id, in order: no record ever appears behind a cursor. */
   since(afterId: number, limit: number): Promise<LedgerRecord[]>;
   /** Records of a time, for export and reconciliation. */

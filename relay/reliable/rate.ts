@@ -13,10 +13,15 @@ export class RateLimit {
   }
 
   take(nowMs: number): boolean {
-    this.#left = Math.min(this.#burst, this.#left + (nowMs - this.#atMs) * this.#perMs);
-    this.#atMs = nowMs;
-    if (this.#left < 1) return false;
+    if (!this.has(nowMs)) return false;
     this.#left -= 1;
     return true;
+  }
+
+  /** Whether `take` would succeed. */
+  has(nowMs: number): boolean {
+    this.#left = Math.min(this.#burst, this.#left + (nowMs - this.#atMs) * this.#perMs);
+    this.#atMs = nowMs;
+    return this.#left >= 1;
   }
 }

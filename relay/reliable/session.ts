@@ -13,6 +13,7 @@ import {
 } from '@hayate/codec/messages';
 import type { BidirectionalStream, Session } from '@hayate/transport';
 import type { SessionKey } from '../room/types.ts';
+import { GiftLimits, GiftStream, type Giver } from './gifts.ts';
 import { RateLimit } from './rate.ts';
 import type { Hub, ReliableLimits } from './types.ts';
 import { MessageWriter } from './writer.ts';
@@ -26,6 +27,8 @@ const REPORTS_PER_SECOND = 1;
 const REPORT_BURST = 2;
 /** Of a `publish`: the whole room is told of it, and a welcome with eight of them must stay below 65 536. */
 const MAX_PUBLISH_BYTES = 4096;
+/** Records and answers waiting for a session that reads slowly; the rest waits in the ledger. */
+const GIFT_QUEUE_BYTES = 16_384;
 /** Streams after `welcome`, the control stream included. */
 export const MAX_STREAMS = 8;
 /** A little under the second in which the reports come, so that a timer that is early loses none. */
@@ -45,11 +48,14 @@ export class ReliableSession {
   readonly #requests: RateLimit;
   readonly #reports: RateLimit;
   readonly #comments: RateLimit;
+  readonly #giftLimits: GiftLimits;
   readonly #warnedAtMs = new Map<Code, number>();
   #phase: Phase = 'hello';
   #streams = 0;
   #control: MessageWriter | undefined;
   #commentsOut: MessageWriter | undefined;
+  #gifts: GiftStream | undefined;
+  #giver: Giver | undefined;
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(key: SessionKey, transport: Session, hub: Hub, limits: ReliableLimits) {
@@ -61,6 +67,7 @@ export class ReliableSession {
     this.#requests = new RateLimit(REQUESTS_PER_SECOND, REQUEST_BURST, now);
     this.#reports = new RateLimit(REPORTS_PER_SECOND, REPORT_BURST, now);
     this.#comments = new RateLimit(limits.commentsPerSecond, limits.commentBurst, now);
+    this.#giftLimits = new GiftLimits(limits.giftsPerSecond, limits.giftBurst, now);
     this.#helloTimer = setTimeout(
       () => this.close('hello_timeout', `no hello within ${limits.helloMs} ms`),
       limits.helloMs,
@@ -126,6 +133,7 @@ export class ReliableSession {
   #ended(clean: boolean): void {
     this.#phase = 'ended';
     clearTimeout(this.#helloTimer);
+    this.#gifts?.end();
     this.#hub.ended(this, clean);
   }
 
@@ -188,6 +196,8 @@ export class ReliableSession {
       clearTimeout(this.#helloTimer);
       messages.setMaxBytes(MAX_MESSAGE_BYTES);
       this.#phase = 'open';
+      const { room, sub, name } = claims;
+      this.#giver = { room, sub, ...(name === undefined ? {} : { name }) };
       this.#hub.joining(this, claims);
     } catch (error) {
       const row = error instanceof HayateError ? CODES.find(({ code }) => code === error.code) : undefined;
@@ -241,26 +251,62 @@ export class ReliableSession {
 
   async #otherStream(stream: BidirectionalStream): Promise<void> {
     const messages = new MessageReader({ from: 'client' });
-    let out: MessageWriter | undefined;
+    let kind: { take(message: ClientMessage): void | Promise<void>; end(): void } | undefined;
     await this.#read(stream.readable, messages, (message) => {
-      if (!out) {
-        if (message.t !== 'comments') return this.close('protocol_error', `no stream begins with ${message.t}`);
-        out = new MessageWriter(stream.writable, this.#limits.commentQueueBytes);
-        // The newest comments stream is the one that counts.
-        this.#commentsOut?.close();
-        this.#commentsOut = out;
-        this.#hub.request(this, { type: 'openComments', session: this.key });
-        return;
+      if (kind) return kind.take(message);
+      if (message.t === 'comments') {
+        kind = this.#openComments(stream);
+      } else if (message.t === 'gifts') {
+        const gifts = this.#openGifts(stream);
+        kind = gifts;
+        // What comes right behind is one of the records that follow.
+        return gifts.open(message.after);
+      } else {
+        this.close('protocol_error', `no stream begins with ${message.t}`);
       }
-      this.#comment(message);
     });
-    if (!out) {
-      stream.writable.abort().catch(() => {});
-    } else if (this.#commentsOut === out) {
-      this.#commentsOut = undefined;
-      this.#hub.request(this, { type: 'closeComments', session: this.key });
-      out.close();
-    }
+    if (kind) kind.end();
+    else stream.writable.abort().catch(() => {});
+  }
+
+  #openComments(stream: BidirectionalStream) {
+    const out = new MessageWriter(stream.writable, this.#limits.commentQueueBytes);
+    // The newest comments stream is the one that counts.
+    this.#commentsOut?.close();
+    this.#commentsOut = out;
+    this.#hub.request(this, { type: 'openComments', session: this.key });
+    return {
+      take: (message: ClientMessage) => this.#comment(message),
+      end: () => {
+        if (this.#commentsOut !== out) return;
+        this.#commentsOut = undefined;
+        this.#hub.request(this, { type: 'closeComments', session: this.key });
+        out.close();
+      },
+    };
+  }
+
+  #openGifts(stream: BidirectionalStream) {
+    const gifts = new GiftStream({
+      desk: this.#hub.gifts,
+      giver: this.#giver!,
+      limits: this.#giftLimits,
+      out: new MessageWriter(stream.writable, GIFT_QUEUE_BYTES),
+      nowMs: () => this.#hub.nowMs(),
+      onGiven: () => this.#hub.request(this, { type: 'gave', session: this.key }),
+      onLimited: () => this.#hub.limited(),
+    });
+    this.#gifts?.end();
+    this.#gifts = gifts;
+    return {
+      open: (after: number | undefined) => gifts.open(after),
+      take: (message: ClientMessage) => {
+        const later = gifts.take(message);
+        if (!later) this.close('protocol_error', `${message.t} has no place on the gifts stream`);
+        return later;
+      },
+      end: () => gifts.end(),
+    };
   }
 
   #comment(message: ClientMessage): void {
@@ -270,7 +316,7 @@ export class ReliableSession {
     }
     const { id, text } = message;
     if (!this.#comments.take(this.#hub.nowMs())) {
-      this.#hub.refusedComment();
+      this.#hub.limited();
       this.refuse(id, 'rate_limited', 'too many comments', true, 'comments');
       return;
     }

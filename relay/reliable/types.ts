@@ -1,4 +1,5 @@
 import type { Code, Report } from '@hayate/codec/messages';
+import type { GiftDesk } from '../gifts/desk.ts';
 import type { RoomEvent } from '../room/types.ts';
 import type { TokenClaims } from '../token/token.ts';
 import type { ReliableSession } from './session.ts';
@@ -9,10 +10,14 @@ export interface ReliableLimits {
   commentQueueBytes: number;
   commentsPerSecond: number;
   commentBurst: number;
+  giftsPerSecond: number;
+  giftBurst: number;
 }
 
 /** What a session's reliable half needs from the relay around it. */
 export interface Hub {
+  /** Undefined where no gifts are taken. */
+  readonly gifts: GiftDesk | undefined;
   /** Monotonic, ms. */
   nowMs(): number;
   /** Since 1970, ms. */
@@ -22,7 +27,8 @@ export interface Hub {
   /** The bearer is known: put them into their room and welcome them. */
   joining(session: ReliableSession, claims: TokenClaims): void;
   request(session: ReliableSession, event: RoomEvent): void;
-  refusedComment(): void;
+  /** A comment or gift too many. */
+  limited(): void;
   /** A viewer's report; `taken` false: one too many, nothing but a count. */
   report(session: ReliableSession, report: Report, taken: boolean): void;
   /** Something that should not happen did: tell the operator, end the session with `internal`. */

@@ -7,6 +7,7 @@ export class MessageWriter {
   readonly #maxBytes: number;
   #waitingBytes = 0;
   #broken = false;
+  #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(writable: WritableStream<Uint8Array>, maxBytes: number) {
     this.#writer = writable.getWriter();
@@ -19,16 +20,36 @@ export class MessageWriter {
   send(message: Uint8Array): boolean {
     if (this.#broken) return true;
     if (this.#waitingBytes + message.length > this.#maxBytes) return false;
+    this.push(message);
+    return true;
+  }
+
+  /** As `send`, whatever waits. For who looks at `full` first. */
+  push(message: Uint8Array): void {
+    if (this.#broken) return;
     this.#waitingBytes += message.length;
     this.#writer.write(message).then(
       () => {
         this.#waitingBytes -= message.length;
+        if (!this.full) this.#release();
       },
       () => {
         this.#broken = true;
+        this.#release();
       },
     );
-    return true;
+  }
+
+  /** Whether what waits has reached the bound. Never of a stream that has ended. */
+  get full(): boolean {
+    return !this.#broken && this.#waitingBytes >= this.#maxBytes;
+  }
+
+  /** Resolves when it is not full, or has ended. */
+  drained(): Promise<void> {
+    if (!this.full) return Promise.resolve();
+    this.#drained ??= Promise.withResolvers<void>();
+    return this.#drained.promise;
   }
 
   /** Bytes that the peer's window has not taken. */
@@ -38,6 +59,12 @@ export class MessageWriter {
 
   close(): void {
     this.#broken = true;
+    this.#release();
     this.#writer.close().catch(() => {});
+  }
+
+  #release(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
   }
 }

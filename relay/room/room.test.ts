@@ -30,7 +30,7 @@ beforeEach(() => {
 });
 
 describe('conversation', () => {
-  it('is with who came or commented in the last 10 s', () => {
+  it('is with who came, commented or gave in the last 10 s', () => {
     join(1);
     expect(room.conversing(1, now)).toBe(false);
     send({ type: 'watch', session: 1, id: 1 });
@@ -42,6 +42,11 @@ describe('conversation', () => {
     expect(room.conversing(1, now)).toBe(false);
     send({ type: 'comment', session: 1, id: 3, text: 'hi', at: 0 });
     expect(room.conversing(1, now + 9999)).toBe(true);
+    now += 10_000;
+    expect(room.conversing(1, now)).toBe(false);
+    send({ type: 'gave', session: 1 });
+    expect(room.conversing(1, now + 9999)).toBe(true);
+    send({ type: 'gave', session: 2 });
     expect(room.conversing(2, now)).toBe(false);
   });
 

@@ -2,7 +2,7 @@ import type { Code, Liver } from '@hayate/codec/messages';
 import type { Identity, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
 
 const MAX_SLOTS = 8;
-/** Who joined or commented so lately is in conversation: answers to them must not wait. */
+/** Who joined, commented or gave so lately is in conversation: answers to them must not wait. */
 const CONVERSATION_MS = 10_000;
 /** A publisher that does not answer probes must not hold a slot for ever. */
 const SYNC_MS = 10_000;
@@ -12,7 +12,7 @@ interface Member {
   /** Slot that this session publishes on. */
   slot: number | undefined;
   watching: boolean;
-  /** When the session began to watch, or commented last. */
+  /** When the session began to watch, commented or gave last. */
   activeMs: number;
 }
 
@@ -70,7 +70,7 @@ export class Room {
     }
   }
 
-  /** Joined or commented in the last 10 s, or a liver among others. */
+  /** Joined, commented or gave in the last 10 s, or a liver among others. */
   conversing(session: SessionKey, nowMs: number): boolean {
     const member = this.#members.get(session);
     if (!member) return false;
@@ -108,6 +108,9 @@ export class Room {
         return [];
       case 'comment':
         return this.#comment(event, nowMs);
+      case 'gave':
+        this.#active(event.session, nowMs);
+        return [];
       case 'close':
         this.#closed = true;
         return [...this.#members.keys()].map((session) => ({
@@ -307,6 +310,11 @@ export class Room {
         at,
       },
     ];
+  }
+
+  #active(session: SessionKey, nowMs: number): void {
+    const member = this.#members.get(session);
+    if (member) member.activeMs = nowMs;
   }
 
   #tick(nowMs: number): RoomAction[] {

@@ -36,6 +36,8 @@ export type RoomEvent =
   | { type: 'openComments'; session: SessionKey }
   | { type: 'closeComments'; session: SessionKey }
   | { type: 'comment'; session: SessionKey; id: number; text: string; at: number }
+  /** A gift of this session is durable. */
+  | { type: 'gave'; session: SessionKey }
   | { type: 'close' }
   | { type: 'tick' };
 

@@ -4,6 +4,7 @@ import { type Code, codeError, encodeMessage, type Report } from '@hayate/codec/
 import type { IncomingSession, Session } from '@hayate/transport';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
+import type { GiftDesk } from '../gifts/desk.ts';
 import type { MediaPlane, MediaRoom } from '../media/plane.ts';
 import { Flood } from '../policy/flood.ts';
 import type { LoadCounts } from '../policy/load.ts';
@@ -29,9 +30,10 @@ interface Publisher {
 }
 
 export interface HostOptions {
-  config: Pick<RelayConfig, 'rooms' | 'limits' | 'comments'>;
+  config: Pick<RelayConfig, 'rooms' | 'limits' | 'comments' | 'gifts'>;
   verifier: TokenVerifier;
   plane: MediaPlane;
+  gifts: GiftDesk | undefined;
   counters: Counters;
   log: Logger;
   /** From the session's coming to its welcome, ms. */
@@ -77,6 +79,7 @@ export interface HostStats {
 
 /** Sessions and rooms of one relay: carries out what the room rules decide. One timer for all of them. */
 export class RelayHost implements Hub {
+  readonly gifts: GiftDesk | undefined;
   readonly #options: HostOptions;
   readonly #limits: ReliableLimits;
   readonly #rooms = new Map<string, HostedRoom>();
@@ -94,13 +97,16 @@ export class RelayHost implements Hub {
 
   constructor(options: HostOptions) {
     this.#options = options;
-    const { limits, comments } = options.config;
+    this.gifts = options.gifts;
+    const { limits, comments, gifts } = options.config;
     this.#limits = {
       helloMs: limits.helloMs,
       controlQueueBytes: limits.controlQueueBytes,
       commentQueueBytes: comments.queueBytes,
       commentsPerSecond: comments.perSecond,
       commentBurst: comments.burst,
+      giftsPerSecond: gifts.perSecond,
+      giftBurst: gifts.burst,
     };
     this.#timer = setInterval(() => this.tick(), TICK_MS);
     const { counters } = options;
@@ -249,7 +255,7 @@ export class RelayHost implements Hub {
     if (hosted) this.#dispatch(hosted, event);
   }
 
-  refusedComment(): void {
+  limited(): void {
     this.#options.counters.add('refused', 'rate_limited');
   }
 

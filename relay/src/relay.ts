@@ -6,8 +6,11 @@ import type { IncomingSession, ServerAddress } from '@hayate/transport';
 import { type Logger, pino } from 'pino';
 import { parseConfig, redactConfig } from '../config/load.ts';
 import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
+import { mintTicket, readTicketSigner } from '../gifts/mint.ts';
+import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
 import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
 import { type HttpServer, serveHttp } from '../http/serve.ts';
+import type { Ledger, LedgerStats } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
@@ -28,6 +31,8 @@ export interface RelayDeps {
   assets?: StaticAssets;
   /** For tests: instead of the configured transport. */
   door?: Door;
+  /** For tests: instead of the configured ledger. Not closed. */
+  ledger?: Ledger;
 }
 
 export interface RelayStats extends HostStats {
@@ -41,6 +46,8 @@ export interface RelayStats extends HostStats {
   repairBytes: number;
   /** Units and datagrams of publishers refused, by reason. */
   unitsRefused: Record<string, number>;
+  /** Undefined where no gifts are taken. */
+  ledger: LedgerStats | undefined;
   /** Figures of the media plane's body, flat. */
   plane: Record<string, number>;
 }
@@ -59,6 +66,8 @@ export interface RunningRelay {
   readonly metricsAddress: string;
   /** The HS256 key in use, when there is one. */
   readonly keyFile: string | undefined;
+  /** Of gifts; undefined where none are taken. */
+  readonly ledger: Ledger | undefined;
   /** Ends the room's sessions with `room_closed`. False when there is no such room. */
   closeRoom(room: string): boolean;
   stats(): Promise<RelayStats>;
@@ -97,6 +106,7 @@ class Relay implements RunningRelay {
   #http: HttpServer | undefined;
   #metricsAt: { host: string; port: number } | undefined;
   #keyFile: string | undefined;
+  #gifts: OpenGifts | undefined;
   #stateWritten = false;
   #draining = false;
   #drained: Promise<void> | undefined;
@@ -118,6 +128,9 @@ class Relay implements RunningRelay {
       ensureSharedKey(this.#keyFile);
     }
     const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile });
+    if (giftsWanted(config)) {
+      this.#gifts = await openGifts(config, { log: this.#log, counters: this.#counters, ledger: this.#deps.ledger });
+    }
     const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
     this.#door = door;
@@ -125,6 +138,7 @@ class Relay implements RunningRelay {
       config,
       verifier,
       plane: door.plane,
+      gifts: this.#gifts?.desk,
       counters: this.#counters,
       log: this.#log,
       onJoinMs: this.#metrics.recordJoinMs,
@@ -133,7 +147,7 @@ class Relay implements RunningRelay {
     });
     void this.#accept(door.server.sessions, this.#host);
     this.#metricsAt = await this.#metrics.listen(config.metrics.host, config.metrics.port);
-    this.#http = await serveHttp(this.#app(), config.http.host, config.http.port);
+    this.#http = await serveHttp(await this.#app(), config.http.host, config.http.port);
     if (dev) this.#writeState();
     const { transport, url, httpAddress, metricsAddress } = this;
     this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress }, 'relay runs');
@@ -147,14 +161,15 @@ class Relay implements RunningRelay {
     }
   }
 
-  #app() {
+  async #app() {
     const { host } = this.#config.http;
     const backend: HttpBackend = {
-      ready: () => !this.#draining,
+      ready: () => !this.#draining && this.#gifts?.failure() === undefined,
       info: () => this.#info(),
       rooms: () => this.#host?.rooms() ?? [],
       room: (name) => this.#host?.room(name),
       grant: this.#grant(),
+      ticket: await this.#ticket(),
     };
     const loopback = LOOPBACK_NAMES.includes(host);
     return httpApp({ backend, assets: this.#deps.assets, hosts: loopback ? LOOPBACK_NAMES : undefined });
@@ -177,6 +192,13 @@ class Relay implements RunningRelay {
       const viewer = await mintToken(key, { ...who, roles: ['viewer'] });
       return { ...this.#info(), room, tokens: { liver, viewer } };
     };
+  }
+
+  async #ticket(): Promise<HttpBackend['ticket']> {
+    if (!this.#config.dev || !this.#gifts?.devKeyFile) return undefined;
+    const signer = await readTicketSigner(this.#gifts.devKeyFile);
+    const { region, issuer } = this.#config.gifts;
+    return (request) => mintTicket(signer, { ...request, reg: region, ...(issuer === undefined ? {} : { issuer }) });
   }
 
   #info(): RelayInfo {
@@ -220,12 +242,16 @@ class Relay implements RunningRelay {
     return this.#keyFile;
   }
 
+  get ledger(): Ledger | undefined {
+    return this.#gifts?.ledger;
+  }
+
   closeRoom(room: string): boolean {
     return this.#host?.closeRoom(room) ?? false;
   }
 
   async stats(): Promise<RelayStats> {
-    const { counters, plane, connectRefused, ...gauges } = await this.#snapshot();
+    const { counters, plane, connectRefused, ledgerUp: _, ...gauges } = await this.#snapshot();
     return {
       ...gauges,
       refused: Object.fromEntries(counters.get('refused')),
@@ -243,7 +269,9 @@ class Relay implements RunningRelay {
     const [plane, connectRefused] = this.#closed
       ? [{}, {}]
       : await Promise.all([this.#opened().plane.stats(), this.#opened().connectRefused()]);
-    return { ...gauges, counters: this.#counters, plane, connectRefused };
+    const ledger = this.#gifts?.ledger.stats();
+    const ledgerUp = this.#gifts?.failure() === undefined;
+    return { ...gauges, counters: this.#counters, plane, connectRefused, ledger, ledgerUp };
   }
 
   #opened(): Door {
@@ -275,6 +303,8 @@ class Relay implements RunningRelay {
     this.#host?.close();
     this.#door?.plane.close();
     await Promise.all([this.#http?.close(), this.#metrics.close(), this.#door?.close()]);
+    // After the sessions: what they submitted is answered, whether or not anybody hears it.
+    await this.#gifts?.close();
     this.#log.info('relay closed');
   }
 }

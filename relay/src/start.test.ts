@@ -1,8 +1,11 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { engineAvailable } from '@hayate/engine';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeDevState } from './dev-state.ts';
@@ -58,6 +61,89 @@ describe('development', () => {
     expect(readDevState(stateDir)).toMatchObject({ transport: 'engine' });
     writeFileSync(join(stateDir, 'relay.json'), '{');
     expect(readDevState(stateDir)).toBeUndefined();
+  });
+});
+
+describe('gifts', () => {
+  const ticket = { room: 'demo', sub: 'ann', liver: 'mio', item: 'star', amount: 100 };
+  const post = (address: string, body: unknown) =>
+    fetch(`${address}/v1/gifts/tickets`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+
+  it('have a ledger and a key of their own in development, and tickets for anybody who asks', async () => {
+    const relay = await start({ dev: true });
+    try {
+      const answer = await post(relay.httpAddress, ticket);
+      expect(answer.status).toBe(200);
+      const jwt = ((await answer.json()) as { ticket: string }).ticket;
+      expect(decodeProtectedHeader(jwt)).toEqual({ alg: 'EdDSA', typ: 'gift+jwt' });
+      expect(decodeJwt(jwt)).toMatchObject({ ...ticket, currency: 'JPY', reg: 'local' });
+      expect((await post(relay.httpAddress, { ...ticket, amount: 1.5 })).status).toBe(400);
+      expect(statSync(join(stateDir, 'ticket.key')).mode & 0o777).toBe(0o600);
+      expect(statSync(join(stateDir, 'ledger.db')).isFile()).toBe(true);
+      expect((await relay.stats()).ledger).toMatchObject({ records: 0, waiting: 0 });
+    } finally {
+      await relay.close();
+    }
+  });
+
+  it('are kept over a restart, and the relay closes its ledger', async () => {
+    const gift = { ...ticket, sender: 'ann', jti: 'one', currency: 'JPY', reg: 'local' };
+    const first = await start({ dev: true });
+    expect(await first.ledger!.claim(gift, 1)).toMatchObject({ id: 1, repeat: false });
+    await first.drain({ deadlineMs: 10 });
+    await expect(first.ledger!.claim(gift, 2)).rejects.toMatchObject({ code: 'ledger_closed' });
+    const second = await start({ dev: true });
+    expect(await second.ledger!.claim(gift, 3)).toMatchObject({ id: 1, atMs: 1, repeat: true });
+    await second.close();
+  });
+
+  it('are not taken in production without a key, and no ticket is ever signed there', async () => {
+    const keyFile = join(stateDir, 'k');
+    writeFileSync(keyFile, 'k'.repeat(40));
+    const without = await start({ token: { keyFile } });
+    expect(without.ledger).toBeUndefined();
+    expect((await without.stats()).ledger).toBeUndefined();
+    await without.close();
+    await expect(start({ token: { keyFile }, gifts: { enabled: true } })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('gifts.publicKeyFile'),
+    });
+    const publicKeyFile = join(stateDir, 'ticket.pub');
+    const { publicKey } = generateKeyPairSync('ed25519');
+    writeFileSync(publicKeyFile, publicKey.export({ type: 'spki', format: 'pem' }));
+    const relay = await start({ token: { keyFile }, gifts: { publicKeyFile } });
+    try {
+      expect(relay.ledger).toBeDefined();
+      expect((await post(relay.httpAddress, ticket)).status).toBe(404);
+      expect(() => statSync(join(stateDir, 'ticket.key'))).toThrow(/ENOENT/);
+    } finally {
+      await relay.close();
+    }
+  });
+
+  it('end readiness when the ledger fails, and not before', async () => {
+    const relay = await start({ dev: true });
+    try {
+      expect((await fetch(`${relay.httpAddress}/readyz`)).status).toBe(200);
+      const metrics = async () => (await fetch(relay.metricsAddress)).text();
+      expect(await metrics()).toMatch(/^hayate_ledger_up 1/m);
+      const gift = { ...ticket, sender: 'ann', jti: 'one', currency: 'JPY', reg: 'local' };
+      await relay.ledger!.claim(gift, 1);
+      const db = new DatabaseSync(join(stateDir, 'ledger.db'));
+      db.exec('DROP TRIGGER records_stay; UPDATE records SET amount = 1000');
+      db.close();
+      await expect(relay.ledger!.claim(gift, 1)).rejects.toMatchObject({ code: 'ledger_corrupt' });
+      await expect.poll(async () => (await fetch(`${relay.httpAddress}/readyz`)).status).toBe(503);
+      expect((await fetch(`${relay.httpAddress}/healthz`)).status).toBe(200);
+      expect(await metrics()).toMatch(/^hayate_ledger_up 0/m);
+    } finally {
+      await relay.close();
+    }
+    await expect(start({ dev: true })).rejects.toMatchObject({ code: 'ledger_corrupt' });
   });
 });
 

@@ -4,6 +4,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from '@opentelemetry/sdk-metrics';
 import { bindFailed } from '../http/bind.ts';
+import type { LedgerStats } from '../ledger/index.ts';
 import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
 import type { Counters } from './counters.ts';
 
@@ -30,6 +31,9 @@ export interface Snapshot {
   plane: Record<string, number>;
   /** CONNECT refused before a session existed, by HTTP status. */
   connectRefused: Record<string, number>;
+  /** Undefined where no gifts are taken. */
+  ledger: LedgerStats | undefined;
+  ledgerUp: boolean;
 }
 
 /** Node measures with a timer of this period and counts the period in. */
@@ -106,6 +110,13 @@ export class Metrics {
     const repairBytes = counter('repair_bytes', 'Payload bytes of repair to viewers.');
     const reports = counter('reports', 'Playout reports of viewers; ignored: more than one a second.');
     const commentsDropped = counter('comments_dropped', 'Comments not sent to viewers that read too slowly.');
+    const gifts = counter('gifts', 'Gifts answered: new ones, and repeats of a `jti`.');
+    const ledgerUp = gauge('ledger_up', '1 while the ledger of gifts answers, 0 once it has failed.');
+    const ledgerWaiting = gauge('ledger_waiting', 'Calls that wait for the disk.');
+    const ledgerRecords = counter('ledger_records', 'Records written by this process.');
+    const ledgerRepeats = counter('ledger_repeats', 'Calls answered with the first answer to the same `jti`.');
+    const ledgerCommits = counter('ledger_commits', 'Transactions, each with one fsync.');
+    const ledgerOverloaded = counter('ledger_overloaded', 'Calls refused because too many waited.');
 
     meter.addBatchObservableCallback(
       async (result) => {
@@ -139,6 +150,15 @@ export class Metrics {
         for (const [what, n] of s.counters.get('reports')) result.observe(reports, n, { result: what });
         result.observe(comments, s.counters.total('comments'));
         result.observe(commentsDropped, s.counters.total('comments_dropped'));
+        for (const [what, n] of s.counters.get('gifts')) result.observe(gifts, n, { result: what });
+        if (s.ledger) {
+          result.observe(ledgerUp, s.ledgerUp ? 1 : 0);
+          result.observe(ledgerWaiting, s.ledger.waiting);
+          result.observe(ledgerRecords, s.ledger.records);
+          result.observe(ledgerRepeats, s.ledger.repeats);
+          result.observe(ledgerCommits, s.ledger.commits);
+          result.observe(ledgerOverloaded, s.ledger.overloaded);
+        }
       },
       [
         ...Object.values(gauges),
@@ -160,6 +180,13 @@ export class Metrics {
         reports,
         comments,
         commentsDropped,
+        gifts,
+        ledgerUp,
+        ledgerWaiting,
+        ledgerRecords,
+        ledgerRepeats,
+        ledgerCommits,
+        ledgerOverloaded,
       ],
     );
   }

@@ -8,6 +8,7 @@ import { webSocketConnector } from '@hayate/transport/fails-components';
 import { MemoryServer } from '@hayate/transport/memory';
 import { pino } from 'pino';
 import type { RelayConfigInput } from '../config/schema.ts';
+import { mintTicket, readTicketSigner, type TicketOptions } from '../gifts/mint.ts';
 import { ScriptPlane } from '../media/script.ts';
 import type { RelayDeps, RunningRelay } from '../src/index.ts';
 import { type MintOptions, mintToken, readSharedKey, startRelay } from '../src/index.ts';
@@ -24,6 +25,8 @@ export interface Rig {
   /** An open session. */
   connect(): Promise<TestClient>;
   token(options?: Partial<MintOptions>): Promise<string>;
+  /** A signed ticket: by `sub` for `mio`, a star of 100 yen, unless told otherwise. */
+  ticket(options?: Partial<TicketOptions>): Promise<string>;
   /** An open session that was welcomed. */
   join(options?: Partial<MintOptions>): Promise<TestClient>;
   /** Cuts a client's connection without a word. Undefined where a body cannot. */
@@ -56,6 +59,7 @@ async function rig(
   const stateDir = mkdtempSync(join(tmpdir(), 'hayate-relay-'));
   const relay = await startRelay({ ...base, ...config, stateDir }, { logger: pino({ level: 'silent' }), ...deps });
   const key = readSharedKey(relay.keyFile!);
+  const signer = await readTicketSigner(join(stateDir, 'ticket.key')).catch(() => undefined);
   const { dial, close } = makeDial(relay);
   let guests = 0;
   const out: Rig = {
@@ -68,6 +72,10 @@ async function rig(
     },
     token(options = {}) {
       return mintToken(key, { room: 'r', sub: `guest-${++guests}`, roles: ['liver', 'viewer'], ...options });
+    },
+    ticket(options = {}) {
+      const gift = { room: 'r', sub: 'ann', liver: 'mio', item: 'star', amount: 100, currency: 'JPY', reg: 'local' };
+      return mintTicket(signer!, { ...gift, ...options });
     },
     async join(options = {}) {
       const client = await out.connect();

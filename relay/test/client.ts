@@ -12,6 +12,7 @@ import {
   type ClientMessage,
   type CommentPosted,
   encodeMessage,
+  type GiftPosted,
   MessageReader,
   type RelayMessage,
 } from '@hayate/codec/messages';
@@ -24,6 +25,8 @@ export class TestClient {
   readonly session: Session;
   readonly messages: RelayMessage[] = [];
   readonly comments: RelayMessage[] = [];
+  /** All that came on gifts streams. */
+  readonly gifts: RelayMessage[] = [];
   readonly units: BundleUnit[] = [];
   readonly bundles: Bundle[] = [];
   heartbeats = 0;
@@ -32,6 +35,7 @@ export class TestClient {
   readonly #waiters = new Set<Waiter>();
   #control: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #commentsOut: WritableStreamDefaultWriter<Uint8Array> | undefined;
+  #giftsOut: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #nextId = 1;
 
   constructor(session: Session) {
@@ -84,6 +88,40 @@ export class TestClient {
     const answer = () => this.comments.find((m) => 'id' in m && m.id === id);
     await this.until(() => answer() !== undefined, 'an answer to the comment');
     return answer()!;
+  }
+
+  /** Resolves with the answer: `gifts`, or an error. */
+  async openGifts(after?: number): Promise<RelayMessage> {
+    const stream = await this.session.openBidirectional({ sendOrder: 20 });
+    this.#giftsOut = stream.writable.getWriter();
+    this.#giftsOut.closed.catch(() => {});
+    const before = this.gifts.length;
+    void this.#read(stream.readable, this.gifts);
+    await this.#giftsOut.write(encodeMessage({ t: 'gifts', ...(after === undefined ? {} : { after }) }));
+    await this.until(() => this.gifts.length > before, 'an answer to gifts');
+    return this.gifts[before]!;
+  }
+
+  /** Sends a ticket; `answered(id)` has the answer. */
+  submit(ticket: string): number {
+    const id = this.#nextId++;
+    this.#giftsOut?.write(encodeMessage({ t: 'gift', id, ticket })).catch(() => {});
+    return id;
+  }
+
+  async answered(id: number): Promise<RelayMessage> {
+    const answer = () => this.gifts.find((m) => 'id' in m && m.id === id);
+    await this.until(() => answer() !== undefined, `an answer to gift ${id}`);
+    return answer()!;
+  }
+
+  gift(ticket: string): Promise<RelayMessage> {
+    return this.answered(this.submit(ticket));
+  }
+
+  /** The records seen, in the order they came. */
+  records(): GiftPosted[] {
+    return this.gifts.filter((m): m is GiftPosted => m.t === 'gift');
   }
 
   posted(): CommentPosted[] {

@@ -77,6 +77,17 @@ describe('HS256', () => {
     await expect(verifier.verify(token, now)).rejects.toMatchObject({ code: 'token_invalid' });
   });
 
+  it('refuses a ticket, though the same key signed it and the claims would do', async () => {
+    const signed = (typ: string) =>
+      new SignJWT({ room: 'r', roles: ['viewer'] })
+        .setProtectedHeader({ alg: 'HS256', typ })
+        .setSubject('s')
+        .setExpirationTime(now / 1000 + 60)
+        .sign(key);
+    await expect(verifier.verify(await signed('gift+jwt'), now)).rejects.toMatchObject({ code: 'token_invalid' });
+    await expect(verifier.verify(await signed('JWT'), now)).resolves.toBeDefined();
+  });
+
   it('checks the issuer when one is set', async () => {
     const strict = new TokenVerifier({ keys: await openTokenKeys({ keyFile }), issuer: 'app' });
     await expect(strict.verify(await mintToken(key, options), now)).rejects.toMatchObject({ code: 'token_invalid' });

@@ -1,6 +1,7 @@
 import { HayateError } from '@hayate/codec/errors';
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
+import { TICKET_TYP } from '../gifts/mint.ts';
 import type { TokenKeys } from './keys.ts';
 
 const LEEWAY_SECONDS = 5;
@@ -50,8 +51,12 @@ export class TokenVerifier {
   async verify(token: string, nowMs: number): Promise<TokenClaims> {
     if (token === '') throw new HayateError('token_missing', 'the first message must be hello with a token');
     let payload: JWTPayload;
+    let typ: string | undefined;
     try {
-      ({ payload } = await jwtVerify(token, (header) => this.#keys.find(header), {
+      ({
+        payload,
+        protectedHeader: { typ },
+      } = await jwtVerify(token, (header) => this.#keys.find(header), {
         algorithms: this.#keys.algorithms,
         clockTolerance: LEEWAY_SECONDS,
         currentDate: new Date(nowMs),
@@ -63,6 +68,8 @@ export class TokenVerifier {
         throw new HayateError('token_expired', 'the token has expired', { cause });
       throw new HayateError('token_invalid', 'the token is not one of ours', { cause });
     }
+    // One key may sign both: a ticket opens no door.
+    if (typ === TICKET_TYP) throw new HayateError('token_invalid', 'this is a ticket, not a token');
     const claims = claimsSchema.safeParse(payload);
     if (!claims.success) {
       throw new HayateError('token_invalid', 'the claims of the token are not as documented', { cause: claims.error });

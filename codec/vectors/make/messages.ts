@@ -24,6 +24,9 @@ const CLIENT: ClientMessage[] = [
   { t: 'comment', id: 5, text: 'こんにちは 🎉' },
   { t: 'report', marginMs: 12.5 },
   { t: 'report', marginMs: 0, lagP99Ms: 93.25, lost: 7 },
+  { t: 'gifts' },
+  { t: 'gifts', after: 4_294_967_296 },
+  { t: 'gift', id: 6, ticket: 'a.b.c' },
 ];
 
 const RELAY: RelayMessage[] = [
@@ -69,6 +72,34 @@ const RELAY: RelayMessage[] = [
   { t: 'error', code: 'rate_limited', message: 'slower', retryable: true },
   { t: 'draining', deadlineMs: 5000 },
   { t: 'comment', n: 12, sub: 'u', text: 'hi', at: 1_763_874_000_000 },
+  { t: 'gifts', after: 0 },
+  { t: 'gifted', id: 6, n: 3, gift: 900, at: 1_763_874_000_000, repeat: false },
+  {
+    t: 'gift',
+    n: 3,
+    kind: 'gift',
+    jti: 'g-1',
+    sub: 'u',
+    name: 'U',
+    liver: 'liver-1',
+    item: 'star',
+    amount: Number.MAX_SAFE_INTEGER,
+    currency: 'JPY',
+    at: 1_763_874_000_000,
+  },
+  {
+    t: 'gift',
+    n: 4,
+    kind: 'refund',
+    jti: 'r-1',
+    of: 'g-1',
+    sub: 'u',
+    liver: 'liver-1',
+    item: 'star',
+    amount: 40,
+    currency: 'JPY',
+    at: 1_763_874_060_000,
+  },
 ];
 
 /** Good ones that the encoder here writes otherwise; by hand. */
@@ -108,6 +139,20 @@ const BAD: [string, keyof MessagesFrom, string, string][] = [
   ['report without a margin', 'client', 'a1 6174 667265706f7274', 'field'],
   ['report with a negative margin', 'client', 'a2 6174 667265706f7274 686d617267696e4d73 20', 'field'],
   ['report whose margin is NaN', 'client', 'a2 6174 667265706f7274 686d617267696e4d73 f97e00', 'field'],
+  ['gift without a ticket', 'client', 'a2 6174 6467696674 626964 01', 'field'],
+  ['gifts after a negative sequence', 'client', 'a2 6174 656769667473 656166746572 20', 'field'],
+  [
+    'gift of half a yen',
+    'relay',
+    'ab 6174 6467696674 616e 01 646b696e64 6467696674 636a7469 6161 63737562 6175 656c69766572 616c 646974656d 6169 66616d6f756e74 f93800 6863757272656e6379 634a5059 626174 01 626f66 6162',
+    'field',
+  ],
+  [
+    'record of an unknown kind',
+    'relay',
+    'aa 6174 6467696674 616e 01 646b696e64 63746970 636a7469 6161 63737562 6175 656c69766572 616c 646974656d 6169 66616d6f756e74 01 6863757272656e6379 634a5059 626174 01',
+    'field',
+  ],
   ['empty comment', 'client', 'a3 6174 67636f6d6d656e74 626964 01 6474657874 60', 'field'],
   [
     'comment of 501 characters',

@@ -16,6 +16,7 @@ import type {
   DeliveryOutcome,
   GiftTicket,
   Ledger,
+  LedgerHead,
   LedgerQuery,
   LedgerRecord,
   LedgerStats,
@@ -134,6 +135,11 @@ class SqliteLedger implements Ledger {
     checkInteger('afterSequence', afterSequence, 0);
     checkLimit(limit);
     return this.#call('resume', room, afterSequence, limit);
+  }
+
+  async head(room: string): Promise<LedgerHead> {
+    checkName(room);
+    return this.#call('head', room);
   }
 
   async since(afterId: number, limit: number): Promise<LedgerRecord[]> {

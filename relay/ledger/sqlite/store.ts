@@ -5,6 +5,7 @@ import type {
   Amendment,
   DeliveryOutcome,
   GiftTicket,
+  LedgerHead,
   LedgerQuery,
   LedgerRecord,
   OutboxEntry,
@@ -97,6 +98,12 @@ export class LedgerStore {
 
   resume(room: string, afterSequence: number, limit: number): LedgerRecord[] {
     return this.#checkedAll(this.#sql.inRoom.all(room, afterSequence, limit));
+  }
+
+  head(room: string): LedgerHead {
+    const last = this.#sql.head.get(room) as { sequence: number } | undefined;
+    const tail = this.#sql.tail.get() as { id: number } | undefined;
+    return { sequence: last?.sequence ?? 0, id: tail?.id ?? 0 };
   }
 
   since(afterId: number, limit: number): LedgerRecord[] {

@@ -1,0 +1,61 @@
+/** A record of the room: a gift, or what takes one back. */
+export interface RoomGift {
+  /** Place in the room: from 1, without gaps. */
+  number: number;
+  kind: 'gift' | 'void' | 'refund';
+  /** The ticket's `jti`; of a void or refund their own key. */
+  jti: string;
+  /** Of a void or refund: the `jti` of the gift. */
+  of?: string;
+  /** Who gave. */
+  subject: string;
+  /** While the relay remembers it. */
+  name?: string;
+  liver: string;
+  item: string;
+  /** In the currency's minor unit; a void or refund takes so much back. */
+  amount: number;
+  /** ISO 4217. */
+  currency: string;
+  /** Milliseconds since 1970, the relay's clock. */
+  atMs: number;
+}
+
+/** The relay's word that a gift is on its disk. */
+export interface GiftReceipt {
+  /** Place in the room. */
+  number: number;
+  /** Place in the relay's whole ledger. */
+  gift: number;
+  atMs: number;
+  /** It was taken before: this is the first answer again. */
+  repeat: boolean;
+}
+
+export interface GiftOptions {
+  /** Gives the promise up with `closed`. Whether the gift was taken is then not known; the same ticket may be given again. */
+  signal?: AbortSignal;
+  /** As the signal after so many ms, with `timeout`. Default: as long as the room lives. */
+  timeoutMs?: number;
+}
+
+/**
+ * Where tickets without an answer are kept, so that a reload loses none. One a room and user: they are submitted again by
+ * the next room with it. All calls are synchronous, since a ticket must be kept before it is sent.
+ */
+export interface GiftStorage {
+  load(): string[];
+  add(ticket: string): void;
+  remove(ticket: string): void;
+}
+
+export interface RoomGiftOptions {
+  /** The last number that was shown: the records after it come first. Default: from now on. */
+  after?: number;
+  storage?: GiftStorage;
+}
+
+/** A ticket got its answer; also one that an earlier page had kept. */
+export type GiftOutcome =
+  | { ticket: string; receipt: GiftReceipt }
+  | { ticket: string; error: Error & { code: string } };

@@ -1,0 +1,165 @@
+import { HayateError } from '@hayate/codec/errors';
+import { CODES, type Code, codeError } from '@hayate/codec/messages';
+import type { Logger } from 'pino';
+import type { GiftTicket, Ledger, LedgerRecord, Receipt } from '../ledger/index.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import { GiftFeed, type GiftSink, type Subscription } from './feed.ts';
+import type { CheckedTicket, Sender, TicketChecker } from './ticket.ts';
+
+/** How often the ledger is asked what other processes wrote. */
+const TAIL_MS = 1000;
+const TAIL_PAGE = 500;
+const NAMES = 1024;
+
+export interface DeskOptions {
+  ledger: Ledger;
+  checker: TicketChecker;
+  counters: Counters;
+  log: Logger;
+  /** Since 1970. */
+  dateMs(): number;
+  /** Something new is in the ledger. */
+  onRecord?: (() => void) | undefined;
+}
+
+/** Takes tickets to the ledger and records to the rooms. One a relay. */
+export class GiftDesk {
+  readonly #options: DeskOptions;
+  readonly #feeds = new Map<string, Promise<GiftFeed>>();
+  /** Of those who gave lately; a record has none. */
+  readonly #names = new Map<string, string>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #tailId: number | undefined;
+  #tailing = false;
+
+  constructor(options: DeskOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.tail(), TAIL_MS);
+    this.#timer.unref();
+  }
+
+  /** @throws HayateError with a code of the protocol's table */
+  async check(ticket: string, sender: Sender): Promise<CheckedTicket> {
+    try {
+      return await this.#options.checker.check(ticket, sender, this.#options.dateMs);
+    } catch (error) {
+      throw this.#refused(error);
+    }
+  }
+
+  /**
+   * Resolves when the gift is durable. Calls are carried out in their order.
+   * @throws HayateError with a code of the protocol's table
+   */
+  async claim({ gift, expiresMs }: CheckedTicket, name?: string): Promise<Receipt> {
+    const { ledger, dateMs, counters } = this.#options;
+    try {
+      const now = dateMs();
+      if (now > expiresMs && !(await ledger.find(gift.jti))) {
+        throw codeError('ticket_expired', 'the ticket has expired, and was not claimed before');
+      }
+      const receipt = await ledger.claim(gift, now);
+      counters.add('gifts', receipt.repeat ? 'repeat' : 'new');
+      if (!receipt.repeat) this.#claimed(gift, receipt, name);
+      return receipt;
+    } catch (error) {
+      throw this.#refused(error);
+    }
+  }
+
+  /** @throws HayateError with a code of the protocol's table */
+  async subscribe(room: string, after: number | undefined, sink: GiftSink): Promise<Subscription> {
+    try {
+      for (;;) {
+        const feed = this.#feeds.get(room) ?? this.#open(room);
+        const opened = await feed;
+        // The last of its viewers left meanwhile, and it hears of nothing any more.
+        if (this.#feeds.get(room) !== feed) continue;
+        const subscription = opened.subscribe(after, sink);
+        return {
+          ...subscription,
+          end: () => {
+            subscription.end();
+            if (opened.empty && this.#feeds.get(room) === feed) this.#feeds.delete(room);
+          },
+        };
+      }
+    } catch (error) {
+      throw this.#refused(error);
+    }
+  }
+
+  /** Looks for records that other processes wrote: voids and refunds of the command line. Each second by itself. */
+  async tail(): Promise<void> {
+    if (this.#feeds.size === 0) this.#tailId = undefined;
+    if (this.#tailId === undefined || this.#tailing) return;
+    this.#tailing = true;
+    try {
+      for (;;) {
+        const page: LedgerRecord[] = await this.#options.ledger.since(this.#tailId, TAIL_PAGE);
+        for (const record of page) void this.#offer(record);
+        this.#tailId = page.at(-1)?.id ?? this.#tailId;
+        if (page.length < TAIL_PAGE) return;
+      }
+    } catch (error) {
+      this.#options.log.debug({ err: error }, 'the end of the ledger could not be read');
+    } finally {
+      this.#tailing = false;
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #open(room: string): Promise<GiftFeed> {
+    const { ledger } = this.#options;
+    const feed = ledger.head(room).then(({ sequence, id }) => {
+      this.#tailId ??= id;
+      return new GiftFeed(room, sequence, ledger, (sub) => this.#names.get(sub));
+    });
+    this.#feeds.set(room, feed);
+    // The next one tries again.
+    feed.catch(() => this.#feeds.delete(room));
+    return feed;
+  }
+
+  #claimed(gift: GiftTicket, { id, sequence, atMs }: Receipt, name: string | undefined): void {
+    if (name !== undefined) {
+      this.#names.delete(gift.sender);
+      this.#names.set(gift.sender, name);
+      const [oldest] = this.#names.keys();
+      if (this.#names.size > NAMES && oldest !== undefined) this.#names.delete(oldest);
+    }
+    const { jti, room, sender, liver, item, currency, reg, amount } = gift;
+    const of = { room, sender, liver, item, currency, reg, amount, shownAtMs: null, gift: null, reason: null };
+    void this.#offer({ ...of, id, sequence, kind: 'gift', key: jti, atMs });
+    this.#options.onRecord?.();
+  }
+
+  async #offer(record: LedgerRecord): Promise<void> {
+    const feed = this.#feeds.get(record.room);
+    // A feed that cannot open has told its subscribers.
+    if (feed) await feed.then((opened) => opened.offer(record)).catch(() => {});
+  }
+
+  /** What a client hears. Why the ledger does not answer is the operator's matter. */
+  #refused(error: unknown): HayateError {
+    const { counters, log } = this.#options;
+    const out = this.#known(error);
+    counters.add('refused', out.code);
+    if (out.code === 'internal') log.error({ err: error }, 'fault of the gifts');
+    else if (out.code === 'ledger_unavailable') log.warn({ err: error }, 'the ledger did not answer');
+    return out;
+  }
+
+  #known(error: unknown): HayateError {
+    if (!(error instanceof HayateError)) return codeError('internal', 'a fault of the relay', error);
+    // What the ledger does not take was not as documented.
+    if (error.code === 'invalid_argument') return codeError('ticket_invalid', error.message, error);
+    const row = CODES.find(({ code }) => code === error.code);
+    if (row) return codeError(row.code, error.message, error);
+    const code: Code = error.code.startsWith('ledger_') ? 'ledger_unavailable' : 'internal';
+    return codeError(code, 'the ledger does not answer', error);
+  }
+}

@@ -1,0 +1,74 @@
+import { resolve } from 'node:path';
+import { HayateError } from '@hayate/codec/errors';
+import type { Logger } from 'pino';
+import type { RelayConfig } from '../config/schema.ts';
+import { type Ledger, openSqliteLedger } from '../ledger/index.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import { GiftDesk } from './desk.ts';
+import { openTicketKeys } from './keys.ts';
+import { ensureTicketKey } from './mint.ts';
+import { TicketChecker } from './ticket.ts';
+
+/** What a relay that takes gifts keeps open. */
+export interface OpenGifts {
+  ledger: Ledger;
+  desk: GiftDesk;
+  /** The self-made key that signs and checks tickets in development. */
+  devKeyFile: string | undefined;
+  /** What ended the ledger, if something did: no gift is taken any more, and `/readyz` says so. */
+  failure(): HayateError | undefined;
+  /** Answers what waits and lets go of the file. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface GiftsDeps {
+  log: Logger;
+  counters: Counters;
+  /** Instead of the configured file. Not closed here. */
+  ledger?: Ledger | undefined;
+}
+
+/** Whether the configuration asks for gifts. @throws HayateError `invalid_argument` when it does and has no key */
+export function giftsWanted({ dev, gifts }: RelayConfig): boolean {
+  const key = gifts.publicKeyFile ?? gifts.jwksFile ?? gifts.jwksUrl;
+  if (gifts.enabled === true && !dev && key === undefined) {
+    const names = 'gifts.publicKeyFile, gifts.jwksFile or gifts.jwksUrl';
+    throw new HayateError('invalid_argument', `gifts.enabled without a key that checks tickets: set ${names}`);
+  }
+  return gifts.enabled ?? (dev || key !== undefined);
+}
+
+/**
+ * Opens the ledger, which checks all of it. @throws HayateError `ledger_corrupt`, `ledger_version`, `ledger_read_only`,
+ * `ledger_full`, `ledger_busy`, `ledger_failed`: a relay with a ledger that cannot be trusted does not start
+ */
+export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<OpenGifts> {
+  const { dev, gifts, stateDir } = config;
+  const { log, counters } = deps;
+  let devKeyFile: string | undefined;
+  if (dev && !gifts.publicKeyFile && !gifts.jwksFile && !gifts.jwksUrl) {
+    devKeyFile = resolve(stateDir, 'ticket.key');
+    ensureTicketKey(devKeyFile);
+  }
+  const keys = await openTicketKeys(devKeyFile === undefined ? gifts : { publicKeyFile: devKeyFile }, log);
+  const checker = new TicketChecker({ keys, region: gifts.region, issuer: gifts.issuer });
+  const path = resolve(gifts.ledgerFile ?? resolve(stateDir, 'ledger.db'));
+  let failure: HayateError | undefined;
+  const opened = deps.ledger ? undefined : await openSqliteLedger({ path });
+  void opened?.ended.then((error) => {
+    failure = error;
+    if (error) log.error({ err: error, path }, 'the ledger failed: no gift is taken until the relay starts again');
+  });
+  const ledger = (deps.ledger ?? opened)!;
+  const desk = new GiftDesk({ ledger, checker, counters, log, dateMs: () => Date.now() });
+  return {
+    ledger,
+    desk,
+    devKeyFile,
+    failure: () => failure,
+    async close() {
+      desk.close();
+      await opened?.close();
+    },
+  };
+}
