@@ -76,6 +76,7 @@ export class MemoryLedger implements Ledger {
 
   async find(jti: string): Promise<LedgerRecord | undefined> {
     this.#live();
+    checkName(jti);
     return this.#byKey('gift', jti);
   }
 
@@ -114,6 +115,7 @@ export class MemoryLedger implements Ledger {
 
   async cursor(name: string): Promise<number> {
     this.#live();
+    checkName(name);
     return this.#cursors.get(name) ?? 0;
   }
 
