@@ -19,7 +19,7 @@ export function webhookUrl(text: string): URL {
   return url;
 }
 
-export interface PostRequest {
+interface PostRequest {
   url: URL;
   headers: Record<string, string>;
   body: string;

@@ -28,7 +28,7 @@ const LEDGER_RETRY_MS = 1000;
 const FAR_MS = Number.MAX_SAFE_INTEGER;
 
 /** What the sender says of itself; pino does. No secret, body or path is ever told. */
-export interface SenderLog {
+interface SenderLog {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LedgerRecord } from '../types.ts';
 import { cursorSeal, deliverySeal, outboxSeal } from './schema.ts';
 
-const FIELDS = [
+export const FIELDS = [
   'id, room, sequence, kind, key, at_ms AS atMs, sender, liver, item, currency, reg, amount',
   'shown_at_ms AS shownAtMs, gift, reason, checksum',
 ].join(', ');
