@@ -2,12 +2,13 @@ import { HayateError } from '@hayate/codec/errors';
 import { Command, CommanderError } from 'commander';
 import { codecBenchCommand } from './commands/codec-bench.ts';
 import { demoCommand } from './commands/demo.ts';
+import { giftsCommand } from './commands/gifts.ts';
 import { linkCommand } from './commands/link.ts';
 import { publishCommand } from './commands/publish.ts';
 import { relayCommand } from './commands/relay.ts';
 import { tokenCommand } from './commands/token.ts';
 import { watchCommand } from './commands/watch.ts';
-import { UsageError } from './usage.ts';
+import { BadNews, UsageError } from './usage.ts';
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
@@ -20,6 +21,7 @@ Examples:
   hayate watch --room demo --link 'delay=35,jitter=5,loss=2%'
   hayate token --room demo --role viewer --sub ann       a token for elsewhere
   hayate link --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --up delay=60 --down delay=10
+  hayate gifts reconcile --from 2026-01-31 --to 2026-01-31   ledger against deliveries; gifts --help has more
   hayate codec-bench face.csv --profile std              bytes, errors and losses of the motion codec
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.`;
@@ -37,12 +39,18 @@ function createProgram(): Command {
     watchCommand,
     tokenCommand,
     linkCommand,
+    giftsCommand,
     codecBenchCommand,
   ];
   for (const create of commands) program.addCommand(create());
   // Before the actions run: so every wrong flag ends here and not in process.exit().
-  for (const command of [program, ...program.commands]) command.exitOverride();
+  overrideExit(program);
   return program;
+}
+
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  for (const each of command.commands) overrideExit(each);
 }
 
 /** Runs one verb; resolves with the process's exit code. `args` without node and script. */
@@ -55,6 +63,10 @@ export async function main(args: string[]): Promise<number> {
     if (error instanceof UsageError) {
       process.stderr.write(`hayate: ${error.message}\n`);
       return EXIT.usage;
+    }
+    if (error instanceof BadNews) {
+      process.stderr.write(`hayate: ${error.message}\n`);
+      return EXIT.failed;
     }
     const text = error instanceof HayateError ? `${error.message} (${error.code})` : ((error as Error).stack ?? error);
     process.stderr.write(`hayate: ${text}\n`);

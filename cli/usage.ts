@@ -6,6 +6,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** The verb did its work and the answer is bad: exit code 1, without a stack. */
+export class BadNews extends Error {
+  override readonly name = 'BadNews';
+}
+
 /** An option parser: numbers from `min` to `max`. */
 export function numberFrom(min: number, max: number): (text: string) => number {
   return (text) => {

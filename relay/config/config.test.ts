@@ -68,13 +68,20 @@ it.each([
   [() => parseConfig({ certificate: { certFile: 'a.pem' } }), /go together/],
   [() => parseConfig({ gifts: { jwksUrl: 'http://keys.example/jwks' } }), /gifts\.jwksUrl: neither https nor/],
   [() => parseConfig({ gifts: { jwksUrl: 'https://keys.example/jwks', jwksFile: 'a' } }), /two sources/],
+  [() => parseConfig({ gifts: { webhook: { url: 'https://app.example' } } }), /secretFile go together/],
+  [
+    () => parseConfig({ gifts: { webhook: { url: 'http://app.example', secretFile: 's' } } }),
+    /gifts\.webhook\.url: .*must be https/,
+  ],
   [() => parseConfig([]), /must be an object/],
 ])('refuses a wrong value %#', (load, message) => {
   expect(load).toThrow(message);
 });
 
 it('prints every setting and no place of a secret', () => {
-  const shown = redactConfig(parseConfig({ token: { keyFile: '/secret/place' } }));
+  const webhook = { url: 'https://app.example/secret/place', secretFile: '/secret/place' };
+  const gifts = { webhook, api: { tokenFile: '/secret/place' } };
+  const shown = redactConfig(parseConfig({ token: { keyFile: '/secret/place' }, gifts }));
   expect(Object.keys(shown)).toEqual(settings.map((s) => s.path));
   expect(JSON.stringify(shown)).not.toContain('/secret/place');
   expect(shown['token.keyFile']).toBe('[set]');

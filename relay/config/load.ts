@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { HayateError } from '@hayate/codec/errors';
+import { webhookUrl } from '../webhook/post.ts';
 import { configSchema, type RelayConfig } from './schema.ts';
 import { ENV_PREFIX, type Setting, settings } from './settings.ts';
 
@@ -105,14 +106,34 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
   if (jwksFile !== undefined && jwksUrl !== undefined) {
     throw new ConfigError('gifts.jwksFile and gifts.jwksUrl are two sources of one set');
   }
+  checkWebhook(result.data.gifts.webhook);
   return result.data;
+}
+
+function checkWebhook({ url, secretFile }: RelayConfig['gifts']['webhook']): void {
+  if ((url === undefined) !== (secretFile === undefined)) {
+    throw new ConfigError('gifts.webhook.url and gifts.webhook.secretFile go together');
+  }
+  if (url === undefined) return;
+  try {
+    webhookUrl(url);
+  } catch (cause) {
+    throw new ConfigError(`gifts.webhook.url: ${(cause as Error).message}`, { cause });
+  }
 }
 
 /**
  * For people: every setting's effective value by path. Where a secret lies is not shown, only that it is set.
  */
 export function redactConfig(config: RelayConfig): Record<string, unknown> {
-  const secret = new Set(['token.keyFile', 'certificate.keyFile']);
+  const secret = new Set([
+    'token.keyFile',
+    'certificate.keyFile',
+    'gifts.webhook.secretFile',
+    // Paths and queries of webhooks are secrets at times.
+    'gifts.webhook.url',
+    'gifts.api.tokenFile',
+  ]);
   const out: Record<string, unknown> = {};
   const given = new Map(leaves(config));
   for (const { path } of settings) {

@@ -187,6 +187,42 @@ export const configSchema = z.strictObject({
         'Gifts a session may submit a second, in the long run.',
       ),
       burst: setting(int(1, 10_000, 50), 'Gifts it may submit at once; more get `rate_limited`.'),
+      webhook: z
+        .strictObject({
+          url: setting(
+            text(),
+            "Where the app's backend takes gifts. Without TLS only on this machine. Needs `gifts.webhook.secretFile`.",
+            { unit: 'https URL, or http on loopback' },
+          ),
+          secretFile: setting(
+            text(),
+            'Secret that signs deliveries: `whsec_` and base64; two lines during an exchange, the new one first. Read again each minute.',
+            { unit: 'path' },
+          ),
+          timeoutMs: setting(int(100, 120_000, 10_000), 'Time of one attempt.', { unit: 'ms' }),
+          concurrency: setting(int(1, 64, 8), 'Attempts at once, each of another room.'),
+          maxAttempts: setting(
+            int(1, 1000, 12),
+            'Attempts before a record that alone is refused becomes a dead letter and lets its room go on. Dead letters stay in the ledger.',
+          ),
+          deadAfterHours: setting(
+            int(1, 8760, 72),
+            'While the whole backend fails, records must also be this old to become dead letters.',
+            { unit: 'hours' },
+          ),
+        })
+        .prefault({}),
+      api: z
+        .strictObject({
+          tokenFile: setting(
+            text(),
+            "Service token of the app's backend, 32 or more characters; two lines during an exchange. Without it there is no pull API.",
+            { unit: 'path' },
+          ),
+          host: setting(z.string().min(1).default('127.0.0.1'), 'Address of the pull API; keep it private.'),
+          port: setting(port(9465), 'Its port. 0 takes a free one.'),
+        })
+        .prefault({}),
     })
     .prefault({}),
   http: z

@@ -26,6 +26,8 @@ export interface GiftsDeps {
   counters: Counters;
   /** Instead of the configured file. Not closed here. */
   ledger?: Ledger | undefined;
+  /** Something new is in the ledger. */
+  onRecord?: () => void;
 }
 
 /** Whether the configuration asks for gifts. @throws HayateError `invalid_argument` when it does and has no key */
@@ -44,7 +46,7 @@ export function giftsWanted({ dev, gifts }: RelayConfig): boolean {
  */
 export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<OpenGifts> {
   const { dev, gifts, stateDir } = config;
-  const { log, counters } = deps;
+  const { log, counters, onRecord } = deps;
   let devKeyFile: string | undefined;
   if (dev && !gifts.publicKeyFile && !gifts.jwksFile && !gifts.jwksUrl) {
     devKeyFile = resolve(stateDir, 'ticket.key');
@@ -60,7 +62,7 @@ export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<O
     if (error) log.error({ err: error, path }, 'the ledger failed: no gift is taken until the relay starts again');
   });
   const ledger = (deps.ledger ?? opened)!;
-  const desk = new GiftDesk({ ledger, checker, counters, log, dateMs: () => Date.now() });
+  const desk = new GiftDesk({ ledger, checker, counters, log, dateMs: () => Date.now(), onRecord });
   return {
     ledger,
     desk,

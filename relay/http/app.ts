@@ -253,6 +253,10 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
     info: { title: 'Hayate relay', version: '1', description: 'Health, discovery and rooms of one relay.' },
   });
   app.notFound((c) => {
+    if (/^\/v1\/gift(s|-)/.test(c.req.path)) {
+      const message = 'gifts are not served here: gifts.api.tokenFile, gifts.api.host and gifts.api.port say where';
+      return c.json({ code: 'invalid_argument', message }, 404);
+    }
     const asset = c.req.method === 'GET' ? assets?.get(c.req.path) : undefined;
     if (!asset) return c.json({ code: 'invalid_argument', message: 'no such path' }, 404);
     return c.body(asset.body as string | Uint8Array<ArrayBuffer>, 200, { 'content-type': asset.type });

@@ -10,11 +10,11 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** Rejects with `bind_failed`. */
-export async function serveHttp(app: OpenAPIHono, host: string, port: number): Promise<HttpServer> {
+/** @param setting what a taken port is called in the error. Rejects with `bind_failed`. */
+export async function serveHttp(app: OpenAPIHono, host: string, port: number, setting = 'http'): Promise<HttpServer> {
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(bindFailed('http', host, port, error)));
+    server.once('error', (error) => reject(bindFailed(setting, host, port, error)));
     server.listen(port, host, () => resolve());
   });
   return {

@@ -76,6 +76,7 @@ export class MemoryLedger implements Ledger {
 
   async find(jti: string): Promise<LedgerRecord | undefined> {
     this.#live();
+    checkName(jti);
     return this.#byKey('gift', jti);
   }
 
@@ -114,6 +115,7 @@ export class MemoryLedger implements Ledger {
 
   async cursor(name: string): Promise<number> {
     this.#live();
+    checkName(name);
     return this.#cursors.get(name) ?? 0;
   }
 
@@ -124,10 +126,12 @@ export class MemoryLedger implements Ledger {
     this.#cursors.set(name, Math.max(id, this.#cursors.get(name) ?? 0));
   }
 
-  async outbox(nowMs: number, limit: number): Promise<OutboxEntry[]> {
+  async outbox(nowMs: number, limit: number, afterId = 0): Promise<OutboxEntry[]> {
     this.#live();
     checkLimit(limit);
-    return this.#entries(({ dead, nextAtMs }) => !dead && nextAtMs <= nowMs).slice(0, limit);
+    return this.#entries(({ dead, nextAtMs }) => !dead && nextAtMs <= nowMs)
+      .filter(({ record }) => record.id > afterId)
+      .slice(0, limit);
   }
 
   async settle(outcomes: readonly DeliveryOutcome[]): Promise<void> {
@@ -196,6 +200,6 @@ export class MemoryLedger implements Ledger {
     return [...this.#outbox]
       .filter(([, delivery]) => wanted(delivery))
       .sort(([a], [b]) => a - b)
-      .map(([id, { attempts }]) => ({ record: this.#records[id - 1]!, attempts }));
+      .map(([id, { attempts, nextAtMs }]) => ({ record: this.#records[id - 1]!, attempts, nextAtMs }));
   }
 }

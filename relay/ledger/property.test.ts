@@ -78,6 +78,7 @@ async function expectSame(store: LedgerStore, model: MemoryLedger): Promise<void
   expect(store.read(FOREVER, undefined, 7)).toEqual(await model.read(FOREVER, undefined, 7));
   expect(store.outbox(5, 1000)).toEqual(await model.outbox(5, 1000));
   expect(store.outbox(4, 1000)).toEqual(await model.outbox(4, 1000));
+  expect(store.outbox(5, 3, 2)).toEqual(await model.outbox(5, 3, 2));
   expect(store.deadLetters(0, 1000)).toEqual(await model.deadLetters(0, 1000));
   expect(store.cursor('backend')).toBe(await model.cursor('backend'));
 }

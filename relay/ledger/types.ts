@@ -95,11 +95,13 @@ export interface ReadPage {
   next: ReadCursor | undefined;
 }
 
-/** A record that the backend has not taken yet. Its idempotency key is `id`. */
+/** A record that the backend has not taken yet. */
 export interface OutboxEntry {
   record: LedgerRecord;
   /** Attempts so far. */
   attempts: number;
+  /** When the next one is due, ms since 1970; 0 at first. */
+  nextAtMs: number;
 }
 
 export type DeliveryOutcome =
@@ -149,8 +151,8 @@ export interface Ledger {
   cursor(name: string): Promise<number>;
   /** Never moves back. */
   moveCursor(name: string, id: number): Promise<void>;
-  /** What is due for delivery, by id; dead letters are not. */
-  outbox(nowMs: number, limit: number): Promise<OutboxEntry[]>;
+  /** What is due for delivery, after an id (default 0), by id; dead letters are not. */
+  outbox(nowMs: number, limit: number, afterId?: number): Promise<OutboxEntry[]>;
   /** Counts an attempt for each; ids that are not in the outbox are ignored. */
   settle(outcomes: readonly DeliveryOutcome[]): Promise<void>;
   deadLetters(afterId: number, limit: number): Promise<OutboxEntry[]>;

@@ -6,6 +6,7 @@ import type { IncomingSession, ServerAddress } from '@hayate/transport';
 import { type Logger, pino } from 'pino';
 import { parseConfig, redactConfig } from '../config/load.ts';
 import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
+import { type GiftDelivery, openGiftDelivery } from '../gifts/deliver.ts';
 import { mintTicket, readTicketSigner } from '../gifts/mint.ts';
 import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
 import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
@@ -15,6 +16,7 @@ import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
 import { mintToken, TokenVerifier } from '../token/token.ts';
+import type { SenderStats } from '../webhook/index.ts';
 import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
 import { type HostStats, RelayHost } from './host.ts';
@@ -48,6 +50,8 @@ export interface RelayStats extends HostStats {
   unitsRefused: Record<string, number>;
   /** Undefined where no gifts are taken. */
   ledger: LedgerStats | undefined;
+  /** Of the webhook; undefined where there is none. */
+  giftDelivery: SenderStats | undefined;
   /** Figures of the media plane's body, flat. */
   plane: Record<string, number>;
 }
@@ -68,6 +72,8 @@ export interface RunningRelay {
   readonly keyFile: string | undefined;
   /** Of gifts; undefined where none are taken. */
   readonly ledger: Ledger | undefined;
+  /** `http://HOST:PORT` of the pull API for the backend; empty where there is none. */
+  readonly giftsAddress: string;
   /** Ends the room's sessions with `room_closed`. False when there is no such room. */
   closeRoom(room: string): boolean;
   stats(): Promise<RelayStats>;
@@ -107,6 +113,7 @@ class Relay implements RunningRelay {
   #metricsAt: { host: string; port: number } | undefined;
   #keyFile: string | undefined;
   #gifts: OpenGifts | undefined;
+  #delivery: GiftDelivery | undefined;
   #stateWritten = false;
   #draining = false;
   #drained: Promise<void> | undefined;
@@ -129,7 +136,11 @@ class Relay implements RunningRelay {
     }
     const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile });
     if (giftsWanted(config)) {
-      this.#gifts = await openGifts(config, { log: this.#log, counters: this.#counters, ledger: this.#deps.ledger });
+      const [counters, log] = [this.#counters, this.#log];
+      const onRecord = () => this.#delivery?.wake();
+      this.#gifts = await openGifts(config, { log, counters, onRecord, ledger: this.#deps.ledger });
+      const { ledger, desk } = this.#gifts;
+      this.#delivery = await openGiftDelivery(config, { ledger, counters, log, amended: () => void desk.tail() });
     }
     const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
@@ -149,8 +160,8 @@ class Relay implements RunningRelay {
     this.#metricsAt = await this.#metrics.listen(config.metrics.host, config.metrics.port);
     this.#http = await serveHttp(await this.#app(), config.http.host, config.http.port);
     if (dev) this.#writeState();
-    const { transport, url, httpAddress, metricsAddress } = this;
-    this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress }, 'relay runs');
+    const { transport, url, httpAddress, metricsAddress, giftsAddress } = this;
+    this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress, giftsAddress }, 'relay runs');
   }
 
   async #accept(sessions: ReadableStream<IncomingSession>, host: RelayHost): Promise<void> {
@@ -246,6 +257,11 @@ class Relay implements RunningRelay {
     return this.#gifts?.ledger;
   }
 
+  get giftsAddress(): string {
+    const at = this.#delivery?.apiAt;
+    return at ? `http://${authority(at.host, at.port)}` : '';
+  }
+
   closeRoom(room: string): boolean {
     return this.#host?.closeRoom(room) ?? false;
   }
@@ -271,7 +287,8 @@ class Relay implements RunningRelay {
       : await Promise.all([this.#opened().plane.stats(), this.#opened().connectRefused()]);
     const ledger = this.#gifts?.ledger.stats();
     const ledgerUp = this.#gifts?.failure() === undefined;
-    return { ...gauges, counters: this.#counters, plane, connectRefused, ledger, ledgerUp };
+    const giftDelivery = this.#delivery?.stats();
+    return { ...gauges, counters: this.#counters, plane, connectRefused, ledger, ledgerUp, giftDelivery };
   }
 
   #opened(): Door {
@@ -303,6 +320,7 @@ class Relay implements RunningRelay {
     this.#host?.close();
     this.#door?.plane.close();
     await Promise.all([this.#http?.close(), this.#metrics.close(), this.#door?.close()]);
+    await this.#delivery?.close();
     // After the sessions: what they submitted is answered, whether or not anybody hears it.
     await this.#gifts?.close();
     this.#log.info('relay closed');

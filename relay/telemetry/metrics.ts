@@ -6,6 +6,7 @@ import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from
 import { bindFailed } from '../http/bind.ts';
 import type { LedgerStats } from '../ledger/index.ts';
 import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
+import type { SenderStats } from '../webhook/sender.ts';
 import type { Counters } from './counters.ts';
 
 /** The engine's `refused_<status>` are about connections. */
@@ -34,6 +35,8 @@ export interface Snapshot {
   /** Undefined where no gifts are taken. */
   ledger: LedgerStats | undefined;
   ledgerUp: boolean;
+  /** Undefined where no webhook is configured. */
+  giftDelivery: SenderStats | undefined;
 }
 
 /** Node measures with a timer of this period and counts the period in. */
@@ -118,6 +121,11 @@ export class Metrics {
     const ledgerCommits = counter('ledger_commits', 'Transactions, each with one fsync.');
     const ledgerOverloaded = counter('ledger_overloaded', 'Calls refused because too many waited.');
 
+    const deliveries = counter('gift_deliveries', 'Attempts to deliver a record to the backend, by what became of it.');
+    const attempts = counter('gift_attempts', 'The same attempts by HTTP status, timeout or connection.');
+    const oldest = gauge('gift_oldest_waiting_ms', 'Age of the oldest record that the backend has not taken.');
+    const backendUp = gauge('gift_backend_up', '0 while the whole backend fails.');
+
     meter.addBatchObservableCallback(
       async (result) => {
         const s = await snapshot();
@@ -151,6 +159,16 @@ export class Metrics {
         result.observe(comments, s.counters.total('comments'));
         result.observe(commentsDropped, s.counters.total('comments_dropped'));
         for (const [what, n] of s.counters.get('gifts')) result.observe(gifts, n, { result: what });
+        if (s.giftDelivery) {
+          // Zero before the first one: an alert on dead letters must not wait for the label to appear.
+          const ended = s.counters.get('gift_deliveries');
+          for (const outcome of ['delivered', 'retry', 'dead']) {
+            result.observe(deliveries, ended.get(outcome) ?? 0, { outcome });
+          }
+          for (const [answer, n] of s.counters.get('gift_attempts')) result.observe(attempts, n, { answer });
+          result.observe(oldest, s.giftDelivery.oldestMs);
+          result.observe(backendUp, s.giftDelivery.available ? 1 : 0);
+        }
         if (s.ledger) {
           result.observe(ledgerUp, s.ledgerUp ? 1 : 0);
           result.observe(ledgerWaiting, s.ledger.waiting);
@@ -161,6 +179,10 @@ export class Metrics {
         }
       },
       [
+        deliveries,
+        attempts,
+        oldest,
+        backendUp,
         ...Object.values(gauges),
         resident,
         loopDelay,

@@ -165,10 +165,11 @@ class SqliteLedger implements Ledger {
     return this.#call('moveCursor', name, id);
   }
 
-  async outbox(nowMs: number, limit: number): Promise<OutboxEntry[]> {
+  async outbox(nowMs: number, limit: number, afterId = 0): Promise<OutboxEntry[]> {
     checkInteger('nowMs', nowMs, 0);
+    checkInteger('afterId', afterId, 0);
     checkLimit(limit);
-    return this.#call('outbox', nowMs, limit);
+    return this.#call('outbox', nowMs, limit, afterId);
   }
 
   async settle(outcomes: readonly DeliveryOutcome[]): Promise<void> {

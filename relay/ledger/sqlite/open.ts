@@ -36,8 +36,8 @@ export function openLedger(path: string, { durable = true }: OpenOptions = {}): 
     migrate(db);
     checkPages(db);
     const statements = prepareAll(db);
-    const { mark } = statements.marked.get() as { mark: number };
-    const last: Witnessed = { ...checkChains(statements), mark };
+    const last = checkChains(statements);
+    checkDeliverable(statements);
     witness = new Witness(`${path}-witness`);
     checkWitness(witness.read(), last, statements);
     // The process before may have been killed between its write and its sync: what is read now may be in memory only,
@@ -66,13 +66,13 @@ function settle(db: DatabaseSync, durable: boolean): void {
 }
 
 /** A lost entry of an index would let a `jti` be claimed twice: tables are compared with their indexes, not only read. */
-function checkPages(db: DatabaseSync): void {
+export function checkPages(db: DatabaseSync): void {
   const found = db.prepare('PRAGMA integrity_check(1)').get() as { integrity_check: string };
   if (found.integrity_check !== 'ok') throw ledgerError('ledger_corrupt', found.integrity_check);
 }
 
-/** Every room's chain from its first record; gives the last record of all. */
-function checkChains(statements: Statements): Head {
+/** Every room's chain from its first record; gives the last record of all, and the mark. */
+export function checkChains(statements: Statements): Witnessed {
   let room: string | undefined;
   let sequence = 0;
   let before = CHAIN_START;
@@ -93,12 +93,17 @@ function checkChains(statements: Statements): Head {
   }
   const ids = statements.ids.get() as { records: number; last: number };
   if (ids.records !== ids.last) throw ledgerError('ledger_corrupt', `${ids.records} records up to id ${ids.last}`);
-  const { records } = statements.undeliverable.get() as { records: number };
-  if (records !== 0) throw ledgerError('ledger_corrupt', `${records} records are neither delivered nor waiting for it`);
-  return last;
+  const { mark } = statements.marked.get() as { mark: number };
+  return { ...last, mark };
 }
 
-function checkWitness(witnessed: Witnessed | undefined, last: Witnessed, statements: Statements): void {
+export function checkDeliverable(statements: Statements): void {
+  const { records } = statements.undeliverable.get() as { records: number };
+  if (records !== 0) throw ledgerError('ledger_corrupt', `${records} records are neither delivered nor waiting for it`);
+}
+
+/** @param last where the ledger ends, read after `witnessed`: a witness is never ahead of what can be read */
+export function checkWitness(witnessed: Witnessed | undefined, last: Witnessed, statements: Statements): void {
   if (witnessed === undefined) return;
   if (witnessed.id > last.id || witnessed.mark > last.mark) {
     const [ends, saw] = [last, witnessed].map(({ id, mark }) => `record ${id}, mark ${mark}`);

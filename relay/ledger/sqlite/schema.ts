@@ -72,6 +72,18 @@ function pragma(db: DatabaseSync, name: string): number {
 }
 
 /**
+ * For who only reads. @throws HayateError `ledger_corrupt` for a file that is no ledger, `ledger_version` for one of another
+ * version: opening it to write takes an older one to this
+ */
+export function checkVersion(db: DatabaseSync): void {
+  if (pragma(db, 'application_id') !== APPLICATION_ID) throw ledgerError('ledger_corrupt', 'the file is not a ledger');
+  const version = pragma(db, 'user_version');
+  if (version !== SCHEMA_VERSION) {
+    throw ledgerError('ledger_version', `the file has version ${version}, this program reads ${SCHEMA_VERSION}`);
+  }
+}
+
+/**
  * Takes the file to this version in one transaction; an empty file becomes a ledger.
  * @throws HayateError `ledger_version` for a newer file, `ledger_corrupt` for one that is no ledger
  */

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LedgerRecord } from '../types.ts';
 import { cursorSeal, deliverySeal, outboxSeal } from './schema.ts';
 
-const FIELDS = [
+export const FIELDS = [
   'id, room, sequence, kind, key, at_ms AS atMs, sender, liver, item, currency, reg, amount',
   'shown_at_ms AS shownAtMs, gift, reason, checksum',
 ].join(', ');
@@ -42,8 +42,13 @@ export function prepareAll(db: DatabaseSync) {
       `INSERT INTO cursors VALUES (?1, ?2, ${cursorSeal('?2')})
        ON CONFLICT DO UPDATE SET id = ?2, seal = ${cursorSeal('?2')} WHERE id < ?2`,
     ),
-    due: prepare('SELECT id, attempts FROM outbox WHERE dead = 0 AND next_at_ms <= ? ORDER BY id LIMIT ?'),
-    dead: prepare('SELECT id, attempts FROM outbox WHERE dead = 1 AND id > ? ORDER BY id LIMIT ?'),
+    due: prepare(
+      `SELECT id, attempts, next_at_ms AS nextAtMs FROM outbox WHERE dead = 0 AND next_at_ms <= ? AND id > ?
+       ORDER BY id LIMIT ?`,
+    ),
+    dead: prepare(
+      'SELECT id, attempts, next_at_ms AS nextAtMs FROM outbox WHERE dead = 1 AND id > ? ORDER BY id LIMIT ?',
+    ),
     enqueue: prepare(`INSERT OR REPLACE INTO outbox VALUES (?1, 0, 0, 0, ${outboxSeal('?1', '0', '0', '0')})`),
     dequeue: prepare('DELETE FROM outbox WHERE id = ?'),
     retry: prepare(

@@ -129,8 +129,8 @@ export class LedgerStore {
     if (this.#sql.moveCursor.run(name, id).changes > 0) this.#changed = true;
   }
 
-  outbox(nowMs: number, limit: number): OutboxEntry[] {
-    return this.#entries(this.#sql.due.all(nowMs, limit));
+  outbox(nowMs: number, limit: number, afterId = 0): OutboxEntry[] {
+    return this.#entries(this.#sql.due.all(nowMs, afterId, limit));
   }
 
   deadLetters(afterId: number, limit: number): OutboxEntry[] {
@@ -200,9 +200,10 @@ export class LedgerStore {
   }
 
   #entries(rows: readonly unknown[]): OutboxEntry[] {
-    return (rows as { id: number; attempts: number }[]).map(({ id, attempts }) => ({
+    return (rows as { id: number; attempts: number; nextAtMs: number }[]).map(({ id, attempts, nextAtMs }) => ({
       record: this.#checked(this.#sql.byId.get(id) as unknown as Row),
       attempts,
+      nextAtMs,
     }));
   }
 }

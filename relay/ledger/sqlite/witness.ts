@@ -36,11 +36,7 @@ export class Witness {
 
   /** Undefined when there is nothing whole to read. */
   read(): Witnessed | undefined {
-    const bytes = Buffer.alloc(BYTES);
-    if (readSync(this.#fd, bytes, 0, BYTES, 0) !== BYTES || bytes.toString('latin1', 0, 4) !== MAGIC) return undefined;
-    if (!sameBytes(bytes.subarray(HEAD_BYTES), sealOf(bytes))) return undefined;
-    const [id, mark] = [bytes.readBigUInt64LE(4), bytes.readBigUInt64LE(12)].map(Number) as [number, number];
-    return { id, mark, checksum: bytes.subarray(20, HEAD_BYTES) };
+    return readFrom(this.#fd);
   }
 
   write({ id, checksum, mark }: Witnessed): void {
@@ -55,6 +51,30 @@ export class Witness {
   close(): void {
     closeSync(this.#fd);
   }
+}
+
+/** For who only reads: undefined when there is no file, or nothing whole in it. @throws what node:fs throws */
+export function readWitness(path: string): Witnessed | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    return readFrom(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readFrom(fd: number): Witnessed | undefined {
+  const bytes = Buffer.alloc(BYTES);
+  if (readSync(fd, bytes, 0, BYTES, 0) !== BYTES || bytes.toString('latin1', 0, 4) !== MAGIC) return undefined;
+  if (!sameBytes(bytes.subarray(HEAD_BYTES), sealOf(bytes))) return undefined;
+  const [id, mark] = [bytes.readBigUInt64LE(4), bytes.readBigUInt64LE(12)].map(Number) as [number, number];
+  return { id, mark, checksum: bytes.subarray(20, HEAD_BYTES) };
 }
 
 function sealOf(bytes: Buffer): Uint8Array {
