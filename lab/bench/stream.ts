@@ -246,21 +246,21 @@ export async function stream(options: StreamOptions, log: (text: string) => void
   const livers = spawnChild('stream-livers.ts');
   try {
     for (const side of sides) {
-      for (const [pid, core] of [
-        [side.pid, 0],
-        [side.loader.pid ?? 0, 1],
-      ] as const) {
-        pin(pid, core);
-        prefer(pid);
-      }
+      const loaderPid = side.loader.pid ?? 0;
+      pin(side.pid, 0);
+      prefer(side.pid);
+      pin(loaderPid, 1);
+      prefer(loaderPid);
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);
       await askChild(side.loader, 'open', { plans: side.plans });
     }
-    prefer(livers.pid ?? 0);
+    pin(livers.pid ?? 0, 1);
+    // What they are late with counts as the relay's lag.
+    prefer(livers.pid ?? 0, -20);
     const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans: sides.flatMap((s) => s.plans) });
     // Who has just joined counts as in conversation, and what fits must have fitted for a while.
-    log('hayate: 16 s of media, for the relay to see what each viewer can spare');
-    await askChild(livers, 'play', { groups: ['hayate'], seconds: 16, dtx: false });
+    log('hayate: 30 s of media, for the relay to see what each viewer can spare');
+    await askChild(livers, 'play', { groups: ['hayate'], seconds: 30, dtx: false });
     const cases = [
       ...sides.map((side) => ({ side, name: side.name, dtx: false, turns: TURNS })),
       ...sides.slice(0, 2).map((side) => ({ side, name: `${side.name}, half of the voice DTX`, dtx: true, turns: 1 })),

@@ -41,7 +41,7 @@ export class LagRig {
       pin(pid, core);
       prefer(pid);
     }
-    prefer(this.livers.pid ?? 0);
+    prefer(this.livers.pid ?? 0, -20);
   }
 
   static async start(flags: string[] = []): Promise<LagRig> {

@@ -27,19 +27,19 @@ export function askChild<T>(child: ChildProcess, question: string, fields: objec
 
 /**
  * Ahead of everything else on the machine, all its threads, where that is allowed: a bench measures itself, not its
- * neighbours. Threads made later inherit it.
+ * neighbours. Threads made later inherit it. `nice`: -20 for what stands in for phones with a processor of their own.
  */
-export function prefer(pid: number): void {
+export function prefer(pid: number, nice = -15): void {
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
-      setPriority(Number(task), -15);
+      setPriority(Number(task), nice);
     } catch {
       // Not allowed, or the thread has ended.
     }
   }
   try {
     // Priorities count within a session only; this is the session's own.
-    writeFileSync(`/proc/${pid}/autogroup`, '-15');
+    writeFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch {
     // Not allowed, or a kernel without.
   }
