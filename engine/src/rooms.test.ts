@@ -148,6 +148,22 @@ describeWithEngine('rooms over loopback', () => {
     await room.publish(next.server, 0, 1);
   });
 
+  test("viewers' acknowledgements wait for the next datagram, and no round trip looks longer for it", async () => {
+    const base = await loopback();
+    const { room, publisher, audience } = await stage(base, 2);
+    const [first] = audience;
+    for (const { server } of audience) server.setDatagramMode('room');
+    // Sparser than acknowledgements are delayed by, so each comes alone.
+    const GAP_MS = 90;
+    for (let n = 0; n < 12; n += 1) {
+      publisher.client.datagrams.send(motionBundle(n));
+      await new Promise((resolve) => setTimeout(resolve, GAP_MS));
+    }
+    await expect.poll(() => first!.heard.length).toBe(12);
+    expect((await base.server.getStats())['packets_deferred']).toBeGreaterThan(4);
+    for (const { rttMs } of await room.getMemberStats()) expect(rttMs).toBeLessThan(GAP_MS / 2);
+  });
+
   test('a stalled JavaScript thread does not stop forwarding', async () => {
     const base = await loopback();
     const room = base.server.createRoom({ alias: 1 });

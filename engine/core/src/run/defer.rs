@@ -47,6 +47,7 @@ impl Core {
         match self.conns.get_mut(index as usize).and_then(Option::as_mut) {
             Some(conn) if conn.may_defer(now) => {
                 conn.deferred.push(event);
+                self.out.counters.packets_deferred += 1;
                 None
             }
             _ => Some(event),

@@ -19,6 +19,8 @@ counters! {
         refused_400, refused_403, refused_404, refused_405, refused_429, refused_431, refused_503, refused_other,
         sessions, streams, streams_overrun, stream_bytes_in, stream_bytes_out,
         h3_errors, panics, timers, timers_early, turns, rebinds,
+        /// Packets put off until their connection was worked on anyway.
+        packets_deferred,
         /// Longest turn (without waiting) and latest timer since the last query.
         turn_max_us, timer_late_max_us,
     }
