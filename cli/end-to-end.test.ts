@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connectRoom, publish, type RelayTarget, type WatchedFrame, watch } from '@hayate/client';
 import { createFaceDecoder, faceConfig } from '@hayate/codec/motion';
 import { type Engine, engineAvailable, openEngine } from '@hayate/engine';
-import { mintToken, type RunningRelay, readSharedKey, startRelay } from '@hayate/relay';
+import { mintToken, type RelayConfigInput, type RunningRelay, readSharedKey, startRelay } from '@hayate/relay';
 import { engineConnector } from '@hayate/transport/engine';
 import { webSocketConnector } from '@hayate/transport/fails-components';
 import { pino } from 'pino';
@@ -29,9 +29,9 @@ describe.each(['engine', 'websocket'] as const)('client and relay over %s', (tra
   let engine: Engine | undefined;
   let relay: RunningRelay;
 
-  const start = (port: number) =>
+  const start = (port: number, more: RelayConfigInput = {}) =>
     startRelay(
-      { dev: true, transport, stateDir, listen: { port }, http: { port: 0 }, metrics: { port: 0 } },
+      { ...more, dev: true, transport, stateDir, listen: { port }, http: { port: 0 }, metrics: { port: 0 } },
       { logger: silent },
     );
   const connector = () => (engine ? engineConnector(engine) : webSocketConnector());
@@ -154,5 +154,68 @@ describe.each(['engine', 'websocket'] as const)('client and relay over %s', (tra
     expect(ends).toHaveLength(1);
     watcher.close();
     await publisher.close();
+  });
+
+  const ticket = async (fields: Record<string, unknown> = {}) => {
+    const body = { room: 'r', sub: 'viewer', liver: 'liver', item: 'star', amount: 100, ...fields };
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${relay.httpAddress}/v1/gifts/tickets`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    return ((await answer.json()) as { ticket: string }).ticket;
+  };
+
+  it('takes every gift once and shows each once, over a restart of the relay', async () => {
+    const retry = { retryMs: 20, maxRetryMs: 100, connector: connector() };
+    const giver = connectRoom(target('viewer'), retry);
+    const other = connectRoom(target('viewer', 'other'), retry);
+    const shown = new Map<typeof giver, number[]>();
+    for (const room of [giver, other]) {
+      const numbers: number[] = [];
+      shown.set(room, numbers);
+      room.on('gift', ({ number }) => numbers.push(number));
+    }
+    await until(() => giver.giftsSeen !== undefined && other.giftsSeen !== undefined);
+    const tickets = await Promise.all(Array.from({ length: 30 }, (_, n) => ticket({ jti: `g${n}` })));
+    const before = tickets.slice(0, 10).map((each) => giver.gift(each));
+    await Promise.all(before.slice(0, 3));
+    const { port } = relay.address;
+    // What is under way now may be taken and not answered.
+    const during = tickets.slice(10, 20).map((each) => giver.gift(each));
+    await relay.close();
+    await until(() => giver.state === 'reconnecting');
+    const apart = tickets.slice(20).map((each) => giver.gift(each));
+    relay = await start(port);
+    const receipts = await Promise.all([...before, ...during, ...apart]);
+    const numbers = receipts.map(({ number }) => number);
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
+    for (const [n, { number, gift, atMs }] of receipts.entries()) {
+      expect(await relay.ledger!.find(`g${n}`)).toMatchObject({ sequence: number, id: gift, atMs });
+    }
+    await until(() => [...shown.values()].every((each) => each.length >= 30));
+    for (const each of shown.values()) expect(each).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
+    giver.close();
+    other.close();
+  }, 20_000);
+
+  it('takes no gift of a wrong key or another sender', async () => {
+    const room = connectRoom(target('viewer'), { connector: connector() });
+    const good = await ticket();
+    const forged = `${good.slice(0, -8)}${good.slice(-8) === 'AAAAAAAA' ? 'BBBBBBBB' : 'AAAAAAAA'}`;
+    await expect(room.gift(forged)).rejects.toMatchObject({ code: 'ticket_invalid', retryable: false });
+    await expect(room.gift(await ticket({ sub: 'other' }))).rejects.toMatchObject({ code: 'wrong_sender' });
+    expect(relay.ledger!.stats().records).toBe(0);
+    expect(await room.gift(good)).toMatchObject({ number: 1, repeat: false });
+    room.close();
+  });
+
+  it('takes none without a ledger', async () => {
+    await relay.close();
+    relay = await start(0, { gifts: { enabled: false } });
+    const room = connectRoom(target('viewer'), { connector: connector() });
+    await expect(room.gift('any')).rejects.toMatchObject({ code: 'gifts_off', retryable: false });
+    room.close();
   });
 });

@@ -36,6 +36,7 @@ describe('arguments', () => {
     [['--help'], /hayate publish --room demo/],
     [['watch', '--help'], /--link <profile>/],
     [['relay', '--help'], /--rooms-linger-ms <ms>/],
+    [['gift', '--help'], /--ticket <jwt>/],
     [['codec-bench', '--help'], /--key-interval <frames>/],
     [['--version'], /^0\.1\.0/],
   ])('%j is no error', async (args, text) => {
@@ -53,6 +54,8 @@ describe('arguments', () => {
     [['publish', '--room', 'r'], /missing required argument 'file.csv'/],
     [['token', '--room', 'r', '--sub', 'x', '--role', 'king'], /Allowed choices are liver, viewer/],
     [['token', '--room', 'r', '--sub', 'x', '--ttl', '0'], /a number from 1/],
+    [['gift', '--room', 'r', '--amount', '0'], /a number from 1/],
+    [['gift', '--room', 'r', '--url', 'https://127.0.0.1:1/v1', '--token', 'x'], /--url wants --ticket/],
     [['link', '--listen', 'nowhere'], /HOST:PORT/],
     [['link', '--up', 'up:delay=3'], /unknown key/],
     [['codec-bench'], /missing required argument 'file.csv'/],
@@ -129,6 +132,38 @@ class Verb {
 }
 
 describe('verbs', () => {
+  it('gift prints a receipt that a killed relay still knows', async () => {
+    const state = ['--state-dir', join(dir, 'gifts')];
+    const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];
+    const start = async () => {
+      const relay = new Verb('relay', '--dev', '--json', '--log-level', 'warn', ...state, ...free);
+      await relay.event('ready');
+      return relay;
+    };
+    const gift = async (...args: string[]) => {
+      const verb = new Verb('gift', '--room', 'r', '--sub', 'ann', '--json', ...state, ...args);
+      expect([await verb.exited, verb.err]).toEqual([EXIT.ok, '']);
+      return JSON.parse(verb.lines[0]!) as { ticket: string; number: number; atMs: number };
+    };
+    let relay = await start();
+    try {
+      const { ticket, ...receipt } = await gift('--liver', 'mio', '--amount', '250');
+      expect(receipt).toMatchObject({ room: 'r', number: 1, gift: 1, repeat: false });
+      relay.child.kill('SIGKILL');
+      await relay.exited;
+      relay = await start();
+      expect(await gift('--ticket', ticket)).toEqual({ ticket, ...receipt, repeat: true });
+      expect(await gift('--liver', 'mio')).toMatchObject({ number: 2, repeat: false });
+      const nobody = new Verb('gift', '--room', 'r', ...state);
+      expect([await nobody.exited, nobody.err]).toEqual([EXIT.usage, expect.stringContaining('nobody is live')]);
+      const stranger = new Verb('gift', '--room', 'r', '--sub', 'bo', '--ticket', ticket, ...state);
+      expect([await stranger.exited, stranger.err]).toEqual([EXIT.failed, expect.stringContaining('wrong_sender')]);
+    } finally {
+      relay.child.kill('SIGTERM');
+      await relay.exited;
+    }
+  }, 60_000);
+
   it('relay, publish and watch find each other and end as they say', async () => {
     const state = ['--state-dir', join(dir, 'state')];
     const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];

@@ -2,6 +2,7 @@ import { HayateError } from '@hayate/codec/errors';
 import { Command, CommanderError } from 'commander';
 import { codecBenchCommand } from './commands/codec-bench.ts';
 import { demoCommand } from './commands/demo.ts';
+import { giftCommand } from './commands/gift.ts';
 import { giftsCommand } from './commands/gifts.ts';
 import { linkCommand } from './commands/link.ts';
 import { publishCommand } from './commands/publish.ts';
@@ -20,6 +21,7 @@ Examples:
   hayate watch --room demo --seconds 5                   a line a frame, then a summary
   hayate watch --room demo --link 'delay=35,jitter=5,loss=2%'
   hayate token --room demo --role viewer --sub ann       a token for elsewhere
+  hayate gift --room demo --item star --amount 100       a gift, to the first liver of the room
   hayate link --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --up delay=60 --down delay=10
   hayate gifts reconcile --from 2026-01-31 --to 2026-01-31   ledger against deliveries; gifts --help has more
   hayate codec-bench face.csv --profile std              bytes, errors and losses of the motion codec
@@ -38,6 +40,7 @@ function createProgram(): Command {
     publishCommand,
     watchCommand,
     tokenCommand,
+    giftCommand,
     linkCommand,
     giftsCommand,
     codecBenchCommand,

@@ -178,8 +178,8 @@ export const configSchema = z.strictObject({
       }),
       jwksUrl: setting(
         text().refine((value) => value === undefined || safeKeyUrl(value), 'neither https nor http on loopback'),
-        'Where that set is fetched from. Fetched again when it is old and when a `kid` is not in it.',
-        { unit: 'https URL, or http on loopback' },
+        'Where that set is fetched from (http on loopback only). Fetched again when it is old and when a `kid` is not in it.',
+        { unit: 'https URL' },
       ),
       issuer: setting(text(), 'When set, the `iss` that tickets must carry.'),
       perSecond: setting(
