@@ -31,7 +31,8 @@ export async function startNullSound(): Promise<SoundDevice | undefined> {
   });
   const close = () => {
     child.kill();
-    rmSync(dir, { recursive: true, force: true });
+    // It writes into it until it is gone.
+    rmSync(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
   for (let tries = 0; !existsSync(socket); tries += 1) {
     if (tries === 100 || child.exitCode !== null) {

@@ -47,8 +47,8 @@ export interface ViewersResult extends ViewersOptions {
 }
 
 const LINK = { delayMs: 20, jitterMs: 5 };
-/** A page compiles, decodes and draws for the first time: its playout remembers that for half a minute. */
-const WARM_SECONDS = 40;
+/** A page compiles, decodes and draws for the first time: its playout remembers that for a while. */
+const WARM_SECONDS = 30;
 const NODES = 2;
 /** Clocks of pages tick in ms, and both ends of a lag are read from one. */
 const CLOCK_MS = 2;
