@@ -30,7 +30,7 @@ export function conversationSection(result: ClaimResult): string[] {
     );
   });
   return [
-    `Links of ${result.figures['link_ms']} ms, a tenth of the viewers talking. All in ms, p50 / p99: from a comment to the`,
+    `Links of ${result.figures['link_ms']}; a tenth of the viewers talk. All in ms, p50 / p99: from a comment to the`,
     'first voice sample that the liver spoke after having seen it, in the ear of the fan who commented. The two sides run at',
     'once on two relays of one machine.',
     '',
@@ -108,7 +108,7 @@ export function propertiesSection(result: ClaimResult): string[] {
     `| report liars | ${lied.lies.length} lies changed ${lied.lies_that_changed_anything_for_others} times anything for others, gained repair ${lied.lies_that_gained_repair} times | ${lied.control.what}: n ${lied.control.n_at_5_ms} at 5 ms, ${lied.control.n_at_60_ms} at 60 |`,
     `| an hour of voice, crystals 400 ppm apart | gaps ${gaps} | ${hour.control.what}: ${hour.control.gap_ratio} |`,
     '',
-    `Browsers with the demo's page beside two Node clients, each behind a link of its own of ${result.figures['browsers: link_ms']} ms:`,
+    `Browsers with the demo's page beside two Node clients, each behind a link of its own; delays in ms, ${result.figures['browsers: link_ms']}:`,
     '',
     '| browser | figure | in the browser | Node | noise |',
     '|---|---|---|---|---|',
