@@ -4,7 +4,7 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
-import { ledgerKilled } from './gifts/kill.ts';
+import { giftsKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
 import { answers } from './lag/conversation.ts';
 import { crowded } from './lag/crowd.ts';
@@ -37,6 +37,6 @@ export const claims: Claim[] = [
   answers,
   crowded,
   properties,
-  ledgerKilled,
+  giftsKilled,
   ledgerPowerCut,
 ];
