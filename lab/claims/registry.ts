@@ -6,6 +6,7 @@ import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
 import { giftsKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
+import { giftSpeed } from './gifts/speed.ts';
 import { ticketCases } from './gifts/tickets.ts';
 import { answers } from './lag/conversation.ts';
 import { crowded } from './lag/crowd.ts';
@@ -40,5 +41,6 @@ export const claims: Claim[] = [
   properties,
   giftsKilled,
   ledgerPowerCut,
+  giftSpeed,
   ticketCases,
 ];
