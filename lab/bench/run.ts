@@ -9,6 +9,7 @@ import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
 import { type ConversationOptions, conversation } from './conversation.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
+import { type GiftsOptions, gifts } from './gifts.ts';
 import { type JoinsOptions, joins } from './joins.ts';
 import { type LedgerOptions, ledger } from './ledger.ts';
 import { type StreamOptions, stream } from './stream.ts';
@@ -69,6 +70,16 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: JoinsOptions & Common) => report('joins', options, (log) => joins(options, log)));
+
+program
+  .command('gifts')
+  .description('submit to shown behind lossy links in a room full of comments; how long the relay stands still')
+  .option('--gifts-per-second <n>', 'gifts', Number, 100)
+  .option('--comments-per-second <n>', 'comments', Number, 500)
+  .option('--seconds <n>', 'measured seconds of each part', Number, 15)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: GiftsOptions & Common) => report('gifts', options, (log) => gifts(options, log)));
 
 program
   .command('ledger')

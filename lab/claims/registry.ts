@@ -4,8 +4,10 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
-import { ledgerKilled } from './gifts/kill.ts';
+import { giftsKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
+import { giftSpeed } from './gifts/speed.ts';
+import { ticketCases } from './gifts/tickets.ts';
 import { answers } from './lag/conversation.ts';
 import { crowded } from './lag/crowd.ts';
 import { networks } from './lag/matrix.ts';
@@ -37,6 +39,8 @@ export const claims: Claim[] = [
   answers,
   crowded,
   properties,
-  ledgerKilled,
+  giftsKilled,
   ledgerPowerCut,
+  giftSpeed,
+  ticketCases,
 ];

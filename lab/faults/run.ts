@@ -1,4 +1,4 @@
-// npm run faults -- gifts --kill | --power-cut
+// npm run faults -- gifts [--kill | --power-cut]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
@@ -6,6 +6,7 @@ import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
 import { killLedger } from './kill.ts';
 import { powerCut } from './power.ts';
+import { killRelay } from './relay-kill.ts';
 import { haveStrace } from './trace.ts';
 
 const program = new Command('faults').description('Breaks things on purpose; prints what was lost.');
@@ -25,8 +26,9 @@ async function report(name: string, flags: GiftFlags, run: () => Promise<{ passe
   const before = load();
   const figures = await run();
   const about = { at: new Date().toISOString(), commit: commit(), machine: machine(), load: { before, after: load() } };
-  const amount = name === 'kill' ? `--kills ${flags.kills}` : `--cuts ${flags.cuts}`;
-  const result = { command: `npm run faults -- gifts --${name} ${amount} --seed ${flags.seed}`, ...figures, ...about };
+  const amount = name === 'power-cut' ? `--cuts ${flags.cuts}` : `--kills ${flags.kills}`;
+  const which = name === 'relay-kill' ? '' : ` --${name}`;
+  const result = { command: `npm run faults -- gifts${which} ${amount} --seed ${flags.seed}`, ...figures, ...about };
   if (flags.save) {
     const folder = join(root, 'lab', 'results', 'faults');
     mkdirSync(folder, { recursive: true });
@@ -39,20 +41,26 @@ async function report(name: string, flags: GiftFlags, run: () => Promise<{ passe
 
 program
   .command('gifts')
-  .description('the ledger of gifts: exit code 1 when one is lost, doubled or out of order')
-  .option('--kill', 'SIGKILL at random instants, gifts resent')
-  .option('--power-cut', 'power cuts at random points of recorded writes, full and read-only disks, flipped bits')
+  .description(
+    'gifts through a relay that is killed: exit code 1 when one is lost, doubled, out of order or not delivered',
+  )
+  .option('--kill', 'the ledger alone is killed')
+  .option(
+    '--power-cut',
+    'the ledger alone: power cuts at random points of recorded writes, full and read-only disks, flipped bits',
+  )
   .option('--kills <n>', 'kills', Number, 50)
   .option('--cuts <n>', 'power cuts', Number, 1000)
   .option('--seed <n>', 'of all that is random', Number, 1)
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/faults')
   .action(async (flags: GiftFlags) => {
-    if (!flags.kill && !flags.powerCut) program.error('say --kill or --power-cut', { exitCode: 2 });
     if (flags.powerCut && !haveStrace())
       program.error('--power-cut records with strace: install it (and allow ptrace)');
     const { seed, kills, cuts } = flags;
-    if (flags.kill) await report('kill', flags, () => killLedger({ kills, seed, perSecond: 100, rooms: 50 }, log));
+    const given = { kills, seed, perSecond: 100, rooms: 50 };
+    if (!flags.kill && !flags.powerCut) await report('relay-kill', flags, () => killRelay(given, log));
+    if (flags.kill) await report('kill', flags, () => killLedger(given, log));
     if (flags.powerCut) await report('power-cut', flags, () => powerCut({ cuts, seed }, log));
   });
 

@@ -12,6 +12,8 @@ export interface RelayProcess {
   /** What a viewer or liver of a room needs, by the relay's own HTTP API. */
   tokens(room: string): Promise<RelayAddress & { liverToken: string }>;
   stop(): Promise<number>;
+  /** SIGKILL: nothing is closed or answered. */
+  kill(): Promise<number>;
 }
 
 interface RoomAnswer {
@@ -46,5 +48,6 @@ export async function startRelayProcess(stateDir: string, flags: string[] = []):
       return { url: answer.url, hash, token: answer.tokens.viewer, liverToken: answer.tokens.liver };
     },
     stop: () => child.stop(),
+    kill: () => child.stop('SIGKILL'),
   };
 }

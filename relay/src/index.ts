@@ -1,6 +1,7 @@
 export { ConfigError, type ConfigSources, loadConfig, parseConfig, redactConfig } from '../config/load.ts';
 export type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
 export { ENV_PREFIX, type Setting, settings } from '../config/settings.ts';
+export { mintTicket, readTicketSigner, type TicketOptions, type TicketSigner } from '../gifts/mint.ts';
 export type { RelayInfo, RoomGrant, StaticAsset, StaticAssets } from '../http/app.ts';
 export { readSharedKey } from '../token/keys.ts';
 export { type MintOptions, mintToken } from '../token/token.ts';

@@ -37,7 +37,7 @@ async function run(context: ClaimContext) {
 export const ledgerPowerCut: Claim = {
   id: 'gifts.2',
   title:
-    "The ledger's recorded writes cut at 2000 random points, unsynced ones dropped or torn: nothing acked is lost or doubled, with synchronous=OFF it is; full, failing and read-only disks answer with their code and flipped bits are refused or harmless",
+    'Recorded writes of the ledger that the relay runs, cut at 2000 random points, unsynced ones dropped or torn: nothing acked is lost or doubled, with synchronous=OFF it is; full, failing and read-only disks answer with their code and flipped bits are refused or harmless',
   seconds: 240,
   run,
 };

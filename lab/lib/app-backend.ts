@@ -1,0 +1,78 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { mintTicket, mintToken, readSharedKey, readTicketSigner, type TicketOptions } from '@hayate/relay';
+import type { GiftTicket } from '@hayate/relay/ledger';
+import type { GiftEvent } from '@hayate/relay/webhook';
+
+/** What an app's backend signs, with the self-made keys of a development relay. */
+export interface Office {
+  token(room: string, sub: string): Promise<string>;
+  ticket(gift: GiftTicket, more?: Partial<TicketOptions>): Promise<string>;
+}
+
+/** The keys are there once the relay has started. */
+export async function openOffice(stateDir: string): Promise<Office> {
+  const shared = readSharedKey(join(stateDir, 'token.key'));
+  const signer = await readTicketSigner(join(stateDir, 'ticket.key'));
+  return {
+    token: (room, sub) => mintToken(shared, { room, sub, roles: ['viewer'], ttlSeconds: 3600 }),
+    ticket: ({ sender, ...gift }, more) => mintTicket(signer, { ...gift, sub: sender, ttlSeconds: 3600, ...more }),
+  };
+}
+
+export interface Delivered {
+  /** The header `webhook-id`. */
+  id: string;
+  data: GiftEvent['data'];
+}
+
+export interface WebhookReceiver {
+  /** Flags of the relay that shall deliver here. */
+  flags: string[];
+  /** Every request with a right signature, in the order they came. */
+  readonly delivered: Delivered[];
+  /** Requests refused for their signature. */
+  readonly forged: () => number;
+  close(): Promise<void>;
+}
+
+/** Takes what a relay delivers, on loopback; checks the signature by the documentation, not by the sender's code. */
+export async function openWebhookReceiver(folder: string): Promise<WebhookReceiver> {
+  const key = randomBytes(32);
+  const secretFile = join(folder, 'webhook.secret');
+  writeFileSync(secretFile, `whsec_${key.toString('base64')}\n`, { mode: 0o600 });
+  const delivered: Delivered[] = [];
+  let forged = 0;
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (text: string) => {
+      body += text;
+    });
+    request.on('end', () => {
+      const { 'webhook-id': id = '', 'webhook-timestamp': at, 'webhook-signature': given = '' } = request.headers;
+      const right = `v1,${createHmac('sha256', key).update(`${id}.${at}.${body}`).digest('base64')}`;
+      const [a, b] = [Buffer.from(String(given)), Buffer.from(right)];
+      if (a.length !== b.length || !timingSafeEqual(a, b)) {
+        forged += 1;
+        response.writeHead(401).end();
+        return;
+      }
+      delivered.push({ id: String(id), data: (JSON.parse(body) as GiftEvent).data });
+      response.writeHead(204).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    flags: ['--gifts-webhook-url', `http://127.0.0.1:${port}/gifts`, '--gifts-webhook-secret-file', secretFile],
+    delivered,
+    forged: () => forged,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
