@@ -4,6 +4,7 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { giftInBrowser } from './gifts/browser.ts';
 import { giftsKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
 import { giftSpeed } from './gifts/speed.ts';
@@ -43,4 +44,5 @@ export const claims: Claim[] = [
   ledgerPowerCut,
   giftSpeed,
   ticketCases,
+  giftInBrowser,
 ];

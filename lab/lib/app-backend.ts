@@ -3,7 +3,14 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { mintTicket, mintToken, readSharedKey, readTicketSigner, type TicketOptions } from '@hayate/relay';
+import {
+  mintTicket,
+  mintToken,
+  readSharedKey,
+  readTicketSigner,
+  type TicketOptions,
+  type TicketSigner,
+} from '@hayate/relay';
 import type { GiftTicket } from '@hayate/relay/ledger';
 import type { GiftEvent } from '@hayate/relay/webhook';
 
@@ -13,13 +20,16 @@ export interface Office {
   ticket(gift: GiftTicket, more?: Partial<TicketOptions>): Promise<string>;
 }
 
-/** The keys are there once the relay has started. */
+/** The keys are there once the relay has started; that of tickets unless it was given others. */
 export async function openOffice(stateDir: string): Promise<Office> {
   const shared = readSharedKey(join(stateDir, 'token.key'));
-  const signer = await readTicketSigner(join(stateDir, 'ticket.key'));
+  let signer: Promise<TicketSigner> | undefined;
   return {
     token: (room, sub) => mintToken(shared, { room, sub, roles: ['viewer'], ttlSeconds: 3600 }),
-    ticket: ({ sender, ...gift }, more) => mintTicket(signer, { ...gift, sub: sender, ttlSeconds: 3600, ...more }),
+    ticket: async ({ sender, ...gift }, more) => {
+      signer ??= readTicketSigner(join(stateDir, 'ticket.key'));
+      return mintTicket(await signer, { ...gift, sub: sender, ttlSeconds: 3600, ...more });
+    },
   };
 }
 
