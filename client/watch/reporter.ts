@@ -55,6 +55,6 @@ export class PlayoutReporter {
       told && Math.abs(told.marginMs - marginMs) < CHANGE_MS && atMs - told.atMs < STEADY_MS - REPORT_MS / 2;
     if (steady) return;
     this.#told = { atMs, marginMs };
-    session.tell({ t: 'report', marginMs: Math.min(10_000, marginMs), lagP99Ms, lost });
+    session.tell({ t: 'report', marginMs: Math.min(10_000, marginMs), lagP99Ms, lost, asks: true });
   }
 }

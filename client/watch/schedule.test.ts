@@ -113,13 +113,13 @@ function pathOf({
 }
 
 describe('playout schedule', () => {
-  it('has everything in time on a quiet path, with the network’s lag and no more', () => {
+  it('has everything in time on a quiet path, with the network’s lag and 3 ms more', () => {
     const { schedule } = play(clean);
     const stats = schedule.stats();
     expect(stats.exactRatio).toBeGreaterThan(0.99);
     expect(stats.voiceGapRatio).toBeLessThan(0.005);
-    expect(schedule.voiceDelayMs).toBeLessThan(47.1);
-    expect(schedule.delayMs).toBeLessThan(25.1);
+    expect(schedule.voiceDelayMs).toBeLessThan(50.1);
+    expect(schedule.delayMs).toBeLessThan(28.1);
     expect(stats.marginMs).toBeCloseTo(2, 1);
   });
 
@@ -205,7 +205,7 @@ describe('playout schedule', () => {
   it('comes back to where it was after a burst, at most 10 % faster than life', () => {
     const burst = { ...clean, delayMs: (atMs: number) => (atMs > 5000 && atMs < 5200 ? 70 : 20) };
     const { schedule, voiceMs } = play(burst);
-    expect(schedule.voiceDelayMs).toBeLessThan(47);
+    expect(schedule.voiceDelayMs).toBeLessThan(50.1);
     let fastest = 0;
     for (let i = 1000; i + 20 < voiceMs.length; i++) fastest = Math.max(fastest, (voiceMs[i + 20]! - voiceMs[i]!) / 20);
     expect(fastest).toBeGreaterThan(1.02);

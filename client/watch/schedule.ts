@@ -83,13 +83,15 @@ const MISSING = { motion: 1 / 200, voice: 1 / 500 };
 const START_MS = 25;
 /** less and less over so many units. */
 const START_UNITS = 256;
+/** And always by so much: the tail of what came is not all that may come. */
+const FREE_MS = 3;
 /**
  * The budget is kept while no more than `bearable` of the units miss it. Else a hundredth of the packets missing is as bad
  * as so many hundredths of `priceMs` of lag, frames less so.
  */
 const WORTH = {
   motion: { priceMs: 1500, bearable: 0.01, least: START_UNITS },
-  voice: { priceMs: 4000, bearable: 0.004, least: START_UNITS },
+  voice: { priceMs: 2000, bearable: 0.008, least: START_UNITS },
 };
 /** Right after the first unit the delay follows at once. */
 const SETTLE_MS = 500;
@@ -264,7 +266,9 @@ export class PlayoutSchedule {
     if (running.length === 0) return Number.NaN;
     // Of the lag itself, stragglers included, the relay knows: a single one must not cost the room its bundles.
     const lateMs = Math.max(...running.map((kind) => kind.window.quantiles.late));
-    return Math.max(0, this.presentedMs - lateMs);
+    // Nor is what is put on top while the budget has it to give.
+    const freeMs = this.#options.budgetMs === undefined ? 0 : FREE_MS;
+    return Math.max(0, this.presentedMs - freeMs - lateMs);
   }
 
   get presentedMs(): number {
@@ -310,7 +314,7 @@ export class PlayoutSchedule {
       const freeMs = this.#freeMs(kind);
       const worth = WORTH[voice ? 'voice' : 'motion'];
       if (needMs > freeMs) needMs = kind.window.worthWaiting(freeMs - reserveMs, worth) + reserveMs;
-      else needMs = Math.min(freeMs, needMs + START_MS * Math.max(0, 1 - count / START_UNITS));
+      else needMs = Math.min(freeMs, needMs + FREE_MS + START_MS * Math.max(0, 1 - count / START_UNITS));
     }
     const jitterMs = Math.min(needMs, quantiles.least + reserveMs + maxJitterMs);
     return Math.min(this.#limitMs(kind), Math.max(minDelayMs, jitterMs));

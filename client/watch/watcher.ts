@@ -16,6 +16,7 @@ import type { RelaySession } from '../room/relay-session.ts';
 import type { Participant, RelayRoom } from '../room/room.ts';
 import { StandingRequest } from '../room/standing-request.ts';
 import type { Liver, WatchedFrame, WatchedVoice, Watcher, WatchOptions, WatchStats, Welcome } from '../src/types.ts';
+import { GapAsker } from './asker.ts';
 import { MotionChain } from './chain.ts';
 import { PlayoutClock } from './playout.ts';
 import { PlayoutReporter } from './reporter.ts';
@@ -65,6 +66,9 @@ export class RoomWatcher implements Watcher, Participant {
   readonly #detach: () => void;
   readonly #unlisten: () => void;
   #receiver = new UnitReceiver(0);
+  #asker = new GapAsker(0);
+  #askTimer: unknown;
+  #askMs = Number.POSITIVE_INFINITY;
   #clock: ClockSync;
   #session: RelaySession | undefined;
   #held: Held[] = [];
@@ -145,6 +149,7 @@ export class RoomWatcher implements Watcher, Participant {
   onOpen(session: RelaySession, welcome: Welcome): void {
     this.#keepDrops();
     this.#receiver = new UnitReceiver(welcome.alias);
+    this.#asker = new GapAsker(welcome.alias);
     this.#clock = this.#newClock();
     this.#held = [];
     this.#slots.clear();
@@ -166,9 +171,9 @@ export class RoomWatcher implements Watcher, Participant {
 
   onDatagram(type: number, data: Uint8Array, receivedAtUs: number): void {
     if (type === DATAGRAM_TYPE.bundle) {
-      for (const unit of this.#receiver.receive(data)) {
-        if (!this.#deliver(unit, receivedAtUs)) this.#hold(unit, receivedAtUs);
-      }
+      const units = this.#receiver.receive(data);
+      this.#ask(this.#asker.arrived(units, this.room.nowUs() / 1000));
+      for (const unit of units) if (!this.#deliver(unit, receivedAtUs)) this.#hold(unit, receivedAtUs);
     } else if (type === DATAGRAM_TYPE.probeReply) {
       this.#onReply(data, receivedAtUs);
     } else {
@@ -190,6 +195,23 @@ export class RoomWatcher implements Watcher, Participant {
     this.#probeTimer = environment.setTimer(() => this.#probe(), waitMs);
   }
 
+  /** Sends a request for what is missing, and sees to it that the next one comes in time. One timer, armed anew for less. */
+  #ask(request: Uint8Array | undefined): void {
+    if (request) this.#session?.transport?.sendDatagram(request);
+    const { environment } = this.room;
+    const nextMs = this.#asker.nextMs;
+    if (this.#askTimer !== undefined && nextMs >= this.#askMs) return;
+    if (this.#askTimer !== undefined) environment.clearTimer(this.#askTimer);
+    this.#askTimer = undefined;
+    if (!this.#session || nextMs === Number.POSITIVE_INFINITY) return;
+    this.#askMs = nextMs;
+    const waitMs = Math.max(1, nextMs - this.room.nowUs() / 1000);
+    this.#askTimer = environment.setTimer(() => {
+      this.#askTimer = undefined;
+      this.#ask(this.#asker.due(this.room.nowUs() / 1000));
+    }, waitMs);
+  }
+
   #onReply(data: Uint8Array, receivedAtUs: number): void {
     const wasSynced = this.#clock.synced;
     try {
@@ -199,6 +221,8 @@ export class RoomWatcher implements Watcher, Participant {
       this.#drop(error.code);
       return;
     }
+    const { rttUs } = this.#clock;
+    if (rttUs !== undefined) this.#asker.setRtt(rttUs / 1000);
     if (!wasSynced) this.#release();
   }
 
@@ -354,6 +378,8 @@ export class RoomWatcher implements Watcher, Participant {
     this.#reporter.stop();
     if (this.#probeTimer !== undefined) this.room.environment.clearTimer(this.#probeTimer);
     this.#probeTimer = undefined;
+    if (this.#askTimer !== undefined) this.room.environment.clearTimer(this.#askTimer);
+    this.#askTimer = undefined;
     this.#held = [];
   }
 

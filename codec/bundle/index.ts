@@ -2,6 +2,7 @@ export * from './bundle.ts';
 export * from './errors.ts';
 export * from './forward.ts';
 export * from './limits.ts';
+export * from './missing.ts';
 export * from './probe.ts';
 export * from './receiver.ts';
 export { BundleScanner, forEachUnit } from './scan.ts';

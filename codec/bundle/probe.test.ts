@@ -50,11 +50,12 @@ describe('probes', () => {
   });
 
   it('names the datagram types', () => {
-    expect([1, 2, 3, 4, 5].map((type) => datagramKind(Uint8Array.of(type)))).toEqual([
+    expect([1, 2, 3, 4, 5, 6].map((type) => datagramKind(Uint8Array.of(type)))).toEqual([
       'bundle',
       'probe',
       'probeReply',
       'heartbeat',
+      'missing',
       undefined,
     ]);
     expect(datagramKind(new Uint8Array(0))).toBeUndefined();

@@ -3,7 +3,13 @@ import { wrap48 } from './limits.ts';
 import { BUNDLE_TYPE } from './scan.ts';
 import { readU32, readU48, writeU32, writeU48 } from './varint.ts';
 
-export const DATAGRAM_TYPE = { bundle: BUNDLE_TYPE, probe: 0x02, probeReply: 0x03, heartbeat: 0x04 } as const;
+export const DATAGRAM_TYPE = {
+  bundle: BUNDLE_TYPE,
+  probe: 0x02,
+  probeReply: 0x03,
+  heartbeat: 0x04,
+  missing: 0x05,
+} as const;
 
 const PROBE_BYTES = 11;
 const REPLY_BYTES = 23;
@@ -86,6 +92,8 @@ export function datagramKind(data: Uint8Array): keyof typeof DATAGRAM_TYPE | und
       return 'probeReply';
     case DATAGRAM_TYPE.heartbeat:
       return 'heartbeat';
+    case DATAGRAM_TYPE.missing:
+      return 'missing';
     default:
       return undefined;
   }

@@ -62,6 +62,8 @@ export interface Report {
   lagP99Ms?: number;
   /** Units that never came or came too late, since the watching began; for statistics. */
   lost?: number;
+  /** This viewer asks for what it lacks (datagrams of type 0x05): it may be repaired that way. */
+  asks?: boolean;
 }
 
 /** Opens the comments stream. */

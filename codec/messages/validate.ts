@@ -127,7 +127,12 @@ const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
   unpublish: id,
   watch: id,
   unwatch: id,
-  report: { marginMs: number(0, 10_000), lagP99Ms: optional(number(-1e9, 1e9)), lost: optional(uint()) },
+  report: {
+    marginMs: number(0, 10_000),
+    lagP99Ms: optional(number(-1e9, 1e9)),
+    lost: optional(uint()),
+    asks: optional(bool),
+  },
   comments: {},
   comment: { ...id, text: comment },
   gifts: { after: optional(uint()) },

@@ -36,7 +36,7 @@ export function limits(o: LimitOptions = {}): NativeLimits {
 }
 
 /** The place of each is its number in the addon. */
-export const REPAIRS: readonly DeliveryClass['repair'][] = ['none', 'repeat', 'since_key'];
+export const REPAIRS: readonly DeliveryClass['repair'][] = ['none', 'repeat', 'since_key', 'request'];
 export const LAYERS: readonly DeliveryClass['layer'][] = ['all', 'keys', 'voice'];
 
 export function datagramMode(mode: DatagramMode): number {

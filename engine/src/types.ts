@@ -132,8 +132,11 @@ export interface DeliveryClass {
   voice: number;
   /** Longest wait of the first held unit, at most 255: a pause in the voice must not stall motion. 0 with `voice` 1. */
   holdMs: number;
-  /** `repeat`: each unit once more; `since_key`: and in each datagram the motion since and with the last key. */
-  repair: 'none' | 'repeat' | 'since_key';
+  /**
+   * `repeat`: each unit once more; `since_key`: and with the next datagrams the motion since and with the last key;
+   * `request`: what the member asks for.
+   */
+  repair: 'none' | 'repeat' | 'since_key' | 'request';
   /** A repeat leaves in the first datagram at least so long after its original's, at most 255. */
   spacingMs: number;
   /** `keys`: motion keys and voice; `voice`: no motion. Events always go. */

@@ -1,4 +1,5 @@
 // Child of the stream bench: the viewers of one body, counting and logging what arrives.
+import { GapAsker } from '@hayate/client/internal';
 import type { LinkProfile } from '@hayate/engine';
 import { openEngine } from '@hayate/engine';
 import { WebSocket } from 'ws';
@@ -14,11 +15,15 @@ const REPORT_MS = 4000;
 const REPORT_SLICES = 80;
 /** What the SDK's schedule keeps between the last voice packet's coming and its time. */
 const MARGIN_MS = 2;
+/** Overdue datagrams are looked for so often. */
+const ASK_MS = 2;
 
 interface Viewer {
   plan: RoomPlan;
   log: UnitLog | undefined;
   raw: RawSession | undefined;
+  /** Of one that logs: it asks for what it lacks, as the SDK does. */
+  asker: GapAsker | undefined;
   /** Counters at the last `mark`. */
   before: Record<string, number>;
 }
@@ -29,10 +34,11 @@ const viewers: Viewer[] = [];
 let measuring = false;
 
 async function openViewer(plan: RoomPlan, index: number, logged: boolean): Promise<void> {
-  const viewer: Viewer = { plan, log: undefined, raw: undefined, before: {} };
+  const viewer: Viewer = { plan, log: undefined, raw: undefined, asker: undefined, before: {} };
   viewers.push(viewer);
   const onDatagram = (data: Uint8Array, receivedAtUs: number) => {
-    if (measuring) viewer.log?.add(data, receivedAtUs);
+    const units = viewer.log?.add(data, receivedAtUs, measuring) ?? [];
+    if (viewer.asker && units.length > 0) ask(viewer, viewer.asker.arrived(units, nowUs() / 1000));
   };
   if (plan.body === 'wss') {
     if (logged) viewer.log = new UnitLog(0);
@@ -45,9 +51,16 @@ async function openViewer(plan: RoomPlan, index: number, logged: boolean): Promi
   const shared = { link: { rx: still, tx: still }, socketGroup: 1 + (index % SHARED_SOCKETS) };
   const path = logged ? { link } : shared;
   viewer.raw = await rawViewer(engine, plan.to, path, onDatagram);
-  if (logged) viewer.log = new UnitLog(viewer.raw.alias);
+  if (logged) {
+    viewer.log = new UnitLog(viewer.raw.alias);
+    viewer.asker = new GapAsker(viewer.raw.alias);
+  }
   // Its connection acknowledges and counts; nothing crosses into JavaScript.
   else viewer.raw.session.setDatagramMode('refuse');
+}
+
+function ask({ raw }: Viewer, request: Uint8Array | undefined): void {
+  if (request) raw?.session.datagrams.send(request);
 }
 
 /** TCP cannot pass the engine's links: the delay of both hops is added on arrival, in order. */
@@ -71,14 +84,22 @@ async function openAll(plans: RoomPlan[]): Promise<void> {
     );
   }
   setInterval(report, REPORT_MS / REPORT_SLICES);
+  setInterval(() => {
+    const nowMs = nowUs() / 1000;
+    for (const viewer of viewers)
+      if (viewer.asker && viewer.asker.nextMs <= nowMs) ask(viewer, viewer.asker.due(nowMs));
+  }, ASK_MS);
 }
 
 let slice = 0;
 
 /** As the SDK does. */
 function report(): void {
-  for (let i = slice; i < viewers.length; i += REPORT_SLICES)
-    viewers[i]?.raw?.send({ t: 'report', marginMs: MARGIN_MS });
+  for (let i = slice; i < viewers.length; i += REPORT_SLICES) {
+    const { raw, asker } = viewers[i]!;
+    raw?.send({ t: 'report', marginMs: MARGIN_MS, asks: asker !== undefined });
+    if (asker) void raw?.session.getStats().then((stats) => asker.setRtt(stats['rtt_ms'] ?? 40));
+  }
   slice = (slice + 1) % REPORT_SLICES;
 }
 

@@ -1,4 +1,4 @@
-import { UnitReceiver } from '@hayate/codec/bundle';
+import { type ReceivedUnit, UnitReceiver } from '@hayate/codec/bundle';
 
 const COLUMNS = 4;
 
@@ -36,13 +36,14 @@ export class UnitLog {
     this.#kinds = [0, 0, 0];
   }
 
-  /** Takes a datagram; what is no bundle passes by. */
-  add(data: Uint8Array, arrivedUs: number): void {
-    if (data[0] !== 1) return;
+  /** Takes a datagram; what is no bundle passes by. Gives its new units, which are logged when asked to. */
+  add(data: Uint8Array, arrivedUs: number, keep: boolean): ReceivedUnit[] {
+    if (data[0] !== 1) return [];
     this.#bundles += 1;
     this.#bytes += data.length;
     this.#largest = Math.max(this.#largest, data.length);
-    for (const unit of this.#receiver.receive(data)) {
+    const units = this.#receiver.receive(data);
+    for (const unit of keep ? units : []) {
       this.#kinds[unit.kind]! += 1;
       let at = this.#count * COLUMNS;
       if (at === this.#rows.length) {
@@ -56,6 +57,7 @@ export class UnitLog {
       this.#rows[at] = arrivedUs;
       this.#count += 1;
     }
+    return units;
   }
 
   get counts(): { bundles: number; bytes: number; motion: number; voice: number } {

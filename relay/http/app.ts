@@ -80,12 +80,13 @@ const summarySchema = z
   .openapi('RoomSummary');
 const roomsSchema = z.object({ count: z.int(), rooms: z.array(summarySchema) }).openapi('Rooms');
 const repair = z.enum(['none', 'repeat', 'since_key']);
+const viewerRepair = z.enum([...repair.options, 'request']);
 const layer = z.enum(['all', 'keys', 'voice']);
 const deliverySchema = z
   .object({
     voice: z.int().openapi({ description: 'Voice packets that share a datagram.' }),
     holdMs: z.number(),
-    repair,
+    repair: viewerRepair,
     spacingMs: z.number(),
     layer,
   })

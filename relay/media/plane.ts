@@ -45,7 +45,8 @@ export interface DeliveryClass {
   /** Longest wait of the first held unit, ms: a pause in the voice must not stall motion. 0 with `voice` 1. */
   holdMs: number;
   /** `since_key`: motion units since and with the last key, voice once more. */
-  repair: RepairKind;
+  /** `request`: what the viewer asks for goes to it again. */
+  repair: RepairKind | 'request';
   /** A repeat leaves in the first datagram at least so long after its original's, ms. */
   spacingMs: number;
   /** `keys`: motion keys and voice; `voice`: no motion. */

@@ -7,6 +7,7 @@ import {
   encodeHeartbeat,
   encodeProbe,
   MAX_DATAGRAM_BYTES,
+  parseMissing,
   parseProbeReply,
   SlotForwarder,
   signed48,
@@ -166,6 +167,10 @@ export class ScriptPlane implements MediaPlane {
           return;
         case DATAGRAM_TYPE.probeReply:
           this.#reply(peer, data, receivedAtUs);
+          return;
+        case DATAGRAM_TYPE.missing:
+          // Nothing is kept here that could be sent again.
+          parseMissing(data);
           return;
         default:
           this.#refuse(peer, 'unknown_type');

@@ -265,6 +265,42 @@ describe('reports', () => {
   });
 });
 
+describe('repair on request', () => {
+  const near = { delayMs: 5, jitterMs: 2, loss: 0.04 };
+  const uplink = always({ delayMs: 5, jitterMs: 2 });
+
+  it('serves a near viewer that asks, with fewer packets and half the bytes, in the budget', () => {
+    const [asking, silent] = simulate({
+      seconds: 120,
+      uplink,
+      viewers: [
+        { down: always(near), up: { delayMs: 5, jitterMs: 2 }, asks: true },
+        { down: always(near), up: { delayMs: 5, jitterMs: 2 } },
+      ],
+    });
+    expect(last(asking!).delivery.repair).toBe('request');
+    expect(last(asking!).delivery.voice).toBeGreaterThanOrEqual(2);
+    // Control: who does not say that it asks is repeated to.
+    expect(silent!.decisions.every(({ decision }) => decision.delivery.repair !== 'request')).toBe(true);
+    expect(asking!.bytes).toBeLessThan(0.65 * silent!.bytes);
+    const missing = asking!.missing.filter(({ atMs }) => atMs > SETTLED_MS).length;
+    expect(missing / (80 * 90)).toBeLessThan(0.002);
+    expect(lagP99(asking!, SETTLED_MS)).toBeLessThanOrEqual(95);
+    expect(changes(asking!, SETTLED_MS)).toBeLessThanOrEqual(4);
+  });
+
+  it('is not for a round trip that does not fit, nor for bursts', () => {
+    for (const down of [
+      { delayMs: 35, jitterMs: 10, loss: 0.04 },
+      { delayMs: 5, jitterMs: 2, burst: { goodMs: 6000, badMs: 400 } },
+    ]) {
+      const [result] = simulate({ seconds: 90, uplink, viewers: [{ down: always(down), asks: true }] });
+      const late = result!.decisions.filter(({ atMs }) => atMs > SETTLED_MS);
+      expect(late.filter(({ decision }) => decision.delivery.repair === 'request').length).toBeLessThan(8);
+    }
+  });
+});
+
 describe('repair bytes', () => {
   const lossy = { down: always({ delayMs: 5, jitterMs: 2, loss: 0.05 }) };
   const uplink = always({ delayMs: 5, jitterMs: 2 });

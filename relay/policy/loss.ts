@@ -44,10 +44,15 @@ export class LossEstimate {
    * the last 3 s where that is more and not an accident.
    */
   get rate(): number {
+    const fast = this.#lostFast >= FAST_LOSSES ? this.recent : 0;
+    return Math.min(1, Math.max(this.steady, fast));
+  }
+
+  /** Share of packets lost without what only the last seconds say: the less of 10 and 30 s. */
+  get steady(): number {
     const slow = this.#sentSlow < MIN_SAMPLE ? 0 : this.#lostSlow / this.#sentSlow;
     const middle = this.#sentMiddle === 0 ? 0 : this.#lostMiddle / this.#sentMiddle;
-    const fast = this.#lostFast >= FAST_LOSSES ? this.recent : 0;
-    return Math.min(1, Math.max(Math.min(slow, middle), fast));
+    return Math.min(slow, middle);
   }
 
   /** Share of packets lost over the last 3 s. 0 to 1. */

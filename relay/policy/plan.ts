@@ -7,6 +7,7 @@ export type Voice = DeliveryClass['voice'];
 /** How many voice packets share a datagram, and when a repeat comes: one choice, because both spend the same time. */
 export interface Plan {
   voice: Voice;
+  repair: DeliveryClass['repair'];
   spacingMs: number;
 }
 
@@ -14,25 +15,49 @@ export interface PlanInput {
   spareMs: number;
   frameMs: number;
   repair: RepairKind;
+  /** From a datagram's loss to its repair when the viewer asks for it, ms; undefined: it may not. */
+  requestMs: number | undefined;
+  /** Before a datagram can be known to be lost, ms. */
+  leastRttMs: number;
   /** Original, hold and repair must fit together; else repair alone and hold alone. */
   strict: boolean;
   bursty: boolean;
   atMost: Voice;
 }
 
+const SPACING_STEP_MS = 4;
+/** A viewer waits so long for what should have come. */
+const NOTICE_MS = 4;
 const NUMBERS: readonly Voice[] = [4, 3, 2];
 
-/** The most voice packets a datagram for which all fits. One always does: sending at once waits for nothing. */
+/**
+ * The most voice packets a datagram for which all fits. One always does: sending at once waits for nothing. A repeat on
+ * request costs a few bytes where an unasked one costs as much as the media, so it is preferred where it fits as well.
+ */
 export function plan(input: PlanInput, tuning: Tuning): Plan {
-  const { spareMs, frameMs, repair, strict } = input;
-  for (const voice of NUMBERS) {
-    if (voice > input.atMost) continue;
-    const holdMs = (voice - 1) * frameMs;
-    const repeatMs = voice * frameMs;
-    const needMs = repair === 'none' ? holdMs : strict ? holdMs + repeatMs : repeatMs;
-    if (needMs <= spareMs) return { voice, spacingMs: spacing(voice, holdMs, input, tuning) };
+  const { spareMs, frameMs, repair, requestMs } = input;
+  const unasked = most(input, (voice) => (repair === 'none' ? 0 : voice * frameMs));
+  if (repair !== 'none' && requestMs !== undefined && requestMs <= spareMs) {
+    const asked = most(input, () => requestMs);
+    if (asked >= unasked) return { voice: asked, repair: 'request', spacingMs: stepsOf(input.leastRttMs) };
   }
-  return { voice: 1, spacingMs: spacing(1, 0, input, tuning) };
+  return { voice: unasked, repair, spacingMs: spacing(unasked, (unasked - 1) * frameMs, input, tuning) };
+}
+
+/** Sooner after it was sent nobody can know that it is lost. In few values: viewers of one class share their payloads. */
+function stepsOf(rttMs: number): number {
+  return SPACING_STEP_MS * Math.round((rttMs + NOTICE_MS) / SPACING_STEP_MS);
+}
+
+function most(input: PlanInput, repairMs: (voice: Voice) => number): Voice {
+  const { spareMs, frameMs, repair, strict, atMost } = input;
+  for (const voice of NUMBERS) {
+    if (voice > atMost) continue;
+    const holdMs = (voice - 1) * frameMs;
+    const needMs = repair === 'none' || strict ? holdMs + repairMs(voice) : Math.max(holdMs, repairMs(voice));
+    if (needMs <= spareMs) return voice;
+  }
+  return 1;
 }
 
 /**

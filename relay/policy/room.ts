@@ -3,7 +3,7 @@ import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import type { SessionKey } from '../room/types.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 import { type UplinkAsk, type UplinkCounts, UplinkPolicy, type ViewersNeed } from './uplink.ts';
-import { type Decision, type Path, ViewerPolicy } from './viewer.ts';
+import { type Decision, type Path, ViewerPolicy, type ViewerReport } from './viewer.ts';
 
 /** Bounds on what repair may cost, payload bytes a second. */
 export interface RepairCaps {
@@ -101,8 +101,8 @@ export class RoomDelivery {
   }
 
   /** A viewer's report. Of sessions that do not watch it is nothing. */
-  report(session: SessionKey, marginMs: number, nowMs: number): void {
-    this.#viewers.get(session)?.policy.report(marginMs, nowMs);
+  report(session: SessionKey, report: ViewerReport, nowMs: number): void {
+    this.#viewers.get(session)?.policy.report(report, nowMs);
   }
 
   /** Whether figures of the media room are wanted again. */

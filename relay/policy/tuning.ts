@@ -26,6 +26,11 @@ export interface Tuning {
   /** Above it, or with bursts: all motion since the key. Ends below the second. */
   heavyLoss: number;
   heavyEndLoss: number;
+  /** From the loss of a datagram to the request for it, ms; then comes the round trip. */
+  requestMs: number;
+  /** Below it losses are made good on request; above the second requests and answers get lost too often as well. */
+  requestLoss: number;
+  requestEndLoss: number;
   /** Repair ends, or becomes less, after so long without need, ms; doubled up to the greatest when it was needed again. */
   repairHoldMs: number;
   maxRepairHoldMs: number;
@@ -54,6 +59,9 @@ export const TUNING: Readonly<Tuning> = {
   strictEndLoss: 0.006,
   heavyLoss: 0.08,
   heavyEndLoss: 0.05,
+  requestMs: 8,
+  requestLoss: 0.08,
+  requestEndLoss: 0.1,
   repairHoldMs: 15_000,
   maxRepairHoldMs: 300_000,
   maxSpacingMs: 80,

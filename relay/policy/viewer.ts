@@ -55,6 +55,14 @@ export interface Decision {
   repairDenied: boolean;
 }
 
+/** What a viewer says of itself. */
+export interface ViewerReport {
+  /** What its playout needs, ms. */
+  marginMs: number;
+  /** It asks for what it lacks. */
+  asks: boolean;
+}
+
 interface Counts {
   packetsOut: number;
   packetsLost: number;
@@ -64,7 +72,9 @@ interface Counts {
 /** On a busy relay, and who is in conversation. */
 const BUSY_VOICE: Voice = 3;
 const BUSY_CONVERSING_VOICE: Voice = 2;
-const DIRECT_PLAN: Plan = { voice: 1, spacingMs: 0 };
+/** Of the class. */
+const MAX_REQUEST_SPACING_MS = 200;
+const DIRECT_PLAN: Plan = { voice: 1, repair: 'none', spacingMs: 0 };
 
 /**
  * How one viewer gets the media, decided anew at each step of about 500 ms. No clock, no I/O: times are arguments. A
@@ -81,7 +91,11 @@ export class ViewerPolicy {
   /** The least that was possible while waiting for more. */
   #reachable: Voice = 4;
   #strict = false;
-  #margin: { ms: number; untilMs: number } | undefined;
+  #report: (ViewerReport & { untilMs: number }) | undefined;
+  #requestMs = 0;
+  #leastRttMs = 0;
+  #requests = false;
+  readonly #request: Patience;
   #counts: Counts | undefined;
   #atMs = 0;
 
@@ -89,12 +103,13 @@ export class ViewerPolicy {
     this.#tuning = tuning;
     this.#congestion = new Congestion(tuning);
     this.#repair = new RepairNeed(tuning);
+    this.#request = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
     this.#more = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
   }
 
-  /** What the viewer says that its playout needs, ms. Counts for 10 s. */
-  report(marginMs: number, nowMs: number): void {
-    this.#margin = { ms: marginMs, untilMs: nowMs + this.#tuning.reportMs };
+  /** Counts for 10 s. */
+  report(report: ViewerReport, nowMs: number): void {
+    this.#report = { ...report, untilMs: nowMs + this.#tuning.reportMs };
   }
 
   decide(input: ViewerInput, nowMs: number): Decision {
@@ -109,18 +124,19 @@ export class ViewerPolicy {
     const marginMs = this.#marginMs(nowMs);
     const spare = this.#spare(path, room, marginMs);
     const known = Number.isFinite(spare);
+    this.#mayRequest(input, spare, repair, nowMs);
     const chosen = known ? this.#choose(spare, room.frameMs, repair, nowMs) : DIRECT_PLAN;
     let { voice } = chosen;
     if (conversing) voice = 1;
     if (busy) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE) as Voice;
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
-    const { spacingMs } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
+    const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
     return {
       delivery: {
         voice,
         holdMs: holdMs(voice, room.frameMs),
-        repair,
-        spacingMs: repair === 'none' ? 0 : Math.round(spacingMs),
+        repair: known ? how : repair,
+        spacingMs: how === 'none' ? 0 : Math.round(spacingMs),
         layer: level === 5 ? 'voice' : level === 4 ? 'keys' : 'all',
       },
       why: busy ? 'busy' : why(known, level, conversing, voice, repair !== 'none'),
@@ -160,8 +176,8 @@ export class ViewerPolicy {
   /** As reported lately, within the bounds. */
   #marginMs(nowMs: number): number {
     const { marginMs, minMarginMs, maxMarginMs } = this.#tuning;
-    if (this.#margin === undefined || nowMs >= this.#margin.untilMs) return marginMs;
-    return Math.min(maxMarginMs, Math.max(minMarginMs, this.#margin.ms));
+    if (this.#report === undefined || nowMs >= this.#report.untilMs) return marginMs;
+    return Math.min(maxMarginMs, Math.max(minMarginMs, this.#report.marginMs));
   }
 
   #spare({ rttMs, minRttMs }: Path, { budgetMs, uplinkMs }: RoomLag, marginMs: number): number {
@@ -169,8 +185,21 @@ export class ViewerPolicy {
     return spareMs({ budgetMs, uplinkMs, rttMs, minRttMs, marginMs }, this.#tuning);
   }
 
+  /** Where the viewer asks, the round trip fits and losses are single, it gets again what it asks for. */
+  #mayRequest({ path }: ViewerInput, spare: number, repair: RepairKind, nowMs: number): void {
+    const { requestMs, requestLoss, requestEndLoss, downSlackMs } = this.#tuning;
+    this.#requestMs = requestMs + path.rttMs;
+    this.#leastRttMs = Math.min(path.minRttMs, MAX_REQUEST_SPACING_MS);
+    const asks = this.#report?.asks === true && nowMs < this.#report.untilMs;
+    const single = !this.#loss.bursty && this.#loss.steady < (this.#requests ? requestEndLoss : requestLoss);
+    const inTime = this.#requestMs <= spare + (this.#requests ? downSlackMs : 0);
+    const fits = asks && repair !== 'none' && single && inTime;
+    if (this.#requests && !fits) this.#request.failed(nowMs);
+    this.#requests = this.#requests ? fits : this.#request.ready(fits, nowMs);
+  }
+
   /** Fewer packets slowly, more at once. */
-  #choose(spare: number, frameMs: number, repair: DeliveryClass['repair'], nowMs: number): Plan {
+  #choose(spare: number, frameMs: number, repair: RepairKind, nowMs: number): Plan {
     const { downSlackMs, upSlackMs } = this.#tuning;
     const kept = this.#plan(spare + downSlackMs, frameMs, repair);
     if (kept.voice < this.#voice) {
@@ -187,9 +216,21 @@ export class ViewerPolicy {
     return this.#plan(spare + downSlackMs, frameMs, repair, this.#voice);
   }
 
-  #plan(spare: number, frameMs: number, repair: DeliveryClass['repair'], atMost: Voice = 4): Plan {
+  #plan(spare: number, frameMs: number, repair: RepairKind, atMost: Voice = 4): Plan {
     const spareMs = Number.isFinite(spare) ? spare : 0;
-    return plan({ spareMs, frameMs, repair, strict: this.#strict, bursty: this.#loss.bursty, atMost }, this.#tuning);
+    const requestMs = this.#requests ? this.#requestMs : undefined;
+    const leastRttMs = this.#leastRttMs;
+    const input = {
+      spareMs,
+      frameMs,
+      repair,
+      requestMs,
+      leastRttMs,
+      strict: this.#strict,
+      bursty: this.#loss.bursty,
+      atMost,
+    };
+    return plan(input, this.#tuning);
   }
 }
 

@@ -259,9 +259,11 @@ export class RelayHost implements Hub {
     this.#options.counters.add('refused', 'rate_limited');
   }
 
-  report(reliable: ReliableSession, { marginMs }: Report, taken: boolean): void {
+  report(reliable: ReliableSession, { marginMs, asks }: Report, taken: boolean): void {
     this.#options.counters.add('reports', taken ? 'taken' : 'ignored');
-    if (taken) this.#sessions.get(reliable.key)?.room?.delivery.report(reliable.key, marginMs, this.nowMs());
+    if (!taken) return;
+    const delivery = this.#sessions.get(reliable.key)?.room?.delivery;
+    delivery?.report(reliable.key, { marginMs, asks: asks === true }, this.nowMs());
   }
 
   fault(reliable: ReliableSession, error: unknown): void {

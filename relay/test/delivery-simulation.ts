@@ -20,6 +20,8 @@ interface SimulatedViewer {
   down: (atMs: number) => Way;
   /** What its playout really needs after a late unit. */
   marginMs?: number;
+  /** It asks for what it lacks. */
+  asks?: boolean;
   /** What it claims; default the truth; NaN: it reports nothing. */
   reportMs?: (atMs: number) => number;
 }
@@ -69,6 +71,8 @@ const MOTION_MS = 1000 / 30;
 const VOICE_BYTES = 65;
 const MOTION_BYTES = 11;
 /** IPv4, UDP, QUIC, tag and bundle header. */
+/** From when a datagram should have come to the request for it. */
+const REQUEST_MS = 6;
 const OVERHEAD_BYTES = 28 + 10 + 16 + 12;
 
 /** mulberry32 */
@@ -199,16 +203,38 @@ export function simulate(scenario: Scenario): ViewerResult[] {
       result.lags.push({ atMs: unit.captureMs, lagMs: atMs - unit.captureMs + (viewer.marginMs ?? 2) });
     };
 
+    /** The viewer has noticed that these did not come. */
+    const request = (units: Unit[], asks: number) => {
+      const retryMs = path.minRttMs + REQUEST_MS;
+      if (asks > 1) agenda.at(agenda.nowMs + retryMs, () => request(units, asks - 1));
+      const missing = units.filter(({ came }) => !came.has(key));
+      if (missing.length === 0) return;
+      const asked = up.send(agenda.nowMs, 60);
+      if (asked === undefined) return;
+      agenda.at(asked, () => {
+        const bytes = missing.reduce((sum, unit) => sum + unit.bytes, 0);
+        traffic.bytesOut += bytes;
+        traffic.repairBytesOut += bytes;
+        result.bytes += bytes + OVERHEAD_BYTES;
+        result.sent += 1;
+        const arrival = down.send(asked, bytes + OVERHEAD_BYTES);
+        if (arrival === undefined) return;
+        agenda.at(arrival, () => {
+          for (const unit of missing) present(unit, arrival);
+        });
+      });
+    };
+
     const flush = () => {
       const now = agenda.nowMs;
       const units = held.pending;
       held.pending = [];
       held.voice = 0;
       held.deadline = 0;
-      const repeats =
-        delivery.repair === 'none' ? [] : held.sent.filter(({ atMs }) => now - atMs >= delivery.spacingMs);
-      held.sent = delivery.repair === 'none' ? [] : held.sent.filter((each) => !repeats.includes(each));
-      if (delivery.repair !== 'none') for (const unit of units) held.sent.push({ unit, atMs: now });
+      const repeating = delivery.repair === 'repeat' || delivery.repair === 'since_key';
+      const repeats = !repeating ? [] : held.sent.filter(({ atMs }) => now - atMs >= delivery.spacingMs);
+      held.sent = !repeating ? [] : held.sent.filter((each) => !repeats.includes(each));
+      if (repeating) for (const unit of units) held.sent.push({ unit, atMs: now });
       const repairBytes = repeats.reduce((sum, { unit }) => sum + unit.bytes, 0);
       const bytes = units.reduce((sum, unit) => sum + unit.bytes, 0) + repairBytes;
       traffic.bytesOut += bytes;
@@ -221,6 +247,8 @@ export function simulate(scenario: Scenario): ViewerResult[] {
         agenda.at(now + 1.5 * Math.max(20, path.rttMs), () => {
           path.packetsLost += 1;
         });
+        const missedMs = now + viewer.down(now).delayMs + REQUEST_MS;
+        if (delivery.repair === 'request' && viewer.asks) agenda.at(missedMs, () => request(units, 2));
         return;
       }
       agenda.at(arrival, () => {
@@ -254,7 +282,8 @@ export function simulate(scenario: Scenario): ViewerResult[] {
     const step = () => {
       const now = agenda.nowMs;
       const reportMs = viewer.reportMs ? viewer.reportMs(now) : (viewer.marginMs ?? 2);
-      if (now % 1000 === 0 && !Number.isNaN(reportMs)) room.report(key, reportMs, now);
+      if (now % 1000 === 0 && !Number.isNaN(reportMs))
+        room.report(key, { marginMs: reportMs, asks: viewer.asks === true }, now);
       const { decision, changed } = room.decide(
         key,
         { ...path, minRttMs: Math.min(path.minRttMs, path.rttMs) },

@@ -2,6 +2,7 @@ import { bundleVectors } from './bundle.ts';
 import { forwardVectors } from './forward.ts';
 import type { VectorFile } from './hex.ts';
 import { messageVectors } from './messages.ts';
+import { missingVectors } from './missing.ts';
 import { motionVectors } from './motion.ts';
 import { probeVectors } from './probe.ts';
 import { sequenceVectors } from './sequence.ts';
@@ -12,6 +13,7 @@ export function allVectors(): Record<string, VectorFile> {
     'bundle.json': bundleVectors(),
     'forward.json': forwardVectors(),
     'messages.json': messageVectors(),
+    'missing.json': missingVectors(),
     'motion.json': motionVectors(),
     'probe.json': probeVectors(),
     'sequence.json': sequenceVectors(),

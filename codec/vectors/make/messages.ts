@@ -27,6 +27,7 @@ const CLIENT: ClientMessage[] = [
   { t: 'gifts' },
   { t: 'gifts', after: 4_294_967_296 },
   { t: 'gift', id: 6, ticket: 'a.b.c' },
+  { t: 'report', marginMs: 5, asks: true },
 ];
 
 const RELAY: RelayMessage[] = [
@@ -138,6 +139,7 @@ const BAD: [string, keyof MessagesFrom, string, string][] = [
   ['id over 53 bits', 'client', 'a2 6174 657761746368 626964 1bffffffffffffffff', 'field'],
   ['report without a margin', 'client', 'a1 6174 667265706f7274', 'field'],
   ['report with a negative margin', 'client', 'a2 6174 667265706f7274 686d617267696e4d73 20', 'field'],
+  ['report whose asks is a number', 'client', 'a3 6174 667265706f7274 686d617267696e4d73 05 6461736b73 01', 'field'],
   ['report whose margin is NaN', 'client', 'a2 6174 667265706f7274 686d617267696e4d73 f97e00', 'field'],
   ['gift without a ticket', 'client', 'a2 6174 6467696674 626964 01', 'field'],
   ['gifts after a negative sequence', 'client', 'a2 6174 656769667473 656166746572 20', 'field'],

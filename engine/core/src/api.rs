@@ -266,7 +266,8 @@ pub struct DeliveryClass {
     /// Longest wait of the first held unit: a pause in the voice must not stall motion. 0 with `voice` 1.
     pub hold_ms: u8,
     pub repair: Repair,
-    /// A repeat leaves in the first datagram at least so long after its original's.
+    /// A repeat leaves in the first datagram at least so long after its original's. With `Request`: what is asked for
+    /// sooner after it was sent is on its way still.
     pub spacing_ms: u8,
     pub layer: Layer,
 }
@@ -282,8 +283,10 @@ pub enum Repair {
     None,
     /// Each unit once more.
     Repeat,
-    /// As `Repeat`, and in each datagram the motion since and with the last key.
+    /// As `Repeat`, and with the next datagrams the motion since and with the last key.
     SinceKey,
+    /// What a member asks for, to that one.
+    Request,
 }
 
 /// What of a slot goes to a member. Events always do.

@@ -67,13 +67,21 @@ fuzz_target!(|input: &[u8]| {
                 class: DeliveryClass {
                     voice: b & 7,
                     hold_ms: b & 0x78,
-                    repair: [Repair::None, Repair::Repeat, Repair::SinceKey][usize::from(b % 3)],
+                    repair: [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request]
+                        [usize::from(b & 3)],
                     spacing_ms: b & 0x3f,
                     layer: [Layer::All, Layer::Keys, Layer::Voice][usize::from(a >> 5) % 3],
                 },
             },
             8 => {
                 plane.session_closed(session, &mut out);
+                continue;
+            }
+            11 => {
+                // Names what there may be: the low bits of a sequence, motion or voice.
+                let mut data = vec![5, 1];
+                data.extend_from_slice(&[a & 0xe8, *b, 0, 0, 0, b & 63, *a]);
+                plane.on_datagram(now, session, &data, &mut out);
                 continue;
             }
             9 => {

@@ -197,6 +197,7 @@ impl Writer<'_> {
             Repair::None => 0,
             Repair::Repeat => 1,
             Repair::SinceKey => 2,
+            Repair::Request => 3,
         };
         let layer = match layer {
             Layer::All => 0,

@@ -304,7 +304,8 @@ impl NativeEngine {
             repair: match repair {
                 0 => Repair::None,
                 1 => Repair::Repeat,
-                _ => Repair::SinceKey,
+                2 => Repair::SinceKey,
+                _ => Repair::Request,
             },
             spacing_ms: spacing_ms.min(255) as u8,
             layer: match layer {

@@ -436,7 +436,7 @@ fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
     let mut random = Random::new(5, 0);
     for _ in 0..60 {
         let mut below = |n: u64| random.next_u64() % n;
-        let repair = [Repair::None, Repair::Repeat, Repair::SinceKey][below(3) as usize];
+        let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][below(4) as usize];
         let (voice, hold_ms, spacing_ms) = (1 + below(4) as u8, below(60) as u8, below(40) as u8);
         let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, layer: Layer::All };
         let mut play = Play::new(class);
@@ -459,7 +459,7 @@ fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
             let times: Vec<_> = with_it.map(|heard| heard.at_ms).collect();
             assert!(times.first().is_some_and(|at| (came_ms..=came_ms + hold_ms).contains(at)), "{class:?} {times:?}");
             match repair {
-                Repair::None => assert_eq!(times.len(), 1, "{class:?} {unit:?} {times:?}"),
+                Repair::None | Repair::Request => assert_eq!(times.len(), 1, "{class:?} {unit:?} {times:?}"),
                 Repair::Repeat => {
                     assert_eq!(times.len(), 2, "{class:?} {unit:?} {times:?}");
                     assert!(times[1] - times[0] >= u64::from(spacing_ms), "{class:?} {times:?}");
@@ -468,4 +468,84 @@ fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
             }
         }
     }
+}
+
+/// Session `from` lacks these: (kind, first, more).
+fn ask(play: &mut Play, at_ms: u64, from: SessionId, wanted: &[(u8, u32, u8)]) {
+    play.until(at_ms);
+    let mut data = vec![TYPE_MISSING];
+    write_varint(&mut data, ALIAS);
+    for (kind, first, more) in wanted {
+        data.extend_from_slice(&[3 << 5 | kind << 3, 9]);
+        data.extend_from_slice(&first.to_be_bytes());
+        data.push(*more);
+    }
+    play.stage.datagram(from, &data);
+    play.listen();
+}
+
+#[test]
+fn who_asks_for_what_it_lacks_gets_it_alone_and_only_what_was_sent() {
+    let mut play = Play::new(repairing(Repair::Request, 0));
+    play.uplink(0, 1, &[(VOICE, 10, 20), (KEY, 5, 0)]);
+    play.uplink(20, 1, &[(VOICE, 11, 20)]);
+    play.uplink(40, 1, &[(VOICE, 12, 20)]);
+    play.heard.clear();
+    // 12 is pending, 13 is not there, motion 5 and voice 10 and 11 were sent.
+    ask(&mut play, 45, 2, &[(1, 10, 0b111), (0, 5, 0)]);
+    let units = vec![(3, 1, 10, 65), (3, 1, 11, 45), (3, 0, 5, 45)];
+    assert_eq!(play.heard, [Heard { at_ms: 45, to: vec![2], units }]);
+    assert_eq!((play.count("repair_units_out"), play.count("requests_in")), (3.0, 1.0));
+    // Nothing goes again by itself, and what is old not at all.
+    play.heard.clear();
+    play.until(300);
+    ask(&mut play, 301, 2, &[(1, 10, 0b111), (0, 5, 0)]);
+    assert_eq!(play.to_second(), [(66, vec![], vec![12])]);
+}
+
+#[test]
+fn what_is_on_its_way_still_is_not_sent_again() {
+    let mut play = Play::new(repairing(Repair::Request, 12));
+    play.uplink(0, 1, &[(VOICE, 10, 20), (VOICE, 11, 0)]);
+    play.uplink(20, 1, &[(VOICE, 12, 20), (VOICE, 13, 0)]);
+    play.heard.clear();
+    ask(&mut play, 31, 2, &[(1, 10, 0b111)]);
+    ask(&mut play, 32, 2, &[(1, 12, 0b1)]);
+    assert_eq!(play.to_second(), [(31, vec![], vec![10, 11]), (32, vec![], vec![12, 13])]);
+}
+
+#[test]
+fn requests_are_heard_of_members_of_such_a_class_only() {
+    for (class, answers) in [(Repair::Request, true), (Repair::Repeat, false), (Repair::None, false)] {
+        let mut play = Play::new(repairing(class, if class == Repair::Repeat { 100 } else { 0 }));
+        play.uplink(0, 1, &[(VOICE, 10, 20), (VOICE, 11, 0)]);
+        play.heard.clear();
+        ask(&mut play, 5, 2, &[(1, 10, 1)]);
+        assert_eq!(!play.heard.is_empty(), answers, "{class:?}");
+        // A direct member, and a session that hears no room.
+        play.heard.clear();
+        ask(&mut play, 6, 1, &[(1, 10, 1)]);
+        ask(&mut play, 7, 99, &[(1, 10, 1)]);
+        assert_eq!(play.heard, []);
+    }
+}
+
+#[test]
+fn who_asks_for_everything_gets_its_allowance_and_takes_nothing_from_others() {
+    let mut play = Play::new(repairing(Repair::Request, 0));
+    let mut answered = 0;
+    for n in 0..1000u32 {
+        let at_ms = u64::from(n) * 10;
+        big(&mut play, at_ms, 1, VOICE, n, 200);
+        play.heard.clear();
+        ask(&mut play, at_ms, 2, &[(1, n.saturating_sub(8), 0xff)]);
+        answered += play.heard.len();
+    }
+    let bytes = play.count("repair_bytes_out");
+    assert!(answered > 10 && bytes <= 6000.0 * 10.0 + 3000.0, "{answered} {bytes}");
+    assert!(play.count("requests_over") > 500.0);
+    // The other member has all that was spent left to it.
+    play.heard.clear();
+    ask(&mut play, 9995, 3, &[(1, 995, 1)]);
+    assert_eq!(play.heard.iter().filter(|heard| heard.to == [3]).count(), 1);
 }

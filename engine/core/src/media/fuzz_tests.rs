@@ -70,7 +70,7 @@ fn mutated_bundles_never_break_the_parser() {
 
 fn any_class(random: &mut Random) -> DeliveryClass {
     let [voice, hold_ms, spacing_ms] = [6, 90, 120].map(|below| (random.next_u64() % below) as u8);
-    let repair = [Repair::None, Repair::Repeat, Repair::SinceKey][random.next_u64() as usize % 3];
+    let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][random.next_u64() as usize % 4];
     let layer = [Layer::All, Layer::Keys, Layer::Voice][random.next_u64() as usize % 3];
     DeliveryClass { voice, hold_ms, repair, spacing_ms, layer }
 }
@@ -137,6 +137,17 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
                         plane.on_datagram(now, publisher, &reply[1..], &mut out);
                     }
                 }
+                continue;
+            }
+            24..30 => {
+                let mut data = vec![TYPE_MISSING];
+                write_varint(&mut data, 1 + room * 9_000);
+                for _ in 0..random.next_u64() % 4 {
+                    let [head, generation, first] =
+                        [random.next_u64() as u8 & 0xe8, slot, random.next_u64() as u8 % 40];
+                    data.extend_from_slice(&[head, generation, 0, 0, 0, first, random.next_u64() as u8]);
+                }
+                plane.on_datagram(now, session, &data, &mut out);
                 continue;
             }
             _ => {

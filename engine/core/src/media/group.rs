@@ -2,6 +2,7 @@
 
 use super::bundle::{header_bytes, KIND_MOTION, KIND_VOICE};
 use super::draft::{Draft, Part};
+use super::missing::{Allowance, Missing};
 use super::recent::{Recent, Stored};
 use super::room::Slots;
 use super::traffic::Traffic;
@@ -66,6 +67,8 @@ pub struct Group {
     repeats: VecDeque<Repeat>,
     /// When the motion since the last key may ride along again.
     chain_from_us: u64,
+    /// With requests: up to which serial all was sent, and when, oldest first.
+    sent: VecDeque<(u64, u64)>,
 }
 
 impl Group {
@@ -81,6 +84,7 @@ impl Group {
             since_us: 0,
             repeats: VecDeque::new(),
             chain_from_us: 0,
+            sent: VecDeque::new(),
         }
     }
 
@@ -170,6 +174,7 @@ impl Group {
     fn flush(&mut self, from: Sources, traffic: &mut Traffic, out: &mut dyn MediaOut) {
         let mut fresh = self.fresh(from, traffic, &[]);
         self.forget_stale(from, traffic);
+        self.remember_sent(from.now_us);
         let alone = self.pending.is_empty() && self.repeats.front().is_some_and(|first| first.due_us <= from.now_us);
         self.pending.clear();
         self.pending_bytes = 0;
@@ -210,10 +215,28 @@ impl Group {
                 break;
             }
         }
-        if self.class.repair != Repair::None {
+        if matches!(self.class.repair, Repair::Repeat | Repair::SinceKey) {
             let due_us = from.now_us + u64::from(self.class.spacing_ms) * 1000;
             self.repeats.extend(sent.into_iter().map(|serial| Repeat { serial, due_us }));
         }
+    }
+
+    /// What is asked for sooner than an answer to it can be worth is on its way still.
+    fn remember_sent(&mut self, now_us: u64) {
+        if self.class.repair != Repair::Request {
+            return;
+        }
+        while self.sent.front().is_some_and(|sent| sent.1 + STALE_REPEAT_US as u64 <= now_us) {
+            self.sent.pop_front();
+        }
+        self.sent.extend(self.pending.last().map(|serial| (*serial, now_us)));
+    }
+
+    /// Sent, and so long ago that the member can know that it did not come.
+    fn overdue(&self, serial: u64, now_us: u64) -> bool {
+        let at = self.sent.partition_point(|sent| sent.0 < serial);
+        // What another class sent before the member came into this one has no entry, nor has what is old.
+        self.sent.get(at).is_none_or(|sent| sent.1 + u64::from(self.class.spacing_ms) * 1000 <= now_us)
     }
 
     /// Of the next datagram: late enough for the repeats as well, unless that would leave none of the new units in.
@@ -284,6 +307,43 @@ impl Group {
             }
         }
         repairs
+    }
+
+    /// Of what the members have been sent, the units that one of them lacks, to this one.
+    pub fn answer(
+        &self,
+        from: Sources,
+        session: SessionId,
+        missing: &Missing,
+        allowance: &mut Allowance,
+        traffic: &mut Traffic,
+        out: &mut dyn MediaOut,
+    ) {
+        let sent = |(serial, unit): &(u64, &Stored)| {
+            self.wants(unit.slot, unit.kind, unit.key)
+                && !self.pending.contains(serial)
+                && self.overdue(*serial, from.now_us)
+                && !from.older_than(unit.capture_us, STALE_REPEAT_US)
+                && missing.names(unit.slot, unit.generation, unit.kind, unit.sequence)
+        };
+        let units = from.recent.newest(from.now_us, STALE_REPEAT_US as u64).filter(sent);
+        let mut parts: Vec<_> = units.map(|(_, unit)| from.recent.part(unit)).collect();
+        parts.sort_by_key(|part| part.capture_us);
+        while let Some(newest) = parts.last() {
+            let mut draft = Draft::new(from.alias, newest.capture_us);
+            let before = parts.len();
+            parts.retain(|part| !draft.offer(*part));
+            let units = (before - parts.len()) as u64;
+            let payload = draft.finish();
+            let bytes = payload.len() - 1;
+            if !allowance.take(from.now_us, bytes as u64) {
+                traffic.requests_over += 1;
+                return;
+            }
+            traffic.count_out(self.class.voice, 1, 0, bytes);
+            traffic.count_repair(self.class.voice, 1, units, bytes as u64);
+            out.send(session, payload);
+        }
     }
 
     /// What is pending here, and not in the group that the member goes to, goes to the member at once.

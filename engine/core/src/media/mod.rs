@@ -11,6 +11,7 @@ mod draft;
 mod forward;
 mod group;
 mod lag;
+mod missing;
 mod recent;
 mod refused;
 mod room;
@@ -30,6 +31,7 @@ mod vector_tests;
 use crate::api::{Command, DeliveryClass, Event, RoomId, SessionId};
 use bytes::Bytes;
 use clock::{parse_probe, parse_probe_reply, ClockSync};
+use missing::Missing;
 use refused::{Refused, RefusedCounts};
 use room::{Publication, Room};
 use rustc_hash::FxHashMap;
@@ -153,6 +155,7 @@ impl MediaPlane {
                 }
                 Err(why) => Err(why.into()),
             },
+            Some(&TYPE_MISSING) => self.on_missing(now_us, from, data, out),
             Some(&TYPE_PROBE_REPLY) => self.on_reply(now_us, from, data, out),
             Some(_) => Err(Refused::UnknownType),
             None => Err(Refused::Malformed(Malformed::Truncated)),
@@ -359,6 +362,18 @@ impl MediaPlane {
         let done = room.forward(now_us, publisher.slot, publisher.clock.peer(now_us), data, out);
         self.schedule(id);
         done
+    }
+
+    /// What a member asks for goes to it again; of a room that the session does not hear nothing does.
+    fn on_missing(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {
+        let missing = Missing::parse(data)?;
+        for id in self.memberships.get(&from).into_iter().flatten() {
+            if let Some(room) = self.rooms.get_mut(id).filter(|room| room.alias() == missing.alias) {
+                room.answer(now_us, from, &missing, out);
+                return Ok(());
+            }
+        }
+        Err(Refused::Unasked)
     }
 
     fn on_reply(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {

@@ -97,6 +97,12 @@ impl Recent {
         self.units.get(usize::try_from(place).ok()?)
     }
 
+    /// Those that came within so many us, newest first, each with its serial.
+    pub fn newest(&self, now_us: u64, within_us: u64) -> impl Iterator<Item = (u64, &Stored)> {
+        let units = self.units.iter().enumerate().rev().map(|(place, unit)| (self.first + place as u64, unit));
+        units.take_while(move |(_, unit)| unit.at_us + within_us >= now_us)
+    }
+
     pub fn part(&self, unit: &Stored) -> Part<'_> {
         let from = (unit.offset - self.bytes_from) as usize;
         let mut start = unit.start;

@@ -13,7 +13,7 @@ pub enum Refused {
     Unsynced,
     /// A unit: older than the window that tells repeats.
     Late,
-    /// A probe reply that nobody asked for.
+    /// A probe reply that nobody asked for, or a request of who hears no such room.
     Unasked,
     /// A probe reply whose times contradict each other.
     Implausible,

@@ -5,6 +5,7 @@ use super::draft::Part;
 use super::forward::SlotForwarder;
 use super::group::{Group, Sources};
 use super::lag::Lag;
+use super::missing::{Allowance, Missing};
 use super::recent::Recent;
 use super::refused::{Refused, RefusedCounts};
 use super::traffic::Traffic;
@@ -80,6 +81,8 @@ pub struct Room {
     /// One for each other class that has members.
     groups: Vec<Option<Box<Group>>>,
     places: FxHashMap<SessionId, Place>,
+    /// Of members that asked for what they lack.
+    allowances: FxHashMap<SessionId, Allowance>,
     /// What groups hold; empty without any.
     recent: Recent,
     slots: Slots,
@@ -99,12 +102,17 @@ impl Room {
             direct: Vec::new(),
             groups: Vec::new(),
             places: FxHashMap::default(),
+            allowances: FxHashMap::default(),
             recent: Recent::default(),
             slots: Default::default(),
             traffic: Traffic::default(),
             refused: RefusedCounts::default(),
             scheduled_us: None,
         }
+    }
+
+    pub fn alias(&self) -> u32 {
+        self.alias
     }
 
     pub fn member_count(&self) -> usize {
@@ -158,6 +166,7 @@ impl Room {
         if let Some(place) = self.places.remove(&session) {
             self.unlist(place);
         }
+        self.allowances.remove(&session);
     }
 
     fn unlist(&mut self, place: Place) {
@@ -314,6 +323,23 @@ impl Room {
         for group in self.groups.iter_mut().flatten() {
             group.poll(from, &mut self.traffic, out);
         }
+    }
+
+    /// Units that a member lacks, again, to it alone: those that its group has sent, as far as its class and its allowance
+    /// have it.
+    pub fn answer(&mut self, now_us: u64, session: SessionId, missing: &Missing, out: &mut dyn MediaOut) {
+        let group = self.places.get(&session).and_then(|place| self.groups.get(place.group)).and_then(Option::as_deref);
+        let Some(group) = group.filter(|group| group.class().repair == Repair::Request) else {
+            return;
+        };
+        let allowance = self.allowances.entry(session).or_insert_with(|| Allowance::new(now_us));
+        self.traffic.requests_in += 1;
+        if !allowance.take_request(now_us) {
+            self.traffic.requests_over += 1;
+            return;
+        }
+        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        group.answer(from, session, missing, allowance, &mut self.traffic, out);
     }
 
     /// One opaque datagram to every member.

@@ -16,6 +16,9 @@ pub struct Traffic {
     pub dropped_stale: u64,
     /// Units that others pushed out before they were sent or repeated.
     pub dropped_full: u64,
+    /// Requests of viewers for what they lack, and those of them beyond what one may have.
+    pub requests_in: u64,
+    pub requests_over: u64,
     by_voice: [ByVoice; 4],
 }
 
@@ -80,6 +83,8 @@ impl Traffic {
             ("repair_bytes_out", self.repair_bytes_out as f64),
             ("dropped_stale", self.dropped_stale as f64),
             ("dropped_full", self.dropped_full as f64),
+            ("requests_in", self.requests_in as f64),
+            ("requests_over", self.requests_over as f64),
         ]);
         for (class, names) in self.by_voice.iter().zip(BY_VOICE) {
             let values = [class.bundles_out, class.units_out, class.repair_bytes_out];

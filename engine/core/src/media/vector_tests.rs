@@ -3,6 +3,7 @@
 use super::bundle::{Bundle, Malformed};
 use super::clock::*;
 use super::forward::{SlotCounts, SlotForwarder};
+use super::missing::Missing;
 use super::sequence::{SequenceExtender, Verdict};
 use super::wire::{signed48, wrap48, PREFIX};
 use serde_json::Value;
@@ -216,5 +217,24 @@ fn probes() {
             }
             other => panic!("unknown type {other:?}"),
         }
+    }
+}
+
+#[test]
+fn requests() {
+    for case in cases("missing") {
+        let data = bytes(&case["hex"]);
+        let Some(missing) = expect_error(&case, Missing::parse(&data)) else { continue };
+        assert_eq!(u64::from(missing.alias), number(&case["alias"]), "{}", case["name"]);
+        let entries = missing.entries().map(|entry| {
+            serde_json::json!({
+                "slot": entry.slot,
+                "kind": entry.kind,
+                "generation": entry.generation,
+                "first": entry.first,
+                "more": entry.more,
+            })
+        });
+        assert_eq!(Value::Array(entries.collect()), case["entries"], "{}", case["name"]);
     }
 }
