@@ -17,6 +17,8 @@ interface Probe {
   samplesPlayed: number;
   slots: number[];
   comments: number;
+  giftsGiven: number;
+  giftsShown: number[];
   errors: string[];
 }
 
@@ -43,20 +45,23 @@ describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
   const probe = async (page: BrowserPage) =>
     JSON.parse((await page.evaluate('JSON.stringify(window.hayate)')) as string) as Probe;
 
-  beforeAll(async () => {
-    stateDir = await mkdtemp(join(tmpdir(), 'hayate-demo-'));
-    relay = await startRelay(
+  const start = async (listenPort = 0, httpPort = 0) =>
+    startRelay(
       {
         dev: true,
         stateDir,
         transport: engine.ok ? 'engine' : 'websocket',
-        listen: { port: 0 },
-        http: { port: 0 },
+        listen: { port: listenPort },
+        http: { port: httpPort },
         metrics: { port: 0 },
         log: { level: 'silent' },
       },
       { assets: await demoAssets() },
     );
+
+  beforeAll(async () => {
+    stateDir = await mkdtemp(join(tmpdir(), 'hayate-demo-'));
+    relay = await start();
   });
 
   afterAll(async () => {
@@ -90,6 +95,38 @@ describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
     const before = await picture();
     await viewer.waitFor(`window.hayate.framesShown > ${seen.framesShown + 30}`, WAIT_MS);
     expect(await picture()).not.toBe(before);
+  }, 120_000);
+
+  it('gives a gift, shows it once, and goes on after a restart of the relay without missing or repeating one', async () => {
+    const liver = await open('?room=gifts&role=liver');
+    await liver.waitFor('window.hayate?.state === "open"', WAIT_MS);
+    await liver.evaluate('[...document.querySelectorAll("button")].find((b) => b.textContent === "Go live").click()');
+    const viewer = await open('?room=gifts&name=Ann');
+    await viewer.waitFor('window.hayate?.slots.length > 0', WAIT_MS);
+    const give = async () => {
+      await viewer.waitFor('document.querySelector(".gifts button")?.disabled === false', WAIT_MS);
+      await viewer.evaluate('document.querySelector(".gifts button").click()');
+    };
+    await give();
+    await viewer.waitFor('document.querySelector(".effect")?.textContent.includes("Ann")', WAIT_MS);
+    await viewer.waitFor('window.hayate.giftsGiven === 1', WAIT_MS);
+    const said = (await viewer.evaluate('document.querySelector(".gifts ol").textContent')) as string;
+    expect(said).toMatch(/^Ann ?gave a star to Hayate$/);
+    const [record] = await relay.ledger!.resume('gifts', 0, 10);
+    expect(record).toMatchObject({ sequence: 1, item: 'star', amount: 100, currency: 'JPY' });
+    const { port } = relay.address;
+    const http = Number(new URL(relay.httpAddress).port);
+    await relay.close();
+    await viewer.waitFor('window.hayate.state === "reconnecting"', WAIT_MS);
+    relay = await start(port, http);
+    // Somebody else's, while this page is away or just back.
+    const { room, liver: to, item, amount, currency, reg } = record!;
+    await relay.ledger!.claim({ jti: 'meanwhile', sender: 'bo', room, liver: to, item, amount, currency, reg }, 1);
+    await viewer.waitFor('window.hayate.giftsShown.length === 2', WAIT_MS);
+    await give();
+    await viewer.waitFor('window.hayate.giftsGiven === 2 && window.hayate.giftsShown.length >= 3', WAIT_MS);
+    expect((await probe(viewer)).giftsShown).toEqual([1, 2, 3]);
+    expect(await viewer.evaluate('document.querySelectorAll(".gifts li").length')).toBe(3);
   }, 120_000);
 
   it('shows nobody in a room without a liver', async () => {

@@ -21,6 +21,10 @@ export interface PageProbe {
   /** Liver: from a block's last sample to its Opus packet on the way, ms, smoothed. */
   encodeMs: number;
   comments: number;
+  /** Gifts of this page that the relay said are durable. */
+  giftsGiven: number;
+  /** Numbers of the gifts that were shown, as they came. */
+  giftsShown: number[];
   /** Viewer: of the first liver; undefined before there is one. */
   playout: () => PlayoutStats | undefined;
   errors: string[];
@@ -47,6 +51,8 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     sent: { motion: 0, voice: 0 },
     encodeMs: 0,
     comments: 0,
+    giftsGiven: 0,
+    giftsShown: [],
     playout: () => undefined,
     errors: [],
   };

@@ -12,6 +12,8 @@ interface RelayInfo {
 }
 
 export interface Door {
+  /** Who this page is to the relay. */
+  sub: string;
   target: RelayTarget;
   connector: ReturnType<typeof pickConnector>['connect'];
   /** How the media travels. */
@@ -54,6 +56,7 @@ export async function openDoor(room: string, role: Role, name: string): Promise<
   const sub = subject(role);
   const { kind, connect } = pickConnector({ relay: info.transport === 'engine' ? 'webtransport' : 'websocket' });
   return {
+    sub,
     target: {
       url: info.url,
       certificateHashes: info.certificateHashes,
@@ -62,6 +65,17 @@ export async function openDoor(room: string, role: Role, name: string): Promise<
     connector: connect,
     kind,
   };
+}
+
+/** A signed ticket for one gift in yen (development relays sign for anyone). */
+export async function askTicket(gift: {
+  room: string;
+  sub: string;
+  liver: string;
+  item: string;
+  amount: number;
+}): Promise<string> {
+  return (await ask<{ ticket: string }>('/v1/gifts/tickets', gift)).ticket;
 }
 
 /** Where a person can accept the relay's self-made certificate by hand. Hashes do not cover WebSocket. */

@@ -1,4 +1,4 @@
-import { connectRoom, type HayateError, type Room } from '@hayate/client';
+import { connectRoom, type HayateError, type Room, webGiftStorage } from '@hayate/client';
 import { byId, h, notify } from './dom.ts';
 import { type PageProbe, report } from './probe.ts';
 import { certificatePage, openDoor, type Role } from './relay-info.ts';
@@ -19,7 +19,10 @@ export interface PageSession {
 export async function joinRoom(room: string, role: Role, name: string, probe: PageProbe): Promise<PageSession> {
   byId('where').textContent = `room ${room}`;
   const door = await openDoor(room, role, name);
-  const session = connectRoom(door.target, { connector: door.connector, giveUpMs: Number.POSITIVE_INFINITY });
+  // As long as the tab, like who it is: a reload in the middle of a gift loses none.
+  const storage = webGiftStorage(`hayate.gifts:${room}:${door.sub}`, sessionStorage);
+  const options = { connector: door.connector, giveUpMs: Number.POSITIVE_INFINITY, gifts: { storage } };
+  const session = connectRoom(door.target, options);
   const transport = door.kind === 'webtransport' ? 'WebTransport' : 'WebSocket';
   probe.transport = door.kind;
   probe.state = session.state;

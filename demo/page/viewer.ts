@@ -3,6 +3,7 @@ import { Avatar } from '../avatar/avatar.ts';
 import { commentsPanel } from './comments.ts';
 import { byId, h } from './dom.ts';
 import { figureTable, percent, totalsOf } from './figures.ts';
+import { giftsPanel } from './gifts.ts';
 import { PAGE_PLAYOUT } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
 import { type PageSession, stateText } from './session.ts';
@@ -35,9 +36,11 @@ export function showViewer({ room, transport }: PageSession, probe: PageProbe): 
   probe.playout = () => watcher.stats().slots.values().next().value?.playout;
   const stage = new Stage(room, watcher, probe);
   const figures = figureTable(['connection', 'packets', 'loss', 'network', 'playout', 'sound']);
+  const gifts = giftsPanel(room, probe);
+  stage.element.append(gifts.effects);
   byId('main').replaceChildren(
     stage.element,
-    h('aside', {}, h('section', { class: 'card' }, figures.element), commentsPanel(room, probe)),
+    h('aside', {}, gifts.panel, h('section', { class: 'card' }, figures.element), commentsPanel(room, probe)),
   );
   watcher.onFrame((unit) => stage.frame(unit));
   watcher.onVoice((unit) => stage.voiceUnit(unit));
