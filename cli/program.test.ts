@@ -142,7 +142,8 @@ describe('verbs', () => {
     };
     const gift = async (...args: string[]) => {
       const verb = new Verb('gift', '--room', 'r', '--sub', 'ann', '--json', ...state, ...args);
-      expect([await verb.exited, verb.err]).toEqual([EXIT.ok, '']);
+      // Without the engine it warns that it takes any certificate.
+      expect(await verb.exited, verb.err).toBe(EXIT.ok);
       return JSON.parse(verb.lines[0]!) as { ticket: string; number: number; atMs: number };
     };
     let relay = await start();
