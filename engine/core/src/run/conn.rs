@@ -65,8 +65,8 @@ pub(super) struct Conn {
     pub heartbeat_us: u64,
     pub datagram_sent_us: u64,
     pub received_us: u64,
-    /// Packets that wait for the next thing done with this connection: see `Core::defer`.
-    pub deferred: Vec<q::ConnectionEvent>,
+    /// Packets, with their arrival, that wait for the next thing done with this connection: see `Core::defer`.
+    pub deferred: Vec<(u64, q::ConnectionEvent)>,
     /// When streams were written last.
     pub stream_us: u64,
     pub mode: DatagramMode,

@@ -8,8 +8,9 @@ use crate::api::DatagramMode;
 use crate::clock::Now;
 use quinn_proto::ConnectionEvent;
 
-/// A packet up to this size holds acknowledgements and flow control, but neither a probe (39 bytes at least) nor a message.
-const SMALL_BYTES: usize = 38;
+/// A packet up to this size holds acknowledgements and flow control, but neither a probe (39 bytes at least) nor a request
+/// for what is missing (37).
+const SMALL_BYTES: usize = 36;
 /// More than that are not put off.
 const MOST: usize = 8;
 /// A connection that wrote to a stream so lately waits for room to write on.
@@ -46,7 +47,7 @@ impl Core {
         }
         match self.conns.get_mut(index as usize).and_then(Option::as_mut) {
             Some(conn) if conn.may_defer(now) => {
-                conn.deferred.push(event);
+                conn.deferred.push((now.us, event));
                 self.out.counters.packets_deferred += 1;
                 None
             }
@@ -61,7 +62,8 @@ impl Core {
             return;
         }
         let mut deferred = std::mem::take(&mut conn.deferred);
-        for event in deferred.drain(..) {
+        for (received_us, event) in deferred.drain(..) {
+            conn.received_us = received_us;
             conn.q.handle_event(event);
         }
         // Kept for its memory.
