@@ -331,6 +331,18 @@ describe('a backup', () => {
     tamper('UPDATE records SET amount = 101 WHERE id = 2');
     await expect(backupLedger(path, join(folder, 'second.db'))).rejects.toMatchObject({ code: 'ledger_corrupt' });
     expect(readdirSync(folder).filter((name) => name.startsWith('second'))).toEqual([]);
+    const fresh = join(folder, 'cut.db');
+    const store = fill(new LedgerStore(fresh));
+    store.close();
+    const older = readFileSync(fresh);
+    const later = new LedgerStore(fresh);
+    later.begin();
+    later.claim(ticket(9), NOW);
+    later.commit();
+    later.close();
+    writeFileSync(fresh, older);
+    // Whole in itself, but not all that there was: only the witness knows.
+    await expect(backupLedger(fresh, join(folder, 'second.db'))).rejects.toMatchObject({ code: 'ledger_corrupt' });
     await expect(backupLedger(join(folder, 'absent'), join(folder, 'third'))).rejects.toMatchObject({
       code: 'invalid_argument',
     });
