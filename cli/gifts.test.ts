@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteLedger } from '@hayate/relay/ledger';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { EXIT, main } from './program.ts';
+import { EXIT } from './program.ts';
+import { call } from './test/call.ts';
 
 const NOW = Date.UTC(2026, 0, 31, 14, 30);
 
@@ -20,20 +21,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-async function call(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    said.out += text;
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said.err += text;
-    return true;
-  });
-  const code = await main(['gifts', ...args]);
-  return { code, ...said };
-}
-const gifts = (...args: string[]) => call(...args, '--ledger', ledger);
+const gifts = (...args: string[]) => call('gifts', ...args, '--ledger', ledger);
 const lines = (text: string) =>
   text
     .trim()
@@ -194,7 +182,7 @@ describe('hayate gifts', () => {
     '%s makes no ledger where there is none',
     async (...args) => {
       const absent = join(dir, 'absent.db');
-      const { code, err } = await call(...args, '--ledger', absent);
+      const { code, err } = await call('gifts', ...args, '--ledger', absent);
       expect([code, err]).toEqual([EXIT.failed, expect.stringContaining('there is no ledger')]);
       expect(existsSync(absent)).toBe(false);
     },

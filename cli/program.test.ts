@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { formatLiveLinkCsv } from '@hayate/codec/motion';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { EXIT, main } from './program.ts';
+import { EXIT } from './program.ts';
+import { call } from './test/call.ts';
 import { concat, opusHead, simplePage, TAGS } from './test/ogg-writer.ts';
 
 const BIN = fileURLToPath(new URL('./bin/hayate.ts', import.meta.url));
@@ -16,20 +17,6 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 afterEach(() => vi.restoreAllMocks());
-
-async function call(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    said.out += text;
-    return true;
-  });
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said.err += text;
-    return true;
-  });
-  const code = await main(args);
-  return { code, ...said };
-}
 
 describe('arguments', () => {
   it.each([

@@ -8,7 +8,10 @@ const REPORT_MS = 1000;
 const STEADY_MS = 4000;
 const CHANGE_MS = 2;
 
-/** Tells the relay, each second in which it changed, what this viewer's playout needs: how much of the lag budget is left to send by. */
+/**
+ * Tells the relay, each second in which it changed, what this viewer's playout needs: how much of the lag budget is left
+ * to send by.
+ */
 export class PlayoutReporter {
   readonly #environment: Environment;
   readonly #playouts: () => readonly PlayoutClock[];

@@ -19,8 +19,9 @@ it('is busy at once, and free only after five quiet seconds', () => {
   expect(after([0.8, 0.5, 0.5, 0.7, 0.5, 0.5, 0.5])).toEqual(new Array(7).fill(true));
 });
 
-it('is busy when it drops what it did not get to', () => {
-  expect(after([0.2, 0.2, 0.2], [0, 1, 0])).toEqual([false, true, true]);
+it('is busy earlier when it drops what it did not get to, and not by drops that no load made', () => {
+  expect(after([0.7, 0.7, 0.7], [0, 1, 0])).toEqual([false, true, true]);
+  expect(after([0.2, 0.2, 0.2], [0, 1000, 0])).toEqual([false, false, false]);
 });
 
 it('does not swing with a load that repair and small classes make: 0.9 when free, 0.65 when busy', () => {

@@ -31,8 +31,9 @@ export class RelayLoad {
     if (!before) return this.#busy;
     const share = (counts.cpuUs - before.counts.cpuUs) / 1000 / (nowMs - before.ms);
     const dropped = counts.dropped > before.counts.dropped;
-    if (share > BUSY || dropped) this.#busy = true;
-    if (share > FREE || dropped) this.#freeSinceMs = undefined;
+    // A drop alone is none: what waited in a connection at rest may be late without any load, and a peer can make it wait.
+    if (share > BUSY || (dropped && share > FREE)) this.#busy = true;
+    if (share > FREE) this.#freeSinceMs = undefined;
     else this.#freeSinceMs ??= nowMs;
     if (this.#freeSinceMs !== undefined && nowMs - this.#freeSinceMs >= FREE_MS) this.#busy = false;
     return this.#busy;

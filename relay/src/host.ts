@@ -74,6 +74,8 @@ export interface HostStats {
   rooms: number;
   viewers: number;
   livers: number;
+  /** The relay itself is the bottleneck: it sends less often. */
+  busy: boolean;
   delivery: DeliveryStats;
 }
 
@@ -163,7 +165,14 @@ export class RelayHost implements Hub {
       livers += room.livers().length;
     }
     const delivery = deliveryStats([...this.#rooms.values()].map((hosted) => hosted.delivery));
-    return { sessions: this.#sessions.size, rooms: this.#rooms.size, viewers, livers, delivery };
+    return {
+      sessions: this.#sessions.size,
+      rooms: this.#rooms.size,
+      viewers,
+      livers,
+      busy: this.#delivery.busy,
+      delivery,
+    };
   }
 
   /** Ends every session of the room with `room_closed`. False when there is no such room. */

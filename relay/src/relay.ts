@@ -281,7 +281,14 @@ class Relay implements RunningRelay {
   }
 
   async #snapshot(): Promise<Snapshot> {
-    const gauges = this.#host?.stats() ?? { sessions: 0, rooms: 0, viewers: 0, livers: 0, delivery: deliveryStats([]) };
+    const gauges = this.#host?.stats() ?? {
+      sessions: 0,
+      rooms: 0,
+      viewers: 0,
+      livers: 0,
+      busy: false,
+      delivery: deliveryStats([]),
+    };
     const [plane, connectRefused] = this.#closed
       ? [{}, {}]
       : await Promise.all([this.#opened().plane.stats(), this.#opened().connectRefused()]);

@@ -26,6 +26,7 @@ export interface Snapshot {
   rooms: number;
   viewers: number;
   livers: number;
+  busy: boolean;
   delivery: DeliveryStats;
   counters: Counters;
   /** The media plane's flat figures. */
@@ -107,6 +108,7 @@ export class Metrics {
     const notForwarded = counter('datagrams_refused', 'Datagrams and units not forwarded, by reason.');
     const comments = counter('comments', 'Comments taken.');
     const classes = gauge('delivery_class', 'Viewers by how their datagrams are made.');
+    const busy = gauge('busy', '1 while the relay itself is the bottleneck and sends less often.');
     const levels = gauge('congestion_level', 'Viewers by what is given up for their path: 0 nothing, 5 all but voice.');
     const denied = gauge('repair_denied', 'Viewers whose loss asks for repair that the bounds do not allow.');
     const changes = counter('delivery_changes', 'Changes of a delivery class, by what decided it.');
@@ -151,6 +153,7 @@ export class Metrics {
           if (s.plane[`refused_${reason}`] === undefined) result.observe(notForwarded, n, { reason });
         }
         for (const [labels, viewers] of this.#classes(s.delivery)) result.observe(classes, viewers, labels);
+        result.observe(busy, Number(s.busy));
         for (const [level, n] of s.delivery.levels.entries()) result.observe(levels, n, { level });
         result.observe(denied, s.delivery.repairDenied);
         for (const [why, n] of s.counters.get('delivery_changes')) result.observe(changes, n, { why });
@@ -195,6 +198,7 @@ export class Metrics {
         dropped,
         notForwarded,
         classes,
+        busy,
         levels,
         denied,
         changes,
