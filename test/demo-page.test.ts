@@ -29,6 +29,13 @@ if (missing) console.log(`SKIPPED demo page in a browser: ${missing}`);
 /** Sound may wait for a slow machine; frames and figures may not. */
 const WAIT_MS = 40_000;
 
+/** What the first canvas shows; its own pixels are the worker's. */
+const PICTURE = `(() => {
+  const copy = document.createElement('canvas');
+  copy.getContext('2d').drawImage(document.querySelector('canvas'), 0, 0, 300, 150);
+  return copy.toDataURL();
+})()`;
+
 describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
   let relay: RunningRelay;
   let stateDir: string;
@@ -91,11 +98,20 @@ describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
     expect(seen.uncertaintyMs).toBeGreaterThan(0);
     // A machine that stalls for 600 ms loses and regains the relay; nothing else may be wrong.
     expect(seen.errors.filter((error) => !error.startsWith('connection_lost'))).toEqual([]);
-    const picture = () => viewer.evaluate('document.querySelector("canvas").toDataURL()');
+    expect(await viewer.evaluate('hayate.drawing().where')).toBe('worker');
+    const picture = () => viewer.evaluate(PICTURE);
     const before = await picture();
     await viewer.waitFor(`window.hayate.framesShown > ${seen.framesShown + 30}`, WAIT_MS);
     expect(await picture()).not.toBe(before);
   }, 120_000);
+
+  it('draws on its own thread when it is told to, as browsers without canvases in workers do', async () => {
+    const liver = await open('?room=page&role=liver&draw=page');
+    await liver.waitFor('window.hayate?.drawing()?.drawn > 30', WAIT_MS);
+    expect(await liver.evaluate('hayate.drawing().where')).toBe('page');
+    const before = await liver.evaluate(PICTURE);
+    await liver.waitFor(`${PICTURE} !== ${JSON.stringify(before)}`, WAIT_MS);
+  }, 60_000);
 
   it('gives a gift, shows it once, and goes on after a restart of the relay without missing or repeating one', async () => {
     const liver = await open('?room=gifts&role=liver');

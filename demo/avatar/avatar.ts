@@ -2,7 +2,7 @@ import { drawBrow, drawEars, drawEye, drawMouth, drawNose, drawSkin, facePath } 
 import { drawBackHair, drawBody, drawFrontHair, type HairSway } from './draw-hair.ts';
 import { type Palette, paletteOf } from './palette.ts';
 import { createRig, poseRig, type Rig } from './rig.ts';
-import { HeadSpace } from './space.ts';
+import { type Context2D, HeadSpace } from './space.ts';
 
 const STREAKS = 9;
 /** Slower frames than this make the picture coarser, down to a quarter of its pixels. */
@@ -10,12 +10,12 @@ const SLOW_FRAME_MS = 26;
 const LEAST_DETAIL = 0.5;
 
 /**
- * One liver's face on one canvas. Follows the canvas's CSS size and the screen's pixel ratio; hair and shoulders have a
- * little inertia of their own, everything else is the pose.
+ * One liver's face on one canvas, of the page or of a worker. Hair and shoulders have a little inertia of their own,
+ * everything else is the pose.
  */
 export class Avatar {
-  readonly canvas: HTMLCanvasElement;
-  readonly #ctx: CanvasRenderingContext2D;
+  readonly #canvas: HTMLCanvasElement | OffscreenCanvas;
+  readonly #ctx: Context2D;
   readonly #palette: Palette;
   readonly #rig: Rig = createRig();
   readonly #space = new HeadSpace();
@@ -25,17 +25,26 @@ export class Avatar {
   #lastMs = 0;
   #frameMs = 1000 / 60;
   #detail = 1;
+  #width = 0;
+  #height = 0;
 
-  constructor(canvas: HTMLCanvasElement, slot: number) {
-    const ctx = canvas.getContext('2d');
+  constructor(canvas: HTMLCanvasElement | OffscreenCanvas, slot: number) {
+    const ctx = canvas.getContext('2d') as Context2D | null;
     if (!ctx) throw new Error('canvas 2D is not available');
-    this.canvas = canvas;
+    this.#canvas = canvas;
     this.#ctx = ctx;
     this.#palette = paletteOf(slot);
   }
 
+  /** Pixels of the screen that the canvas covers. Nothing is drawn before the first call. */
+  resize(width: number, height: number): void {
+    this.#width = width;
+    this.#height = height;
+  }
+
   /** Draws the 61 values. `awake` false dims the picture: nobody is there. */
   draw(values: Float32Array, nowMs: number, awake: boolean): void {
+    if (this.#width * this.#height === 0) return;
     poseRig(this.#rig, values);
     const stepMs = Math.min(50, Math.max(0, nowMs - this.#lastMs));
     this.#lastMs = nowMs;
@@ -85,12 +94,12 @@ export class Avatar {
   }
 
   #fit(): { width: number; height: number } {
-    const ratio = Math.min(2, globalThis.devicePixelRatio || 1) * this.#detail;
-    const width = Math.max(1, Math.round(this.canvas.clientWidth * ratio));
-    const height = Math.max(1, Math.round(this.canvas.clientHeight * ratio));
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
+    const canvas = this.#canvas;
+    const width = Math.max(1, Math.round(this.#width * this.#detail));
+    const height = Math.max(1, Math.round(this.#height * this.#detail));
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width;
+      canvas.height = height;
     }
     return { width, height };
   }

@@ -1,8 +1,6 @@
 import { type Palette, SKIN } from './palette.ts';
 import type { EyeRig, Rig } from './rig.ts';
-import { addCurve, closedPath, type HeadSpace, openPath, type Point2 } from './space.ts';
-
-type Context = CanvasRenderingContext2D;
+import { addCurve, type Context2D, closedPath, type HeadSpace, openPath, type Point2 } from './space.ts';
 
 const EYE_X = 0.43;
 const EYE_Y = 0.16;
@@ -31,7 +29,7 @@ export function facePath(space: HeadSpace, rig: Rig): Path2D {
   ]);
 }
 
-export function drawEars(ctx: Context, space: HeadSpace): void {
+export function drawEars(ctx: Context2D, space: HeadSpace): void {
   for (const side of [-1, 1]) {
     ctx.fillStyle = SKIN.shade;
     ctx.fill(
@@ -45,7 +43,7 @@ export function drawEars(ctx: Context, space: HeadSpace): void {
   }
 }
 
-export function drawSkin(ctx: Context, space: HeadSpace, rig: Rig, palette: Palette): void {
+export function drawSkin(ctx: Context2D, space: HeadSpace, rig: Rig, palette: Palette): void {
   const path = facePath(space, rig);
   const [, top] = space.project([0, -1, 0.1]);
   const [, chin] = space.project([0, 1.1, 0.3]);
@@ -91,7 +89,7 @@ export function drawSkin(ctx: Context, space: HeadSpace, rig: Rig, palette: Pale
   ctx.stroke(path);
 }
 
-export function drawNose(ctx: Context, space: HeadSpace, rig: Rig): void {
+export function drawNose(ctx: Context2D, space: HeadSpace, rig: Rig): void {
   const lift = -0.03 * (rig.sneer[0] + rig.sneer[1]);
   const tip = space.face(0, 0.44 + lift, 0.1);
   const left = space.face(-0.035, 0.475 + lift, 0.04);
@@ -138,7 +136,7 @@ function lids(space: HeadSpace, eye: EyeRig, side: number): { upper: Point2[]; l
   return { upper, lower };
 }
 
-export function drawEye(ctx: Context, space: HeadSpace, eye: EyeRig, side: number, palette: Palette): void {
+export function drawEye(ctx: Context2D, space: HeadSpace, eye: EyeRig, side: number, palette: Palette): void {
   const { upper, lower } = lids(space, eye, side);
   const scale = space.scale;
   if (eye.open > 0.06) {
@@ -171,7 +169,7 @@ export function drawEye(ctx: Context, space: HeadSpace, eye: EyeRig, side: numbe
 }
 
 /** Thick in the middle, thin at the inner corner, with a wing outside. */
-function drawLashes(ctx: Context, space: HeadSpace, upper: Point2[], side: number): void {
+function drawLashes(ctx: Context2D, space: HeadSpace, upper: Point2[], side: number): void {
   const scale = space.scale;
   const thickness = [0.014, 0.045, 0.062, 0.066, 0.03];
   const top = upper.map(([x, y], index): Point2 => [x, y - thickness[index]! * scale]);
@@ -186,7 +184,7 @@ function drawLashes(ctx: Context, space: HeadSpace, upper: Point2[], side: numbe
   ctx.fill(path);
 }
 
-function drawIris(ctx: Context, space: HeadSpace, eye: EyeRig, side: number, palette: Palette): void {
+function drawIris(ctx: Context2D, space: HeadSpace, eye: EyeRig, side: number, palette: Palette): void {
   const scale = space.scale;
   const [x, y] = space.face(side * EYE_X + eye.gazeX * 0.1, EYE_Y + 0.01 + eye.gazeY * 0.085);
   const edge = space.face(side * EYE_X + eye.gazeX * 0.1 + 0.155, EYE_Y);
@@ -220,7 +218,7 @@ function drawIris(ctx: Context, space: HeadSpace, eye: EyeRig, side: number, pal
   disc(0.062 - eye.gazeX * 0.02, 0.07, radiusX * 0.16, radiusY * 0.14, 'rgba(255, 255, 255, 0.85)');
 }
 
-export function drawBrow(ctx: Context, space: HeadSpace, eye: EyeRig, side: number, palette: Palette): void {
+export function drawBrow(ctx: Context2D, space: HeadSpace, eye: EyeRig, side: number, palette: Palette): void {
   const base = -0.27;
   const inner = base - 0.15 * eye.browInner - 0.03 * eye.browOuter + 0.13 * eye.browFrown;
   const middle = base - 0.06 - 0.1 * eye.browInner - 0.1 * eye.browOuter + 0.07 * eye.browFrown;
@@ -244,7 +242,7 @@ export function drawBrow(ctx: Context, space: HeadSpace, eye: EyeRig, side: numb
   ctx.stroke(path);
 }
 
-export function drawMouth(ctx: Context, space: HeadSpace, rig: Rig): void {
+export function drawMouth(ctx: Context2D, space: HeadSpace, rig: Rig): void {
   const { mouth } = rig;
   const scale = space.scale;
   const centreY = MOUTH_Y + 0.03 * rig.jawDrop;
@@ -307,7 +305,7 @@ export function drawMouth(ctx: Context, space: HeadSpace, rig: Rig): void {
 }
 
 function drawInside(
-  ctx: Context,
+  ctx: Context2D,
   space: HeadSpace,
   rig: Rig,
   upper: Point2[],
@@ -340,7 +338,7 @@ function drawInside(
 }
 
 function drawTongueOut(
-  ctx: Context,
+  ctx: Context2D,
   space: HeadSpace,
   amount: number,
   at: (u: number, y: number) => Point2,

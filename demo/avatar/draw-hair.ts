@@ -1,7 +1,5 @@
 import { type Palette, SKIN } from './palette.ts';
-import { closedPath, type HeadSpace, openPath, type Point3, surface } from './space.ts';
-
-type Context = CanvasRenderingContext2D;
+import { type Context2D, closedPath, type HeadSpace, openPath, type Point3, surface } from './space.ts';
 
 /** Where loose ends hang, against the head: x by swing and wind, in head half-widths. */
 export interface HairSway {
@@ -9,7 +7,7 @@ export interface HairSway {
   y: number;
 }
 
-function gradient(ctx: Context, space: HeadSpace, from: Point3, to: Point3, colours: string[]): CanvasGradient {
+function gradient(ctx: Context2D, space: HeadSpace, from: Point3, to: Point3, colours: string[]): CanvasGradient {
   const [x0, y0] = space.project(from);
   const [x1, y1] = space.project(to);
   const tone = ctx.createLinearGradient(x0, y0, x1, y1);
@@ -17,7 +15,7 @@ function gradient(ctx: Context, space: HeadSpace, from: Point3, to: Point3, colo
   return tone;
 }
 
-export function drawBackHair(ctx: Context, space: HeadSpace, sway: HairSway, palette: Palette): void {
+export function drawBackHair(ctx: Context2D, space: HeadSpace, sway: HairSway, palette: Palette): void {
   const z = -0.45;
   const hang = (x: number, y: number, share: number) => space.project([x + sway.x * share, y + sway.y * share, z]);
   ctx.fillStyle = gradient(ctx, space, [0, -1.2, z], [0, 1.5, z], [palette.hair, palette.hairDark, palette.hairDark]);
@@ -52,7 +50,7 @@ const LOCKS: readonly (readonly [number, number, number, number])[] = [
   [0.02, 0.12, 0.03, 0.24],
 ];
 
-export function drawFrontHair(ctx: Context, space: HeadSpace, sway: HairSway, palette: Palette): void {
+export function drawFrontHair(ctx: Context2D, space: HeadSpace, sway: HairSway, palette: Palette): void {
   const on = (x: number, y: number, lift: number, share: number) =>
     space.project([x + sway.x * share, y + sway.y * share, surface(x, y) + lift]);
   drawSideLocks(ctx, space, sway, palette);
@@ -100,7 +98,7 @@ export function drawFrontHair(ctx: Context, space: HeadSpace, sway: HairSway, pa
   drawClip(ctx, space, palette);
 }
 
-function drawSideLocks(ctx: Context, space: HeadSpace, sway: HairSway, palette: Palette): void {
+function drawSideLocks(ctx: Context2D, space: HeadSpace, sway: HairSway, palette: Palette): void {
   for (const side of [-1, 1]) {
     const at = (x: number, y: number, z: number, share: number) =>
       space.project([side * x + sway.x * share, y + sway.y * share, z]);
@@ -130,7 +128,7 @@ function drawSideLocks(ctx: Context, space: HeadSpace, sway: HairSway, palette: 
   }
 }
 
-function drawShine(ctx: Context, space: HeadSpace): void {
+function drawShine(ctx: Context2D, space: HeadSpace): void {
   ctx.strokeStyle = 'rgba(255, 255, 255, 0.2)';
   ctx.lineWidth = 0.04 * space.scale;
   ctx.lineCap = 'round';
@@ -147,7 +145,7 @@ function drawShine(ctx: Context, space: HeadSpace): void {
 }
 
 /** A hair clip: three gusts of wind. */
-function drawClip(ctx: Context, space: HeadSpace, palette: Palette): void {
+function drawClip(ctx: Context2D, space: HeadSpace, palette: Palette): void {
   const [x, y] = space.project([0.78, -0.52, 0.62]);
   const size = 0.15 * space.scale;
   ctx.save();
@@ -176,7 +174,7 @@ function drawClip(ctx: Context, space: HeadSpace, palette: Palette): void {
 
 /** Neck and shoulders: they stay with the body, which breathes and leans a little with the head. */
 export function drawBody(
-  ctx: Context,
+  ctx: Context2D,
   x: number,
   y: number,
   scale: number,

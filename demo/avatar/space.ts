@@ -1,3 +1,6 @@
+/** Of a canvas on the page or in a worker: drawing is the same. */
+export type Context2D = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
 /** A point on or around the head: x right, y down, z to the viewer, in head half-widths. */
 export type Point3 = readonly [x: number, y: number, z: number];
 export type Point2 = [x: number, y: number];

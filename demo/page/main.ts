@@ -1,4 +1,5 @@
 import { byId, h, notify } from './dom.ts';
+import { choosePainter } from './drawing/choose.ts';
 import { showLiver } from './liver.ts';
 import { createProbe, report } from './probe.ts';
 import { joinRoom } from './session.ts';
@@ -19,9 +20,14 @@ byId('nav').replaceChildren(h('a', { href: otherLink }, other === 'liver' ? 'Go 
 
 async function start(): Promise<void> {
   try {
-    const session = await joinRoom(roomName, role, name, probe);
-    if (role === 'liver') showLiver(session, roomName, probe);
-    else showViewer(session, probe);
+    const drawing = query.get('draw') === 'page' ? 'page' : 'best';
+    const [session, painter] = await Promise.all([
+      joinRoom(roomName, role, name, probe),
+      choosePainter(drawing, (error) => report(probe, error)),
+    ]);
+    probe.drawing = () => ({ where: painter.where, ...painter.figures });
+    if (role === 'liver') showLiver(session, roomName, painter, probe);
+    else showViewer(session, painter, probe);
   } catch (error) {
     probe.state = 'failed';
     report(probe, error);

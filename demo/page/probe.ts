@@ -1,4 +1,5 @@
 import type { PlayoutStats } from '@hayate/client';
+import type { DrawFigures, Painter } from './drawing/painter.ts';
 
 /** What tests, and the curious at the console, can read: `window.hayate`. */
 export interface PageProbe {
@@ -6,6 +7,8 @@ export interface PageProbe {
   /** Of the room, or of the page before there is one: `starting`, `failed`. */
   state: string;
   transport: string | undefined;
+  /** Undefined before the page drew anything. */
+  drawing: () => ({ where: Painter['where'] } & DrawFigures) | undefined;
   /** Decoded frames that reached the canvas. */
   framesShown: number;
   /** Capture to presentation of what the canvas shows now, ms; NaN before the first frame. */
@@ -41,6 +44,7 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     role,
     state: 'starting',
     transport: undefined,
+    drawing: () => undefined,
     framesShown: 0,
     lagMs: Number.NaN,
     uncertaintyMs: Number.NaN,

@@ -12,10 +12,12 @@ it('bundles the page for browsers, with maps and nothing of Node', async () => {
     '/demo.css',
     '/demo.js',
     '/demo.js.map',
+    '/draw-worker.js',
+    '/draw-worker.js.map',
     '/voice-worklet.js',
     '/voice-worklet.js.map',
   ]);
-  for (const path of ['/demo.js', '/voice-worklet.js', '/capture-worklet.js']) {
+  for (const path of ['/demo.js', '/draw-worker.js', '/voice-worklet.js', '/capture-worklet.js']) {
     const { type, body } = assets.get(path)!;
     expect(type).toBe('text/javascript; charset=utf-8');
     // Everything is inside: no import is left, of Node least of all.

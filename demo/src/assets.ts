@@ -14,6 +14,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   demo: 'main.ts',
   'voice-worklet': 'voice-worklet.ts',
   'capture-worklet': 'capture-worklet.ts',
+  'draw-worker': 'draw-worker.ts',
 };
 
 const TYPES: Readonly<Record<string, string>> = {

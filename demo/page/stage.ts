@@ -1,0 +1,191 @@
+import type { Liver, Room, WatchedFrame, WatchedVoice, Watcher } from '@hayate/client';
+import { h } from './dom.ts';
+import type { Painter, Portrait } from './drawing/painter.ts';
+import { percent } from './figures.ts';
+import { type PageProbe, report } from './probe.ts';
+import { SoundOutput, VoicePlayer } from './voice-player.ts';
+
+/** One liver on the stage. */
+interface Seat {
+  generation: number;
+  portrait: Portrait;
+  voice: VoicePlayer;
+  figure: HTMLElement;
+  shownMs: number;
+  uncertaintyMs: number;
+}
+
+/** Motion between two refreshes of the screen, ms: drawn now, seen at the next one. */
+class RefreshRate {
+  intervalMs = 1000 / 60;
+  #lastMs = 0;
+
+  observe(nowMs: number): void {
+    const passed = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
+    if (passed > 3 && passed < 50) this.intervalMs += (passed - this.intervalMs) * 0.05;
+  }
+}
+
+/** The livers of a room: faces, voices, and how old what is shown is. */
+export class Stage {
+  readonly element: HTMLElement;
+  readonly #watcher: Watcher;
+  readonly #painter: Painter;
+  readonly #probe: PageProbe;
+  readonly #seats = new Map<number, Seat>();
+  readonly #refresh = new RefreshRate();
+  readonly #sound = new SoundOutput();
+  readonly #lag = h('b', {}, '–');
+  readonly #lagNote = h('small', {}, 'waiting for a liver');
+  readonly #soundButton: HTMLButtonElement;
+  readonly #empty = h('p', { class: 'empty' }, 'Nobody is live in this room yet.');
+  #lagShownMs = 0;
+  #smoothLagMs = Number.NaN;
+
+  constructor(room: Room, watcher: Watcher, painter: Painter, probe: PageProbe) {
+    this.#watcher = watcher;
+    this.#painter = painter;
+    this.#probe = probe;
+    this.#soundButton = h('button', { class: 'sound quiet', type: 'button', onclick: () => this.#toggleSound() });
+    this.element = h(
+      'section',
+      { class: 'stage' },
+      h('div', { class: 'lag' }, this.#lag, ' ms', this.#lagNote),
+      this.#soundButton,
+      this.#empty,
+    );
+    room.on('liver', (liver) => this.#seat(liver));
+    room.on('left', ({ slot }) => this.#leave(slot));
+    room.on('state', ({ state }) => {
+      if (state === 'open') for (const liver of room.livers.values()) this.#seat(liver);
+    });
+    for (const liver of room.livers.values()) this.#seat(liver);
+    this.#sound.context.addEventListener('statechange', () => this.#nameSound());
+    // Where the browser lets pages sound by themselves this starts it; elsewhere it waits for the first tap.
+    this.#sound.start().catch((error: unknown) => report(probe, error));
+    const firstGesture = () => void this.#sound.start();
+    addEventListener('pointerdown', firstGesture, { once: true });
+    addEventListener('keydown', firstGesture, { once: true });
+    this.#nameSound();
+    requestAnimationFrame((nowMs) => this.#draw(nowMs));
+  }
+
+  frame(unit: WatchedFrame): void {
+    this.#seatOf(unit.slot, unit.generation).uncertaintyMs = unit.uncertaintyMs;
+  }
+
+  voiceUnit(unit: WatchedVoice): void {
+    this.#probe.voicePackets += 1;
+    this.#seatOf(unit.slot, unit.generation).voice.push(unit);
+  }
+
+  delayText(): string {
+    const [slot] = this.#seats.keys();
+    const playout = slot === undefined ? undefined : this.#watcher.playout(slot);
+    if (!playout) return '–';
+    const { exactRatio, voiceGapRatio } = playout.stats();
+    const exact = Number.isNaN(exactRatio) ? '' : `, ${percent(exactRatio, 1)} of frames in time`;
+    const gaps = Number.isNaN(voiceGapRatio) ? '' : `, ${percent(voiceGapRatio, 1)} of voice missing`;
+    return `${playout.delayMs.toFixed(0)} ms after capture${exact}${gaps}`;
+  }
+
+  soundText(): string {
+    if (!this.#sound.running) return 'off';
+    const latency = this.#sound.deviceLatencyMs;
+    return `on, device adds ${latency.toFixed(0)} ms`;
+  }
+
+  #seat(liver: Liver): void {
+    const seat = this.#seatOf(liver.slot, liver.generation);
+    const caption = seat.figure.querySelector('span');
+    if (caption) caption.textContent = liver.name ?? liver.subject;
+  }
+
+  #seatOf(slot: number, generation: number): Seat {
+    const present = this.#seats.get(slot);
+    if (present) {
+      if (present.generation !== generation) {
+        present.generation = generation;
+        present.voice.reset();
+      }
+      return present;
+    }
+    const portrait = this.#painter.portrait(slot, 'Avatar of the liver');
+    const caption = h('figcaption', {}, h('i'), h('span'));
+    const figure = h('figure', { class: 'liver', style: 'margin: 0' }, portrait.canvas, caption);
+    this.element.append(figure);
+    this.#empty.hidden = true;
+    const voice = new VoicePlayer(this.#sound, (error) => report(this.#probe, error));
+    const seat: Seat = { generation, portrait, voice, figure, shownMs: 0, uncertaintyMs: Number.NaN };
+    this.#seats.set(slot, seat);
+    this.#probe.slots = [...this.#seats.keys()];
+    return seat;
+  }
+
+  #leave(slot: number): void {
+    const seat = this.#seats.get(slot);
+    if (!seat) return;
+    seat.voice.close();
+    seat.portrait.remove();
+    seat.figure.remove();
+    this.#seats.delete(slot);
+    this.#probe.slots = [...this.#seats.keys()];
+    this.#empty.hidden = this.#seats.size > 0;
+    if (this.#seats.size === 0) {
+      this.#lag.textContent = '–';
+      this.#lagNote.textContent = 'waiting for a liver';
+    }
+  }
+
+  #draw(frameMs: number): void {
+    requestAnimationFrame((nowMs) => this.#draw(nowMs));
+    this.#refresh.observe(frameMs);
+    const nowMs = performance.now();
+    let played = 0;
+    let late = 0;
+    let fresh = 0;
+    let first = true;
+    for (const [slot, seat] of this.#seats) {
+      const playout = this.#watcher.playout(slot);
+      const pose = playout?.sample(nowMs);
+      if (playout) seat.voice.tick(nowMs, playout);
+      played += seat.voice.played;
+      late += seat.voice.late;
+      seat.figure.style.setProperty('--level', Math.min(1, seat.voice.level * 8).toFixed(2));
+      if (!pose) continue;
+      seat.portrait.pose(pose.values, pose.kind !== 'rest' || pose.face);
+      if (pose.captureMs !== seat.shownMs) {
+        seat.shownMs = pose.captureMs;
+        fresh += 1;
+      }
+      const seenInMs = this.#painter.figures.waitMs + this.#refresh.intervalMs;
+      if (first && pose.kind !== 'rest') this.#showLag(pose.lagMs + seenInMs, seat.uncertaintyMs, nowMs);
+      first = false;
+    }
+    if (this.#painter.flush(nowMs)) this.#probe.framesShown += fresh;
+    this.#probe.samplesPlayed = played;
+    this.#probe.samplesLate = late;
+  }
+
+  #showLag(lagMs: number, uncertaintyMs: number, nowMs: number): void {
+    this.#smoothLagMs = Number.isNaN(this.#smoothLagMs)
+      ? lagMs
+      : this.#smoothLagMs + (lagMs - this.#smoothLagMs) * 0.05;
+    this.#probe.lagMs = lagMs;
+    this.#probe.uncertaintyMs = uncertaintyMs;
+    if (nowMs - this.#lagShownMs < 250) return;
+    this.#lagShownMs = nowMs;
+    this.#lag.textContent = this.#smoothLagMs.toFixed(0);
+    this.#lagNote.textContent = `± ${uncertaintyMs.toFixed(1)} ms, from face to screen`;
+  }
+
+  #toggleSound(): void {
+    if (!this.#sound.running) void this.#sound.start();
+    else void this.#sound.context.suspend();
+  }
+
+  #nameSound(): void {
+    this.#soundButton.textContent = this.#sound.running ? 'Sound on' : 'Sound off – tap';
+  }
+}
