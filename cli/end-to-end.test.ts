@@ -31,7 +31,16 @@ describe.each(['engine', 'websocket'] as const)('client and relay over %s', (tra
 
   const start = (port: number, more: RelayConfigInput = {}) =>
     startRelay(
-      { ...more, dev: true, transport, stateDir, listen: { port }, http: { port: 0 }, metrics: { port: 0 } },
+      {
+        ...more,
+        dev: true,
+        transport,
+        stateDir,
+        listen: { port },
+        http: { port: 0 },
+        metrics: { port: 0 },
+        api: { port: 0 },
+      },
       { logger: silent },
     );
   const connector = () => (engine ? engineConnector(engine) : webSocketConnector());

@@ -121,7 +121,7 @@ class Verb {
 describe('verbs', () => {
   it('gift prints a receipt that a killed relay still knows', async () => {
     const state = ['--state-dir', join(dir, 'gifts')];
-    const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];
+    const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0', '--api-port', '0'];
     const start = async () => {
       const relay = new Verb('relay', '--dev', '--json', '--log-level', 'warn', ...state, ...free);
       await relay.event('ready');
@@ -154,7 +154,7 @@ describe('verbs', () => {
 
   it('relay, publish and watch find each other and end as they say', async () => {
     const state = ['--state-dir', join(dir, 'state')];
-    const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];
+    const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0', '--api-port', '0'];
     const relay = new Verb('relay', '--dev', '--json', '--log-level', 'warn', ...state, ...free);
     try {
       const ready = await relay.event('ready');

@@ -78,7 +78,7 @@ export async function main(args: string[]): Promise<number> {
     }
     if (error instanceof HayateError && error.code === 'bind_failed') {
       process.stderr.write(
-        '  is another relay running? --listen-port, --http-port and --metrics-port take 0 for a free one\n',
+        '  is another relay running? --listen-port, --http-port, --metrics-port and --api-port take 0 for a free one\n',
       );
     }
     return EXIT.failed;

@@ -61,6 +61,7 @@ describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
         listen: { port: listenPort },
         http: { port: httpPort },
         metrics: { port: 0 },
+        api: { port: 0 },
         log: { level: 'silent' },
       },
       { assets: await demoAssets() },

@@ -24,7 +24,7 @@ interface RoomAnswer {
 
 /** `hayate relay --dev` on free ports, ready. */
 export async function startRelayProcess(stateDir: string, flags: string[] = []): Promise<RelayProcess> {
-  const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];
+  const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0', '--api-port', '0'];
   const child = hayate(['relay', '--dev', '--json', '--state-dir', stateDir, ...free, ...flags]);
   const ready = JSON.parse((await child.line(/"event":"ready"/, 30_000)).input) as {
     url: string;

@@ -68,6 +68,11 @@ it.each([
   [() => parseConfig({ certificate: { certFile: 'a.pem' } }), /go together/],
   [() => parseConfig({ gifts: { jwksUrl: 'http://keys.example/jwks' } }), /gifts\.jwksUrl: neither https nor/],
   [() => parseConfig({ gifts: { jwksUrl: 'https://keys.example/jwks', jwksFile: 'a' } }), /two sources/],
+  [() => parseConfig({ token: { jwksUrl: 'http://keys.example/jwks' } }), /token\.jwksUrl: neither https nor/],
+  [
+    () => parseConfig({ token: { jwksUrl: 'https://keys.example/jwks', jwksFile: 'a' } }),
+    /token\.jwksFile and .* two sources/,
+  ],
   [() => parseConfig({ gifts: { webhook: { url: 'https://app.example' } } }), /secretFile go together/],
   [
     () => parseConfig({ gifts: { webhook: { url: 'http://app.example', secretFile: 's' } } }),
@@ -80,8 +85,8 @@ it.each([
 
 it('prints every setting and no place of a secret', () => {
   const webhook = { url: 'https://app.example/secret/place', secretFile: '/secret/place' };
-  const gifts = { webhook, api: { tokenFile: '/secret/place' } };
-  const shown = redactConfig(parseConfig({ token: { keyFile: '/secret/place' }, gifts }));
+  const [token, api] = [{ keyFile: '/secret/place' }, { tokenFile: '/secret/place' }];
+  const shown = redactConfig(parseConfig({ token, gifts: { webhook }, api }));
   expect(Object.keys(shown)).toEqual(settings.map((s) => s.path));
   expect(JSON.stringify(shown)).not.toContain('/secret/place');
   expect(shown['token.keyFile']).toBe('[set]');

@@ -102,9 +102,11 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
   if ((certFile === undefined) !== (keyFile === undefined)) {
     throw new ConfigError('certificate.certFile and certificate.keyFile go together');
   }
-  const { jwksFile, jwksUrl } = result.data.gifts;
-  if (jwksFile !== undefined && jwksUrl !== undefined) {
-    throw new ConfigError('gifts.jwksFile and gifts.jwksUrl are two sources of one set');
+  for (const section of ['token', 'gifts'] as const) {
+    const { jwksFile, jwksUrl } = result.data[section];
+    if (jwksFile !== undefined && jwksUrl !== undefined) {
+      throw new ConfigError(`${section}.jwksFile and ${section}.jwksUrl are two sources of one set`);
+    }
   }
   checkWebhook(result.data.gifts.webhook);
   return result.data;
@@ -132,7 +134,7 @@ export function redactConfig(config: RelayConfig): Record<string, unknown> {
     'gifts.webhook.secretFile',
     // Paths and queries of webhooks are secrets at times.
     'gifts.webhook.url',
-    'gifts.api.tokenFile',
+    'api.tokenFile',
   ]);
   const out: Record<string, unknown> = {};
   const given = new Map(leaves(config));

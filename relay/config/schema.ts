@@ -24,6 +24,9 @@ function safeKeyUrl(value: string): boolean {
   return protocol === 'https:' || (protocol === 'http:' && LOOPBACK.includes(hostname));
 }
 
+const keyUrl = () =>
+  text().refine((value) => value === undefined || safeKeyUrl(value), 'neither https nor http on loopback');
+
 /**
  * Every setting of a relay. Environment names and flags follow from the path: `rooms.lingerMs` is
  * `HAYATE_RELAY_ROOMS_LINGER_MS` and `--rooms-linger-ms`.
@@ -84,7 +87,16 @@ export const configSchema = z.strictObject({
         },
       ),
       publicKeyFile: setting(text(), 'PEM public key for EdDSA or ES256.', { unit: 'path' }),
-      jwksFile: setting(text(), 'JWKS file with EdDSA or ES256 public keys.', { unit: 'path' }),
+      jwksFile: setting(
+        text(),
+        'JWKS file with EdDSA or ES256 public keys. Read again when it changes. Tokens without a `kid` are checked by `publicKeyFile` where both are set.',
+        { unit: 'path' },
+      ),
+      jwksUrl: setting(
+        keyUrl(),
+        'Where that set is fetched from (http on loopback only). Fetched again when it is old and when a `kid` is not in it.',
+        { unit: 'https URL' },
+      ),
       issuer: setting(text(), 'When set, the `iss` that tokens must carry.'),
     })
     .prefault({}),
@@ -177,7 +189,7 @@ export const configSchema = z.strictObject({
         unit: 'path',
       }),
       jwksUrl: setting(
-        text().refine((value) => value === undefined || safeKeyUrl(value), 'neither https nor http on loopback'),
+        keyUrl(),
         'Where that set is fetched from (http on loopback only). Fetched again when it is old and when a `kid` is not in it.',
         { unit: 'https URL' },
       ),
@@ -212,23 +224,28 @@ export const configSchema = z.strictObject({
           ),
         })
         .prefault({}),
-      api: z
-        .strictObject({
-          tokenFile: setting(
-            text(),
-            "Service token of the app's backend, 32 or more characters; two lines during an exchange. Without it there is no pull API.",
-            { unit: 'path' },
-          ),
-          host: setting(z.string().min(1).default('127.0.0.1'), 'Address of the pull API; keep it private.'),
-          port: setting(port(9465), 'Its port. 0 takes a free one.'),
-        })
-        .prefault({}),
     })
     .prefault({}),
   http: z
     .strictObject({
       host: setting(z.string().min(1).default('127.0.0.1'), 'Address of the HTTP API (and in dev of the page).'),
       port: setting(port(8080), 'Its port. 0 takes a free one.'),
+    })
+    .prefault({}),
+  api: z
+    .strictObject({
+      tokenFile: setting(
+        text(),
+        "Service token of the app's backend, 32 or more characters; two lines during an exchange. Without it there is no service API.",
+        { unit: 'path', otherwise: 'none; with dev `stateDir/service.token` is made' },
+      ),
+      host: setting(
+        z.string().min(1).default('127.0.0.1'),
+        'Address of the service API (gifts, rooms, moderation); keep it private.',
+      ),
+      port: setting(port(9465), 'Its port. 0 takes a free one.'),
+      perSecond: setting(int(1, 100_000, 100), 'Requests a second; more get 429 `rate_limited`.'),
+      burst: setting(int(1, 100_000, 200), 'Requests at once.'),
     })
     .prefault({}),
   metrics: z

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
+import { startRelay } from '../src/index.ts';
 import { Backend } from '../test/backend.ts';
 import { bodies, type Rig } from '../test/bodies.ts';
 import { idempotencyKey } from '../webhook/event.ts';
@@ -35,10 +37,11 @@ afterEach(async () => {
 });
 
 const settings = () => ({
-  gifts: { webhook: { url: backend.url.href, secretFile }, api: { tokenFile, port: 0 } },
+  gifts: { webhook: { url: backend.url.href, secretFile } },
+  api: { tokenFile, port: 0 },
 });
 const ask = (path: string, init: RequestInit = {}) =>
-  fetch(rig!.relay.giftsAddress + path, {
+  fetch(rig!.relay.apiAddress + path, {
     ...init,
     headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json', 'idempotency-key': 'all' },
   });
@@ -86,30 +89,40 @@ it('a relay that was closed delivers what waited when it starts again', async ()
   expect(new Set(backend.received.map(({ id }) => id)).size).toBe(1);
 });
 
-it('the public API has no gifts, and without a token file there is no pull API', async () => {
-  rig = await bodies[0]!.start({ gifts: { webhook: settings().gifts.webhook } });
-  expect(rig.relay.giftsAddress).toBe('');
+it('the public API has no gifts, and without a token file there is no service API', async () => {
+  const jwksFile = join(dir, 'token.jwks');
+  writeFileSync(jwksFile, '{"keys":[]}');
+  rig = await bodies[0]!.start({ gifts: settings().gifts });
+  const production = await startRelay(
+    {
+      ...{ token: { jwksFile }, listen: { port: 0 }, http: { port: 0 }, metrics: { port: 0 } },
+      transport: 'websocket',
+    },
+    { logger: pino({ level: 'silent' }) },
+  );
+  expect(production.apiAddress).toBe('');
+  await production.close();
   const headers = { authorization: `Bearer ${TOKEN}` };
   const answer = await fetch(`${rig.relay.httpAddress}/v1/gifts?consumer=billing`, { headers });
   expect([answer.status, await answer.json()]).toEqual([
     404,
-    { code: 'invalid_argument', message: expect.stringContaining('gifts.api') },
+    { code: 'invalid_argument', message: expect.stringContaining('api.tokenFile') },
   ]);
 });
 
 it('a relay without secret, with a short token or a taken port does not start', async () => {
-  const start = (gifts: object) => bodies[0]!.start({ gifts: { ...settings().gifts, ...gifts } });
+  const start = (more: object) => bodies[0]!.start({ ...settings(), ...more });
   const short = join(dir, 'short');
   writeFileSync(short, 'short');
   const webhook = { url: backend.url.href, secretFile: short };
-  await expect(start({ webhook })).rejects.toMatchObject({ code: 'invalid_argument' });
+  await expect(start({ gifts: { webhook } })).rejects.toMatchObject({ code: 'invalid_argument' });
   await expect(start({ api: { tokenFile: short } })).rejects.toMatchObject({ code: 'invalid_argument' });
   const taken = createServer();
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
   const { port } = taken.address() as { port: number };
   await expect(start({ api: { tokenFile, port } })).rejects.toMatchObject({
     code: 'bind_failed',
-    message: expect.stringContaining('gifts-api'),
+    message: expect.stringMatching(/^api: /),
   });
   taken.close();
 });

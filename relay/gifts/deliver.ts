@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
-import { giftsApp } from '../http/gifts.ts';
-import { type HttpServer, serveHttp } from '../http/serve.ts';
-import { readServiceTokens } from '../http/service-token.ts';
+import type { GiftsApi } from '../http/gifts.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { readSecrets, type SenderStats, WebhookSender, webhookUrl } from '../webhook/index.ts';
@@ -17,8 +15,8 @@ export interface GiftDeliveryDeps {
 
 /** How gifts get from a relay to the app's backend: by webhook, by pull API, by both or by neither. */
 export interface GiftDelivery {
-  /** `http://HOST:PORT` of the pull API; undefined where `gifts.api.tokenFile` is not set. */
-  readonly apiAt: { host: string; port: number } | undefined;
+  /** What the service API needs. */
+  readonly api: GiftsApi;
   /** Undefined where `gifts.webhook.url` is not set. */
   stats(): SenderStats | undefined;
   /** There are new records: the webhook goes at once, not at its next look. */
@@ -27,38 +25,26 @@ export interface GiftDelivery {
   close(): Promise<void>;
 }
 
-/** @throws HayateError `invalid_argument` (URL, secret, token), `bind_failed` */
+/** @throws HayateError `invalid_argument` (URL, secret) */
 export async function openGiftDelivery(config: RelayConfig, deps: GiftDeliveryDeps): Promise<GiftDelivery> {
   const { ledger } = deps;
-  const { api } = config.gifts;
   const sender = await openSender(config, deps);
   const wake = (options?: { rescan: boolean }) => sender?.wake(options);
-  let server: HttpServer | undefined;
-  try {
-    if (api.tokenFile !== undefined) {
-      const app = giftsApp({
-        ledger,
-        isService: readServiceTokens(api.tokenFile),
-        amend: async (amendment, nowMs) => {
-          const receipt = await ledger.amend(amendment, nowMs);
-          deps.amended?.();
-          wake();
-          return receipt;
-        },
-        redelivered: () => wake({ rescan: true }),
-      });
-      server = await serveHttp(app, api.host, api.port, 'gifts-api');
-    }
-  } catch (error) {
-    await sender?.close({ graceMs: 0 });
-    throw error;
-  }
   return {
-    apiAt: server && { host: server.host, port: server.port },
+    api: {
+      ledger,
+      amend: async (amendment, nowMs) => {
+        const receipt = await ledger.amend(amendment, nowMs);
+        deps.amended?.();
+        wake();
+        return receipt;
+      },
+      redelivered: () => wake({ rescan: true }),
+    },
     stats: () => sender?.stats(),
     wake,
     async close() {
-      await Promise.all([server?.close(), sender?.close()]);
+      await sender?.close();
     },
   };
 }

@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, importPKCS8, SignJWT } from 'jose';
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryLedger } from '../ledger/index.ts';
 import { bodies } from '../test/bodies.ts';
-import { KeySet } from './jwks.ts';
 import { openTicketKeys, type TicketKeySources } from './keys.ts';
 import { mintTicket, type TicketSigner } from './mint.ts';
 import { TicketChecker } from './ticket.ts';
@@ -108,72 +107,6 @@ describe('keys of tickets', () => {
     for (const sources of wrong) {
       await expect(openTicketKeys(sources, log)).rejects.toMatchObject({ code: 'invalid_argument' });
     }
-  });
-});
-
-describe('a set of keys', () => {
-  let now = 0;
-  let loads = 0;
-  let text: string | Error;
-  let set: KeySet;
-  beforeEach(async () => {
-    now = 0;
-    loads = 0;
-    text = JSON.stringify({ keys: [first!.jwk] });
-    set = new KeySet({
-      refreshMs: 100_000,
-      cooldownMs: 1000,
-      nowMs: () => now,
-      async load() {
-        loads += 1;
-        if (text instanceof Error) throw text;
-        return text;
-      },
-    });
-    await set.refresh();
-  });
-  const find = ({ kid, alg }: Pair) =>
-    set.find({ kid, alg }).then(
-      () => 'found',
-      (error: { code: string }) => error.code,
-    );
-
-  it('is read again for a kid that is not in it, at most once a cool-down, and answers who asks meanwhile', async () => {
-    expect(await find(first!)).toBe('found');
-    text = JSON.stringify({ keys: [second!.jwk] });
-    expect(await find(second!)).toBe('ticket_key_unknown');
-    expect(loads).toBe(1);
-    now += 1000;
-    expect(await Promise.all([find(second!), find(second!), find(second!)])).toEqual(['found', 'found', 'found']);
-    expect(loads).toBe(2);
-    expect(await find(first!)).toBe('ticket_key_unknown');
-  });
-
-  it('is not read without bound by made-up kids, nor while reading fails', async () => {
-    for (const failing of [false, true]) {
-      loads = 0;
-      if (failing) text = new Error('no answer');
-      for (now += 1000; loads < 5; now += 10) {
-        expect(await set.find({ kid: `made-up-${now}`, alg: 'EdDSA' }).catch((e) => e.code)).toBe('ticket_key_unknown');
-      }
-      expect(now % 100_000).toBeGreaterThanOrEqual(4000);
-      // The last good one stays.
-      expect(await find(first!)).toBe('found');
-    }
-  });
-
-  it('is read again when it is old, without making anybody wait, and stays when it cannot be', async () => {
-    text = new Error('no answer');
-    now = 200_000;
-    expect(await find(first!)).toBe('found');
-    expect(loads).toBe(2);
-    await set.refresh();
-    text = JSON.stringify({ keys: [second!.jwk] });
-    now += 1000;
-    expect(await find(first!)).toBe('found');
-    await set.refresh();
-    expect(await find(first!)).toBe('ticket_key_unknown');
-    expect(await find(second!)).toBe('found');
   });
 });
 

@@ -255,7 +255,7 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
   });
   app.notFound((c) => {
     if (/^\/v1\/gift(s|-)/.test(c.req.path)) {
-      const message = 'gifts are not served here: gifts.api.tokenFile, gifts.api.host and gifts.api.port say where';
+      const message = 'gifts are not served here: api.tokenFile, api.host and api.port say where';
       return c.json({ code: 'invalid_argument', message }, 404);
     }
     const asset = c.req.method === 'GET' ? assets?.get(c.req.path) : undefined;

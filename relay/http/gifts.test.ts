@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type GiftTicket, type Ledger, MemoryLedger } from '../ledger/index.ts';
+import { type Amendment, type GiftTicket, type Ledger, MemoryLedger } from '../ledger/index.ts';
 import { idempotencyKey } from '../webhook/event.ts';
-import { giftsApp } from './gifts.ts';
 import { type HttpServer, serveHttp } from './serve.ts';
+import { serviceApp } from './service.ts';
 import { readServiceTokens } from './service-token.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -34,13 +34,13 @@ let redeliveries: number;
 beforeEach(async () => {
   ledger = new MemoryLedger();
   redeliveries = 0;
-  const app = giftsApp({
+  const gifts = {
     ledger,
-    isService: readServiceTokens(tokenFile),
-    amend: (amendment, nowMs) => ledger.amend(amendment, nowMs),
+    amend: (amendment: Amendment, nowMs: number) => ledger.amend(amendment, nowMs),
     redelivered: () => redeliveries++,
     nowMs: () => NOW,
-  });
+  };
+  const app = serviceApp({ isService: readServiceTokens(tokenFile), gifts, perSecond: 1000, burst: 1000 });
   server = await serveHttp(app, '127.0.0.1', 0);
 });
 afterEach(() => server.close());
@@ -151,6 +151,19 @@ describe('the pull API', () => {
   it('refuses a body over its bound', async () => {
     expect((await ask('POST', '/v1/gift-redeliveries', { ids: [1], x: 'x'.repeat(70_000) })).status).toBe(413);
   });
+});
+
+it('more than the allowed requests get 429, and wrong tokens take nothing from the right one', async () => {
+  let now = 0;
+  const app = serviceApp({ isService: readServiceTokens(tokenFile), perSecond: 1, burst: 2, nowMs: () => now });
+  const ask = async (token: string) =>
+    (await app.request('/v1/x', { headers: { authorization: `Bearer ${token}` } })).status;
+  const wrong: number[] = [];
+  for (let n = 0; n < 60; n++) wrong.push(await ask('wrong'));
+  expect([wrong.filter((status) => status === 401).length, wrong.at(-1)]).toEqual([50, 429]);
+  expect([await ask(NEW), await ask(NEW), await ask(NEW)]).toEqual([404, 404, 429]);
+  now += 1000;
+  expect([await ask(NEW), await ask(NEW)]).toEqual([404, 429]);
 });
 
 describe('the service token', () => {

@@ -1,15 +1,12 @@
 import { HayateError } from '@hayate/codec/errors';
-import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Amendment, Ledger, Receipt } from '../ledger/types.ts';
 import { giftData } from '../webhook/event.ts';
-import type { ServiceTokenCheck } from './service-token.ts';
+import { body, count, errorSchema, json, refusals, security, text } from './shapes.ts';
 
-const MAX_BODY_BYTES = 65_536;
-
-export interface GiftsAppOptions {
+/** Gifts as the service API needs them. */
+export interface GiftsApi {
   ledger: Ledger;
-  isService: ServiceTokenCheck;
   /** Takes back a gift; whoever shows gifts hears of it here. */
   amend(amendment: Amendment, nowMs: number): Promise<Receipt>;
   /** Records were put back into the outbox. */
@@ -17,9 +14,6 @@ export interface GiftsAppOptions {
   nowMs?: () => number;
 }
 
-const text = z.string().min(1).max(128);
-const count = z.int().min(0);
-const errorSchema = z.object({ code: z.string(), message: z.string(), retryable: z.boolean() }).openapi('Error');
 const giftSchema = z
   .object({
     idempotencyKey: z.string().openapi({ description: "The webhook's `webhook-id`: one for each record, for ever." }),
@@ -63,13 +57,8 @@ const idempotencyHeader = z.object({
 const voidSchema = z.object({ reason: text }).openapi('Void');
 const refundSchema = z.object({ reason: text, amount: z.int().min(1) }).openapi('Refund');
 
-function json<T extends z.ZodType>(description: string, schema: T) {
-  return { description, content: { 'application/json': { schema } } };
-}
-const body = <T extends z.ZodType>(schema: T) => ({ content: { 'application/json': { schema } }, required: true });
 const failures = {
-  400: json('Wrong request', errorSchema),
-  401: json('No service token, or a wrong one', errorSchema),
+  ...refusals,
   503: json('The ledger does not answer: the same request again gives the true answer', errorSchema),
 };
 const amendFailures = {
@@ -77,7 +66,6 @@ const amendFailures = {
   404: json('No such gift', errorSchema),
   409: json('Taken back already, less is left, or the key has another content', errorSchema),
 };
-const security = [{ service: [] }];
 const jti = z.object({ jti: text });
 const consumer = z.object({ consumer: text });
 
@@ -149,55 +137,8 @@ const routes = {
   }),
 };
 
-const STATUS: Record<string, 400 | 404 | 409> = {
-  invalid_argument: 400,
-  gift_unknown: 404,
-  gift_conflict: 409,
-  gift_amended: 409,
-};
-
-/** The pull API of the app's backend, on an address of its own. Every route but health and documentation wants the service token. */
-export function giftsApp({ ledger, isService, amend, redelivered, nowMs = Date.now }: GiftsAppOptions): OpenAPIHono {
-  const app = new OpenAPIHono({
-    defaultHook: (result, c) => {
-      if (result.success) return;
-      const message = result.error.issues.map((i) => `${i.path.join('.')}: ${i.message}`).join('; ');
-      return c.json({ code: 'invalid_argument', message, retryable: false }, 400);
-    },
-  });
-  app.onError((error, c) => {
-    if (error instanceof HayateError) {
-      const { code, message, retryable } = error;
-      if (retryable) c.header('retry-after', '1');
-      return c.json({ code, message, retryable }, STATUS[code] ?? (retryable ? 503 : 500));
-    }
-    const status = 'status' in error && typeof error.status === 'number' ? error.status : 500;
-    const code = status < 500 ? 'invalid_argument' : 'internal';
-    const message = status < 500 ? error.message : 'a fault of the relay';
-    return c.json({ code, message, retryable: false }, status as 400 | 500);
-  });
-  app.use(async (c, next) => {
-    c.header('cache-control', 'no-store');
-    c.header('x-content-type-options', 'nosniff');
-    await next();
-  });
-  app.use('/v1/*', async (c, next) => {
-    const authorization = c.req.header('authorization');
-    if (!isService(authorization)) {
-      c.header('www-authenticate', 'Bearer');
-      const code = authorization === undefined ? 'token_missing' : 'token_invalid';
-      return c.json({ code, message: 'this wants the service token', retryable: false }, 401);
-    }
-    await next();
-  });
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: (c) =>
-        c.json({ code: 'message_too_large', message: `over ${MAX_BODY_BYTES} bytes`, retryable: false }, 413),
-    }),
-  );
-
+/** The pull API of the app's backend. */
+export function addGiftRoutes(app: OpenAPIHono, { ledger, amend, redelivered, nowMs = Date.now }: GiftsApi): void {
   app.openapi(routes.pull, async (c) => {
     const { consumer, limit } = c.req.valid('query');
     const after = await ledger.cursor(consumer);
@@ -245,12 +186,4 @@ export function giftsApp({ ledger, isService, amend, redelivered, nowMs = Date.n
     redelivered();
     return c.json({ redelivered: count }, 200);
   });
-  app.get('/healthz', (c) => c.json({ ok: true }));
-  app.openAPIRegistry.registerComponent('securitySchemes', 'service', { type: 'http', scheme: 'bearer' });
-  app.doc('/openapi.json', {
-    openapi: '3.0.3',
-    info: { title: 'Hayate gifts', version: '1', description: "The ledger of one relay, for the app's backend." },
-  });
-  app.notFound((c) => c.json({ code: 'invalid_argument', message: 'no such path', retryable: false }, 404));
-  return app;
 }

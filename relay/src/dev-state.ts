@@ -11,6 +11,10 @@ export interface DevState {
   transport: 'engine' | 'websocket';
   /** `http://HOST:PORT` */
   httpAddress: string;
+  /** Of the service API; undefined in what an older relay wrote. */
+  apiAddress?: string | undefined;
+  /** The token that opens it. */
+  serviceTokenFile?: string | undefined;
   /** The HS256 key that signs tokens; undefined when the relay checks by public keys only. */
   keyFile?: string | undefined;
   pid: number;
@@ -21,6 +25,8 @@ const stateSchema = z.object({
   certificateHashes: z.array(z.string()),
   transport: z.enum(['engine', 'websocket']),
   httpAddress: z.string(),
+  apiAddress: z.string().optional(),
+  serviceTokenFile: z.string().optional(),
   keyFile: z.string().optional(),
   pid: z.int(),
 });

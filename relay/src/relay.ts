@@ -11,6 +11,8 @@ import { mintTicket, readTicketSigner } from '../gifts/mint.ts';
 import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
 import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
 import { type HttpServer, serveHttp } from '../http/serve.ts';
+import { serviceApp } from '../http/service.ts';
+import { readServiceTokens } from '../http/service-token.ts';
 import type { Ledger, LedgerStats } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
@@ -72,8 +74,8 @@ export interface RunningRelay {
   readonly keyFile: string | undefined;
   /** Of gifts; undefined where none are taken. */
   readonly ledger: Ledger | undefined;
-  /** `http://HOST:PORT` of the pull API for the backend; empty where there is none. */
-  readonly giftsAddress: string;
+  /** `http://HOST:PORT` of the service API for the backend; empty where there is none. */
+  readonly apiAddress: string;
   /** Ends the room's sessions with `room_closed`. False when there is no such room. */
   closeRoom(room: string): boolean;
   stats(): Promise<RelayStats>;
@@ -110,6 +112,8 @@ class Relay implements RunningRelay {
   #door: Door | undefined;
   #host: RelayHost | undefined;
   #http: HttpServer | undefined;
+  #api: HttpServer | undefined;
+  #serviceTokenFile: string | undefined;
   #metricsAt: { host: string; port: number } | undefined;
   #keyFile: string | undefined;
   #gifts: OpenGifts | undefined;
@@ -130,11 +134,11 @@ class Relay implements RunningRelay {
     const { token, dev, stateDir } = config;
     // Absolute: other programs read it from the state file, whatever their directory.
     this.#keyFile = token.keyFile && resolve(token.keyFile);
-    if (dev && !token.keyFile && !token.publicKeyFile && !token.jwksFile) {
+    if (dev && !token.keyFile && !token.publicKeyFile && !token.jwksFile && !token.jwksUrl) {
       this.#keyFile = resolve(stateDir, 'token.key');
       ensureSharedKey(this.#keyFile);
     }
-    const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile });
+    const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile }, this.#log);
     if (giftsWanted(config)) {
       const [counters, log] = [this.#counters, this.#log];
       const onRecord = () => this.#delivery?.wake();
@@ -159,9 +163,10 @@ class Relay implements RunningRelay {
     void this.#accept(door.server.sessions, this.#host);
     this.#metricsAt = await this.#metrics.listen(config.metrics.host, config.metrics.port);
     this.#http = await serveHttp(await this.#app(), config.http.host, config.http.port);
+    this.#api = await this.#serveApi();
     if (dev) this.#writeState();
-    const { transport, url, httpAddress, metricsAddress, giftsAddress } = this;
-    this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress, giftsAddress }, 'relay runs');
+    const { transport, url, httpAddress, metricsAddress, apiAddress } = this;
+    this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress, apiAddress }, 'relay runs');
   }
 
   async #accept(sessions: ReadableStream<IncomingSession>, host: RelayHost): Promise<void> {
@@ -184,6 +189,24 @@ class Relay implements RunningRelay {
     };
     const loopback = LOOPBACK_NAMES.includes(host);
     return httpApp({ backend, assets: this.#deps.assets, hosts: loopback ? LOOPBACK_NAMES : undefined });
+  }
+
+  async #serveApi(): Promise<HttpServer | undefined> {
+    const { api, dev, stateDir } = this.#config;
+    this.#serviceTokenFile = api.tokenFile && resolve(api.tokenFile);
+    if (dev && !api.tokenFile) {
+      this.#serviceTokenFile = resolve(stateDir, 'service.token');
+      ensureSharedKey(this.#serviceTokenFile);
+    }
+    if (this.#serviceTokenFile === undefined) return undefined;
+    const isService = readServiceTokens(this.#serviceTokenFile);
+    const { perSecond, burst } = api;
+    return serveHttp(
+      serviceApp({ isService, perSecond, burst, gifts: this.#delivery?.api }),
+      api.host,
+      api.port,
+      'api',
+    );
   }
 
   #grant(): HttpBackend['grant'] {
@@ -218,8 +241,10 @@ class Relay implements RunningRelay {
   }
 
   #writeState(): void {
-    const { url, certificateHashes, transport, httpAddress, keyFile } = this;
-    writeDevState(this.#config.stateDir, { url, certificateHashes, transport, httpAddress, keyFile, pid: process.pid });
+    const { url, certificateHashes, transport, httpAddress, apiAddress, keyFile } = this;
+    const service = { apiAddress, serviceTokenFile: this.#serviceTokenFile };
+    const state = { url, certificateHashes, transport, httpAddress, ...service, keyFile, pid: process.pid };
+    writeDevState(this.#config.stateDir, state);
     this.#stateWritten = true;
   }
 
@@ -257,9 +282,8 @@ class Relay implements RunningRelay {
     return this.#gifts?.ledger;
   }
 
-  get giftsAddress(): string {
-    const at = this.#delivery?.apiAt;
-    return at ? `http://${authority(at.host, at.port)}` : '';
+  get apiAddress(): string {
+    return this.#api ? `http://${authority(this.#api.host, this.#api.port)}` : '';
   }
 
   closeRoom(room: string): boolean {
@@ -326,7 +350,7 @@ class Relay implements RunningRelay {
     if (this.#stateWritten) removeDevState(this.#config.stateDir);
     this.#host?.close();
     this.#door?.plane.close();
-    await Promise.all([this.#http?.close(), this.#metrics.close(), this.#door?.close()]);
+    await Promise.all([this.#http?.close(), this.#api?.close(), this.#metrics.close(), this.#door?.close()]);
     await this.#delivery?.close();
     // After the sessions: what they submitted is answered, whether or not anybody hears it.
     await this.#gifts?.close();

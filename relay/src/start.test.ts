@@ -19,7 +19,7 @@ afterEach(() => rmSync(stateDir, { recursive: true }));
 
 const lines: string[] = [];
 const logger = pino({ level: 'trace' }, { write: (line: string) => void lines.push(line) });
-const ports = { listen: { port: 0 }, http: { port: 0 }, metrics: { port: 0 } };
+const ports = { listen: { port: 0 }, http: { port: 0 }, metrics: { port: 0 }, api: { port: 0 } };
 const start = (config: RelayConfigInput) =>
   startRelay({ transport: 'websocket', ...ports, stateDir, ...config }, { logger });
 
@@ -32,6 +32,8 @@ describe('development', () => {
       certificateHashes: relay.certificateHashes,
       transport: 'websocket',
       httpAddress: relay.httpAddress,
+      apiAddress: relay.apiAddress,
+      serviceTokenFile: join(stateDir, 'service.token'),
       keyFile: join(stateDir, 'token.key'),
       pid: process.pid,
     });

@@ -49,6 +49,7 @@ const base: RelayConfigInput = {
   listen: { port: 0 },
   http: { port: 0 },
   metrics: { port: 0 },
+  api: { port: 0 },
 };
 
 async function rig(

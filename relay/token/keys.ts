@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
-import { type CryptoKey, createLocalJWKSet, importSPKI, type JSONWebKeySet, type JWTHeaderParameters } from 'jose';
+import { codeError } from '@hayate/codec/messages';
+import type { CryptoKey, JWTHeaderParameters } from 'jose';
+import type { Logger } from 'pino';
+import { type KeySetPlace, openKeySet } from './jwks.ts';
+import { readPublicKey } from './public-key.ts';
 
 const MIN_SHARED_KEY_BYTES = 32;
 
@@ -12,38 +16,43 @@ export interface TokenKeys {
   find(header: JWTHeaderParameters): CryptoKey | Uint8Array | Promise<CryptoKey>;
 }
 
-export interface KeyFiles {
+export interface TokenKeySources extends KeySetPlace {
   keyFile?: string | undefined;
   publicKeyFile?: string | undefined;
-  jwksFile?: string | undefined;
 }
 
 /**
+ * A set is read again while the relay runs: a new key in it needs no restart, one that is gone from it signs no more.
  * @throws HayateError `invalid_argument` when no file is named, or one cannot be read or used
  */
-export async function openTokenKeys(files: KeyFiles): Promise<TokenKeys> {
+export async function openTokenKeys(sources: TokenKeySources, log: Logger): Promise<TokenKeys> {
+  const { keyFile, publicKeyFile } = sources;
   const byAlgorithm = new Map<string, TokenKeys['find']>();
-  if (files.keyFile) {
-    const key = readSharedKey(files.keyFile);
+  if (keyFile) {
+    const key = readSharedKey(keyFile);
     byAlgorithm.set('HS256', () => key);
   }
-  if (files.jwksFile) {
-    const set = readJwks(files.jwksFile);
-    const find = createLocalJWKSet(set);
-    for (const alg of ['EdDSA', 'ES256']) byAlgorithm.set(alg, (header) => find(header));
-  }
-  if (files.publicKeyFile) {
-    const { alg, key } = await readPublicKey(files.publicKeyFile);
-    byAlgorithm.set(alg, () => key);
+  const set = await openKeySet(sources, 'tokens', log);
+  const pem = publicKeyFile === undefined ? undefined : await readPublicKey(publicKeyFile);
+  if (pem) byAlgorithm.set(pem.alg, () => pem.key);
+  for (const alg of set ? ['EdDSA', 'ES256'] : []) {
+    byAlgorithm.set(alg, async (header) => {
+      // A token without a `kid` is the PEM key's, where there is one for its algorithm.
+      if (pem?.alg === alg && header.kid === undefined) return pem.key;
+      const key = await set!.find(header);
+      if (!key) throw codeError('token_invalid', 'no key for this token');
+      return key;
+    });
   }
   if (byAlgorithm.size === 0) {
-    throw new HayateError('invalid_argument', 'no token key: set token.keyFile, token.publicKeyFile or token.jwksFile');
+    const names = 'token.keyFile, token.publicKeyFile, token.jwksFile or token.jwksUrl';
+    throw new HayateError('invalid_argument', `no token key: set ${names}`);
   }
   return {
     algorithms: [...byAlgorithm.keys()],
     find(header) {
       const find = byAlgorithm.get(header.alg);
-      if (!find) throw new HayateError('token_invalid', 'no key for this algorithm');
+      if (!find) throw codeError('token_invalid', 'no key for this algorithm');
       return find(header);
     },
   };
@@ -77,26 +86,4 @@ function read(path: string): string {
   } catch (cause) {
     throw new HayateError('invalid_argument', `cannot read the key file ${path}`, { cause });
   }
-}
-
-function readJwks(path: string): JSONWebKeySet {
-  try {
-    const set = JSON.parse(read(path)) as JSONWebKeySet;
-    createLocalJWKSet(set);
-    return set;
-  } catch (cause) {
-    throw new HayateError('invalid_argument', `${path} is not a JWKS file`, { cause });
-  }
-}
-
-async function readPublicKey(path: string): Promise<{ alg: string; key: CryptoKey }> {
-  const pem = read(path);
-  for (const alg of ['EdDSA', 'ES256']) {
-    try {
-      return { alg, key: await importSPKI(pem, alg) };
-    } catch {
-      // Not of this algorithm; the error below covers the case that it is of neither.
-    }
-  }
-  throw new HayateError('invalid_argument', `${path} holds neither an Ed25519 nor a P-256 public key in PEM`);
 }

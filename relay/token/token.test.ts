@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from './keys.ts';
 import { type MintOptions, mintToken, TokenVerifier } from './token.ts';
@@ -9,6 +10,7 @@ import { type MintOptions, mintToken, TokenVerifier } from './token.ts';
 const dir = mkdtempSync(join(tmpdir(), 'hayate-token-'));
 afterAll(() => rmSync(dir, { recursive: true }));
 
+const log = pino({ level: 'silent' });
 const now = Date.UTC(2026, 0, 1);
 const keyFile = join(dir, 'sub', 'token.key');
 const options: MintOptions = {
@@ -25,7 +27,7 @@ let verifier: TokenVerifier;
 beforeAll(async () => {
   ensureSharedKey(keyFile);
   key = readSharedKey(keyFile);
-  verifier = new TokenVerifier({ keys: await openTokenKeys({ keyFile }) });
+  verifier = new TokenVerifier({ keys: await openTokenKeys({ keyFile }, log) });
 });
 
 describe('HS256', () => {
@@ -89,7 +91,7 @@ describe('HS256', () => {
   });
 
   it('checks the issuer when one is set', async () => {
-    const strict = new TokenVerifier({ keys: await openTokenKeys({ keyFile }), issuer: 'app' });
+    const strict = new TokenVerifier({ keys: await openTokenKeys({ keyFile }, log), issuer: 'app' });
     await expect(strict.verify(await mintToken(key, options), now)).rejects.toMatchObject({ code: 'token_invalid' });
     await expect(strict.verify(await mintToken(key, { ...options, issuer: 'app' }), now)).resolves.toBeDefined();
   });
@@ -109,7 +111,7 @@ describe('public keys', () => {
     const pem = await exportSPKI(pair.publicKey);
     const publicKeyFile = join(dir, `${alg}.pem`);
     writeFileSync(publicKeyFile, pem);
-    const v = new TokenVerifier({ keys: await openTokenKeys({ publicKeyFile }) });
+    const v = new TokenVerifier({ keys: await openTokenKeys({ publicKeyFile }, log) });
     expect((await v.verify(await signed(alg, pair.privateKey), now)).roles).toEqual(['viewer']);
     const confused = await mintToken(new TextEncoder().encode(pem), options);
     await expect(v.verify(confused, now)).rejects.toMatchObject({ code: 'token_invalid' });
@@ -124,7 +126,7 @@ describe('public keys', () => {
       { ...(await exportJWK(es.publicKey)), kid: 'b' },
     ];
     writeFileSync(jwksFile, JSON.stringify({ keys }));
-    const v = new TokenVerifier({ keys: await openTokenKeys({ jwksFile }) });
+    const v = new TokenVerifier({ keys: await openTokenKeys({ jwksFile }, log) });
     await expect(v.verify(await signed('EdDSA', ed.privateKey, 'a'), now)).resolves.toBeDefined();
     await expect(v.verify(await signed('ES256', es.privateKey, 'b'), now)).resolves.toBeDefined();
     const foreign = await generateKeyPair('ES256');
@@ -132,6 +134,57 @@ describe('public keys', () => {
       code: 'token_invalid',
     });
     await expect(v.verify(await mintToken(key, options), now)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+});
+
+describe('a JWKS', () => {
+  const alg = 'EdDSA';
+  const pairs = Promise.all([1, 2].map(() => generateKeyPair(alg, { extractable: true })));
+  const sign = (privateKey: CryptoKey, kid?: string) =>
+    new SignJWT({ room: 'r', roles: ['viewer'] })
+      .setProtectedHeader(kid === undefined ? { alg } : { alg, kid })
+      .setSubject('s')
+      .setExpirationTime(now / 1000 + 60)
+      .sign(privateKey);
+
+  it('takes the next key without a restart, and the last one no more', async () => {
+    const [first, second] = await pairs;
+    const jwksFile = join(dir, 'rotated.json');
+    const write = async (kid: string, { publicKey }: { publicKey: CryptoKey }) =>
+      writeFileSync(jwksFile, JSON.stringify({ keys: [{ ...(await exportJWK(publicKey)), kid }] }));
+    await write('k1', first!);
+    const v = new TokenVerifier({ keys: await openTokenKeys({ jwksFile }, log) });
+    const old = await sign(first!.privateKey, 'k1');
+    const next = await sign(second!.privateKey, 'k2');
+    await expect(v.verify(old, now)).resolves.toBeDefined();
+    await expect(v.verify(next, now)).rejects.toMatchObject({ code: 'token_invalid' });
+    await write('k2', second!);
+    // A file is looked at once a second at most.
+    await expect
+      .poll(
+        () =>
+          v.verify(next, now).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 5000 },
+      )
+      .toBe(true);
+    await expect(v.verify(old, now)).rejects.toMatchObject({ code: 'token_invalid' });
+  });
+
+  it('and a PEM key: the set by kid, the key for tokens without one', async () => {
+    const [first, second] = await pairs;
+    const publicKeyFile = join(dir, 'beside.pem');
+    const jwksFile = join(dir, 'beside.json');
+    writeFileSync(publicKeyFile, await exportSPKI(second!.publicKey));
+    writeFileSync(jwksFile, JSON.stringify({ keys: [{ ...(await exportJWK(first!.publicKey)), kid: 'k1' }] }));
+    const v = new TokenVerifier({ keys: await openTokenKeys({ jwksFile, publicKeyFile }, log) });
+    await expect(v.verify(await sign(first!.privateKey, 'k1'), now)).resolves.toBeDefined();
+    await expect(v.verify(await sign(second!.privateKey), now)).resolves.toBeDefined();
+    for (const wrong of [await sign(first!.privateKey), await sign(second!.privateKey, 'k2')]) {
+      await expect(v.verify(wrong, now)).rejects.toMatchObject({ code: 'token_invalid' });
+    }
   });
 });
 
@@ -145,14 +198,16 @@ describe('key files', () => {
   it('are refused when absent, short or of another kind', async () => {
     const short = join(dir, 'short');
     writeFileSync(short, 'short');
-    await expect(openTokenKeys({})).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(openTokenKeys({}, log)).rejects.toMatchObject({ code: 'invalid_argument' });
     for (const files of [
       { keyFile: short },
       { keyFile: join(dir, 'absent') },
       { publicKeyFile: short },
       { jwksFile: short },
     ]) {
-      await expect(openTokenKeys(files), JSON.stringify(files)).rejects.toMatchObject({ code: 'invalid_argument' });
+      await expect(openTokenKeys(files, log), JSON.stringify(files)).rejects.toMatchObject({
+        code: 'invalid_argument',
+      });
     }
   });
 });

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { HayateError } from '@hayate/codec/errors';
-import { codeError } from '@hayate/codec/messages';
 import { type CryptoKey, createLocalJWKSet, errors, type JSONWebKeySet, type JWTHeaderParameters } from 'jose';
+import type { Logger } from 'pino';
 
 const FETCH_MS = 3000;
 const MAX_SET_BYTES = 262_144;
 
 interface KeySetTimes {
-  /** A set older than this is read again in the background, with the next ticket. */
+  /** A set older than this is read again in the background, with the next token. */
   refreshMs: number;
   /** Between two tries, whatever asks for them: made-up `kid`s cannot make more. */
   cooldownMs: number;
@@ -27,7 +27,7 @@ export interface KeySetOptions extends KeySetTimes {
 
 /**
  * A JWKS that is read again when it is old and when a `kid` is not in it. The last good set stays. jose's own remote set
- * fetches without bound while fetching fails, and refuses every ticket once its set is old.
+ * fetches without bound while fetching fails, and refuses every token once its set is old.
  */
 export class KeySet {
   readonly #options: KeySetOptions;
@@ -54,18 +54,17 @@ export class KeySet {
     return this.#find !== undefined;
   }
 
-  /** @throws HayateError `ticket_key_unknown`; errors of jose for a key that is of no use */
-  async find(header: JWTHeaderParameters): Promise<CryptoKey> {
+  /** Undefined when it has no such key, now. @throws errors of jose for a key that is of no use */
+  async find(header: JWTHeaderParameters): Promise<CryptoKey | undefined> {
     const { nowMs, refreshMs } = this.#options;
     if (this.#find && nowMs() - this.#readMs >= refreshMs && this.#mayTry()) void this.refresh();
     const key = await this.#lookUp(header);
     if (key) return key;
     if (this.#reading || this.#mayTry()) {
       await this.refresh();
-      const fresh = await this.#lookUp(header);
-      if (fresh) return fresh;
+      return this.#lookUp(header);
     }
-    throw codeError('ticket_key_unknown', 'no key for this ticket');
+    return undefined;
   }
 
   #mayTry(): boolean {
@@ -99,8 +98,24 @@ export class KeySet {
 
 type KeySetSource = Pick<KeySetOptions, 'nowMs' | 'onFailed'>;
 
-/** @throws HayateError `invalid_argument` when there is no such file now */
-export async function keySetOfFile(path: string, source: KeySetSource): Promise<KeySet> {
+export interface KeySetPlace {
+  jwksFile?: string | undefined;
+  jwksUrl?: string | undefined;
+}
+
+/**
+ * The set of a file or an address; undefined where neither is named. Each failure to read it is logged, and the last set stays.
+ * @param whose for the log: `tickets`
+ * @throws HayateError `invalid_argument` when there is no such file now
+ */
+export async function openKeySet(place: KeySetPlace, whose: string, log: Logger): Promise<KeySet | undefined> {
+  const onFailed = (err: unknown) => log.warn({ err }, `the keys of ${whose} could not be read: the last ones stay`);
+  const source = { nowMs: () => performance.now(), onFailed };
+  if (place.jwksFile !== undefined) return keySetOfFile(place.jwksFile, source);
+  return place.jwksUrl === undefined ? undefined : keySetOfUrl(place.jwksUrl, source);
+}
+
+async function keySetOfFile(path: string, source: KeySetSource): Promise<KeySet> {
   let why: unknown;
   const set = new KeySet({
     ...FILE_TIMES,
@@ -117,7 +132,7 @@ export async function keySetOfFile(path: string, source: KeySetSource): Promise<
 }
 
 /** A server that does not answer now may do so later: that is no reason not to start. */
-export async function keySetOfUrl(url: string, source: KeySetSource): Promise<KeySet> {
+async function keySetOfUrl(url: string, source: KeySetSource): Promise<KeySet> {
   const set = new KeySet({ ...URL_TIMES, ...source, load: () => fetchBounded(url) });
   await set.refresh();
   return set;
