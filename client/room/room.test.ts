@@ -297,6 +297,8 @@ describe('room', () => {
       alias: 1,
       sub: 's',
       roles: [],
+      permissions: [],
+      expiresAt: 0,
       budgetMs: 1,
       livers: [],
     });

@@ -15,6 +15,8 @@ const welcome: Extract<RelayMessage, { t: 'welcome' }> = {
   alias: ALIAS,
   sub: 'ann',
   roles: ['liver', 'viewer'],
+  permissions: ['publish', 'watch', 'comment', 'react', 'gift', 'speak'],
+  expiresAt: 4_102_444_800_000,
   budgetMs: 100,
   livers: [],
 };

@@ -1,3 +1,4 @@
+export { isCommentText } from './checks.ts';
 export {
   decodeMessage,
   encodeMessage,
@@ -7,6 +8,6 @@ export {
   type MessageReaderOptions,
 } from './codec.ts';
 export * from './codes.ts';
+export * from './community.ts';
 export * from './errors.ts';
 export * from './types.ts';
-export { isCommentText } from './validate.ts';

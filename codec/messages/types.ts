@@ -1,4 +1,22 @@
 import type { MotionConfig } from '../motion/types.ts';
+import type {
+  Access,
+  Comments,
+  CommentsDeleted,
+  CommentsMissed,
+  CommentsOpen,
+  Members,
+  Moderate,
+  Permission,
+  Presence,
+  PresenceChanged,
+  React,
+  Reactions,
+  Refresh,
+  RoomState,
+  Speak,
+  SpeakChanged,
+} from './community.ts';
 
 /** docs/protocol.md section 4. Fields that are missing on the wire are absent here; unknown ones are ignored. */
 
@@ -26,6 +44,8 @@ export interface Hello {
   v: number;
   token: string;
   agent?: string;
+  /** `resume` of this person's last `welcome` in this room: the relay takes up where that session was lost. */
+  resume?: string;
 }
 
 export interface Publish {
@@ -66,11 +86,6 @@ export interface Report {
   asks?: boolean;
 }
 
-/** Opens the comments stream. */
-export interface Comments {
-  t: 'comments';
-}
-
 /** A viewer's comment. */
 export interface CommentRequest {
   t: 'comment';
@@ -103,6 +118,14 @@ export interface Welcome {
   sub: string;
   name?: string;
   roles: string[];
+  /** What this session may do. */
+  permissions: Permission[];
+  /** End of the token, ms since 1970: then the session closes, unless it was refreshed. */
+  expiresAt: number;
+  /** For the next `hello` after an abrupt end; good for this relay, room and `sub`. */
+  resume?: string;
+  /** The `resume` of `hello` was taken. */
+  resumed?: boolean;
   budgetMs: number;
   livers: Liver[];
 }
@@ -117,6 +140,8 @@ export interface Publishing {
 export interface Done {
   t: 'done';
   id: number;
+  /** Of a comment: its number. */
+  n?: number;
 }
 
 export interface LiverCame extends Liver {
@@ -227,8 +252,13 @@ export type ClientMessage =
   | Watch
   | Unwatch
   | Report
+  | Refresh
+  | Presence
+  | Speak
+  | Moderate
   | Comments
   | CommentRequest
+  | React
   | Gifts
   | GiftRequest;
 export type RelayMessage =
@@ -240,7 +270,16 @@ export type RelayMessage =
   | Uplink
   | ErrorMessage
   | Draining
+  | Access
+  | RoomState
+  | Members
+  | PresenceChanged
+  | SpeakChanged
+  | CommentsOpen
   | CommentPosted
+  | CommentsDeleted
+  | CommentsMissed
+  | Reactions
   | GiftsOpen
   | Gifted
   | GiftPosted;

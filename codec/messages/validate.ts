@@ -1,102 +1,32 @@
+import {
+  asObject,
+  bool,
+  bytes,
+  comment,
+  counts,
+  type Fields,
+  knownWords,
+  list,
+  map,
+  number,
+  oneOf,
+  optional,
+  reactionCounts,
+  reactionKind,
+  readFields,
+  shortText,
+  text,
+  uint,
+} from './checks.ts';
+import { MODERATIONS, PERMISSIONS, SPEAK_STATES } from './community.ts';
 import { MessageError } from './errors.ts';
 import type { MessagesFrom } from './types.ts';
 
-/** Checks a decoded value and gives back a clean one, or throws MessageError `field`. */
-type Check = (value: unknown, field: string) => unknown;
-type Fields = Record<string, Check>;
-
-const MAX_COMMENT_CHARACTERS = 500;
 const MAX_LIVERS = 8;
 const MAX_LIST = 64;
-
-function fail(field: string, wanted: string): never {
-  throw new MessageError('field', `field ${field} is not ${wanted}`, { field });
-}
-
-function number(min: number, max: number): Check {
-  return (raw, field) => {
-    const value = narrow(raw);
-    if (typeof value !== 'number' || !(value >= min && value <= max)) fail(field, `a number in ${min}..${max}`);
-    return value;
-  };
-}
-
-function uint(max = Number.MAX_SAFE_INTEGER): Check {
-  return (raw, field) => {
-    const value = narrow(raw);
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > max) {
-      fail(field, `an integer in 0..${max}`);
-    }
-    return value;
-  };
-}
-
-/** The decoder gives every integer of eight bytes as a bigint. */
-function narrow(value: unknown): unknown {
-  return typeof value === 'bigint' && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
-}
-
-function oneOf(...allowed: readonly unknown[]): Check {
-  return (value, field) => (allowed.includes(value) ? value : fail(field, `one of ${allowed.join(', ')}`));
-}
-
-const text: Check = (value, field) => (typeof value === 'string' ? value : fail(field, 'text'));
-const bool: Check = (value, field) => (typeof value === 'boolean' ? value : fail(field, 'true or false'));
-
-const bytes: Check = (value, field) =>
-  // The decoder gives a view of the message: a copy outlives it.
-  value instanceof Uint8Array ? new Uint8Array(value) : fail(field, 'bytes');
-
-const comment: Check = (value, field) => {
-  if (typeof value !== 'string' || !isCommentText(value))
-    fail(field, `text of 1 to ${MAX_COMMENT_CHARACTERS} characters`);
-  return value;
-};
-
-/** Whether `value` may be sent as a comment: 1 to 500 code points. */
-export function isCommentText(value: string): boolean {
-  if (value.length === 0 || value.length > 2 * MAX_COMMENT_CHARACTERS) return false;
-  let characters = 0;
-  for (const _ of value) characters++;
-  return characters <= MAX_COMMENT_CHARACTERS;
-}
-
-function list(item: Check, max: number): Check {
-  return (value, field) => {
-    if (!Array.isArray(value) || value.length > max) fail(field, `a list of at most ${max}`);
-    return value.map((entry, index) => item(entry, `${field}[${index}]`));
-  };
-}
-
-function map(fields: Fields): Check {
-  return (value, field) => readFields(asObject(value, field), fields, `${field}.`);
-}
-
-const counts: Check = (value, field) => {
-  const entries = Object.entries(asObject(value, field));
-  if (entries.length > MAX_LIST) fail(field, `a map of at most ${MAX_LIST} counts`);
-  return Object.fromEntries(entries.map(([key, count]) => [key, uint()(count, `${field}.${key}`)]));
-};
-
-function optional(check: Check): Check {
-  return (value, field) => (value === undefined || value === null ? undefined : check(value, field));
-}
-
-function asObject(value: unknown, field: string): Record<string, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof Uint8Array) {
-    fail(field, 'a map');
-  }
-  return value as Record<string, unknown>;
-}
-
-function readFields(source: Record<string, unknown>, fields: Fields, prefix: string): Record<string, unknown> {
-  const out: Record<string, unknown> = {};
-  for (const [key, check] of Object.entries(fields)) {
-    const value = check(Object.hasOwn(source, key) ? source[key] : undefined, prefix + key);
-    if (value !== undefined) out[key] = value;
-  }
-  return out;
-}
+const MAX_NAMES = 8;
+const MAX_RESUME_CHARACTERS = 512;
+const MAX_REASON_CHARACTERS = 200;
 
 const u32 = uint(0xffff_ffff);
 const slot = uint(7);
@@ -121,8 +51,13 @@ const voice = map({
 const media = { motion: optional(motion), voice: optional(voice) };
 const liver = { slot, gen: generation, sub: text, name: optional(text), ...media };
 
+const roles = list(text, MAX_LIST);
+const permissions = knownWords(PERMISSIONS, MAX_LIST);
+const member = map({ sub: text, name: optional(text), roles, isNew: optional(bool), muted: optional(bool) });
+const names = list(member, MAX_NAMES);
+
 const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
-  hello: { v: uint(), token: text, agent: optional(text) },
+  hello: { v: uint(), token: text, agent: optional(text), resume: optional(shortText(MAX_RESUME_CHARACTERS)) },
   publish: { ...id, ...media },
   unpublish: id,
   watch: id,
@@ -133,8 +68,20 @@ const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
     lost: optional(uint()),
     asks: optional(bool),
   },
-  comments: {},
+  refresh: { ...id, token: text },
+  presence: { ...id, on: bool },
+  speak: { ...id, want: bool },
+  moderate: {
+    ...id,
+    action: oneOf(...MODERATIONS),
+    sub: optional(text),
+    n: optional(uint()),
+    seconds: optional(u32),
+    reason: optional(shortText(MAX_REASON_CHARACTERS)),
+  },
+  comments: { after: optional(uint()) },
   comment: { ...id, text: comment },
+  react: { ...id, kind: reactionKind },
   gifts: { after: optional(uint()) },
   gift: { ...id, ticket: text },
 };
@@ -147,12 +94,16 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
     alias: uint(0x3fff_ffff),
     sub: text,
     name: optional(text),
-    roles: list(text, MAX_LIST),
+    roles,
+    permissions,
+    expiresAt: uint(),
+    resume: optional(shortText(MAX_RESUME_CHARACTERS)),
+    resumed: optional(bool),
     budgetMs: u32,
     livers: list(map(liver), MAX_LIVERS),
   },
   publishing: { ...id, slot, gen: generation },
-  done: id,
+  done: { ...id, n: optional(uint()) },
   liver,
   left: { slot, gen: generation },
   uplink: {
@@ -169,6 +120,27 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
   },
   error: { id: optional(u32), code: text, message: text, retryable: bool },
   draining: { deadlineMs: u32 },
+  access: { id: optional(u32), roles, permissions, expiresAt: uint() },
+  room: { slowSeconds: u32, host: optional(text) },
+  members: {
+    total: uint(),
+    viewers: uint(),
+    members: list(member, MAX_LIST),
+    requests: optional(list(member, MAX_LIST)),
+  },
+  presence: {
+    total: uint(),
+    viewers: uint(),
+    entered: names,
+    left: list(text, MAX_NAMES),
+    moreEntered: optional(uint()),
+    moreLeft: optional(uint()),
+  },
+  speak: { sub: text, name: optional(text), state: oneOf(...SPEAK_STATES) },
+  comments: { after: uint(), missed: optional(uint()) },
+  deleted: { n: optional(list(uint(), MAX_LIST)), sub: optional(text) },
+  missed: { count: uint() },
+  reactions: { counts: reactionCounts },
   comment: { n: uint(), sub: text, name: optional(text), text: comment, at: uint() },
   gifts: { after: uint() },
   gifted: { ...id, n: uint(), gift: uint(), at: uint(), repeat: bool },

@@ -169,8 +169,8 @@ export class Room {
     const { session, id } = event;
     const member = this.#members.get(session);
     if (!member) return [];
-    if (!member.identity.roles.includes('liver')) {
-      return [refuse(session, id, 'not_permitted', 'the token has no role liver')];
+    if (!member.identity.permissions.includes('publish')) {
+      return [refuse(session, id, 'not_permitted', 'the token does not permit to publish')];
     }
     const own = member.slot === undefined ? undefined : this.#slots[member.slot];
     if (own) return this.#republish(own, event);
@@ -268,8 +268,9 @@ export class Room {
     if (!member) return [];
     const done: RoomAction = { do: 'done', session, id, on: 'control' };
     if (member.watching) return [done];
-    // Livers hear each other in a shared room, so either role may watch.
-    if (member.identity.roles.length === 0) return [refuse(session, id, 'not_permitted', 'the token has no role')];
+    if (!member.identity.permissions.includes('watch')) {
+      return [refuse(session, id, 'not_permitted', 'the token does not permit to watch')];
+    }
     if (this.#viewers >= this.#limits.maxViewers) {
       return [refuse(session, id, 'room_full', `the room has its ${this.#limits.maxViewers} viewers`)];
     }
@@ -292,8 +293,8 @@ export class Room {
   #comment({ session, id, text, at }: Extract<RoomEvent, { type: 'comment' }>, nowMs: number): RoomAction[] {
     const member = this.#members.get(session);
     if (!member) return [];
-    if (!member.identity.roles.includes('viewer')) {
-      return [refuse(session, id, 'not_permitted', 'the token has no role viewer', 'comments')];
+    if (!member.identity.permissions.includes('comment')) {
+      return [refuse(session, id, 'not_permitted', 'the token does not permit to comment', 'comments')];
     }
     this.#commentCount += 1;
     member.activeMs = nowMs;

@@ -1,16 +1,18 @@
-import type { Code, Liver, VoiceConfig } from '@hayate/codec/messages';
+import type { Code, Liver, Permission, VoiceConfig } from '@hayate/codec/messages';
 import type { MotionConfig } from '@hayate/codec/motion';
+import type { Role } from '../token/token.ts';
 
 /** A session's number inside its relay; never reused. */
 export type SessionKey = number;
-
-export type Role = 'liver' | 'viewer';
 
 /** Who joined: what the token said. */
 export interface Identity {
   sub: string;
   name?: string;
   roles: readonly Role[];
+  permissions: readonly Permission[];
+  /** End of the token, ms since 1970. */
+  expiresAt: number;
 }
 
 export interface RoomLimits {

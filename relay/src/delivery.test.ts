@@ -4,6 +4,7 @@ import type { DeliveryClass, MediaRoom, MemberStats } from '../media/plane.ts';
 import { RoomDelivery } from '../policy/room.ts';
 import { Room } from '../room/room.ts';
 import type { SessionKey } from '../room/types.ts';
+import { identity } from '../test/identity.ts';
 import { DeliveryLoop, type DeliveryTarget } from './delivery.ts';
 
 let now = 0;
@@ -60,7 +61,7 @@ function target(keys: SessionKey[]): DeliveryTarget & { fake: FakeMedia } {
   const delivery = new RoomDelivery(100, { viewerBytes: 6000, roomBytes: 1e6 });
   const fake = new FakeMedia(keys);
   for (const session of keys) {
-    room.handle({ type: 'join', session, identity: { sub: `s${session}`, roles: ['viewer'] } }, now);
+    room.handle({ type: 'join', session, identity: identity(`s${session}`, ['viewer']) }, now);
     room.handle({ type: 'watch', session, id: 1 }, now);
     delivery.watching(session);
   }

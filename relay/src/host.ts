@@ -233,7 +233,7 @@ export class RelayHost implements Hub {
 
   async authenticate(token: string): Promise<TokenClaims> {
     const claims = await this.#options.verifier.verify(token, this.dateMs());
-    if (claims.roles.length === 0) throw new HayateError('not_permitted', 'the token gives no role');
+    if (claims.permissions.length === 0) throw new HayateError('not_permitted', 'the token permits nothing');
     if (this.#draining) throw codeError('draining', 'the relay is going away');
     return claims;
   }
@@ -251,8 +251,8 @@ export class RelayHost implements Hub {
     if (claims.budgetMs !== undefined) {
       hosted.delivery.budgetMs = Math.min(this.#options.config.rooms.budgetMs, claims.budgetMs);
     }
-    const { sub, name, roles } = claims;
-    const identity = { sub, roles, ...(name === undefined ? {} : { name }) };
+    const { sub, name, roles, permissions, exp } = claims;
+    const identity = { sub, roles, permissions, expiresAt: exp * 1000, ...(name === undefined ? {} : { name }) };
     this.#dispatch(hosted, { type: 'join', session: reliable.key, identity });
     if (!reliable.open) return;
     this.#options.onJoinMs?.(this.nowMs() - session.arrivedMs);
@@ -408,6 +408,8 @@ export class RelayHost implements Hub {
       sub: identity.sub,
       ...(identity.name === undefined ? {} : { name: identity.name }),
       roles: [...identity.roles],
+      permissions: [...identity.permissions],
+      expiresAt: identity.expiresAt,
       budgetMs: hosted.delivery.budgetMs,
       livers,
     });

@@ -1,11 +1,12 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Permission } from '@hayate/codec/messages';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from './keys.ts';
-import { type MintOptions, mintToken, TokenVerifier } from './token.ts';
+import { type MintOptions, mintToken, type Role, TokenVerifier } from './token.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'hayate-token-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -36,9 +37,32 @@ describe('HS256', () => {
       sub: 'ann',
       room: 'r',
       roles: ['liver', 'viewer'],
+      permissions: ['publish', 'watch', 'comment', 'react', 'gift', 'speak', 'moderate'],
       name: 'Ann',
+      iat: now / 1000,
       exp: now / 1000 + 60,
     });
+  });
+
+  it.each<[Role[], string[]]>([
+    [['liver'], ['publish', 'watch', 'comment', 'react', 'speak', 'moderate']],
+    [['viewer'], ['watch', 'comment', 'react', 'gift', 'speak']],
+    [['moderator'], ['watch', 'comment', 'react', 'speak', 'moderate']],
+    [[], []],
+  ])('%s permits %s', async (roles, permissions) => {
+    const claims = await verifier.verify(await mintToken(key, { ...options, roles }), now);
+    expect(claims.permissions).toEqual(permissions);
+  });
+
+  it('permissions stand in place of what the roles permit; unknown ones permit nothing', async () => {
+    const permissions = ['moderate', 'fly', 'watch'] as Permission[];
+    const claims = await verifier.verify(await mintToken(key, { ...options, permissions }), now);
+    expect(claims).toMatchObject({ roles: ['liver', 'viewer'], permissions: ['watch', 'moderate'] });
+  });
+
+  it('keeps what revocation and the mark of a first visit need', async () => {
+    const token = await mintToken(key, { ...options, jti: 't-1', isNew: true });
+    expect(await verifier.verify(token, now)).toMatchObject({ jti: 't-1', isNew: true, iat: now / 1000 });
   });
 
   it('grants 5 s of leeway and not more', async () => {

@@ -1,4 +1,5 @@
 import { HayateError } from '@hayate/codec/errors';
+import { PERMISSIONS, type Permission } from '@hayate/codec/messages';
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { TICKET_TYP } from '../gifts/mint.ts';
@@ -7,16 +8,38 @@ import type { TokenKeys } from './keys.ts';
 const LEEWAY_SECONDS = 5;
 const MIN_BUDGET_MS = 20;
 
+export const ROLES = ['liver', 'viewer', 'moderator'] as const;
+export type Role = (typeof ROLES)[number];
+
 /** What a token says of its bearer, docs/protocol.md section 5. */
 export interface TokenClaims {
   sub: string;
   room: string;
-  roles: ('liver' | 'viewer')[];
+  roles: Role[];
+  /** In the order of PERMISSIONS: the claim's, or those of the roles. */
+  permissions: Permission[];
+  /** For revocation of this token alone. */
+  jti?: string;
+  /** Seconds since 1970; a revocation of a person covers the tokens issued before it. */
+  iat?: number;
   name?: string;
+  /** The application knows whether this person is new here; absent: the relay's own record of visits decides. */
+  isNew?: boolean;
   /** Lag budget that the room shall have, ms; the relay's own is the most it gets. */
   budgetMs?: number;
   /** Seconds since 1970. */
   exp: number;
+}
+
+const ROLE_PERMISSIONS: Record<Role, readonly Permission[]> = {
+  liver: ['publish', 'watch', 'comment', 'react', 'speak', 'moderate'],
+  viewer: ['watch', 'comment', 'react', 'gift', 'speak'],
+  moderator: ['watch', 'comment', 'react', 'speak', 'moderate'],
+};
+
+/** What these roles allow together, in the order of PERMISSIONS. */
+export function permissionsOf(roles: readonly Role[]): Permission[] {
+  return PERMISSIONS.filter((permission) => roles.some((role) => ROLE_PERMISSIONS[role].includes(permission)));
 }
 
 const claimsSchema = z.object({
@@ -24,6 +47,10 @@ const claimsSchema = z.object({
   room: z.string().min(1).max(128),
   // Roles of a later version are no reason to refuse: they just allow nothing here.
   roles: z.array(z.string().max(32)).max(16),
+  permissions: z.array(z.string().max(32)).max(32).optional(),
+  jti: z.string().min(1).max(128).optional(),
+  iat: z.number().optional(),
+  isNew: z.boolean().optional(),
   name: z.string().min(1).max(64).optional(),
   budgetMs: z.int().min(MIN_BUDGET_MS).optional(),
   exp: z.number(),
@@ -74,20 +101,26 @@ export class TokenVerifier {
     if (!claims.success) {
       throw new HayateError('token_invalid', 'the claims of the token are not as documented', { cause: claims.error });
     }
-    const { sub, room, roles, name, budgetMs, exp } = claims.data;
-    const out: TokenClaims = { sub, room, roles: roles.filter((r) => r === 'liver' || r === 'viewer'), exp };
-    if (name !== undefined) out.name = name;
-    if (budgetMs !== undefined) out.budgetMs = budgetMs;
-    return out;
+    const { roles: named, permissions, ...rest } = claims.data;
+    const roles = ROLES.filter((role) => named.includes(role));
+    return {
+      ...withoutUndefined(rest),
+      roles,
+      permissions: permissions ? PERMISSIONS.filter((p) => permissions.includes(p)) : permissionsOf(roles),
+    };
   }
 }
 
 export interface MintOptions {
   room: string;
   sub: string;
-  roles: readonly ('liver' | 'viewer')[];
+  roles: readonly Role[];
+  /** Exactly these instead of what the roles allow. */
+  permissions?: readonly Permission[];
   name?: string;
   budgetMs?: number;
+  jti?: string;
+  isNew?: boolean;
   /** Lifetime from `nowMs` on, seconds. Default 3600. */
   ttlSeconds?: number;
   issuer?: string;
@@ -101,8 +134,13 @@ export async function mintToken(key: Uint8Array, options: MintOptions): Promise<
   const jwt = new SignJWT({
     room: options.room,
     roles: [...options.roles],
-    ...(options.name === undefined ? {} : { name: options.name }),
-    ...(options.budgetMs === undefined ? {} : { budgetMs: options.budgetMs }),
+    ...withoutUndefined({
+      permissions: options.permissions,
+      name: options.name,
+      budgetMs: options.budgetMs,
+      jti: options.jti,
+      isNew: options.isNew,
+    }),
   })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(options.sub)
@@ -110,4 +148,9 @@ export async function mintToken(key: Uint8Array, options: MintOptions): Promise<
     .setExpirationTime(now + (options.ttlSeconds ?? 3600));
   if (options.issuer !== undefined) jwt.setIssuer(options.issuer);
   return jwt.sign(key);
+}
+
+/** The fields that are there: an optional one of these types is absent, not undefined. */
+function withoutUndefined<T extends object>(source: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined)) as never;
 }
