@@ -8,7 +8,7 @@ import type { TokenKeys } from './keys.ts';
 const LEEWAY_SECONDS = 5;
 const MIN_BUDGET_MS = 20;
 
-export const ROLES = ['liver', 'viewer', 'moderator'] as const;
+const ROLES = ['liver', 'viewer', 'moderator'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** What a token says of its bearer, docs/protocol.md section 5. */
