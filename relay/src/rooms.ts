@@ -5,7 +5,7 @@ import { Room } from '../room/room.ts';
 import { Aliases } from './aliases.ts';
 import type { RoomDeliveryDetail } from './delivery-stats.ts';
 
-export const MAX_SLOTS = 8;
+const MAX_SLOTS = 8;
 
 export interface HostedRoom {
   name: string;
