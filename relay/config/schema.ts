@@ -146,6 +146,21 @@ export const configSchema = z.strictObject({
       ),
     })
     .prefault({}),
+  community: z
+    .strictObject({
+      file: setting(
+        text(),
+        'Bans, revoked tokens, visits and the audit log; `-wal` and `-shm` are beside it. Keep it: without it the banned are let in.',
+        { unit: 'path', otherwise: '`stateDir/community.db`' },
+      ),
+      visitDays: setting(int(1, 3650, 180), 'Who has not come for so long is new here again.', { unit: 'days' }),
+      maxVisits: setting(
+        int(1000, 100_000_000, 1_000_000),
+        'Visitors of rooms that are remembered, about 150 bytes each on the disk; the longest away are forgotten first.',
+      ),
+      auditDays: setting(int(1, 3650, 365), 'How long the audit log of moderation is kept.', { unit: 'days' }),
+    })
+    .prefault({}),
   comments: z
     .strictObject({
       perSecond: setting(

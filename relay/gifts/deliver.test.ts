@@ -95,7 +95,7 @@ it('the public API has no gifts, and without a token file there is no service AP
   rig = await bodies[0]!.start({ gifts: settings().gifts });
   const production = await startRelay(
     {
-      ...{ token: { jwksFile }, listen: { port: 0 }, http: { port: 0 }, metrics: { port: 0 } },
+      ...{ stateDir: dir, token: { jwksFile }, listen: { port: 0 }, http: { port: 0 }, metrics: { port: 0 } },
       transport: 'websocket',
     },
     { logger: pino({ level: 'silent' }) },

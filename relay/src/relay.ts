@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Engine } from '@hayate/engine';
 import type { IncomingSession, ServerAddress } from '@hayate/transport';
 import { type Logger, pino } from 'pino';
+import { type Community, type CommunityStore, openCommunity } from '../community/index.ts';
 import { parseConfig, redactConfig } from '../config/load.ts';
 import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
 import { type GiftDelivery, openGiftDelivery } from '../gifts/deliver.ts';
@@ -37,6 +38,8 @@ export interface RelayDeps {
   door?: Door;
   /** For tests: instead of the configured ledger. Not closed. */
   ledger?: Ledger;
+  /** For tests: instead of the configured file. Closed with the relay. */
+  community?: CommunityStore;
 }
 
 export interface RelayStats extends HostStats {
@@ -116,6 +119,7 @@ class Relay implements RunningRelay {
   #serviceTokenFile: string | undefined;
   #metricsAt: { host: string; port: number } | undefined;
   #keyFile: string | undefined;
+  #community: Community | undefined;
   #gifts: OpenGifts | undefined;
   #delivery: GiftDelivery | undefined;
   #stateWritten = false;
@@ -146,12 +150,15 @@ class Relay implements RunningRelay {
       const { ledger, desk } = this.#gifts;
       this.#delivery = await openGiftDelivery(config, { ledger, counters, log, amended: () => void desk.tail() });
     }
+    const store = this.#deps.community;
+    this.#community = await openCommunity(config, { counters: this.#counters, log: this.#log, store });
     const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
     this.#door = door;
     this.#host = new RelayHost({
       config,
       verifier,
+      community: this.#community,
       plane: door.plane,
       gifts: this.#gifts?.desk,
       counters: this.#counters,
@@ -353,7 +360,7 @@ class Relay implements RunningRelay {
     await Promise.all([this.#http?.close(), this.#api?.close(), this.#metrics.close(), this.#door?.close()]);
     await this.#delivery?.close();
     // After the sessions: what they submitted is answered, whether or not anybody hears it.
-    await this.#gifts?.close();
+    await Promise.all([this.#gifts?.close(), this.#community?.close()]);
     this.#log.info('relay closed');
   }
 }

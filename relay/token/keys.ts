@@ -40,7 +40,7 @@ export async function openTokenKeys(sources: TokenKeySources, log: Logger): Prom
       // A token without a `kid` is the PEM key's, where there is one for its algorithm.
       if (pem?.alg === alg && header.kid === undefined) return pem.key;
       const key = await set!.find(header);
-      if (!key) throw codeError('token_invalid', 'no key for this token');
+      if (!key) throw codeError('token_key_unknown', 'no key for this token');
       return key;
     });
   }

@@ -73,7 +73,7 @@ export class TokenVerifier {
 
   /**
    * @param nowMs since 1970
-   * @throws HayateError `token_missing`, `token_invalid`, `token_expired`
+   * @throws HayateError `token_missing`, `token_invalid`, `token_expired`, `token_key_unknown`
    */
   async verify(token: string, nowMs: number): Promise<TokenClaims> {
     if (token === '') throw new HayateError('token_missing', 'the first message must be hello with a token');
@@ -91,6 +91,7 @@ export class TokenVerifier {
         ...(this.#issuer === undefined ? {} : { issuer: this.#issuer }),
       }));
     } catch (cause) {
+      if (cause instanceof HayateError && cause.code === 'token_key_unknown') throw cause;
       if (cause instanceof errors.JWTExpired)
         throw new HayateError('token_expired', 'the token has expired', { cause });
       throw new HayateError('token_invalid', 'the token is not one of ours', { cause });
