@@ -1,0 +1,155 @@
+import { codeError, encodeMessage } from '@hayate/codec/messages';
+import type { Logger } from 'pino';
+import type { MediaPlane } from '../media/plane.ts';
+import { Flood } from '../policy/flood.ts';
+import type { RoomAction, RoomEvent, SessionKey } from '../room/types.ts';
+import type { Counters } from '../telemetry/counters.ts';
+import type { HostedRoom } from './rooms.ts';
+import type { Sessions } from './sessions.ts';
+
+export interface ActionsOptions {
+  sessions: Sessions;
+  plane: MediaPlane;
+  /** Of one liver, above which it is warned. */
+  unitsPerSecond: number;
+  counters: Counters;
+  log: Logger;
+  nowMs(): number;
+  vanish(hosted: HostedRoom): void;
+}
+
+type Of<D extends RoomAction['do']> = Extract<RoomAction, { do: D }>;
+
+/** Hands events to the rooms' rules and carries out what these decide: on streams, on the media plane, on sessions. */
+export class RoomActions {
+  readonly #options: ActionsOptions;
+  readonly #sessions: Sessions;
+
+  constructor(options: ActionsOptions) {
+    this.#options = options;
+    this.#sessions = options.sessions;
+  }
+
+  dispatch(hosted: HostedRoom, event: RoomEvent): void {
+    for (const action of hosted.room.handle(event, this.#options.nowMs())) {
+      try {
+        this.#apply(hosted, action);
+      } catch (error) {
+        // A fault with one session or room is no reason to end all the others.
+        this.#options.counters.add('refused', 'internal');
+        this.#options.log.error({ room: hosted.name, action: action.do, err: error }, 'fault');
+      }
+    }
+  }
+
+  #apply(hosted: HostedRoom, action: RoomAction): void {
+    const { media } = hosted;
+    switch (action.do) {
+      case 'welcome':
+        this.#welcome(hosted, action);
+        return;
+      case 'publishing':
+        this.#sessions.of(action.session)?.send({ t: 'publishing', id: action.id, slot: action.slot, gen: action.gen });
+        return;
+      case 'done':
+        this.#sessions.of(action.session)?.answer({ t: 'done', id: action.id }, action.on);
+        return;
+      case 'refuse': {
+        const { retryable } = codeError(action.code, '');
+        this.#options.counters.add('refused', action.code);
+        this.#sessions.of(action.session)?.refuse(action.id, action.code, action.message, retryable, action.on);
+        return;
+      }
+      case 'liver':
+        this.#tellAll(hosted, encodeMessage({ t: 'liver', ...action.liver }));
+        return;
+      case 'left':
+        this.#tellAll(hosted, encodeMessage({ t: 'left', slot: action.slot, gen: action.gen }));
+        return;
+      case 'comment':
+        this.#comment(action);
+        return;
+      case 'mediaPublish':
+        this.#publish(hosted, action);
+        return;
+      case 'mediaUnpublish':
+        hosted.delivery.unpublished(action.slot);
+        media.unpublish(action.slot);
+        return;
+      case 'mediaJoin':
+        this.#mediaJoin(hosted, action.session);
+        return;
+      case 'mediaLeave': {
+        hosted.delivery.unwatched(action.session);
+        const transport = this.#sessions.of(action.session)?.transport;
+        if (transport) media.leave(transport);
+        return;
+      }
+      case 'closeSession':
+        this.#sessions.of(action.session)?.close(action.code, action.reason);
+        return;
+      case 'vanish':
+        this.#options.vanish(hosted);
+        return;
+    }
+  }
+
+  #welcome(hosted: HostedRoom, { session, livers, identity }: Of<'welcome'>): void {
+    const reliable = this.#sessions.of(session);
+    if (!reliable) return;
+    this.#options.plane.admit(reliable.transport);
+    reliable.send({
+      t: 'welcome',
+      v: 1,
+      session: this.#sessions.nameOf(session),
+      room: hosted.name,
+      alias: hosted.alias,
+      sub: identity.sub,
+      ...(identity.name === undefined ? {} : { name: identity.name }),
+      roles: [...identity.roles],
+      permissions: [...identity.permissions],
+      expiresAt: identity.expiresAt,
+      budgetMs: hosted.delivery.budgetMs,
+      livers,
+    });
+  }
+
+  #tellAll(hosted: HostedRoom, message: Uint8Array): void {
+    for (const session of hosted.room.members()) this.#sessions.of(session)?.sendEncoded(message);
+  }
+
+  #comment({ to, n, sub, name, text, at }: Of<'comment'>): void {
+    const message = encodeMessage({ t: 'comment', n, sub, ...(name === undefined ? {} : { name }), text, at });
+    const { counters } = this.#options;
+    counters.add('comments');
+    for (const session of to) {
+      if (this.#sessions.of(session)?.sendComment(message) === false) counters.add('comments_dropped');
+    }
+  }
+
+  #publish(hosted: HostedRoom, { session, slot, gen }: Of<'mediaPublish'>): void {
+    const known = this.#sessions.get(session);
+    if (!known) return;
+    known.flood = new Flood(this.#options.unitsPerSecond);
+    const tell = (type: 'synced' | 'unsynced') => this.dispatch(hosted, { type, session, slot, gen });
+    hosted.media.publish(known.reliable.transport, slot, gen).then(
+      () => tell('synced'),
+      (error: unknown) => {
+        this.#options.log.debug({ session, slot, err: error }, 'publish not synced');
+        tell('unsynced');
+      },
+    );
+  }
+
+  #mediaJoin(hosted: HostedRoom, session: SessionKey): void {
+    const reliable = this.#sessions.of(session);
+    if (!reliable) return;
+    try {
+      hosted.media.join(reliable.transport);
+      hosted.delivery.watching(session);
+    } catch (error) {
+      this.#options.log.error({ session, err: error }, 'fault');
+      reliable.close('internal', 'a fault of the relay');
+    }
+  }
+}
