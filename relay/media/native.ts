@@ -96,6 +96,7 @@ class NativeRoom implements MediaRoom {
       received: value('received'),
       lost: value('lost'),
       duplicate: value('duplicate'),
+      voice: { received: value('voice_received'), duplicate: value('voice_duplicate') },
       lagP50Ms: value('lag_p50_ms'),
       lagP99Ms: value('lag_p99_ms'),
       uncertaintyMs: value('uncertainty_ms'),

@@ -31,6 +31,8 @@ export interface SlotStats {
   received: number;
   lost: number;
   duplicate: number;
+  /** Of `received` and `duplicate`, the voice units; undefined: not counted apart. */
+  voice?: { received: number; duplicate: number };
   lagP50Ms: number;
   lagP99Ms: number;
   uncertaintyMs: number;

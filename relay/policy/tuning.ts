@@ -26,6 +26,12 @@ export interface Tuning {
   /** Above it, or with bursts: all motion since the key. Ends below the second. */
   heavyLoss: number;
   heavyEndLoss: number;
+  /**
+   * The same on the uplink. There it pays early: a repeat that is lost too breaks the chain for every viewer until the next
+   * key, and all motion since the key is a few dozen bytes of a datagram that leaves anyway.
+   */
+  uplinkHeavyLoss: number;
+  uplinkHeavyEndLoss: number;
   /** From the loss of a datagram to the request for it, ms; then comes the round trip. */
   requestMs: number;
   /** Below it losses are made good on request; above the second requests and answers get lost too often as well. */
@@ -59,6 +65,8 @@ export const TUNING: Readonly<Tuning> = {
   strictEndLoss: 0.006,
   heavyLoss: 0.08,
   heavyEndLoss: 0.05,
+  uplinkHeavyLoss: 0.025,
+  uplinkHeavyEndLoss: 0.015,
   requestMs: 8,
   requestLoss: 0.08,
   requestEndLoss: 0.1,

@@ -9,6 +9,8 @@ export interface UplinkCounts {
   received: number;
   lost: number;
   duplicate: number;
+  /** Of the two above, the voice units; undefined: not counted apart. */
+  voice?: { received: number; duplicate: number };
   lagP99Ms: number;
   uncertaintyMs: number;
 }
@@ -49,7 +51,8 @@ export class UplinkPolicy {
   #lowVoiceMs = Number.NEGATIVE_INFINITY;
 
   constructor(tuning: Tuning) {
-    this.#need = new RepairNeed(tuning);
+    const { uplinkHeavyLoss: heavyLoss, uplinkHeavyEndLoss: heavyEndLoss } = tuning;
+    this.#need = new RepairNeed({ ...tuning, heavyLoss, heavyEndLoss });
   }
 
   /** Estimated share of its datagrams that get lost, repaired or not. */
@@ -81,18 +84,22 @@ export class UplinkPolicy {
     if (!before) return;
     const received = Math.max(0, counts.received - before.received);
     const lost = Math.max(0, counts.lost - before.lost);
-    const duplicate = Math.max(0, counts.duplicate - before.duplicate);
-    this.#loss.add(received + lost, this.#unrepaired(received, lost, duplicate), stepMs);
+    this.#loss.add(received + lost, Math.max(lost, this.#repairedLoss(before, counts) * (received + lost)), stepMs);
     this.#need.update(this.#loss.rate, this.#loss.bursty, nowMs);
   }
 
   /**
-   * What would have been lost without repeats. Each unit sent twice and each copy lost with p: (1 - p) / (1 + p)
-   * duplicates for one received unit. Of since_key this cannot be said: its need ends by patience alone.
+   * Share of datagrams lost that repeats hide. Each unit sent twice and each copy lost with p: (1 - p) / (1 + p) duplicates
+   * for one received unit. Of since_key this holds for voice alone; without voice its need ends by patience.
    */
-  #unrepaired(received: number, lost: number, duplicate: number): number {
-    if (this.#need.kind !== 'repeat' || duplicate < REPEATS * received) return lost;
-    const share = Math.min(1, duplicate / Math.max(1, received));
-    return Math.max(lost, ((1 - share) / (1 + share)) * (received + lost));
+  #repairedLoss(before: UplinkCounts, now: UplinkCounts): number {
+    const { kind } = this.#need;
+    const [from, to] = kind === 'since_key' ? [before.voice, now.voice] : [before, now];
+    if (kind === 'none' || !from || !to) return 0;
+    const received = to.received - from.received;
+    const duplicate = to.duplicate - from.duplicate;
+    if (received <= 0 || duplicate < REPEATS * received) return 0;
+    const share = Math.min(1, duplicate / received);
+    return (1 - share) / (1 + share);
   }
 }

@@ -1,6 +1,6 @@
 //! The relay's rules for one publisher (docs/protocol.md section 3): bundles in, bundles out, no clock and no I/O.
 
-use super::bundle::{header_bytes, write_header, Bundle, Unit, KIND_MOTION};
+use super::bundle::{header_bytes, write_header, Bundle, Unit, KIND_MOTION, KIND_VOICE};
 use super::cache::JoinCache;
 use super::clock::PeerClock;
 use super::draft::Part;
@@ -77,6 +77,12 @@ impl SlotForwarder {
             lost: sum.lost + kind.lost,
             duplicate: sum.duplicate + kind.duplicate,
         })
+    }
+
+    /// Voice units received, and those that came once more.
+    pub fn voice_counts(&self) -> (u64, u64) {
+        let voice = &self.kinds[usize::from(KIND_VOICE)];
+        (voice.received, voice.duplicate)
     }
 
     /// Takes one uplink datagram. `now_us` is the relay's clock; `clock` None: the publisher's is not known yet. `passed`

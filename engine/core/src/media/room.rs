@@ -41,11 +41,14 @@ impl Publication {
 
     pub fn take_stats(&mut self) -> Vec<(&'static str, f64)> {
         let counts = self.forwarder.counts();
+        let (voice_received, voice_duplicate) = self.forwarder.voice_counts();
         let clock = self.clock.unwrap_or(PeerClock { offset_us: 0, uncertainty_us: 0 });
         let mut values = vec![
             ("received", counts.received as f64),
             ("lost", counts.lost as f64),
             ("duplicate", counts.duplicate as f64),
+            ("voice_received", voice_received as f64),
+            ("voice_duplicate", voice_duplicate as f64),
             ("lag_count", self.lag.count() as f64),
             ("lag_p50_ms", self.lag.quantile_us(0.5) / 1000.0),
             ("lag_p99_ms", self.lag.quantile_us(0.99) / 1000.0),
