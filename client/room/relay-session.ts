@@ -10,7 +10,7 @@ import {
   type RelayMessage,
   type Welcome,
 } from '@hayate/codec/messages';
-import type { CloseInfo, Connector, Session } from '@hayate/transport';
+import type { CloseInfo, Connector, SendStreamOptions, Session } from '@hayate/transport';
 import type { RelayTarget } from '../src/types.ts';
 import type { Environment } from './environment.ts';
 import { Liveness } from './liveness.ts';
@@ -23,7 +23,10 @@ const REQUEST_LIMIT_MS = 5_000;
 /** A control stream that ends is followed by the session's close code, unless the relay broke. */
 const CODE_GRACE_MS = 500;
 
-const PRIORITY = { control: 30, gifts: 20, comments: 10 };
+const CONTROL: SendStreamOptions = { sendOrder: 30 };
+/** Somebody waits for the answer: a lost packet must not cost the round trips of its recovery. */
+const GIFTS: SendStreamOptions = { sendOrder: 20, repeatMs: 10 };
+const COMMENTS: SendStreamOptions = { sendOrder: 10 };
 
 export interface RelaySessionOptions {
   target: RelayTarget;
@@ -103,7 +106,7 @@ export class RelaySession {
 
   /** A new gifts stream; the caller says the first word. */
   openGifts(onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
-    return this.#openStream(PRIORITY.gifts, onMessage);
+    return this.#openStream(GIFTS, onMessage);
   }
 
   async comment(text: string): Promise<void> {
@@ -151,7 +154,7 @@ export class RelaySession {
     );
     await session.ready;
     this.#opened = true;
-    const stream = await session.openBidirectional({ sendOrder: PRIORITY.control });
+    const stream = await session.openBidirectional(CONTROL);
     if (this.#endedWith) return;
     this.#control = new MessageStream(stream, (message) => this.#onControl(message));
     this.#control.send({ t: 'hello', v: 1, token, agent: this.#options.agent });
@@ -167,7 +170,7 @@ export class RelaySession {
 
   async #openComments(): Promise<MessageStream> {
     try {
-      const comments = await this.#openStream(PRIORITY.comments, (message) => this.#onComments(message));
+      const comments = await this.#openStream(COMMENTS, (message) => this.#onComments(message));
       comments.send({ t: 'comments' });
       void comments.ended.then((error) => {
         this.#comments.failAll(this.#endedWith ?? error);
@@ -180,11 +183,11 @@ export class RelaySession {
     }
   }
 
-  async #openStream(sendOrder: number, onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
+  async #openStream(options: SendStreamOptions, onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
     const session = this.#session;
     if (!session || this.#endedWith) throw this.#endedWith ?? codeError('connection_lost', 'no session yet');
     try {
-      return new MessageStream(await session.openBidirectional({ sendOrder }), (message) => {
+      return new MessageStream(await session.openBidirectional(options), (message) => {
         if (this.#endedWith) return;
         this.#liveness.heard();
         onMessage(message);

@@ -198,13 +198,21 @@ describe('streams of a session', () => {
     const opening = session.createBidirectionalStream({ sendOrder: 20 });
     expect(native.of('openStream')).toEqual([]);
     engine.sessionReady(id, 1100);
-    await expect.poll(() => native.of('openStream')).toEqual([[id, 1, true, 20]]);
+    await expect.poll(() => native.of('openStream')).toEqual([[id, 1, true, 20, 0]]);
     engine.streamOpened(id, 1, 8);
     const { readable, writable } = await opening;
     await writable.getWriter().write(Uint8Array.of(1));
     expect(native.of('streamWrite')).toEqual([[id, 8, Uint8Array.of(1), false]]);
     engine.streamData(id, 8, Uint8Array.of(2), true);
     expect((await readable.getReader().read()).value).toEqual(Uint8Array.of(2));
+  });
+
+  test('options that the engine cannot keep are refused before a stream is opened', async () => {
+    const { native, session } = opened();
+    await expect(session.createBidirectionalStream({ repeatMs: 300 })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+    expect(native.of('openStream')).toEqual([]);
   });
 
   test('incoming streams that nobody wants any more are refused', async () => {

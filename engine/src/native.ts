@@ -102,7 +102,8 @@ export interface NativeEngine {
   sendDatagram(session: number, data: Uint8Array): void;
   setDatagramMode(session: number, mode: number): void;
   setStreamLimits(session: number, bidi: number, uni: number): void;
-  openStream(session: number, token: number, bidi: boolean, priority: number): void;
+  openStream(session: number, token: number, bidi: boolean, priority: number, repeatMs: number): void;
+  streamOptions(session: number, stream: number, priority: number, repeatMs: number): void;
   streamWrite(session: number, stream: number, data: Uint8Array, fin: boolean): void;
   streamReset(session: number, stream: number, code: number): void;
   streamStop(session: number, stream: number, code: number): void;

@@ -4,8 +4,15 @@ import { type CloseKind, closeError, EngineError } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { NativeEngine } from './native.ts';
 import { datagramMode } from './options.ts';
-import { ReceiveHalf, SendHalf } from './streams.ts';
-import type { CloseInfo, DatagramMode, EngineBidirectionalStream, EngineSession } from './types.ts';
+import { ReceiveHalf, SendHalf, sendOptions } from './streams.ts';
+import type {
+  CloseInfo,
+  DatagramMode,
+  EngineBidirectionalStream,
+  EngineSendStream,
+  EngineSession,
+  SendOptions,
+} from './types.ts';
 
 type SessionPort = Pick<
   NativeEngine,
@@ -18,6 +25,7 @@ type SessionPort = Pick<
   | 'streamReset'
   | 'streamStop'
   | 'streamCredit'
+  | 'streamOptions'
 >;
 
 /** What a session needs of its engine. */
@@ -42,6 +50,7 @@ interface OpenStream {
 
 interface Opening {
   bidi: boolean;
+  options: SendOptions;
   resolve(stream: OpenStream): void;
   reject(error: EngineError): void;
 }
@@ -112,13 +121,13 @@ export class Session implements EngineSession {
     return this.#uni.stream;
   }
 
-  async createBidirectionalStream(options: { sendOrder?: number } = {}): Promise<EngineBidirectionalStream> {
-    const { receive, send } = await this.#open(true, options.sendOrder ?? 0);
+  async createBidirectionalStream(options: SendOptions = {}): Promise<EngineBidirectionalStream> {
+    const { receive, send } = await this.#open(true, options);
     return { readable: receive!.readable, writable: send!.writable };
   }
 
-  async createUnidirectionalStream(options: { sendOrder?: number } = {}): Promise<WritableStream<Uint8Array>> {
-    const { send } = await this.#open(false, options.sendOrder ?? 0);
+  async createUnidirectionalStream(options: SendOptions = {}): Promise<EngineSendStream> {
+    const { send } = await this.#open(false, options);
     return send!.writable;
   }
 
@@ -188,7 +197,7 @@ export class Session implements EngineSession {
     const opening = this.#opening.get(token);
     if (!opening) return;
     this.#opening.delete(token);
-    opening.resolve(this.#addStream(id, opening.bidi, true));
+    opening.resolve(this.#addStream(id, opening.bidi, true, opening.options));
   }
 
   handleStreamIncoming(id: number, bidi: boolean): void {
@@ -219,17 +228,18 @@ export class Session implements EngineSession {
 
   // --- private ---
 
-  async #open(bidi: boolean, sendOrder: number): Promise<OpenStream> {
+  async #open(bidi: boolean, wanted: SendOptions): Promise<OpenStream> {
+    const options = sendOptions(wanted);
     if (this.#state === 'connecting') await this.ready;
     if (this.#state !== 'open') throw this.#notOpen();
     const token = this.#nextToken++;
     const { promise, resolve, reject } = Promise.withResolvers<OpenStream>();
-    this.#opening.set(token, { bidi, resolve, reject });
-    this.#host.port.openStream(this.#id, token, bidi, sendOrder);
+    this.#opening.set(token, { bidi, options, resolve, reject });
+    this.#host.port.openStream(this.#id, token, bidi, options.sendOrder, options.repeatMs);
     return promise;
   }
 
-  #addStream(id: number, receives: boolean, sends: boolean): OpenStream {
+  #addStream(id: number, receives: boolean, sends: boolean, options: SendOptions = {}): OpenStream {
     const stream: OpenStream = { receive: undefined, send: undefined };
     const ended = (half: keyof OpenStream) => () => {
       stream[half] = undefined;
@@ -237,7 +247,7 @@ export class Session implements EngineSession {
     };
     const port = this.#host.port;
     if (receives) stream.receive = new ReceiveHalf(port, this.#id, id, ended('receive'));
-    if (sends) stream.send = new SendHalf(port, this.#id, id, this.#streamSendBytes, ended('send'));
+    if (sends) stream.send = new SendHalf(port, this.#id, id, this.#streamSendBytes, ended('send'), options);
     this.#streams.set(id, stream);
     // A copy: a half that ends leaves the entry while the caller still wants its streams.
     return { ...stream };

@@ -27,6 +27,37 @@ function sending(limit = 100) {
 /** Lets all promise reactions run. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
+describe('options of a stream', () => {
+  test('are set anew, on a stream of either side, while there is something to send', async () => {
+    const { native, half, ended } = sending();
+    expect([half.writable.sendOrder, half.writable.repeatMs]).toEqual([0, 0]);
+    half.writable.sendOrder = -7;
+    half.writable.repeatMs = 10;
+    expect(native.of('streamOptions')).toEqual([
+      [7, 4, -7, 0],
+      [7, 4, -7, 10],
+    ]);
+    expect([half.writable.sendOrder, half.writable.repeatMs]).toEqual([-7, 10]);
+    await half.writable.abort();
+    expect(ended()).toBe(1);
+    half.writable.sendOrder = 1;
+    expect(native.of('streamOptions')).toHaveLength(2);
+  });
+
+  test.each([
+    { sendOrder: 1.5 },
+    { sendOrder: 2 ** 31 },
+    { sendOrder: Number.NaN },
+    { repeatMs: -1 },
+    { repeatMs: 256 },
+  ])('%j is refused and changes nothing', (options) => {
+    const { native, half } = sending();
+    expect(() => Object.assign(half.writable, options)).toThrow(expect.objectContaining({ code: 'invalid_argument' }));
+    expect([half.writable.sendOrder, half.writable.repeatMs]).toEqual([0, 0]);
+    expect(native.of('streamOptions')).toEqual([]);
+  });
+});
+
 describe('receiving half', () => {
   test('nothing is credited before somebody reads', async () => {
     const { native, half } = receiving();

@@ -1,8 +1,12 @@
 import { EngineError, streamCodeOf } from './errors.ts';
 import type { NativeEngine } from './native.ts';
+import type { EngineSendStream, SendOptions } from './types.ts';
 
 /** What the two halves of a stream need of the addon. */
-export type StreamPort = Pick<NativeEngine, 'streamWrite' | 'streamReset' | 'streamStop' | 'streamCredit'>;
+export type StreamPort = Pick<
+  NativeEngine,
+  'streamWrite' | 'streamReset' | 'streamStop' | 'streamCredit' | 'streamOptions'
+>;
 
 /**
  * The receiving half: a byte stream that takes from the list of received chunks only when a reader asks.
@@ -130,15 +134,24 @@ export class SendHalf {
   #room: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
   #controller!: WritableStreamDefaultController;
-  readonly writable: WritableStream<Uint8Array>;
+  readonly #options: Required<SendOptions>;
+  readonly writable: EngineSendStream;
 
-  constructor(port: StreamPort, session: number, stream: number, limit: number, ended: () => void) {
+  constructor(
+    port: StreamPort,
+    session: number,
+    stream: number,
+    limit: number,
+    ended: () => void,
+    options: SendOptions = {},
+  ) {
     this.#port = port;
     this.#session = session;
     this.#stream = stream;
     this.#limit = limit;
     this.#ended = ended;
-    this.writable = new WritableStream<Uint8Array>({
+    this.#options = { sendOrder: options.sendOrder ?? 0, repeatMs: options.repeatMs ?? 0 };
+    const writable = new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;
       },
@@ -146,6 +159,21 @@ export class SendHalf {
       close: () => this.#close(),
       abort: (reason) => this.#reset(reason),
     });
+    this.writable = Object.defineProperties(writable as EngineSendStream, {
+      sendOrder: this.#option('sendOrder'),
+      repeatMs: this.#option('repeatMs'),
+    });
+  }
+
+  #option(name: keyof SendOptions): PropertyDescriptor {
+    return {
+      get: () => this.#options[name],
+      set: (value: number) => {
+        const options = sendOptions({ ...this.#options, [name]: value });
+        Object.assign(this.#options, options);
+        if (!this.#done) this.#port.streamOptions(this.#session, this.#stream, options.sendOrder, options.repeatMs);
+      },
+    };
   }
 
   handleDrained(bytes: number): void {
@@ -243,6 +271,18 @@ export class SendHalf {
     this.#done = true;
     this.#ended();
   }
+}
+
+/** With its defaults. @throws EngineError `invalid_argument` */
+export function sendOptions({ sendOrder = 0, repeatMs = 0 }: SendOptions): Required<SendOptions> {
+  // The engine has 32 bits for what W3C gives 64.
+  if (!Number.isInteger(sendOrder) || sendOrder !== (sendOrder | 0)) {
+    throw new EngineError('invalid_argument', 'a send order is a signed 32-bit integer');
+  }
+  if (!Number.isInteger(repeatMs) || repeatMs < 0 || repeatMs > 255) {
+    throw new EngineError('invalid_argument', 'repeatMs is a whole number from 0 to 255');
+  }
+  return { sendOrder, repeatMs };
 }
 
 function bytesOf(chunk: unknown): Uint8Array {

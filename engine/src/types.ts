@@ -87,9 +87,25 @@ export interface EngineWebTransportDatagrams {
   setHandler(handler: ((data: Uint8Array, receivedAtUs: number) => void) | undefined): void;
 }
 
+export interface SendOptions {
+  /** Of a session's streams that have something to send, the highest go first; equal ones take turns. Default 0. */
+  sendOrder?: number;
+  /**
+   * The packets that carry what is written leave once more after so many ms, 0 to 255: a lost one costs this and not the
+   * round trips of its recovery. For small messages: the bytes double. 0, the default: never.
+   */
+  repeatMs?: number;
+}
+
+/** W3C's WebTransportSendStream: its options may be set anew, also of a stream that the peer opened. */
+export interface EngineSendStream extends WritableStream<Uint8Array> {
+  sendOrder: number;
+  repeatMs: number;
+}
+
 export interface EngineBidirectionalStream {
   readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
+  readonly writable: EngineSendStream;
 }
 
 /** W3C WebTransport's shape; the same class for accepted and dialled sessions. */
@@ -105,8 +121,8 @@ export interface EngineSession {
   /** Server sessions: what CONNECT asked for. */
   readonly path: string | undefined;
   readonly origin: string | undefined;
-  createBidirectionalStream(options?: { sendOrder?: number }): Promise<EngineBidirectionalStream>;
-  createUnidirectionalStream(options?: { sendOrder?: number }): Promise<WritableStream<Uint8Array>>;
+  createBidirectionalStream(options?: SendOptions): Promise<EngineBidirectionalStream>;
+  createUnidirectionalStream(options?: SendOptions): Promise<EngineSendStream>;
   setDatagramMode(mode: DatagramMode): void;
   setStreamLimits(limits: { bidi: number; uni: number }): void;
   close(info?: Partial<CloseInfo>): void;

@@ -7,7 +7,7 @@ import { openEngine } from '@hayate/engine';
 import { engineConnector } from '@hayate/transport/engine';
 import { openOffice } from '../lib/app-backend.ts';
 import { prefer } from '../lib/children.ts';
-import { readMetrics } from '../lib/metrics.ts';
+import { readMetrics, total } from '../lib/metrics.ts';
 import { startRelayProcess } from '../lib/relay-process.ts';
 import { percentiles } from './stream-present.ts';
 
@@ -32,6 +32,10 @@ export interface GiftsResult extends GiftsOptions {
   comments_shown: number;
   submit_to_shown_ms: ReturnType<typeof percentiles>;
   submit_to_ack_ms: ReturnType<typeof percentiles>;
+  /** Bytes of packets that left once more, a gift: by its giver, and by the relay to each who listens to gifts. */
+  repeated_bytes_a_gift: { giver: number; relay: number };
+  /** Packets that the givers sent and took for lost, %. What is over the links' loss was sent again in vain. */
+  givers_packets_lost: number;
   /** The same relay and comments, without and with gifts. */
   relay_event_loop_ms: { comments_alone: LoopDelay; comments_and_gifts: LoopDelay };
 }
@@ -99,8 +103,18 @@ export async function gifts(options: GiftsOptions, log: (text: string) => void):
     const alone = await part(0);
     log('comments and gifts');
     comments = 0;
+    const repeated = async () => ({
+      clients: (await engine.getStats())['bytes_repeated'] ?? Number.NaN,
+      relay: total(await readMetrics(relay.metrics), 'hayate_repeated_bytes_total'),
+    });
+    const before = await repeated();
     const both = await part(options.giftsPerSecond);
+    const after = await repeated();
     const [submitted, shown] = [since.size, toShown.length];
+    const each = (bytes: number, listening: number) => Math.round(bytes / submitted / listening);
+    const sent = await Promise.all(givers.map((giver) => giver.getStats()));
+    const sum = (name: 'packetsLost' | 'packetsSent') =>
+      sent.reduce((n, stats) => n + (stats?.[name] ?? Number.NaN), 0);
     for (const room of [watcher, ...givers, ...commenters]) room.close();
     return {
       ...options,
@@ -110,6 +124,11 @@ export async function gifts(options: GiftsOptions, log: (text: string) => void):
       comments_shown: comments,
       submit_to_shown_ms: percentiles(toShown),
       submit_to_ack_ms: percentiles(toAck),
+      repeated_bytes_a_gift: {
+        giver: each(after.clients - before.clients, 1),
+        relay: each(after.relay - before.relay, GIVERS + 1),
+      },
+      givers_packets_lost: Math.round((1e4 * sum('packetsLost')) / sum('packetsSent')) / 100,
       relay_event_loop_ms: { comments_alone: alone, comments_and_gifts: both },
     };
   } finally {

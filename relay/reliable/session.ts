@@ -29,6 +29,10 @@ const REPORT_BURST = 2;
 const MAX_PUBLISH_BYTES = 4096;
 /** Records and answers waiting for a session that reads slowly; the rest waits in the ledger. */
 const GIFT_QUEUE_BYTES = 16_384;
+/** As the client's own: control over gifts over comments, and gifts twice. */
+const CONTROL_SEND = { sendOrder: 30 };
+const GIFT_SEND = { sendOrder: 20, repeatMs: 10 };
+const COMMENT_SEND = { sendOrder: 10 };
 /** Streams after `welcome`, the control stream included. */
 export const MAX_STREAMS = 8;
 /** A little under the second in which the reports come, so that a timer that is early loses none. */
@@ -171,6 +175,7 @@ export class ReliableSession {
   }
 
   async #controlStream(stream: BidirectionalStream): Promise<void> {
+    Object.assign(stream.writable, CONTROL_SEND);
     this.#control = new MessageWriter(stream.writable, this.#limits.controlQueueBytes);
     const messages = new MessageReader({ from: 'client', maxBytes: MAX_HELLO_BYTES });
     const end = await this.#read(stream.readable, messages, (message) => {
@@ -270,6 +275,7 @@ export class ReliableSession {
   }
 
   #openComments(stream: BidirectionalStream) {
+    Object.assign(stream.writable, COMMENT_SEND);
     const out = new MessageWriter(stream.writable, this.#limits.commentQueueBytes);
     // The newest comments stream is the one that counts.
     this.#commentsOut?.close();
@@ -287,6 +293,7 @@ export class ReliableSession {
   }
 
   #openGifts(stream: BidirectionalStream) {
+    Object.assign(stream.writable, GIFT_SEND);
     const gifts = new GiftStream({
       desk: this.#hub.gifts,
       giver: this.#giver!,

@@ -106,6 +106,7 @@ export class Metrics {
     const datagrams = counter('datagrams', 'Datagrams, by direction.');
     const dropped = counter('datagrams_dropped', 'Datagrams dropped at a bound, by reason.');
     const notForwarded = counter('datagrams_refused', 'Datagrams and units not forwarded, by reason.');
+    const repeated = counter('repeated_bytes', 'Bytes of packets that left once more: those that carry gifts.');
     const comments = counter('comments', 'Comments taken.');
     const classes = gauge('delivery_class', 'Viewers by how their datagrams are made.');
     const busy = gauge('busy', '1 while the relay itself is the bottleneck and sends less often.');
@@ -145,6 +146,7 @@ export class Metrics {
         result.observe(panics, s.plane['panics'] ?? 0);
         result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
         result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
+        result.observe(repeated, s.plane['bytes_repeated'] ?? 0);
         observePrefixed(s.plane, 'dropped_', (reason, n) => result.observe(dropped, n, { reason }));
         observePrefixed(s.plane, 'refused_', (reason, n) => {
           if (!NOT_OF_DATAGRAMS.test(reason)) result.observe(notForwarded, n, { reason });
@@ -195,6 +197,7 @@ export class Metrics {
         handshakes,
         panics,
         datagrams,
+        repeated,
         dropped,
         notForwarded,
         classes,

@@ -16,11 +16,20 @@ export type DatagramHandler = (data: Uint8Array, receivedAtUs: number) => void;
 export interface SendStreamOptions {
   /** Higher goes first. Control 30, gifts 20, comments 10. Bodies without priorities ignore it. */
   sendOrder?: number;
+  /**
+   * Packets with what is written leave once more after so many ms, 0 to 255: a lost one costs this and not the round
+   * trips of its recovery. For small messages: the bytes double. Only the engine can; other bodies ignore it.
+   */
+  repeatMs?: number;
 }
+
+/** W3C's WebTransportSendStream where the body has it: options that may be set anew. */
+export interface SendStream extends WritableStream<Uint8Array>, SendStreamOptions {}
 
 export interface BidirectionalStream {
   readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
+  /** A stream that the peer opened is sent by the defaults until its options are set here. */
+  readonly writable: SendStream;
 }
 
 export interface SessionStats {

@@ -140,6 +140,16 @@ pub struct LinkPair {
     pub rebind_every_ms: u32,
 }
 
+/// How one stream is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SendOptions {
+    /// Of a connection's streams that have something to send, the highest go first; equal ones take turns.
+    pub priority: i32,
+    /// The packets that carry what was written leave once more after so long, byte for byte: a lost one costs this and
+    /// not the round trips of its recovery. The peer discards the copy by its packet number. 0: never.
+    pub repeat_ms: u8,
+}
+
 #[derive(Debug)]
 pub enum Command {
     Close {
@@ -170,7 +180,7 @@ pub enum Command {
         session: SessionId,
         token: u32,
         bidi: bool,
-        priority: i32,
+        send: SendOptions,
     },
     StreamWrite {
         session: SessionId,
@@ -188,10 +198,11 @@ pub enum Command {
         stream: StreamId,
         code: u32,
     },
-    StreamPriority {
+    /// Of a stream of either side's, from what is written next on.
+    StreamOptions {
         session: SessionId,
         stream: StreamId,
-        priority: i32,
+        send: SendOptions,
     },
     /// The application has consumed so many received bytes.
     StreamCredit {

@@ -128,11 +128,35 @@ on_both! {
         let first = client.open_stream(at_client, true);
         client.write(at_client, first, &b"1"[..], false);
         server.incoming_stream(at_server);
-        client.engine.send(Command::OpenStream { session: at_client, token: 1000, bidi: true, priority: 0 });
+        client.engine.send(Command::OpenStream { session: at_client, token: 1000, bidi: true, send: SendOptions::default() });
         client.stats(StatsOf::Engine);
         assert!(!client.events.iter().any(|e| matches!(e, Event::StreamOpened { token: 1000, .. })));
         server.engine.send(Command::SetStreamLimits { session: at_server, bidi: 4, uni: 4 });
         client.until("second stream", |event| matches!(event, Event::StreamOpened { token: 1000, .. }).then_some(()));
+    }
+
+    fn accepted_streams_are_sent_by_their_priority(io: IoKind) {
+        let link = LinkPair { tx: LinkProfile { delay_ms: 5.0, ..LinkProfile::default() }, ..LinkPair::default() };
+        for (priority, first) in [(20, "small"), (-20, "large")] {
+            let listen = ListenConfig { link: Some(link.clone()), ..listen_config("127.0.0.1:0") };
+            let (mut server, mut client, at_server, at_client, _) = pair_with(io, listen, |_| {});
+            let streams = [client.open_stream(at_client, true), client.open_stream(at_client, true)];
+            for stream in streams {
+                client.write(at_client, stream, &b"x"[..], false);
+                server.incoming_stream(at_server);
+            }
+            let send = SendOptions { priority, repeat_ms: 0 };
+            server.engine.send(Command::StreamOptions { session: at_server, stream: streams[1], send });
+            // More than the first window lets out.
+            server.write(at_server, streams[0], pattern(60_000), true);
+            server.write(at_server, streams[1], &b"small"[..], true);
+            let ended = client.until("an end", |event| match event {
+                Event::StreamData { stream, fin: true, .. } => Some(*stream),
+                _ => None,
+            });
+            let name = if ended == streams[1] { "small" } else { "large" };
+            assert_eq!(name, first, "priority {priority}");
+        }
     }
 
     fn a_writer_that_ignores_credit_loses_its_stream(io: IoKind) {

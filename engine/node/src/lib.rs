@@ -33,7 +33,7 @@ mod proxy;
 
 use bytes::Bytes;
 use config::{datagram_mode, NativeConnectConfig, NativeEngineConfig, NativeListenConfig};
-use hayate_core::api::{Command, DeliveryClass, EngineError, Event, EventSink, Layer, Repair, RoomConfig, StatsOf};
+use hayate_core::api::{Command, DeliveryClass, EngineError, Event, EventSink, Layer, Repair, RoomConfig, SendOptions, StatsOf};
 use hayate_core::Engine;
 use napi::bindgen_prelude::{Buffer, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
@@ -69,6 +69,10 @@ pub(crate) fn guarded<T>(f: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fa
             .unwrap_or_else(|| "panic".to_owned());
         Err(failure("internal", message))
     })
+}
+
+fn send_options(priority: i32, repeat_ms: u32) -> SendOptions {
+    SendOptions { priority, repeat_ms: repeat_ms.min(255) as u8 }
 }
 
 type Wake = ThreadsafeFunction<(), (), (), napi::Status, false, true, 0>;
@@ -216,8 +220,20 @@ impl NativeEngine {
 
     /// `StreamOpened` with the token follows.
     #[napi]
-    pub fn open_stream(&self, session: u32, token: u32, bidi: bool, priority: i32) -> Result<(), Failure> {
-        self.send(Command::OpenStream { session, token, bidi, priority })
+    pub fn open_stream(
+        &self,
+        session: u32,
+        token: u32,
+        bidi: bool,
+        priority: i32,
+        repeat_ms: u32,
+    ) -> Result<(), Failure> {
+        self.send(Command::OpenStream { session, token, bidi, send: send_options(priority, repeat_ms) })
+    }
+
+    #[napi]
+    pub fn stream_options(&self, session: u32, stream: f64, priority: i32, repeat_ms: u32) -> Result<(), Failure> {
+        self.send(Command::StreamOptions { session, stream: stream as u64, send: send_options(priority, repeat_ms) })
     }
 
     #[napi]

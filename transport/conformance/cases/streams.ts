@@ -53,6 +53,30 @@ export const streamCases: Case[] = [
     },
   },
   {
+    id: 'options-of-accepted',
+    title: 'options set on an accepted stream, before and between writes, change none of its bytes',
+    async client({ connect }) {
+      const session = connect();
+      const { readable, writable } = await session.openBidirectional({ sendOrder: 20, repeatMs: 5 });
+      await writeAll(writable, pattern(20_001, 7), 1000);
+      equal(await within(digestStream(readable), 'answer'), digestOf(pattern(30_001, 8)), 'answer');
+      session.close();
+    },
+    async server({ accept }) {
+      const { session } = await accept();
+      const { readable, writable } = await next(session.incomingBidirectional, 'the stream');
+      Object.assign(writable, { sendOrder: 20, repeatMs: 5 });
+      equal(await within(digestStream(readable), 'request'), digestOf(pattern(20_001, 7)), 'request');
+      const answer = pattern(30_001, 8);
+      const writer = writable.getWriter();
+      await writer.write(answer.subarray(0, 10_000));
+      Object.assign(writable, { sendOrder: 10, repeatMs: 0 });
+      await writer.write(answer.subarray(10_000));
+      await writer.close();
+      await session.closed;
+    },
+  },
+  {
     id: 'uni-by-client',
     title: 'unidirectional, opened by the client',
     async client({ connect }) {

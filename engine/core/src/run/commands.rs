@@ -81,8 +81,8 @@ impl Run {
             Command::SetStreamLimits { session, bidi, uni } => {
                 core.with_session(session, |conn, _| conn.limit_streams(bidi, uni));
             }
-            Command::OpenStream { session, token, bidi, priority } => {
-                core.with_session(session, |conn, out| conn.open_stream(token, bidi, priority, out));
+            Command::OpenStream { session, token, bidi, send } => {
+                core.with_session(session, |conn, out| conn.open_stream(token, bidi, send, out));
             }
             Command::StreamWrite { session, stream, data, fin } => {
                 core.with_session(session, |conn, out| {
@@ -96,8 +96,8 @@ impl Run {
             Command::StreamStop { session, stream, code } => {
                 core.with_session(session, |conn, out| conn.stop_stream(stream, code, out));
             }
-            Command::StreamPriority { session, stream, priority } => {
-                core.with_session(session, |conn, _| conn.prioritise(stream, priority));
+            Command::StreamOptions { session, stream, send } => {
+                core.with_session(session, |conn, _| conn.send_options(stream, send));
             }
             Command::StreamCredit { session, stream, bytes } => {
                 core.with_session(session, |conn, out| conn.credit_stream(stream, bytes, out));

@@ -1,9 +1,10 @@
 //! One QUIC connection and, once there is one, its WebTransport session.
 
+use super::repeats::Owed;
 use super::session::H3;
 use super::streams::AppStream;
 use super::{Ended, Got, Out};
-use crate::api::{CloseCause, DatagramMode, Event, SessionId, TransportLimits};
+use crate::api::{CloseCause, DatagramMode, Event, SendOptions, SessionId, TransportLimits};
 use crate::clock::Now;
 use crate::h3;
 use bytes::Bytes;
@@ -37,7 +38,7 @@ counters! {
     pub(super) struct SessionCounters {
         datagrams_in, datagrams_out, datagram_bytes_in, datagram_bytes_out,
         dropped_queue_full, dropped_expired, dropped_too_large, dropped_refused_unauthorised, dropped_unknown_session,
-        stream_bytes_in, stream_bytes_out, probes_answered,
+        stream_bytes_in, stream_bytes_out, probes_answered, packets_repeated,
     }
 }
 
@@ -79,8 +80,10 @@ pub(super) struct Conn {
     pub empty_space: usize,
     pub h3: Option<Box<H3>>,
     pub streams: FxHashMap<StreamId, AppStream>,
-    /// Streams that wait for the peer to allow them: token, priority.
-    pub opening: [VecDeque<(u32, i32)>; 2],
+    /// Streams that wait for the peer to allow them, each with its token.
+    pub opening: [VecDeque<(u32, SendOptions)>; 2],
+    /// Written to streams whose packets leave twice, and not sent yet.
+    pub repeat: Owed,
     pub counters: SessionCounters,
 }
 

@@ -246,6 +246,7 @@ impl Core {
             h3: None,
             streams: Default::default(),
             opening: Default::default(),
+            repeat: Default::default(),
             counters: SessionCounters::default(),
         }));
         self.mark(index);
@@ -276,6 +277,7 @@ impl Core {
             self.groups.remove(&group);
         }
         self.io.remove(key);
+        self.repeats.forget(key);
         self.endpoints[key as usize] = None;
     }
 

@@ -13,6 +13,7 @@ mod links;
 #[cfg(test)]
 mod raw_tests;
 mod receive;
+mod repeats;
 mod send;
 mod session;
 mod stats;
@@ -33,6 +34,7 @@ use conn::{Conn, Phase};
 use datagrams::ToSessions;
 use endpoint::Endpoint;
 use quinn_proto::EndpointEvent;
+use repeats::Repeats;
 use rustc_hash::FxHashMap;
 use stats::Counters;
 use std::collections::VecDeque;
@@ -86,6 +88,8 @@ pub(crate) struct Core {
     sessions: FxHashMap<SessionId, u32>,
     groups: FxHashMap<u32, u32>,
     wheel: Wheel,
+    /// Packets that leave once more.
+    repeats: Repeats,
     expired: Vec<(u64, u32)>,
     /// Connections that have something to do in this turn.
     dirty: Vec<u32>,
@@ -248,6 +252,7 @@ impl Run {
             sessions: FxHashMap::default(),
             groups: FxHashMap::default(),
             wheel: Wheel::new(now.us / 1000),
+            repeats: Repeats::default(),
             expired: Vec::new(),
             dirty: Vec::new(),
             hurry: false,
@@ -292,7 +297,9 @@ impl Run {
         let now = self.core.clock.now();
         let wheel_us = self.core.wheel.deadline_ms().map(|ms| ms * 1000);
         let links_us = self.core.links_deadline_us();
-        let deadlines = [wheel_us, links_us, self.media.next_deadline_us(), Some(self.next_housekeeping_us)];
+        let repeats_us = self.core.repeats.deadline_us();
+        let deadlines =
+            [wheel_us, links_us, repeats_us, self.media.next_deadline_us(), Some(self.next_housekeeping_us)];
         let at_us = deadlines.into_iter().flatten().min().unwrap_or(now.us);
         let hurry = std::mem::take(&mut self.core.hurry);
         let timeout = if hurry { Duration::ZERO } else { Duration::from_micros(at_us.saturating_sub(now.us)) };
@@ -308,6 +315,7 @@ impl Run {
             self.core.receive(key);
         }
         let now = self.core.clock.now().max(now);
+        self.core.send_repeats(now);
         self.core.run_links(now);
         self.core.timers(now);
         self.core.drive(now);

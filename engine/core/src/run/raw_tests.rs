@@ -286,6 +286,61 @@ fn a_client_keeps_streams_that_come_before_the_answer() {
     assert_eq!(incoming_stream(&mut client), (false, b"early".to_vec()));
 }
 
+/// What the engine sends, up to and with a packet that came before.
+fn until_copy(raw: &Raw) -> Vec<(SocketAddr, Vec<u8>)> {
+    let mut packets: Vec<(SocketAddr, Vec<u8>)> = Vec::new();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let mut buffer = [0; 2048];
+    while Instant::now() < deadline {
+        let Ok((length, from)) = raw.socket.recv_from(&mut buffer) else { continue };
+        let copy = packets.iter().any(|(_, data)| data[..] == buffer[..length]);
+        packets.push((from, buffer[..length].to_vec()));
+        if copy {
+            return packets;
+        }
+    }
+    panic!("no packet left twice: {} came", packets.len());
+}
+
+#[test]
+fn the_copy_of_a_lost_packet_brings_what_was_written() {
+    let mut server = Host::new();
+    let mut raw = Raw::client(&mut server);
+    raw.session();
+    let session = incoming(&mut server);
+    let ids = [(0, "once"), (5, "twice")].map(|(repeat_ms, text)| {
+        let id = raw.open(Dir::Bi, b"\x40\x41\x00a question", true);
+        raw.turn();
+        let (_, question) = incoming_stream(&mut server);
+        assert_eq!(question, b"a question");
+        let send = SendOptions { priority: 0, repeat_ms };
+        server.0.send(Command::StreamOptions { session, stream: id.into(), send });
+        server.0.send(Command::StreamWrite { session, stream: id.into(), data: text.into(), fin: false });
+        if repeat_ms == 0 {
+            raw.until("the answer", |raw| raw.read.get(&id).is_some_and(|data| data == text.as_bytes()));
+            assert_eq!(server.figure("packets_repeated"), 0.0, "only where it is asked for");
+        }
+        id
+    });
+    let packets = until_copy(&raw);
+    let copy = packets.last().unwrap().clone();
+    for (from, data) in packets.into_iter().filter(|(_, data)| *data != copy.1) {
+        raw.packet(from, &data);
+    }
+    raw.events();
+    assert!(!raw.read.contains_key(&ids[1]), "negative control: without the copy nothing came");
+    raw.packet(copy.0, &copy.1);
+    raw.events();
+    assert_eq!(raw.read[&ids[1]], b"twice");
+    let bytes = copy.1.len() as f64;
+    assert_eq!((server.figure("packets_repeated"), server.figure("bytes_repeated")), (1.0, bytes));
+    // The second copy is one too many, and harmless.
+    raw.packet(copy.0, &copy.1);
+    raw.events();
+    assert_eq!(raw.read[&ids[1]], b"twice");
+    assert!(raw.lost.is_none());
+}
+
 /// Control streams that end the connection, and the code.
 fn bad_control() -> Vec<(&'static str, Vec<Vec<u8>>, u64)> {
     let mut endless = vec![0x00, 0x04, 0x80, 0x00, 0x40, 0x00];

@@ -11,9 +11,13 @@ impl Core {
     /// Builds at most one packet, into the batch.
     pub(super) fn transmit_one(&mut self, now: Now, index: u32) -> bool {
         let Some(conn) = self.conns[index as usize].as_mut() else { return false };
+        let repeats = conn.repeat.any().then(|| conn.q.stats().frame_tx.stream);
         let Some(Transmit { destination, .. }) = conn.q.poll_transmit(now.at, 1, self.io.slot()) else { return false };
-        let key = conn.endpoint;
-        if conn.linked {
+        let (key, linked) = (conn.endpoint, conn.linked);
+        if repeats.is_some_and(|before| conn.q.stats().frame_tx.stream > before) {
+            self.repeat_later(now, index, destination);
+        }
+        if linked {
             self.commit(now, key, destination);
         } else {
             self.io.commit(key, destination);

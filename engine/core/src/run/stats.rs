@@ -21,6 +21,8 @@ counters! {
         h3_errors, panics, timers, timers_early, turns, rebinds,
         /// Packets put off until their connection was worked on anyway.
         packets_deferred,
+        /// Copies of packets that leave twice; those that found no room to wait.
+        packets_repeated, bytes_repeated, repeats_dropped,
         /// Longest turn (without waiting) and latest timer since the last query.
         turn_max_us, timer_late_max_us,
     }

@@ -2,7 +2,7 @@
 
 use super::conn::{Conn, Phase};
 use super::Out;
-use crate::api::Event;
+use crate::api::{Event, SendOptions};
 use crate::h3;
 use bytes::Bytes;
 use quinn_proto::{Dir, ReadError, StreamId, VarInt, WriteError};
@@ -17,6 +17,8 @@ pub(super) struct SendHalf {
     queued: usize,
     /// Of the queue's first bytes, those that the application did not write (the stream's head).
     own: usize,
+    /// The packets that carry what is written leave once more after so long; 0: they do not.
+    repeat_ms: u8,
     fin: bool,
     fin_sent: bool,
 }
@@ -49,9 +51,9 @@ impl Conn {
         self.pump_recv(id, out);
     }
 
-    pub(super) fn open_stream(&mut self, token: u32, bidi: bool, priority: i32, out: &mut Out) {
+    pub(super) fn open_stream(&mut self, token: u32, bidi: bool, send: SendOptions, out: &mut Out) {
         let dir = if bidi { Dir::Bi } else { Dir::Uni };
-        self.opening[dir as usize].push_back((token, priority));
+        self.opening[dir as usize].push_back((token, send));
         self.open_waiting(dir, out);
     }
 
@@ -61,13 +63,14 @@ impl Conn {
         }
         while !self.opening[dir as usize].is_empty() {
             let Some(id) = self.q.streams().open(dir) else { return };
-            let Some((token, priority)) = self.opening[dir as usize].pop_front() else { return };
-            let _ = self.q.send_stream(id).set_priority(priority);
+            let Some((token, options)) = self.opening[dir as usize].pop_front() else { return };
+            let _ = self.q.send_stream(id).set_priority(options.priority);
             let mut head = Vec::with_capacity(10);
             h3::put_varint(&mut head, if dir == Dir::Bi { 0x41 } else { 0x54 });
             h3::put_varint(&mut head, self.quarter * 4);
             let own = head.len();
-            let send = SendHalf { queue: VecDeque::from([head.into()]), queued: own, own, ..SendHalf::default() };
+            let queue = VecDeque::from([head.into()]);
+            let send = SendHalf { queue, queued: own, own, repeat_ms: options.repeat_ms, ..SendHalf::default() };
             let recv = (dir == Dir::Bi).then(RecvHalf::default);
             self.streams.insert(id, AppStream { send: Some(send), recv });
             out.counters.streams += 1;
@@ -111,6 +114,9 @@ impl Conn {
                     let own = send.own.min(written.bytes);
                     send.own -= own;
                     drained += written.bytes - own;
+                    if send.repeat_ms > 0 {
+                        self.repeat.owe(written.bytes, send.repeat_ms);
+                    }
                 }
                 Err(WriteError::Blocked) => break,
                 // A `Stopped` event is on its way, or the stream is gone.
@@ -202,10 +208,11 @@ impl Conn {
         }
     }
 
-    pub(super) fn prioritise(&mut self, id: u64, priority: i32) {
+    pub(super) fn send_options(&mut self, id: u64, options: SendOptions) {
         let id = stream_id(id);
-        if self.streams.get(&id).is_some_and(|stream| stream.send.is_some()) {
-            let _ = self.q.send_stream(id).set_priority(priority);
+        if let Some(send) = self.streams.get_mut(&id).and_then(|stream| stream.send.as_mut()) {
+            send.repeat_ms = options.repeat_ms;
+            let _ = self.q.send_stream(id).set_priority(options.priority);
         }
     }
 

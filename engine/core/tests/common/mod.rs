@@ -116,7 +116,7 @@ impl Host {
     pub fn open_stream(&mut self, session: SessionId, bidi: bool) -> StreamId {
         self.next_token += 1;
         let wanted = self.next_token;
-        self.engine.send(Command::OpenStream { session, token: wanted, bidi, priority: 0 });
+        self.engine.send(Command::OpenStream { session, token: wanted, bidi, send: SendOptions::default() });
         self.until("stream opened", |event| match event {
             Event::StreamOpened { token, stream, .. } if *token == wanted => Some(*stream),
             _ => None,
