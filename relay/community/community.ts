@@ -3,17 +3,18 @@ import type { Logger } from 'pino';
 import type { Counters } from '../telemetry/counters.ts';
 import { BanTable } from './bans.ts';
 import { RevocationTable, revokes, type TokenMarks } from './revocations.ts';
-import type {
-  AuditEntry,
-  AuditQuery,
-  Ban,
-  BanCursor,
-  CommunityStore,
-  NewAuditEntry,
-  PruneOptions,
-  Revocation,
-  RevocationCursor,
-  Visit,
+import {
+  type AuditEntry,
+  type AuditQuery,
+  type Ban,
+  type BanCursor,
+  type CommunityStore,
+  cursorOf,
+  type NewAuditEntry,
+  type PruneOptions,
+  type Revocation,
+  type RevocationCursor,
+  type Visit,
 } from './types.ts';
 
 const PAGE = 1000;
@@ -185,6 +186,20 @@ export class Community {
     };
   }
 
+  /** In force now, by `jti` or subject. */
+  async revocations(
+    kind: Revocation['kind'],
+    after: string | undefined,
+    limit: number,
+  ): Promise<Page<Revocation, string>> {
+    const page = await this.#options.store.revocations({ kind, value: after ?? '' }, limit);
+    const nowMs = this.#options.nowMs();
+    // By kind first: what is of the other one comes after all of this one.
+    const own = page.filter((revocation) => revocation.kind === kind);
+    const last = page.length === limit && own.length === limit ? own.at(-1) : undefined;
+    return { items: own.filter(({ untilMs }) => untilMs > nowMs), next: last && cursorOf(last).value };
+  }
+
   auditLog(query: AuditQuery): Promise<AuditEntry[]> {
     return this.#options.store.audit(query);
   }
@@ -218,8 +233,7 @@ export class Community {
       const page = await store.revocations(after, PAGE);
       for (const revocation of page) if (revocation.untilMs > nowMs()) this.#revocations.add(revocation);
       if (page.length < PAGE) break;
-      const last = page.at(-1)!;
-      after = { kind: last.kind, value: last.kind === 'token' ? last.jti : last.subject };
+      after = cursorOf(page.at(-1)!);
     }
   }
 
@@ -246,7 +260,7 @@ export class Community {
   }
 }
 
-export interface Page<T, Cursor> {
+interface Page<T, Cursor> {
   items: T[];
   next: Cursor | undefined;
 }

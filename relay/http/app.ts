@@ -1,4 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { type RoomDetails, type RoomSummary, roomSchema, roomsSchema } from './room-shapes.ts';
+import { json } from './shapes.ts';
 
 export interface StaticAsset {
   /** Content type. */
@@ -33,16 +35,6 @@ export interface RoomGrant extends RelayInfo {
   tokens: { liver: string; viewer: string };
 }
 
-interface RoomSummary {
-  room: string;
-  members: number;
-  viewers: number;
-  livers: number;
-}
-
-/** Of one room: how its media gets to the viewers, and why. */
-type RoomDetails = z.infer<typeof roomSchema>;
-
 /** What the HTTP API shows of the relay behind it. */
 export interface HttpBackend {
   /** False while draining, and when the ledger has failed. */
@@ -75,57 +67,6 @@ const infoSchema = z
   .openapi('Relay');
 const healthSchema = z.object({ ok: z.boolean() });
 const errorSchema = z.object({ code: z.string(), message: z.string() }).openapi('Error');
-const summarySchema = z
-  .object({ room: z.string(), members: z.int(), viewers: z.int(), livers: z.int() })
-  .openapi('RoomSummary');
-const roomsSchema = z.object({ count: z.int(), rooms: z.array(summarySchema) }).openapi('Rooms');
-const repair = z.enum(['none', 'repeat', 'since_key']);
-const viewerRepair = z.enum([...repair.options, 'request']);
-const layer = z.enum(['all', 'keys', 'voice']);
-const deliverySchema = z
-  .object({
-    voice: z.int().openapi({ description: 'Voice packets that share a datagram.' }),
-    holdMs: z.number(),
-    repair: viewerRepair,
-    spacingMs: z.number(),
-    layer,
-  })
-  .openapi('Delivery');
-const askSchema = z
-  .object({ holdMs: z.number(), repair, spacingMs: z.number(), voiceBitrate: z.int().optional() })
-  .openapi('UplinkAsk');
-const roomSchema = summarySchema
-  .extend({
-    budgetMs: z.number(),
-    repairBytesPerSecond: z.number(),
-    classes: z.array(z.object({ voice: z.int(), repair: z.string(), layer: z.string(), viewers: z.int() })),
-    levels: z.array(z.int()).openapi({ description: 'Viewers at each step of the congestion ladder, 0 to 5.' }),
-    repairDenied: z.int(),
-    uplinks: z.array(
-      z.object({
-        slot: z.int(),
-        lagP99Ms: z.number().optional(),
-        uncertaintyMs: z.number(),
-        loss: z.number(),
-        ask: askSchema.optional(),
-      }),
-    ),
-    slowest: z
-      .array(
-        z.object({
-          session: z.string(),
-          delivery: deliverySchema,
-          why: z.string(),
-          spareMs: z.number().nullable(),
-          pathSpareMs: z.number().nullable(),
-          loss: z.number(),
-          level: z.int(),
-          repairDenied: z.boolean(),
-        }),
-      )
-      .openapi({ description: 'At most 50 viewers, the least spare time first; null: the path is not known.' }),
-  })
-  .openapi('Room');
 const grantSchema = infoSchema
   .extend({ room: z.string(), tokens: z.object({ liver: z.string(), viewer: z.string() }) })
   .openapi('RoomGrant');
@@ -155,10 +96,6 @@ const ticketRequestSchema = z
   })
   .openapi('TicketRequest');
 const ticketSchema = z.object({ ticket: z.string() }).openapi('Ticket');
-
-function json<T extends z.ZodType>(description: string, schema: T) {
-  return { description, content: { 'application/json': { schema } } };
-}
 
 const routes = {
   health: createRoute({
@@ -249,8 +186,8 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
   const { grant, ticket } = backend;
   if (grant) app.openapi(routes.grant, async (c) => c.json(await grant(c.req.valid('json')), 200));
   if (ticket) app.openapi(routes.ticket, async (c) => c.json({ ticket: await ticket(c.req.valid('json')) }, 200));
-  app.doc('/openapi.json', {
-    openapi: '3.0.3',
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
     info: { title: 'Hayate relay', version: '1', description: 'Health, discovery and rooms of one relay.' },
   });
   app.notFound((c) => {

@@ -2,7 +2,7 @@ import { HayateError } from '@hayate/codec/errors';
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Amendment, Ledger, Receipt } from '../ledger/types.ts';
 import { giftData } from '../webhook/event.ts';
-import { body, count, errorSchema, json, refusals, security, text } from './shapes.ts';
+import { after, body, count, errorSchema, json, limit, refusals, security, text } from './shapes.ts';
 
 /** Gifts as the service API needs them. */
 export interface GiftsApi {
@@ -49,8 +49,6 @@ const receiptSchema = z
 const deadSchema = z
   .object({ records: z.array(giftSchema.extend({ attempts: count })), next: count, more: z.boolean() })
   .openapi('DeadLetters');
-const limit = z.coerce.number().int().min(1).max(1000).default(100);
-const after = z.coerce.number().int().min(0).default(0);
 const idempotencyHeader = z.object({
   'idempotency-key': text.openapi({ description: 'Single use: a repeat gets the first answer, for ever.' }),
 });

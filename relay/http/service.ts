@@ -2,7 +2,9 @@ import { HayateError } from '@hayate/codec/errors';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { RateLimit } from '../reliable/rate.ts';
+import { addCommunityRoutes } from './community.ts';
 import { addGiftRoutes, type GiftsApi } from './gifts.ts';
+import { addRoomRoutes, type RoomsApi } from './rooms.ts';
 import type { ServiceTokenCheck } from './service-token.ts';
 
 const MAX_BODY_BYTES = 65_536;
@@ -14,6 +16,8 @@ export interface ServiceAppOptions {
   isService: ServiceTokenCheck;
   /** Undefined where no gifts are taken; the routes are then absent. */
   gifts?: GiftsApi | undefined;
+  /** Undefined for a ledger alone. */
+  rooms?: RoomsApi | undefined;
   /** Requests a second with the service token. */
   perSecond: number;
   burst: number;
@@ -21,11 +25,19 @@ export interface ServiceAppOptions {
   nowMs?: () => number;
 }
 
+export const SERVICE_DOCUMENT = {
+  openapi: '3.1.0',
+  info: { title: 'Hayate service API', version: '1', description: "One relay, for the app's backend." },
+};
+
 const STATUS: Record<string, 400 | 404 | 409> = {
   invalid_argument: 400,
   gift_unknown: 404,
   gift_conflict: 409,
   gift_amended: 409,
+  no_such_room: 404,
+  no_such_member: 404,
+  no_such_comment: 404,
 };
 
 /**
@@ -33,7 +45,7 @@ const STATUS: Record<string, 400 | 404 | 409> = {
  * Errors are `{code, message, retryable}` of docs/protocol.md section 6.
  */
 export function serviceApp(options: ServiceAppOptions): OpenAPIHono {
-  const { isService, gifts, perSecond, burst, nowMs = () => performance.now() } = options;
+  const { isService, gifts, rooms, perSecond, burst, nowMs = () => performance.now() } = options;
   const app = new OpenAPIHono({
     defaultHook: (result, c) => {
       if (result.success) return;
@@ -78,13 +90,14 @@ export function serviceApp(options: ServiceAppOptions): OpenAPIHono {
         c.json({ code: 'message_too_large', message: `over ${MAX_BODY_BYTES} bytes`, retryable: false }, 413),
     }),
   );
+  if (rooms) {
+    addRoomRoutes(app, rooms);
+    addCommunityRoutes(app, rooms.community);
+  }
   if (gifts) addGiftRoutes(app, gifts);
   app.get('/healthz', (c) => c.json({ ok: true }));
   app.openAPIRegistry.registerComponent('securitySchemes', 'service', { type: 'http', scheme: 'bearer' });
-  app.doc31('/openapi.json', {
-    openapi: '3.1.0',
-    info: { title: 'Hayate service API', version: '1', description: "One relay, for the app's backend." },
-  });
+  app.doc31('/openapi.json', SERVICE_DOCUMENT);
   app.notFound((c) => c.json({ code: 'invalid_argument', message: 'no such path', retryable: false }, 404));
   return app;
 }
