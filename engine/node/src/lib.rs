@@ -33,7 +33,9 @@ mod proxy;
 
 use bytes::Bytes;
 use config::{datagram_mode, NativeConnectConfig, NativeEngineConfig, NativeListenConfig};
-use hayate_core::api::{Command, DeliveryClass, EngineError, Event, EventSink, Layer, Repair, RoomConfig, SendOptions, StatsOf};
+use hayate_core::api::{
+    Command, DeliveryClass, EngineError, Event, EventSink, Layer, Repair, RoomConfig, SendOptions, StatsOf,
+};
 use hayate_core::Engine;
 use napi::bindgen_prelude::{Buffer, Function};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
