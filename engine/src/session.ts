@@ -4,13 +4,14 @@ import { type CloseKind, closeError, EngineError } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { NativeEngine } from './native.ts';
 import { datagramMode } from './options.ts';
-import { ReceiveHalf, SendHalf, sendOptions } from './streams.ts';
+import { IncomingStream, ReceiveHalf, SendHalf, sendOptions } from './streams.ts';
 import type {
   CloseInfo,
   DatagramMode,
   EngineBidirectionalStream,
   EngineSendStream,
   EngineSession,
+  EngineStream,
   SendOptions,
 } from './types.ts';
 
@@ -73,8 +74,11 @@ export class Session implements EngineSession {
   readonly #ready = quiet<void>();
   readonly #closed = quiet<CloseInfo>();
   readonly #draining = quiet<void>();
-  readonly #bidi = new Inbox<EngineBidirectionalStream>((s) => discard(s));
-  readonly #uni = new Inbox<ReadableStream<Uint8Array>>((readable) => discard({ readable }));
+  /** The peer's streams that nobody has looked at. */
+  #early: IncomingStream[] = [];
+  #bidi: Inbox<EngineBidirectionalStream> | undefined;
+  #uni: Inbox<ReadableStream<Uint8Array>> | undefined;
+  #onStream: ((stream: EngineStream) => void) | undefined;
   readonly #streams = new Map<number, OpenStream>();
   readonly #opening = new Map<number, Opening>();
   #nextToken = 1;
@@ -114,11 +118,18 @@ export class Session implements EngineSession {
   }
 
   get incomingBidirectionalStreams(): ReadableStream<EngineBidirectionalStream> {
+    this.#bidi ??= this.#inbox<EngineBidirectionalStream>(true, discard);
     return this.#bidi.stream;
   }
 
   get incomingUnidirectionalStreams(): ReadableStream<ReadableStream<Uint8Array>> {
+    this.#uni ??= this.#inbox<ReadableStream<Uint8Array>>(false, (readable) => discard({ readable }));
     return this.#uni.stream;
+  }
+
+  setStreamHandler(handler: (stream: EngineStream) => void): void {
+    this.#onStream = handler;
+    for (const stream of this.#early.splice(0)) callUser(() => handler(stream));
   }
 
   async createBidirectionalStream(options: SendOptions = {}): Promise<EngineBidirectionalStream> {
@@ -202,8 +213,11 @@ export class Session implements EngineSession {
 
   handleStreamIncoming(id: number, bidi: boolean): void {
     const { receive, send } = this.#addStream(id, true, bidi);
-    if (bidi) this.#bidi.push({ readable: receive!.readable, writable: send!.writable });
-    else this.#uni.push(receive!.readable);
+    const stream = new IncomingStream(receive!, send);
+    if (this.#onStream) callUser(() => this.#onStream?.(stream));
+    else if (bidi && this.#bidi) this.#bidi.push(stream);
+    else if (!bidi && this.#uni) this.#uni.push(stream.readable);
+    else this.#early.push(stream);
   }
 
   handleStreamData(id: number, data: Uint8Array, fin: boolean): void {
@@ -237,6 +251,16 @@ export class Session implements EngineSession {
     this.#opening.set(token, { bidi, options, resolve, reject });
     this.#host.port.openStream(this.#id, token, bidi, options.sendOrder, options.repeatMs);
     return promise;
+  }
+
+  /** With what came before somebody asked for it. */
+  #inbox<T>(bidi: boolean, discards: (item: T) => void): Inbox<T> {
+    const inbox = new Inbox<T>(discards);
+    const early = this.#early;
+    this.#early = early.filter(({ bidirectional }) => bidirectional !== bidi);
+    for (const stream of early) if (stream.bidirectional === bidi) inbox.push((bidi ? stream : stream.readable) as T);
+    if (this.#state === 'closed') inbox.end(this.#error);
+    return inbox;
   }
 
   #addStream(id: number, receives: boolean, sends: boolean, options: SendOptions = {}): OpenStream {
@@ -276,8 +300,8 @@ export class Session implements EngineSession {
     }
     this.#streams.clear();
     this.datagrams.handleClosed(error);
-    this.#bidi.end(error);
-    this.#uni.end(error);
+    this.#bidi?.end(error);
+    this.#uni?.end(error);
     for (const callback of this.#onEnd) callUser(callback);
     this.#onEnd.clear();
   }

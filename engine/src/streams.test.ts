@@ -177,6 +177,63 @@ describe('receiving half', () => {
   });
 });
 
+describe('receiving half by calls', () => {
+  function listening(half: ReceiveHalf, later?: () => Promise<void> | undefined) {
+    const heard: (number | string)[] = [];
+    half.receive({
+      data: (data) => {
+        heard.push(data.byteLength);
+        return later?.();
+      },
+      end: (error) => heard.push(error instanceof EngineError ? error.code : 'end'),
+    });
+    return heard;
+  }
+
+  test('gets what is here at once, then what comes, then the end; each chunk is credited', () => {
+    const { native, half, ended } = receiving();
+    half.handleData(bytes(10), false);
+    const heard = listening(half);
+    expect(heard).toEqual([10]);
+    half.handleData(bytes(5), true);
+    expect(heard).toEqual([10, 5, 'end']);
+    expect(ended()).toBe(1);
+    // With the FIN here nobody needs credit any more.
+    expect(native.of('streamCredit')).toEqual([[7, 4, 10]]);
+  });
+
+  test('a handler that is not done stops the peer', async () => {
+    const { native, half } = receiving();
+    const gate = Promise.withResolvers<void>();
+    const heard = listening(half, () => (heard.length === 1 ? gate.promise : undefined));
+    half.handleData(bytes(10), false);
+    half.handleData(bytes(20), true);
+    await settled();
+    expect(heard).toEqual([10]);
+    expect(native.of('streamCredit')).toEqual([]);
+    gate.resolve();
+    await settled();
+    expect(heard).toEqual([10, 20, 'end']);
+  });
+
+  test('a reset is told at once, also to who listens only afterwards', () => {
+    const { half } = receiving();
+    half.handleReset(3);
+    expect(listening(half)).toEqual(['stream_reset']);
+  });
+
+  test('who stopped hears nothing more', () => {
+    const { native, half } = receiving();
+    const heard = listening(half);
+    half.handleData(bytes(1), false);
+    half.stop();
+    half.handleData(bytes(2), true);
+    half.handleSessionEnd(new EngineError('closed', 'over'));
+    expect(heard).toEqual([1]);
+    expect(native.of('streamStop')).toEqual([[7, 4, 0]]);
+  });
+});
+
 describe('sending half', () => {
   test('a write beyond the limit waits until all of it is accepted', async () => {
     const { half, sent } = sending(100);
@@ -294,5 +351,33 @@ describe('sending half', () => {
     await expect(half.writable.getWriter().write('text' as unknown as Uint8Array)).rejects.toMatchObject({
       code: 'invalid_argument',
     });
+  });
+});
+
+describe('sending half by calls', () => {
+  test('takes what fits at once and the rest in order, then ends', async () => {
+    const { native, half, sent } = sending(100);
+    expect(half.write(bytes(80))).toBeUndefined();
+    const order: number[] = [];
+    const waiting = [50, 120].map((n) => half.write(bytes(n))?.then(() => order.push(n)));
+    half.finish();
+    await settled();
+    expect(sent()).toBe(100);
+    half.handleDrained(100);
+    await settled();
+    expect(order).toEqual([50]);
+    half.handleDrained(100);
+    await Promise.all(waiting);
+    await settled();
+    expect([sent(), order]).toEqual([250, [50, 120]]);
+    expect(native.of('streamWrite').at(-1)![3]).toBe(true);
+  });
+
+  test('what waits is rejected when the stream ends', async () => {
+    const { half } = sending(10);
+    const waiting = [half.write(bytes(20)), half.write(bytes(20))];
+    half.handleStopped(1);
+    for (const one of waiting) await expect(one).rejects.toMatchObject({ code: 'stream_stopped' });
+    await expect(half.write(bytes(1))).rejects.toMatchObject({ code: 'stream_stopped' });
   });
 });

@@ -1,6 +1,7 @@
+import { callUser, throwLater } from './callbacks.ts';
 import { EngineError, streamCodeOf } from './errors.ts';
 import type { NativeEngine } from './native.ts';
-import type { EngineSendStream, SendOptions } from './types.ts';
+import type { EngineBidirectionalStream, EngineSendStream, EngineStream, SendOptions, StreamHandler } from './types.ts';
 
 /** What the two halves of a stream need of the addon. */
 export type StreamPort = Pick<
@@ -9,8 +10,9 @@ export type StreamPort = Pick<
 >;
 
 /**
- * The receiving half: a byte stream that takes from the list of received chunks only when a reader asks.
- * The engine holds at most its window of bytes until they are credited, so the list is bounded by the window.
+ * The receiving half, in two faces: a byte stream, built when asked for, that takes from the list of received chunks only
+ * when a reader asks; or a handler. The engine holds at most its window of bytes until they are credited, so the list is
+ * bounded by the window.
  */
 export class ReceiveHalf {
   readonly #port: StreamPort;
@@ -22,34 +24,56 @@ export class ReceiveHalf {
   /** The session is over, the stream has no end: how it fails after its last byte. */
   #cut: EngineError | undefined;
   #done = false;
+  /** Why it is over, for who looks only then. */
+  #error: EngineError | undefined;
   #wanting = false;
-  #controller!: ReadableByteStreamController;
-  readonly readable: ReadableStream<Uint8Array>;
+  #controller: ReadableByteStreamController | undefined;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #handler: StreamHandler | undefined;
+  /** The handler is not done with the last chunk. */
+  #busy = false;
 
   constructor(port: StreamPort, session: number, stream: number, ended: () => void) {
     this.#port = port;
     this.#session = session;
     this.#stream = stream;
     this.#ended = ended;
-    this.readable = new ReadableStream(
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    this.#readable ??= new ReadableStream(
       {
         type: 'bytes',
         start: (controller) => {
           this.#controller = controller;
+          if (this.#done) this.#tellEnd();
+          else this.#deliver();
         },
         pull: () => {
           this.#wanting = true;
           this.#deliver();
         },
-        cancel: (reason) => {
-          if (this.#done) return;
-          // With the FIN here, or the session gone, there is nothing left to stop.
-          if (!this.#fin && !this.#cut) this.#port.streamStop(this.#session, this.#stream, streamCodeOf(reason));
-          this.#finish();
-        },
+        cancel: (reason) => this.stop(reason),
       },
       { highWaterMark: 0 },
     );
+    return this.#readable;
+  }
+
+  /** Instead of `readable`. What is here already comes at once. */
+  receive(handler: StreamHandler): void {
+    this.#handler = handler;
+    if (this.#done) this.#tellEnd();
+    else this.#deliver();
+  }
+
+  /** Nothing more is wanted; the handler hears nothing more. */
+  stop(reason?: unknown): void {
+    this.#handler = undefined;
+    if (this.#done) return;
+    // With the FIN here, or the session gone, there is nothing left to stop.
+    if (!this.#fin && !this.#cut) this.#port.streamStop(this.#session, this.#stream, streamCodeOf(reason));
+    this.#finish();
   }
 
   handleData(data: Uint8Array, fin: boolean): void {
@@ -75,28 +99,67 @@ export class ReceiveHalf {
   }
 
   #deliver(): void {
-    const chunk = this.#chunks[0];
-    if (this.#wanting && chunk && !this.#done) {
-      this.#wanting = false;
-      const request = this.#controller.byobRequest;
-      const view = request?.view;
-      let taken = chunk.byteLength;
-      if (request && view) {
-        taken = Math.min(taken, view.byteLength);
-        new Uint8Array(view.buffer, view.byteOffset).set(chunk.subarray(0, taken));
-        this.#consume(chunk, taken);
-        request.respond(taken);
-      } else {
-        this.#consume(chunk, taken);
-        this.#controller.enqueue(chunk);
-      }
-    }
-    if (this.#cut && this.#chunks.length === 0) this.#fail(this.#cut);
-    if (this.#fin && this.#chunks.length === 0 && !this.#done) {
+    if (this.#handler) this.#deliverByCalls();
+    else this.#deliverToReader();
+    if (this.#done || this.#chunks.length > 0) return;
+    if (this.#cut) this.#fail(this.#cut);
+    else if (this.#fin) {
       this.#finish();
-      this.#controller.close();
-      this.#controller.byobRequest?.respond(0);
+      this.#tellEnd();
     }
+  }
+
+  #deliverToReader(): void {
+    const chunk = this.#chunks[0];
+    if (!this.#controller || !this.#wanting || !chunk || this.#done) return;
+    this.#wanting = false;
+    const request = this.#controller.byobRequest;
+    const view = request?.view;
+    let taken = chunk.byteLength;
+    if (request && view) {
+      taken = Math.min(taken, view.byteLength);
+      new Uint8Array(view.buffer, view.byteOffset).set(chunk.subarray(0, taken));
+      this.#consume(chunk, taken);
+      request.respond(taken);
+    } else {
+      this.#consume(chunk, taken);
+      this.#controller.enqueue(chunk);
+    }
+  }
+
+  #deliverByCalls(): void {
+    while (this.#handler && !this.#busy && !this.#done) {
+      const chunk = this.#chunks[0];
+      if (!chunk) return;
+      const later = this.#call(chunk);
+      if (!later) {
+        this.#taken(chunk);
+        continue;
+      }
+      this.#busy = true;
+      const goOn = () => {
+        this.#busy = false;
+        this.#taken(chunk);
+        this.#deliver();
+      };
+      later.then(goOn, (error: unknown) => {
+        throwLater(error);
+        goOn();
+      });
+    }
+  }
+
+  #call(chunk: Uint8Array): void | Promise<void> {
+    try {
+      return this.#handler?.data(chunk);
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  /** Unless the handler stopped the stream meanwhile. */
+  #taken(chunk: Uint8Array<ArrayBuffer>): void {
+    if (!this.#done) this.#consume(chunk, chunk.byteLength);
   }
 
   #consume(chunk: Uint8Array<ArrayBuffer>, taken: number): void {
@@ -107,8 +170,23 @@ export class ReceiveHalf {
 
   #fail(error: EngineError): void {
     if (this.#done) return;
+    this.#error = error;
     this.#finish();
-    this.#controller.error(error);
+    this.#tellEnd();
+  }
+
+  #tellEnd(): void {
+    const [controller, handler] = [this.#controller, this.#handler];
+    this.#controller = undefined;
+    this.#handler = undefined;
+    if (handler) callUser(() => handler.end(this.#error));
+    if (!controller) return;
+    if (this.#error) {
+      controller.error(this.#error);
+      return;
+    }
+    controller.close();
+    controller.byobRequest?.respond(0);
   }
 
   #finish(): void {
@@ -119,8 +197,9 @@ export class ReceiveHalf {
 }
 
 /**
- * The sending half. A write is accepted while fewer than `limit` bytes wait for the network; the write's promise
- * resolves when all of its chunk is accepted. `close` resolves when the peer has acknowledged everything.
+ * The sending half, as a writable stream that is built when asked for or by calls. A write is accepted while fewer than
+ * `limit` bytes wait for the network; the write's promise resolves when all of its chunk is accepted. `close` resolves
+ * when the peer has acknowledged everything.
  */
 export class SendHalf {
   readonly #port: StreamPort;
@@ -133,9 +212,11 @@ export class SendHalf {
   #done = false;
   #room: PromiseWithResolvers<void> | undefined;
   #closing: PromiseWithResolvers<void> | undefined;
-  #controller!: WritableStreamDefaultController;
-  readonly #options: Required<SendOptions>;
-  readonly writable: EngineSendStream;
+  #controller: WritableStreamDefaultController | undefined;
+  #options: Required<SendOptions>;
+  #writable: EngineSendStream | undefined;
+  /** By calls: the last write that waits. */
+  #writing: Promise<void> | undefined;
 
   constructor(
     port: StreamPort,
@@ -150,30 +231,64 @@ export class SendHalf {
     this.#stream = stream;
     this.#limit = limit;
     this.#ended = ended;
-    this.#options = { sendOrder: options.sendOrder ?? 0, repeatMs: options.repeatMs ?? 0 };
-    const writable = new WritableStream<Uint8Array>({
+    this.#options = sendOptions(options);
+  }
+
+  get writable(): EngineSendStream {
+    this.#writable ??= Object.defineProperties(this.#build() as EngineSendStream, {
+      sendOrder: this.#option('sendOrder'),
+      repeatMs: this.#option('repeatMs'),
+    });
+    return this.#writable;
+  }
+
+  #build(): WritableStream<Uint8Array> {
+    return new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#controller = controller;
+        if (this.#error) controller.error(this.#error);
       },
       write: (chunk) => this.#write(bytesOf(chunk)),
       close: () => this.#close(),
-      abort: (reason) => this.#reset(reason),
-    });
-    this.writable = Object.defineProperties(writable as EngineSendStream, {
-      sendOrder: this.#option('sendOrder'),
-      repeatMs: this.#option('repeatMs'),
+      abort: (reason) => this.reset(reason),
     });
   }
 
   #option(name: keyof SendOptions): PropertyDescriptor {
     return {
       get: () => this.#options[name],
-      set: (value: number) => {
-        const options = sendOptions({ ...this.#options, [name]: value });
-        Object.assign(this.#options, options);
-        if (!this.#done) this.#port.streamOptions(this.#session, this.#stream, options.sendOrder, options.repeatMs);
-      },
+      set: (value: number) => this.setOptions({ [name]: value }),
     };
+  }
+
+  /** @throws EngineError `invalid_argument` */
+  setOptions(options: SendOptions): void {
+    this.#options = sendOptions({ ...this.#options, ...options });
+    const { sendOrder, repeatMs } = this.#options;
+    if (!this.#done) this.#port.streamOptions(this.#session, this.#stream, sendOrder, repeatMs);
+  }
+
+  /** Instead of `writable`, in order. Undefined: accepted. Rejects when the stream ends before all was. */
+  write(data: Uint8Array): Promise<void> | undefined {
+    if (this.#error) return Promise.reject(this.#error);
+    const before = this.#writing;
+    const writing = before ? before.then(() => this.#write(data)) : this.#write(data);
+    if (!writing) return undefined;
+    this.#writing = writing;
+    const over = () => {
+      if (this.#writing === writing) this.#writing = undefined;
+    };
+    writing.then(over, over);
+    return writing;
+  }
+
+  /** Ends the stream after what was written. */
+  finish(): void {
+    const close = () => {
+      if (!this.#done && !this.#closing) this.#close().catch(() => {});
+    };
+    if (this.#writing) this.#writing.then(close, () => {});
+    else close();
   }
 
   handleDrained(bytes: number): void {
@@ -214,8 +329,9 @@ export class SendHalf {
 
   async #writeInParts(data: Uint8Array): Promise<void> {
     // A stream waits for the write under way before it calls `abort`: only the signal comes at once.
-    const aborted = () => this.#reset(this.#controller.signal.reason);
-    this.#controller.signal.addEventListener('abort', aborted, { once: true });
+    const signal = this.#controller?.signal;
+    const aborted = () => this.reset(signal?.reason);
+    signal?.addEventListener('abort', aborted, { once: true });
     try {
       for (let at = 0; at < data.byteLength; ) {
         if (this.#error) throw this.#error;
@@ -229,7 +345,7 @@ export class SendHalf {
         }
       }
     } finally {
-      this.#controller.signal.removeEventListener('abort', aborted);
+      signal?.removeEventListener('abort', aborted);
     }
   }
 
@@ -241,14 +357,13 @@ export class SendHalf {
   #close(): Promise<void> {
     if (this.#error) throw this.#error;
     this.#closing = Promise.withResolvers<void>();
-    this.#controller.signal.addEventListener('abort', () => this.#reset(this.#controller.signal.reason), {
-      once: true,
-    });
+    const signal = this.#controller?.signal;
+    signal?.addEventListener('abort', () => this.reset(signal.reason), { once: true });
     this.#port.streamWrite(this.#session, this.#stream, new Uint8Array(0), true);
     return this.#closing.promise;
   }
 
-  #reset(reason: unknown): void {
+  reset(reason?: unknown): void {
     if (this.#done) return;
     this.#port.streamReset(this.#session, this.#stream, streamCodeOf(reason));
     this.#end(new EngineError('closed', 'the stream was aborted', { cause: reason }));
@@ -257,7 +372,7 @@ export class SendHalf {
   #fail(error: EngineError): void {
     if (this.#done) return;
     this.#end(error);
-    this.#controller.error(error);
+    this.#controller?.error(error);
   }
 
   #end(error: EngineError): void {
@@ -290,4 +405,56 @@ function bytesOf(chunk: unknown): Uint8Array {
   if (ArrayBuffer.isView(chunk)) return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   throw new EngineError('invalid_argument', 'a stream takes ArrayBuffers and views of them');
+}
+
+/** A stream that the peer opened: web streams, or calls. */
+export class IncomingStream implements EngineBidirectionalStream, EngineStream {
+  readonly #receive: ReceiveHalf;
+  readonly #send: SendHalf | undefined;
+
+  constructor(receive: ReceiveHalf, send: SendHalf | undefined) {
+    this.#receive = receive;
+    this.#send = send;
+  }
+
+  get bidirectional(): boolean {
+    return this.#send !== undefined;
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#receive.readable;
+  }
+
+  get writable(): EngineSendStream {
+    return this.#sending().writable;
+  }
+
+  receive(handler: StreamHandler): void {
+    this.#receive.receive(handler);
+  }
+
+  stop(): void {
+    this.#receive.stop();
+  }
+
+  setOptions(options: SendOptions): void {
+    this.#sending().setOptions(options);
+  }
+
+  write(data: Uint8Array): Promise<void> | undefined {
+    return this.#sending().write(data);
+  }
+
+  finish(): void {
+    this.#sending().finish();
+  }
+
+  abort(): void {
+    this.#send?.reset();
+  }
+
+  #sending(): SendHalf {
+    if (!this.#send) throw new EngineError('invalid_argument', 'a unidirectional stream of the peer takes nothing');
+    return this.#send;
+  }
 }

@@ -108,6 +108,32 @@ export interface EngineBidirectionalStream {
   readonly writable: EngineSendStream;
 }
 
+/** What comes on a stream, by calls. */
+export interface StreamHandler {
+  /** The bytes are the handler's own. While a promise it gave is pending nothing more comes, and the peer's window closes. */
+  data(bytes: Uint8Array): void | Promise<void>;
+  /** Once, after the last byte, unless `stop` came before. With an EngineError: reset, or the session ended before it. */
+  end(error?: Error): void;
+}
+
+/** A stream of the peer's by calls: where there are thousands of sessions, a pair of web streams for each is too much heap. */
+export interface EngineStream {
+  /** False: nothing can be written. */
+  readonly bidirectional: boolean;
+  /** Once. What is here already comes within the call. */
+  receive(handler: StreamHandler): void;
+  /** Nothing more is wanted: the peer is told, the handler is not. */
+  stop(): void;
+  /** Of what is written from now on; the defaults until then. */
+  setOptions(options: SendOptions): void;
+  /** In order. Undefined: taken; else a promise of that, which rejects when the stream ends before. */
+  write(data: Uint8Array): Promise<void> | undefined;
+  /** Ends the stream after what was written. */
+  finish(): void;
+  /** Ends it at once; what waits is lost. */
+  abort(): void;
+}
+
 /** W3C WebTransport's shape; the same class for accepted and dialled sessions. */
 export interface EngineSession {
   readonly id: number;
@@ -117,6 +143,8 @@ export interface EngineSession {
   readonly datagrams: EngineWebTransportDatagrams;
   readonly incomingBidirectionalStreams: ReadableStream<EngineBidirectionalStream>;
   readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;
+  /** Instead of the two above: the peer's streams by calls. Those that wait come within the call. */
+  setStreamHandler(handler: (stream: EngineStream) => void): void;
   readonly remoteAddress: string | undefined;
   /** Server sessions: what CONNECT asked for. */
   readonly path: string | undefined;

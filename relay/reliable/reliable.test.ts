@@ -20,13 +20,14 @@ describe('writer', () => {
       release = resolve;
     });
     const written: number[] = [];
-    const writable = new WritableStream<Uint8Array>({
-      async write(chunk) {
+    const stream = {
+      async write(chunk: Uint8Array) {
         await gate;
         written.push(chunk.length);
       },
-    });
-    const writer = new MessageWriter(writable, 100);
+      finish: () => {},
+    };
+    const writer = new MessageWriter(stream, 100);
     expect(writer.send(new Uint8Array(60))).toBe(true);
     expect(writer.send(new Uint8Array(40))).toBe(true);
     expect(writer.send(new Uint8Array(1))).toBe(false);
@@ -37,8 +38,20 @@ describe('writer', () => {
     expect(writer.send(new Uint8Array(100))).toBe(true);
   });
 
+  it('counts nothing that was taken at once', () => {
+    const sent: number[] = [];
+    const write = (data: Uint8Array) => {
+      sent.push(data.length);
+      return undefined;
+    };
+    const writer = new MessageWriter({ write, finish: () => {} }, 100);
+    for (let n = 0; n < 10; n++) expect(writer.send(new Uint8Array(60))).toBe(true);
+    expect([sent.length, writer.waitingBytes]).toEqual([10, 0]);
+  });
+
   it('does not mind a stream that broke', async () => {
-    const writer = new MessageWriter(new WritableStream({ write: () => Promise.reject(new Error('gone')) }), 10);
+    const broken = { write: () => Promise.reject(new Error('gone')), finish: () => {} };
+    const writer = new MessageWriter(broken, 10);
     expect(writer.send(new Uint8Array(4))).toBe(true);
     await new Promise((resolve) => setImmediate(resolve));
     for (let n = 0; n < 100; n++) expect(writer.send(new Uint8Array(4))).toBe(true);

@@ -11,7 +11,7 @@ import {
   MessageReader,
   type RelayMessage,
 } from '@hayate/codec/messages';
-import type { BidirectionalStream, Session } from '@hayate/transport';
+import { onPeerStreams, type PeerStream, type Session } from '@hayate/transport';
 import type { SessionKey } from '../room/types.ts';
 import { GiftLimits, GiftStream, type Giver } from './gifts.ts';
 import { RateLimit } from './rate.ts';
@@ -80,8 +80,7 @@ export class ReliableSession {
       ({ closeCode }) => this.#ended(closeCode === 0),
       () => this.#ended(false),
     );
-    void this.#acceptStreams();
-    void this.#refuseUnidirectional();
+    onPeerStreams(transport, (stream) => this.#accept(stream));
   }
 
   /** Welcomed and not ended. */
@@ -141,52 +140,36 @@ export class ReliableSession {
     this.#hub.ended(this, clean);
   }
 
-  async #acceptStreams(): Promise<void> {
-    const reader = this.transport.incomingBidirectional.getReader();
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done || this.#phase === 'ended') return;
-        const first = this.#control === undefined;
-        if (this.#streams >= (this.#phase === 'open' ? MAX_STREAMS : 1)) {
-          this.close(
-            'too_many_streams',
-            this.#phase === 'open' ? `over ${MAX_STREAMS} streams` : 'a stream before welcome',
-          );
-          return;
-        }
-        this.#streams += 1;
-        void (first ? this.#controlStream(value) : this.#otherStream(value)).finally(() => {
-          this.#streams -= 1;
-        });
-      }
-    } catch {
-      // The connection died; `closed` tells.
+  #accept(stream: PeerStream): void {
+    if (this.#phase === 'ended') return;
+    if (!stream.bidirectional) {
+      this.close('too_many_streams', 'no unidirectional stream is allowed');
+      return;
     }
+    const open = this.#phase === 'open';
+    if (this.#streams >= (open ? MAX_STREAMS : 1)) {
+      this.close('too_many_streams', open ? `over ${MAX_STREAMS} streams` : 'a stream before welcome');
+      return;
+    }
+    this.#streams += 1;
+    if (this.#control === undefined) this.#controlStream(stream);
+    else this.#otherStream(stream);
   }
 
-  async #refuseUnidirectional(): Promise<void> {
-    try {
-      const { done } = await this.transport.incomingUnidirectional.getReader().read();
-      if (!done) this.close('too_many_streams', 'no unidirectional stream is allowed');
-    } catch {
-      // The connection died; `closed` tells.
-    }
-  }
-
-  async #controlStream(stream: BidirectionalStream): Promise<void> {
-    Object.assign(stream.writable, CONTROL_SEND);
-    this.#control = new MessageWriter(stream.writable, this.#limits.controlQueueBytes);
+  #controlStream(stream: PeerStream): void {
+    stream.setOptions(CONTROL_SEND);
+    this.#control = new MessageWriter(stream, this.#limits.controlQueueBytes);
     const messages = new MessageReader({ from: 'client', maxBytes: MAX_HELLO_BYTES });
-    const end = await this.#read(stream.readable, messages, (message) => {
+    const take = (message: ClientMessage) => {
       if (this.#phase === 'hello') return this.#hello(message, messages);
       this.#request(message);
+    };
+    this.#read(stream, messages, take, (how) => {
+      // Nobody waits for the end of a stream, but without control there is no session.
+      if (how === 'finished') this.close('closed', 'the control stream ended');
+      // A dying connection fails its streams first: let `closed` tell, so that this is not taken for a reset.
+      else setImmediate(() => this.close('protocol_error', 'the control stream was reset'));
     });
-    // Nobody waits for the end of a stream, but without control there is no session.
-    if (end === 'finished') return this.close('closed', 'the control stream ended');
-    // A dying connection fails its streams first: let `closed` tell, so that this is not taken for a reset.
-    await new Promise((resolve) => setImmediate(resolve));
-    this.close('protocol_error', 'the control stream was reset');
   }
 
   async #hello(message: ClientMessage, messages: MessageReader<'client'>): Promise<void> {
@@ -254,10 +237,10 @@ export class ReliableSession {
     }
   }
 
-  async #otherStream(stream: BidirectionalStream): Promise<void> {
+  #otherStream(stream: PeerStream): void {
     const messages = new MessageReader({ from: 'client' });
     let kind: { take(message: ClientMessage): void | Promise<void>; end(): void } | undefined;
-    await this.#read(stream.readable, messages, (message) => {
+    const take = (message: ClientMessage) => {
       if (kind) return kind.take(message);
       if (message.t === 'comments') {
         kind = this.#openComments(stream);
@@ -269,14 +252,16 @@ export class ReliableSession {
       } else {
         this.close('protocol_error', `no stream begins with ${message.t}`);
       }
+    };
+    this.#read(stream, messages, take, () => {
+      if (kind) kind.end();
+      else stream.abort();
     });
-    if (kind) kind.end();
-    else stream.writable.abort().catch(() => {});
   }
 
-  #openComments(stream: BidirectionalStream) {
-    Object.assign(stream.writable, COMMENT_SEND);
-    const out = new MessageWriter(stream.writable, this.#limits.commentQueueBytes);
+  #openComments(stream: PeerStream) {
+    stream.setOptions(COMMENT_SEND);
+    const out = new MessageWriter(stream, this.#limits.commentQueueBytes);
     // The newest comments stream is the one that counts.
     this.#commentsOut?.close();
     this.#commentsOut = out;
@@ -292,13 +277,13 @@ export class ReliableSession {
     };
   }
 
-  #openGifts(stream: BidirectionalStream) {
-    Object.assign(stream.writable, GIFT_SEND);
+  #openGifts(stream: PeerStream) {
+    stream.setOptions(GIFT_SEND);
     const gifts = new GiftStream({
       desk: this.#hub.gifts,
       giver: this.#giver!,
       limits: this.#giftLimits,
-      out: new MessageWriter(stream.writable, GIFT_QUEUE_BYTES),
+      out: new MessageWriter(stream, GIFT_QUEUE_BYTES),
       nowMs: () => this.#hub.nowMs(),
       onGiven: () => this.#hub.request(this, { type: 'gave', session: this.key }),
       onLimited: () => this.#hub.limited(),
@@ -330,29 +315,48 @@ export class ReliableSession {
     this.#hub.request(this, { type: 'comment', session: this.key, id, text, at: this.#hub.dateMs() });
   }
 
-  /** Hands on each message until the stream or the session ends; a malformed one ends the session. */
-  async #read(
-    readable: ReadableStream<Uint8Array>,
+  /** Hands on each message until the stream or the session ends, and then tells how, once; a malformed one ends the session. */
+  #read(
+    stream: PeerStream,
     messages: MessageReader<'client'>,
     take: (message: ClientMessage) => void | Promise<void>,
-  ): Promise<'finished' | 'failed'> {
-    const reader = readable.getReader();
-    try {
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done || this.#over()) return 'finished';
-        messages.push(value);
+    ended: (how: 'finished' | 'failed') => void,
+  ): void {
+    let over = false;
+    const end = (how: 'finished' | 'failed') => {
+      if (over) return;
+      over = true;
+      this.#streams -= 1;
+      stream.stop();
+      ended(how);
+    };
+    const failed = (error: unknown) => {
+      if (error instanceof MessageError) this.#malformed(error);
+      end('failed');
+    };
+    const next = (): void | Promise<void> => {
+      try {
         for (let message = messages.next(); message && !this.#over(); message = messages.next()) {
           const later = take(message);
-          if (later) await later;
+          if (later) return later.then(next, failed);
         }
+      } catch (error) {
+        failed(error);
       }
-    } catch (error) {
-      if (error instanceof MessageError) this.#malformed(error);
-      return 'failed';
-    } finally {
-      reader.cancel().catch(() => {});
-    }
+    };
+    stream.receive({
+      data: (bytes) => {
+        if (this.#over()) return end('finished');
+        try {
+          messages.push(bytes);
+        } catch (error) {
+          return failed(error);
+        }
+        return next();
+      },
+      // Not within the call: whoever closed the session is in the middle of something.
+      end: (error) => queueMicrotask(() => end(error ? 'failed' : 'finished')),
+    });
   }
 
   #malformed(error: MessageError): void {

@@ -1,19 +1,16 @@
-/**
- * Sends whole messages on one stream without waiting, bounded: what the peer does not read counts as waiting.
- * One promise a message, which is fine for control and comments.
- */
+import type { PeerStream } from '@hayate/transport';
+
+/** Sends whole messages on one stream without waiting, bounded: what the peer does not read counts as waiting. */
 export class MessageWriter {
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #stream: Pick<PeerStream, 'write' | 'finish'>;
   readonly #maxBytes: number;
   #waitingBytes = 0;
   #broken = false;
   #drained: PromiseWithResolvers<void> | undefined;
 
-  constructor(writable: WritableStream<Uint8Array>, maxBytes: number) {
-    this.#writer = writable.getWriter();
+  constructor(stream: Pick<PeerStream, 'write' | 'finish'>, maxBytes: number) {
+    this.#stream = stream;
     this.#maxBytes = maxBytes;
-    this.#writer.closed.catch(() => {});
-    this.#writer.ready.catch(() => {});
   }
 
   /** False when the message does not fit any more and was not sent. True for a stream that has ended: nobody misses it. */
@@ -27,8 +24,10 @@ export class MessageWriter {
   /** As `send`, whatever waits. For who looks at `full` first. */
   push(message: Uint8Array): void {
     if (this.#broken) return;
+    const taken = this.#stream.write(message);
+    if (!taken) return;
     this.#waitingBytes += message.length;
-    this.#writer.write(message).then(
+    taken.then(
       () => {
         this.#waitingBytes -= message.length;
         if (!this.full) this.#release();
@@ -60,7 +59,7 @@ export class MessageWriter {
   close(): void {
     this.#broken = true;
     this.#release();
-    this.#writer.close().catch(() => {});
+    this.#stream.finish();
   }
 
   #release(): void {

@@ -6,6 +6,7 @@ import type {
   BidirectionalStream,
   CloseInfo,
   DatagramHandler,
+  PeerStream,
   SendStreamOptions,
   Session,
   SessionStats,
@@ -60,6 +61,10 @@ export class EngineTransportSession implements Session {
   }
   get incomingUnidirectional(): ReadableStream<ReadableStream<Uint8Array>> {
     return this.#native.incomingUnidirectionalStreams;
+  }
+
+  setStreamHandler(handler: (stream: PeerStream) => void): void {
+    this.#native.setStreamHandler(handler);
   }
 
   sendDatagram(data: Uint8Array): boolean {

@@ -32,6 +32,32 @@ export interface BidirectionalStream {
   readonly writable: SendStream;
 }
 
+/** What comes on a stream, by calls. */
+export interface StreamHandler {
+  /** The bytes are the handler's own. While a promise it gave is pending nothing more comes, and the peer's window closes. */
+  data(bytes: Uint8Array): void | Promise<void>;
+  /** Once, after the last byte, unless `stop` came before. With an error: reset, or the session ended before it. */
+  end(error?: Error): void;
+}
+
+/** A stream of the peer's by calls: where there are thousands of sessions, a pair of web streams for each is too much heap. */
+export interface PeerStream {
+  /** False: nothing can be written. */
+  readonly bidirectional: boolean;
+  /** Once. What is here already may come within the call. */
+  receive(handler: StreamHandler): void;
+  /** Nothing more is wanted: the peer is told, the handler is not. */
+  stop(): void;
+  /** Of what is written from now on; the defaults until then. */
+  setOptions(options: SendStreamOptions): void;
+  /** In order. Undefined: taken; else a promise of that, which rejects when the stream ends before. */
+  write(data: Uint8Array): Promise<void> | undefined;
+  /** Ends the stream after what was written. */
+  finish(): void;
+  /** Ends it at once; what waits is lost. */
+  abort(): void;
+}
+
 export interface SessionStats {
   /** Smoothed round trip in ms; undefined where the body cannot tell. */
   rttMs?: number;
@@ -68,6 +94,8 @@ export interface Session {
   openUnidirectional(options?: SendStreamOptions): Promise<WritableStream<Uint8Array>>;
   readonly incomingBidirectional: ReadableStream<BidirectionalStream>;
   readonly incomingUnidirectional: ReadableStream<ReadableStream<Uint8Array>>;
+  /** Instead of the two above, where the body has it: see `onPeerStreams`. */
+  setStreamHandler?(handler: (stream: PeerStream) => void): void;
 
   /** Idempotent. */
   close(info?: Partial<CloseInfo>): void;

@@ -1,3 +1,4 @@
+import { onPeerStreams } from '../../src/peer-streams.ts';
 import type { Case } from '../case.ts';
 import {
   digestOf,
@@ -30,6 +31,29 @@ export const streamCases: Case[] = [
       const { readable, writable } = await next(session.incomingBidirectional, 'the stream');
       equal(await within(digestStream(readable), 'request'), digestOf(pattern(70_001, 1)), 'request');
       await writeAll(writable, pattern(50_001, 2));
+      await session.closed;
+    },
+  },
+  {
+    id: 'bidi-by-calls',
+    title: 'bidirectional, taken by calls at the server: both directions, each with its end',
+    async client({ connect }) {
+      const session = connect();
+      const { readable, writable } = await session.openBidirectional();
+      const bytes = pattern(300_001, 1);
+      const [answer] = await within(Promise.all([digestStream(readable), writeAll(writable, bytes)]), 'the echo');
+      equal(answer, digestOf(bytes), 'answer');
+      session.close();
+    },
+    async server({ accept }) {
+      const { session } = await accept();
+      onPeerStreams(session, (stream) => {
+        ok(stream.bidirectional, 'a stream both ways');
+        stream.receive({
+          data: (bytes) => stream.write(bytes),
+          end: (error) => (error ? stream.abort() : stream.finish()),
+        });
+      });
       await session.closed;
     },
   },
