@@ -1,3 +1,4 @@
+import { Backdrop, openCanvas } from './backdrop.ts';
 import { drawBrow, drawEars, drawEye, drawMouth, drawNose, drawSkin, facePath } from './draw-face.ts';
 import { drawBackHair, drawBody, drawFrontHair, type HairSway } from './draw-hair.ts';
 import { type Palette, paletteOf } from './palette.ts';
@@ -17,6 +18,7 @@ export class Avatar {
   readonly #canvas: HTMLCanvasElement | OffscreenCanvas;
   readonly #ctx: Context2D;
   readonly #palette: Palette;
+  readonly #backdrop: Backdrop;
   readonly #rig: Rig = createRig();
   readonly #space = new HeadSpace();
   readonly #sway: HairSway = { x: 0, y: 0 };
@@ -29,11 +31,10 @@ export class Avatar {
   #height = 0;
 
   constructor(canvas: HTMLCanvasElement | OffscreenCanvas, slot: number) {
-    const ctx = canvas.getContext('2d') as Context2D | null;
-    if (!ctx) throw new Error('canvas 2D is not available');
     this.#canvas = canvas;
-    this.#ctx = ctx;
+    this.#ctx = openCanvas(canvas);
     this.#palette = paletteOf(slot);
+    this.#backdrop = new Backdrop(this.#palette);
   }
 
   /** Pixels of the screen that the canvas covers. Nothing is drawn before the first call. */
@@ -121,16 +122,7 @@ export class Avatar {
 
   #stage(width: number, height: number, nowMs: number): void {
     const ctx = this.#ctx;
-    const sky = ctx.createLinearGradient(0, 0, 0, height);
-    sky.addColorStop(0, this.#palette.skyTop);
-    sky.addColorStop(1, this.#palette.skyLow);
-    ctx.fillStyle = sky;
-    ctx.fillRect(0, 0, width, height);
-    const glow = ctx.createRadialGradient(width / 2, height * 0.45, 0, width / 2, height * 0.45, height * 0.6);
-    glow.addColorStop(0, 'rgba(255, 255, 255, 0.75)');
-    glow.addColorStop(1, 'rgba(255, 255, 255, 0)');
-    ctx.fillStyle = glow;
-    ctx.fillRect(0, 0, width, height);
+    ctx.drawImage(this.#backdrop.image(width, height), 0, 0);
     ctx.lineCap = 'round';
     for (let i = 0; i < STREAKS; i += 1) {
       const speed = 0.05 + 0.03 * ((i * 7) % 5);

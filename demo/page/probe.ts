@@ -1,4 +1,4 @@
-import type { PlayoutStats } from '@hayate/client';
+import type { PlayoutStats, UnitCounts } from '@hayate/client';
 import type { DrawFigures, Painter } from './drawing/painter.ts';
 
 /** What tests, and the curious at the console, can read: `window.hayate`. */
@@ -30,6 +30,8 @@ export interface PageProbe {
   giftsShown: number[];
   /** Viewer: of the first liver; undefined before there is one. */
   playout: () => PlayoutStats | undefined;
+  /** Viewer: capture to arrival in this page, of the first liver's face. */
+  arrival: () => UnitCounts['lagMs'] | undefined;
   errors: string[];
 }
 
@@ -58,6 +60,7 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     giftsGiven: 0,
     giftsShown: [],
     playout: () => undefined,
+    arrival: () => undefined,
     errors: [],
   };
   window.hayate = probe;

@@ -11,6 +11,8 @@ interface Seat {
   portrait: Portrait;
   voice: VoicePlayer;
   figure: HTMLElement;
+  /** As its caption shows it. */
+  level: string;
   shownMs: number;
   uncertaintyMs: number;
 }
@@ -117,7 +119,7 @@ export class Stage {
     this.element.append(figure);
     this.#empty.hidden = true;
     const voice = new VoicePlayer(this.#sound, (error) => report(this.#probe, error));
-    const seat: Seat = { generation, portrait, voice, figure, shownMs: 0, uncertaintyMs: Number.NaN };
+    const seat: Seat = { generation, portrait, voice, figure, level: '', shownMs: 0, uncertaintyMs: Number.NaN };
     this.#seats.set(slot, seat);
     this.#probe.slots = [...this.#seats.keys()];
     return seat;
@@ -152,7 +154,7 @@ export class Stage {
       if (playout) seat.voice.tick(nowMs, playout);
       played += seat.voice.played;
       late += seat.voice.late;
-      seat.figure.style.setProperty('--level', Math.min(1, seat.voice.level * 8).toFixed(2));
+      this.#showLevel(seat);
       if (!pose) continue;
       seat.portrait.pose(pose.values, pose.kind !== 'rest' || pose.face);
       if (pose.captureMs !== seat.shownMs) {
@@ -166,6 +168,14 @@ export class Stage {
     if (this.#painter.flush(nowMs)) this.#probe.framesShown += fresh;
     this.#probe.samplesPlayed = played;
     this.#probe.samplesLate = late;
+  }
+
+  /** The voice tells its level ten times a second; each change costs the page a style and a paint. */
+  #showLevel(seat: Seat): void {
+    const level = Math.min(1, seat.voice.level * 8).toFixed(1);
+    if (level === seat.level) return;
+    seat.level = level;
+    seat.figure.style.setProperty('--level', level);
   }
 
   #showLag(lagMs: number, uncertaintyMs: number, nowMs: number): void {

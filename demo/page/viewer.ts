@@ -12,7 +12,9 @@ import { Stage } from './stage.ts';
 /** A viewer's page: the stage, and beside it gifts, figures, comments. */
 export function showViewer({ room, transport }: PageSession, painter: Painter, probe: PageProbe): void {
   const watcher = watch(room, { playout: PAGE_PLAYOUT });
-  probe.playout = () => watcher.stats().slots.values().next().value?.playout;
+  const first = () => watcher.stats().slots.values().next().value;
+  probe.playout = () => first()?.playout;
+  probe.arrival = () => first()?.motion.lagMs;
   const stage = new Stage(room, watcher, painter, probe);
   const figures = figureTable(['connection', 'packets', 'loss', 'network', 'playout', 'sound']);
   const gifts = giftsPanel(room, probe);

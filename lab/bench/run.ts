@@ -12,6 +12,7 @@ import { type FanoutOptions, fanout } from './fanout.ts';
 import { type GiftsOptions, gifts } from './gifts.ts';
 import { type JoinsOptions, joins } from './joins.ts';
 import { type LedgerOptions, ledger } from './ledger.ts';
+import { type PagePartsOptions, pageParts } from './page-parts.ts';
 import { type StreamOptions, stream } from './stream.ts';
 
 const program = new Command('bench').description('Measures; prints machine, load and a baseline of the same run.');
@@ -150,6 +151,16 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: EightOptions & Common) => report('eight-livers', options, (log) => eight(options, log)));
+
+program
+  .command('page-parts')
+  .description(
+    'what a page in Chromium spends on receiving, decoding, playout and drawing; fps; lag from face to screen',
+  )
+  .option('--seconds <n>', 'measured seconds of each case, once more with a profiler', Number, 12)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: PagePartsOptions & Common) => report('page-parts', options, (log) => pageParts(options, log)));
 
 await program.parseAsync();
 process.exit();

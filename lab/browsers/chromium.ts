@@ -1,15 +1,23 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
+import { type BrowserContext, chromium } from 'playwright-core';
 import { findBrowsers } from './find.ts';
 import { type BrowserPage, type ConsoleLine, pollPage } from './page.ts';
+import { type PageProfile, profileThreads } from './profile.ts';
 
 export interface ChromiumOptions {
   /** More flags. */
   args?: string[];
   /** A WAV file that the microphone gives, looped; the page is not asked. */
   fakeMic?: string;
+}
+
+export interface ChromiumPage extends BrowserPage {
+  /** Samples every thread of the page that runs JavaScript for so long. Sampling costs time of its own. */
+  profile(seconds: number): Promise<PageProfile>;
+  /** CPU that each kind of process (`renderer`, `GPU`, ...) has taken so far, ms. */
+  cpuMs(): Promise<Record<string, number>>;
 }
 
 /** Never `--disable-quic`. The rest keeps it from dialling anything but what the page does. */
@@ -24,7 +32,7 @@ const FLAGS = [
 ];
 
 /** A page of headless Chromium. Throws when there is none (`findBrowsers`). */
-export async function launchChromium(options: ChromiumOptions = {}): Promise<BrowserPage> {
+export async function launchChromium(options: ChromiumOptions = {}): Promise<ChromiumPage> {
   const executablePath = findBrowsers().chromium;
   if (executablePath === undefined) throw new Error('no Chromium here; HAYATE_CHROMIUM may name one');
   const profile = await mkdtemp(join(tmpdir(), 'hayate-chromium-'));
@@ -40,14 +48,16 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Bro
       throw error;
     });
   const page = context.pages()[0] ?? (await context.newPage());
+  const pid = (await processesOf(context)).find(({ type }) => type === 'browser')?.id ?? 0;
   const lines: ConsoleLine[] = [];
   page.on('console', (message) =>
     lines.push({ level: message.type() === 'warning' ? 'warn' : message.type(), text: message.text() }),
   );
   page.on('pageerror', (error) => lines.push({ level: 'exception', text: error.stack ?? error.message }));
   let closing: Promise<void> | undefined;
-  const face: BrowserPage = {
+  const face: ChromiumPage = {
     browser: `Chromium ${context.browser()?.version() ?? ''}`.trim(),
+    pid,
     console: lines,
     async goto(url) {
       await page.goto(url, { waitUntil: 'load' });
@@ -55,6 +65,12 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Bro
     evaluate: (expression) => page.evaluate(expression),
     screenshot: () => page.screenshot(),
     waitFor: (expression, timeoutMs) => pollPage(face, expression, timeoutMs),
+    profile: (seconds) => profileThreads(context, page, seconds),
+    async cpuMs() {
+      const times: Record<string, number> = {};
+      for (const { type, cpuTime } of await processesOf(context)) times[type] = (times[type] ?? 0) + cpuTime * 1000;
+      return times;
+    },
     close() {
       closing ??= context
         .close()
@@ -63,6 +79,13 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Bro
     },
   };
   return face;
+}
+
+async function processesOf(context: BrowserContext) {
+  const session = await context.browser()!.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  return processInfo;
 }
 
 function micFlags(file: string): string[] {

@@ -58,14 +58,14 @@ export async function launchFirefox(options: FirefoxOptions = {}): Promise<Brows
     await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
   try {
-    return await openPage(`${await listeningAddress(child)}/session`, end);
+    return await openPage(`${await listeningAddress(child)}/session`, child.pid ?? 0, end);
   } catch (error) {
     await end();
     throw error;
   }
 }
 
-async function openPage(url: string, end: () => Promise<void>): Promise<BrowserPage> {
+async function openPage(url: string, pid: number, end: () => Promise<void>): Promise<BrowserPage> {
   const lines: ConsoleLine[] = [];
   const bidi = await BidiConnection.open(url, (method, params) => {
     if (method !== 'log.entryAdded') return;
@@ -82,6 +82,7 @@ async function openPage(url: string, end: () => Promise<void>): Promise<BrowserP
   let closing: Promise<void> | undefined;
   const face: BrowserPage = {
     browser: `Firefox ${capabilities.browserVersion}`,
+    pid,
     console: lines,
     async goto(address) {
       await bidi.command('browsingContext.navigate', { context, url: address, wait: 'complete' });

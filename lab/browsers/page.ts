@@ -8,6 +8,8 @@ export interface ConsoleLine {
 export interface BrowserPage {
   /** Browser and version, as it names itself. */
   readonly browser: string;
+  /** Of the browser's first process; the others are in its session. */
+  readonly pid: number;
   /** Everything the page logged so far, in order. */
   readonly console: ConsoleLine[];
   /** Resolves when the page has loaded. */

@@ -1,16 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { spawnChild } from '../bench/stream.ts';
-import type { RoomPlan } from '../bench/stream-plan.ts';
 import { percentiles } from '../bench/stream-present.ts';
-import { type BrowserPage, findBrowsers, launchChromium, launchFirefox, startNullSound } from '../browsers/index.ts';
-import { askChild, prefer } from '../lib/children.ts';
-import { hayate, type Running } from '../lib/processes.ts';
-import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
-import { type Door, openDoor } from './door.ts';
+import { type BrowserPage, findBrowsers, launchChromium, launchFirefox } from '../browsers/index.ts';
+import { askChild } from '../lib/children.ts';
 import { round } from './run.ts';
+import { ViewerScene } from './scene.ts';
 import { SAMPLE_MS, type Window } from './window.ts';
 
 export interface ViewersOptions {
@@ -46,7 +39,6 @@ export interface ViewersResult extends ViewersOptions {
   skipped: string[];
 }
 
-const LINK = { delayMs: 20, jitterMs: 5 };
 /** A page compiles, decodes and draws for the first time: its playout remembers that for a while. */
 const WARM_SECONDS = 30;
 const NODES = 2;
@@ -105,73 +97,22 @@ function compare(name: Figure, browser: Figures[], node: Figures[], unitsOfBrows
   };
 }
 
-/** What viewers dial: the relay, each behind a link of its own, a process each. */
-class Links {
-  readonly #relay: RelayProcess;
-  readonly #running: Running[] = [];
-
-  constructor(relay: RelayProcess) {
-    this.#relay = relay;
-  }
-
-  /** The port to dial. */
-  async open(seed: number): Promise<number> {
-    const { hostname, port } = new URL(this.#relay.url);
-    const way = (n: number) => `delay=${LINK.delayMs},jitter=${LINK.jitterMs},seed=${n}`;
-    const to = ['--listen', '127.0.0.1:0', '--to', `${hostname}:${port}`];
-    const link = hayate(['link', ...to, '--up', way(seed + 1), '--down', way(seed), '--json']);
-    this.#running.push(link);
-    const ready = JSON.parse((await link.line(/"event":"ready"/, 30_000)).input) as { port: number };
-    prefer(link.pid);
-    return ready.port;
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.#running.map((link) => link.stop()));
-  }
-}
-
-async function openNode(relay: RelayProcess, room: string, port: number): Promise<ChildProcess> {
-  const child = spawnChild('node-viewer.ts');
-  prefer(child.pid ?? 0);
-  const to = await relay.tokens(room);
-  const url = new URL(to.url);
-  url.port = String(port);
-  await askChild(child, 'open', { to: { ...to, url: url.href } });
-  return child;
-}
-
-interface Scene {
-  relay: RelayProcess;
-  links: Links;
-  livers: ChildProcess;
-  options: ViewersOptions;
-  log: (text: string) => void;
-}
-
 /** One browser beside two Node clients in one room, measured several times. */
 async function beside(
-  scene: Scene,
+  scene: ViewerScene,
   name: string,
   launch: () => Promise<BrowserPage>,
   index: number,
+  options: ViewersOptions,
+  log: (text: string) => void,
 ): Promise<BrowserRow> {
-  const { relay, links, livers, options, log } = scene;
   const nodes: ChildProcess[] = [];
   let page: BrowserPage | undefined;
-  let door: Door | undefined;
   try {
-    for (let i = 0; i < NODES; i += 1) nodes.push(await openNode(relay, name, await links.open(100 * index + 10 * i)));
-    door = await openDoor(relay.http, await links.open(100 * index + 90));
-    page = await launch();
-    await page.goto(`${door.origin}/?room=${name}&role=viewer`);
-    await page.waitFor("window.hayate && hayate.state === 'open'", 30_000);
-    const to = await relay.tokens(name);
-    const plan: RoomPlan = { room: name, group: name, body: 'hayate', to, viewers: 0, logged: 0, up: LINK, down: LINK };
-    await askChild(livers, 'open', { plans: [plan] });
-    const seconds = WARM_SECONDS + options.runs * (options.seconds + 1) + 3;
+    for (let i = 0; i < NODES; i += 1) nodes.push(await scene.openNode(name, 100 * index + 10 * i));
+    page = await scene.openPage(launch, name, 100 * index + 90);
     log(`${page.browser}: ${WARM_SECONDS} s of media, then ${options.runs} times ${options.seconds} s`);
-    const playing = askChild(livers, 'play', { groups: [name], seconds, dtx: false });
+    const playing = await scene.play(name, WARM_SECONDS + options.runs * (options.seconds + 1) + 3);
     await sleep(1000 * WARM_SECONDS);
     await page.evaluate(START_SAMPLING);
     const take = async (): Promise<Window[]> => [
@@ -196,7 +137,7 @@ async function beside(
     const seen = await page.evaluate<{ uncertaintyMs: number; errors: string[] }>(
       '({ uncertaintyMs: hayate.uncertaintyMs, errors: hayate.errors })',
     );
-    await playing;
+    await playing.over;
     return {
       browser: page.browser,
       compared: compared as Record<Figure, Compared>,
@@ -208,7 +149,6 @@ async function beside(
   } finally {
     for (const node of nodes) node.kill();
     await page?.close();
-    await door?.close();
   }
 }
 
@@ -218,26 +158,15 @@ export async function viewers(options: ViewersOptions, log: (text: string) => vo
   const launchers = { chromium: launchChromium, firefox: launchFirefox };
   const names = ['chromium', 'firefox'] as const;
   const skipped = names.filter((name) => found[name] === undefined).map((name) => `${name}: not installed`);
-  const sound = await startNullSound();
-  if (sound) Object.assign(process.env, sound.env);
-  const stateDir = mkdtempSync(join(tmpdir(), 'hayate-viewers-'));
-  const relay = await startRelayProcess(stateDir);
-  const links = new Links(relay);
-  const livers = spawnChild('stream-livers.ts');
-  // A browser draws with all that the machine has; the others are elsewhere in life.
-  for (const pid of [relay.pid, livers.pid ?? 0]) prefer(pid);
+  const scene = await ViewerScene.start();
   try {
     const rows: BrowserRow[] = [];
     for (const [index, name] of names.entries()) {
       if (found[name] === undefined) continue;
-      rows.push(await beside({ relay, links, livers, options, log }, name, () => launchers[name](), index + 1));
+      rows.push(await beside(scene, name, () => launchers[name](), index + 1, options, log));
     }
-    return { ...options, link_ms: `${LINK.delayMs} +- ${LINK.jitterMs} each way, each hop`, rows, skipped };
+    return { ...options, link_ms: ViewerScene.linkText, rows, skipped };
   } finally {
-    livers.kill();
-    await links.close();
-    await relay.stop();
-    sound?.close();
-    rmSync(stateDir, { recursive: true, force: true });
+    await scene.close();
   }
 }

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, setPriority } from 'node:os';
 
 /**
@@ -40,6 +40,20 @@ export function prefer(pid: number, nice = -15): void {
   try {
     // Priorities count within a session only; this is the session's own.
     writeFileSync(`/proc/${pid}/autogroup`, String(nice));
+  } catch {
+    // Not allowed, or a kernel without.
+  }
+}
+
+/**
+ * Gives the session of `pid` the share of the machine that this session has. Linux shares cores out by session first
+ * (autogroups), so that a browser, which leads a session of its own, would get a thirtieth beside processes of a preferred
+ * one. Its threads' priorities among each other stay its own.
+ */
+export function equal(pid: number): void {
+  try {
+    const nice = /nice (-?\d+)/.exec(readFileSync('/proc/self/autogroup', 'utf8'))?.[1];
+    if (nice !== undefined) writeFileSync(`/proc/${pid}/autogroup`, nice);
   } catch {
     // Not allowed, or a kernel without.
   }
