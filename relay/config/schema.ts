@@ -146,6 +146,21 @@ export const configSchema = z.strictObject({
       ),
     })
     .prefault({}),
+  joins: z
+    .strictObject({
+      perSecond: setting(
+        z.number().min(0).max(100_000).optional(),
+        'Sessions that one address (IPv6: the first 64 bits of it) may open a second, in the long run; more get `rate_limited`. 0: no limit, for load tests from one machine.',
+        { otherwise: '`20`, with dev `0`' },
+      ),
+      burst: setting(int(1, 1_000_000, 300), 'Sessions that it may open at once.'),
+      perSubject: setting(
+        z.int().min(0).max(100_000).optional(),
+        'Sessions of one person (`sub`) at once, over all rooms; more get `rate_limited`. 0: no limit.',
+        { otherwise: '`10`, with dev `0`' },
+      ),
+    })
+    .prefault({}),
   community: z
     .strictObject({
       file: setting(

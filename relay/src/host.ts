@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Community } from '../community/index.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import type { GiftDesk } from '../gifts/desk.ts';
+import type { JoinLimits } from '../joins/limits.ts';
 import type { MediaPlane } from '../media/plane.ts';
 import type { LoadCounts } from '../policy/load.ts';
 import { ReliableSession } from '../reliable/session.ts';
@@ -23,6 +24,7 @@ const TICK_MS = 1000;
 
 export interface HostOptions {
   config: Pick<RelayConfig, 'rooms' | 'limits' | 'comments' | 'gifts'>;
+  joins: JoinLimits;
   verifier: TokenVerifier;
   community: Community;
   plane: MediaPlane;
@@ -118,6 +120,10 @@ export class RelayHost implements Hub {
     this.#sessions.add(reliable, this.nowMs());
     // It was let in just before the draining began.
     if (this.#draining) reliable.close('draining', 'the relay is going away');
+    else if (!this.#options.joins.connect(transport.remoteAddress, this.nowMs())) {
+      this.#options.counters.add('joins_limited', 'address');
+      reliable.close('rate_limited', 'too many sessions of this address in so short a time');
+    }
   }
 
   rooms(): RoomInfo[] {
@@ -221,6 +227,12 @@ export class RelayHost implements Hub {
       reliable.close('overloaded', 'this relay has all the rooms it may have');
       return;
     }
+    if (!this.#options.joins.enter(claims.sub)) {
+      this.#options.counters.add('joins_limited', 'subject');
+      reliable.close('rate_limited', 'too many sessions of this person at once');
+      return;
+    }
+    session.sub = claims.sub;
     session.room = hosted;
     // Signed by the backend; never more than this relay's own.
     if (claims.budgetMs !== undefined) {
@@ -263,6 +275,7 @@ export class RelayHost implements Hub {
   ended(reliable: ReliableSession, clean: boolean): void {
     const session = this.#sessions.remove(reliable);
     if (!session) return;
+    if (session.sub !== undefined) this.#options.joins.leave(session.sub);
     if (session.room) this.#actions.dispatch(session.room, { type: 'leave', session: reliable.key, clean });
     this.#options.plane.forget(reliable.transport);
     this.#options.log.debug({ session: reliable.key, clean }, 'ended');

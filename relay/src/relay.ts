@@ -14,6 +14,7 @@ import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '..
 import { type HttpServer, serveHttp } from '../http/serve.ts';
 import { serviceApp } from '../http/service.ts';
 import { readServiceTokens } from '../http/service-token.ts';
+import { JoinLimits, joinLimits } from '../joins/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
@@ -159,6 +160,7 @@ class Relay implements RunningRelay {
       config,
       verifier,
       community: this.#community,
+      joins: new JoinLimits(joinLimits(config)),
       plane: door.plane,
       gifts: this.#gifts?.desk,
       counters: this.#counters,

@@ -9,6 +9,8 @@ export interface HostedSession {
   reliable: ReliableSession;
   /** Once it was let in. */
   room: HostedRoom | undefined;
+  /** As which it counts for the limits of joins. */
+  sub: string | undefined;
   arrivedMs: number;
   /** While it publishes. */
   flood: Flood | undefined;
@@ -26,7 +28,7 @@ export class Sessions {
   }
 
   add(reliable: ReliableSession, nowMs: number): void {
-    this.#byKey.set(reliable.key, { reliable, room: undefined, arrivedMs: nowMs, flood: undefined });
+    this.#byKey.set(reliable.key, { reliable, room: undefined, sub: undefined, arrivedMs: nowMs, flood: undefined });
     this.#keys.set(reliable.transport, reliable.key);
   }
 
