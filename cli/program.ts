@@ -5,11 +5,12 @@ import { demoCommand } from './commands/demo.ts';
 import { giftCommand } from './commands/gift.ts';
 import { giftsCommand } from './commands/gifts.ts';
 import { linkCommand } from './commands/link.ts';
+import { loadtestCommand } from './commands/loadtest.ts';
 import { publishCommand } from './commands/publish.ts';
 import { relayCommand } from './commands/relay.ts';
 import { tokenCommand } from './commands/token.ts';
 import { watchCommand } from './commands/watch.ts';
-import { BadNews, UsageError } from './usage.ts';
+import { BadNews, ExitWith, UsageError } from './usage.ts';
 
 export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 
@@ -25,6 +26,8 @@ Examples:
   hayate link --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --up delay=60 --down delay=10
   hayate gifts reconcile --from 2026-01-31 --to 2026-01-31   ledger against deliveries; gifts --help has more
   hayate codec-bench face.csv --profile std              bytes, errors and losses of the motion codec
+
+  hayate loadtest run test.ts --vus 10 --duration 30s    k6-style load test, exit codes as k6's
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.`;
 
@@ -43,6 +46,7 @@ function createProgram(): Command {
     giftCommand,
     linkCommand,
     giftsCommand,
+    loadtestCommand,
     codecBenchCommand,
   ];
   for (const create of commands) program.addCommand(create());
@@ -63,6 +67,7 @@ export async function main(args: string[]): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof ExitWith) return error.exitCode;
     if (error instanceof UsageError) {
       process.stderr.write(`hayate: ${error.message}\n`);
       return EXIT.usage;

@@ -11,6 +11,17 @@ export class BadNews extends Error {
   override readonly name = 'BadNews';
 }
 
+/** The verb has its own exit codes and said all there is to say. */
+export class ExitWith extends Error {
+  override readonly name = 'ExitWith';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
 /** An option parser: numbers from `min` to `max`. */
 export function numberFrom(min: number, max: number): (text: string) => number {
   return (text) => {
