@@ -100,6 +100,8 @@ describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
     // A machine that stalls for 600 ms loses and regains the relay; nothing else may be wrong.
     expect(seen.errors.filter((error) => !error.startsWith('connection_lost'))).toEqual([]);
     expect(await viewer.evaluate('hayate.drawing().where')).toBe('worker');
+    // Its clock is a fine one.
+    expect(await viewer.evaluate('crossOriginIsolated')).toBe(true);
     const picture = () => viewer.evaluate(PICTURE);
     const before = await picture();
     await viewer.waitFor(`window.hayate.framesShown > ${seen.framesShown + 30}`, WAIT_MS);

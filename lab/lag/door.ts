@@ -7,6 +7,11 @@ export interface Door {
   close(): Promise<void>;
 }
 
+/** What a page's standing depends on. */
+const KEPT = ['content-type', 'cross-origin-opener-policy', 'cross-origin-embedder-policy'];
+
+const kept = (headers: Headers) => Object.fromEntries([...headers].filter(([name]) => KEPT.includes(name)));
+
 /** The relay's HTTP side again, where it says that media is to be dialled at another port: behind an emulated link. */
 export async function openDoor(http: string, mediaPort: number): Promise<Door> {
   const server = createServer((request, response) => {
@@ -26,7 +31,7 @@ export async function openDoor(http: string, mediaPort: number): Promise<Door> {
         url.port = String(mediaPort);
         body = Buffer.from(JSON.stringify({ ...info, url: url.href }));
       }
-      response.writeHead(from.status, { 'content-type': from.headers.get('content-type') ?? 'text/plain' }).end(body);
+      response.writeHead(from.status, kept(from.headers)).end(body);
     };
     answer().catch(() => response.writeHead(502).end());
   });

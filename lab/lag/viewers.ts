@@ -42,7 +42,7 @@ export interface ViewersResult extends ViewersOptions {
 /** A page compiles, decodes and draws for the first time: its playout remembers that for a while. */
 const WARM_SECONDS = 30;
 const NODES = 2;
-/** Clocks of pages tick in ms, and both ends of a lag are read from one. */
+/** Two viewers' estimates of one liver's clock, over links with jitter, are apart by so much. */
 const CLOCK_MS = 2;
 const RATIOS: ReadonlySet<Figure> = new Set(['exact_ratio', 'voice_gap_ratio']);
 

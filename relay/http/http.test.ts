@@ -127,6 +127,8 @@ describe('HTTP API', () => {
     expect(await (await get('/v1/relay')).json()).toMatchObject({ url: rig.relay.url });
     const index = await get('/');
     expect(index.headers.get('content-type')).toBe('text/html');
+    expect(index.headers.get('cross-origin-opener-policy')).toBe('same-origin');
+    expect(index.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
     expect(await index.text()).toBe('<p>hi</p>');
     expect((await get('/absent')).status).toBe(404);
     expect((await get('/metrics')).status).toBe(404);
