@@ -1,6 +1,7 @@
 // Child of the stream bench: livers that publish a recording and a voice, each in a room and over a link of its own.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createHistogram } from 'node:perf_hooks';
 import { type Publisher, publish, type SentUnit } from '@hayate/client';
 import { packBundles, UNIT_KIND, UnitSender } from '@hayate/codec/bundle';
 import { createFaceEncoder, faceConfig, type MotionFrame, parseLiveLinkCsv } from '@hayate/codec/motion';
@@ -156,11 +157,11 @@ function note({ sent }: Liver, unit: SentUnit): void {
  * Sends for so many seconds, every liver at a phase of its own, the last one beginning `stagger` seconds after the first.
  * Nothing is made up for what this process is late with.
  */
-function play({ groups, seconds, dtx, stagger = 0 }: Question): Promise<{ late_us_max: number }> {
+function play({ groups, seconds, dtx, stagger = 0 }: Question): Promise<{ late_us_max: number; late_us_p99: number }> {
   const playing = livers.filter((l) => groups.includes(l.plan.group));
   const beginUs = nowUs() + 5000;
   const endUs = beginUs + seconds * 1e6;
-  let lateMaxUs = 0;
+  const lateUs = createHistogram();
   playing.forEach((liver, i) => {
     const startUs = beginUs + Math.floor((i * stagger * 1e6) / playing.length);
     liver.voiceDueUs = startUs + Math.floor((i * VOICE_US) / playing.length);
@@ -169,11 +170,11 @@ function play({ groups, seconds, dtx, stagger = 0 }: Question): Promise<{ late_u
   return new Promise((resolve) => {
     const turn = () => {
       const now = nowUs();
-      if (now >= endUs) return resolve({ late_us_max: lateMaxUs });
+      if (now >= endUs) return resolve({ late_us_max: lateUs.max, late_us_p99: lateUs.percentile(99) });
       let nextUs = endUs;
       for (const liver of playing) {
         while (liver.voiceDueUs <= now) {
-          lateMaxUs = Math.max(lateMaxUs, now - liver.voiceDueUs);
+          lateUs.record(Math.max(1, now - liver.voiceDueUs));
           // A packet leaves when its last sample was spoken.
           const captureUs = liver.voiceDueUs - VOICE_US;
           const talks = Math.floor((captureUs + liver.index * 300_000) / TALK_US) % 2 === 0;

@@ -104,8 +104,8 @@ describe('steadiness', () => {
     for (const count of edge()) expect(count).toBeLessThanOrEqual(20);
   });
 
-  it('control: without waiting and without a band it swings', () => {
-    const hasty = { ...TUNING, upHoldMs: 0, maxUpHoldMs: 0, upSlackMs: 0, downSlackMs: 0 };
+  it('control: without waiting, without a band and without a mean it swings', () => {
+    const hasty = { ...TUNING, upHoldMs: 0, maxUpHoldMs: 0, upSlackMs: 0, downSlackMs: 0, roundTripMs: 0 };
     expect(Math.max(...edge(hasty))).toBeGreaterThan(100);
   });
 

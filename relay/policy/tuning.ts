@@ -10,6 +10,8 @@ export interface Tuning {
   reportMs: number;
   /** Share of the jitter of both directions that comes on top of half the round trip. */
   jitterShare: number;
+  /** Over which round trips are averaged, ms. */
+  roundTripMs: number;
   /** How far into the reserve more holding may go, ms, */
   upSlackMs: number;
   /** and only after it would have fitted for so long, ms; doubled up to the greatest each time that it did not last. */
@@ -55,6 +57,7 @@ export const TUNING: Readonly<Tuning> = {
   maxMarginMs: 60,
   reportMs: 10_000,
   jitterShare: 0.75,
+  roundTripMs: 4000,
   upSlackMs: 5,
   upHoldMs: 3000,
   maxUpHoldMs: 60_000,

@@ -6,6 +6,7 @@ import { LossEstimate } from './loss.ts';
 import { Patience } from './patience.ts';
 import { holdMs, type Plan, plan, type Voice } from './plan.ts';
 import { atMostRepair, lessRepair, RepairNeed } from './repair.ts';
+import { RoundTrip } from './round-trip.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 
 /** What the relay knows of one viewer's path, from acknowledgements and its own queue. Counts grow. */
@@ -86,6 +87,7 @@ export class ViewerPolicy {
   readonly #congestion: Congestion;
   readonly #repair: RepairNeed;
   readonly #more: Patience;
+  readonly #roundTrip: RoundTrip;
   /** Voice packets a datagram that the spare time allows. */
   #voice: Voice = 1;
   /** The least that was possible while waiting for more. */
@@ -101,6 +103,7 @@ export class ViewerPolicy {
 
   constructor(tuning: Tuning = TUNING) {
     this.#tuning = tuning;
+    this.#roundTrip = new RoundTrip(tuning);
     this.#congestion = new Congestion(tuning);
     this.#repair = new RepairNeed(tuning);
     this.#request = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
@@ -155,6 +158,7 @@ export class ViewerPolicy {
     const first = this.#counts === undefined;
     this.#counts = { packetsOut, packetsLost, dropped };
     this.#atMs = nowMs;
+    this.#roundTrip.add(path.rttMs, path.minRttMs, stepMs);
     if (first) return;
     const sent = Math.max(0, packetsOut - before.packetsOut);
     this.#loss.add(sent, Math.max(0, packetsLost - before.packetsLost), stepMs);
@@ -180,8 +184,9 @@ export class ViewerPolicy {
     return Math.min(maxMarginMs, Math.max(minMarginMs, this.#report.marginMs));
   }
 
-  #spare({ rttMs, minRttMs }: Path, { budgetMs, uplinkMs }: RoomLag, marginMs: number): number {
-    if (rttMs <= 0 || uplinkMs === undefined) return Number.NaN;
+  #spare({ minRttMs }: Path, { budgetMs, uplinkMs }: RoomLag, marginMs: number): number {
+    const rttMs = this.#roundTrip.ms;
+    if (rttMs === undefined || uplinkMs === undefined) return Number.NaN;
     return spareMs({ budgetMs, uplinkMs, rttMs, minRttMs, marginMs }, this.#tuning);
   }
 

@@ -15,6 +15,7 @@ function judge(checks: Checks, result: StreamResult, target: (typeof TARGETS)[nu
   for (const { name, ...figures } of result.cases) checks.figure(`${at}: ${name}`, figures);
   const ratios = { unbundled: result.cpu_unbundled_to_hayate, wss: result.cpu_wss_to_hayate };
   checks.figure(`${at}: cpu of others to hayate's`, ratios);
+  checks.figure(`${at}: livers late, ms`, result.livers_late_ms);
   for (const name of ['unbundled', 'wss'] as const) {
     const wanted = target.timesFewer[name];
     checks.check(ratios[name] >= wanted, `${at}: CPU 1/${ratios[name]} of ${name} (target 1/${wanted})`);

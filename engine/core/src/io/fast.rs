@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const RECV_BATCH: usize = 128;
+/// Taken off the poll at once.
+const EVENTS: usize = 64;
 const WAKE_KEY: u64 = u64::MAX;
 
 #[repr(C)]
@@ -88,6 +90,8 @@ pub(super) struct Fast {
     send_iovs: Box<[libc::iovec; SEND_BATCH]>,
     send_headers: Box<[libc::mmsghdr; SEND_BATCH]>,
     stats: IoStats,
+    /// The kernel has no `epoll_pwait2`, or may not be asked for it.
+    coarse: bool,
 }
 
 // SAFETY: the raw pointers in the headers point into the boxes beside them, which neither move nor change hands.
@@ -124,6 +128,7 @@ impl Fast {
                 send_iovs: Box::new(zeroed()),
                 send_headers: Box::new(zeroed()),
                 stats: IoStats::default(),
+                coarse: false,
             }
         };
         fast.point_headers();
@@ -156,6 +161,33 @@ impl Fast {
         // SAFETY: `event` outlives the call.
         checked(unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), operation, fd, &mut event) })?;
         Ok(())
+    }
+
+    /// To the us where the kernel (from 5.11) can: emulated links are as late as they should be and no more.
+    fn poll(&mut self, timeout: Option<Duration>, events: &mut [libc::epoll_event; EVENTS]) -> i32 {
+        let (epoll, most) = (self.epoll.as_raw_fd(), EVENTS as i32);
+        #[cfg(target_pointer_width = "64")]
+        if !self.coarse {
+            let timeout =
+                timeout.map(|t| libc::timespec { tv_sec: t.as_secs() as i64, tv_nsec: t.subsec_nanos().into() });
+            let timeout = timeout.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+            let no_mask = std::ptr::null::<libc::sigset_t>();
+            // SAFETY: the kernel reads a live timespec or none, and writes at most `most` events.
+            let ready = unsafe {
+                libc::syscall(libc::SYS_epoll_pwait2, epoll, events.as_mut_ptr(), most, timeout, no_mask, 0usize)
+            };
+            if ready >= 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) {
+                return ready as i32;
+            }
+            self.coarse = true;
+        }
+        let timeout_ms = match timeout {
+            // Rounded up: a deadline that is not reached yet would spin.
+            Some(timeout) => timeout.as_micros().div_ceil(1000).min(60_000) as i32,
+            None => -1,
+        };
+        // SAFETY: the kernel writes at most `most` events.
+        unsafe { libc::epoll_wait(epoll, events.as_mut_ptr(), most, timeout_ms) }
     }
 
     /// Sends the headers `from..to`, all of one socket.
@@ -214,14 +246,9 @@ impl Io for Fast {
     }
 
     fn wait(&mut self, timeout: Option<Duration>, readable: &mut Vec<u32>) {
-        let timeout_ms = match timeout {
-            // Rounded up: a deadline that is not reached yet would spin.
-            Some(timeout) => timeout.as_micros().div_ceil(1000).min(60_000) as i32,
-            None => -1,
-        };
-        // SAFETY: zero bytes are valid events; the kernel writes at most their number.
-        let mut events: [libc::epoll_event; 64] = unsafe { zeroed() };
-        let ready = unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), events.as_mut_ptr(), 64, timeout_ms) };
+        // SAFETY: zero bytes are valid events.
+        let mut events: [libc::epoll_event; EVENTS] = unsafe { zeroed() };
+        let ready = self.poll(timeout, &mut events);
         for event in &events[..ready.max(0) as usize] {
             if event.u64 == WAKE_KEY {
                 let mut count = 0u64;
