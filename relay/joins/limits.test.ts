@@ -108,6 +108,8 @@ describe('a relay', () => {
       await rig.join({ sub: 'bo' });
       expect(await (await rig.connect()).ended()).toMatchObject({ closeCode: 401 });
       expect((await rig.relay.stats()).refused).toEqual({ rate_limited: 2 });
+      const metrics = await (await fetch(rig.relay.metricsAddress)).text();
+      for (const by of ['address', 'subject']) expect(metrics).toContain(`hayate_joins_limited_total{by="${by}"} 1`);
     } finally {
       await rig.close();
     }

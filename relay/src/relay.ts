@@ -300,7 +300,7 @@ class Relay implements RunningRelay {
   }
 
   async stats(): Promise<RelayStats> {
-    const { counters, plane, connectRefused, ledgerUp: _, ...gauges } = await this.#snapshot();
+    const { counters, plane, connectRefused, ledgerUp: _, community: __, ...gauges } = await this.#snapshot();
     return {
       ...gauges,
       refused: Object.fromEntries(counters.get('refused')),
@@ -328,7 +328,8 @@ class Relay implements RunningRelay {
     const ledger = this.#gifts?.ledger.stats();
     const ledgerUp = this.#gifts?.failure() === undefined;
     const giftDelivery = this.#delivery?.stats();
-    return { ...gauges, counters: this.#counters, plane, connectRefused, ledger, ledgerUp, giftDelivery };
+    const community = this.#community?.stats();
+    return { ...gauges, counters: this.#counters, plane, connectRefused, ledger, ledgerUp, giftDelivery, community };
   }
 
   #opened(): Door {

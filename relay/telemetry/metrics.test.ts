@@ -58,6 +58,9 @@ it('shows sessions, media, refusals and delays at each scrape', async () => {
   expect((await scrape()).get('hayate_congestion_level{level="0"}')).toBe(1);
   expect(at('hayate_repair_denied')).toBe(0);
   expect(at('hayate_repair_bytes_total')).toBe(0);
+  expect(at('hayate_bans')).toBe(0);
+  expect(at('hayate_community_waiting')).toBe(0);
+  expect(at('hayate_joins_limited_total{by="address"}')).toBe(0);
   expect(at('hayate_process_resident_bytes')).toBeGreaterThan(1e6);
   expect([...metrics.keys()].some((k) => k.startsWith('hayate_event_loop_delay_ms'))).toBe(true);
 

@@ -7,6 +7,7 @@ import { bindFailed } from '../http/bind.ts';
 import type { LedgerStats } from '../ledger/index.ts';
 import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
 import type { SenderStats } from '../webhook/sender.ts';
+import { type CommunityGauges, communityMetrics } from './community.ts';
 import type { Counters } from './counters.ts';
 
 /** The engine's `refused_<status>` are about connections. */
@@ -38,6 +39,8 @@ export interface Snapshot {
   ledgerUp: boolean;
   /** Undefined where no webhook is configured. */
   giftDelivery: SenderStats | undefined;
+  /** Undefined before the start. */
+  community: CommunityGauges | undefined;
 }
 
 /** Node measures with a timer of this period and counts the period in. */
@@ -129,11 +132,14 @@ export class Metrics {
     const oldest = gauge('gift_oldest_waiting_ms', 'Age of the oldest record that the backend has not taken.');
     const backendUp = gauge('gift_backend_up', '0 while the whole backend fails.');
 
+    const community = communityMetrics(meter);
+
     meter.addBatchObservableCallback(
       async (result) => {
         const s = await snapshot();
         for (const [name, instrument] of Object.entries(gauges))
           result.observe(instrument, s[name as keyof typeof gauges]);
+        community.observe(result, s.counters, s.community);
         result.observe(resident, process.memoryUsage.rss());
         for (const [quantile, ns] of this.#delays())
           result.observe(loopDelay, Math.max(0, ns / 1e6 - LOOP_STEP_MS), { quantile });
@@ -189,6 +195,7 @@ export class Metrics {
         oldest,
         backendUp,
         ...Object.values(gauges),
+        ...community.instruments,
         resident,
         loopDelay,
         accepted,

@@ -12,15 +12,18 @@ export type AttemptResult =
  */
 export type Verdict = 'delivered' | 'refused' | 'unavailable';
 
-export interface DeliveryPolicy {
-  /** Attempts before a record may become a dead letter. */
-  maxAttempts: number;
-  /** While the whole backend is unavailable, also this old, ms since it was claimed. */
-  deadAfterMs: number;
+export interface RetryPolicy {
   /** First wait after a failure, ms; doubled each time. */
   firstRetryMs: number;
   /** Longest wait, ms; of `Retry-After` too. */
   maxRetryMs: number;
+}
+
+export interface DeliveryPolicy extends RetryPolicy {
+  /** Attempts before a record may become a dead letter. */
+  maxAttempts: number;
+  /** While the whole backend is unavailable, also this old, ms since it was claimed. */
+  deadAfterMs: number;
 }
 
 export const DEFAULT_POLICY: DeliveryPolicy = {
@@ -46,7 +49,8 @@ export function verdictOf(result: AttemptResult): Verdict {
 }
 
 /** Exponential from the first failure on, half of it jitter. @param random from 0 to below 1 */
-export function backoffMs(failures: number, { firstRetryMs, maxRetryMs }: DeliveryPolicy, random: number): number {
+export function backoffMs(failures: number, policy: RetryPolicy, random: number): number {
+  const { firstRetryMs, maxRetryMs } = policy;
   const full = Math.min(maxRetryMs, firstRetryMs * 2 ** Math.min(failures - 1, MAX_DOUBLINGS));
   return Math.ceil(full / 2 + (full / 2) * random);
 }
