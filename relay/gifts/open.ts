@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
-import { type Ledger, openSqliteLedger } from '../ledger/index.ts';
+import { type Ledger, openSqliteLedger, ReopeningLedger } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { GiftDesk } from './desk.ts';
 import { openTicketKeys } from './keys.ts';
@@ -15,7 +15,7 @@ export interface OpenGifts {
   desk: GiftDesk;
   /** The self-made key that signs and checks tickets in development. */
   devKeyFile: string | undefined;
-  /** What ended the ledger, if something did: no gift is taken any more, and `/readyz` says so. */
+  /** What ended the ledger, until it is open again: no gift is taken, and `/readyz` says so. */
   failure(): HayateError | undefined;
   /** Answers what waits and lets go of the file. Idempotent. */
   close(): Promise<void>;
@@ -55,19 +55,30 @@ export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<O
   const keys = await openTicketKeys(devKeyFile === undefined ? gifts : { publicKeyFile: devKeyFile }, log);
   const checker = new TicketChecker({ keys, region: gifts.region, issuer: gifts.issuer });
   const path = resolve(gifts.ledgerFile ?? resolve(stateDir, 'ledger.db'));
-  let failure: HayateError | undefined;
-  const opened = deps.ledger ? undefined : await openSqliteLedger({ path });
-  void opened?.ended.then((error) => {
-    failure = error;
-    if (error) log.error({ err: error, path }, 'the ledger failed: no gift is taken until the relay starts again');
-  });
+  const open = () => openSqliteLedger({ path });
+  const opened = deps.ledger
+    ? undefined
+    : new ReopeningLedger(await open(), {
+        open,
+        onFailed(error, retryMs) {
+          if (retryMs === undefined) log.fatal({ err: error, path }, 'the ledger failed for good: no gift is taken');
+          else log.error({ err: error, path, retryMs }, 'the ledger failed: no gift is taken until it is open again');
+        },
+        onReopened() {
+          log.warn({ path }, 'the ledger is open again');
+          onRecord?.();
+        },
+        random: Math.random,
+        setTimer: (run, ms) => setTimeout(run, ms).unref(),
+        clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+      });
   const ledger = (deps.ledger ?? opened)!;
   const desk = new GiftDesk({ ledger, checker, counters, log, dateMs: () => Date.now(), onRecord });
   return {
     ledger,
     desk,
     devKeyFile,
-    failure: () => failure,
+    failure: () => opened?.failure,
     async close() {
       desk.close();
       await opened?.close();

@@ -1,5 +1,6 @@
 export { type LedgerCode, ledgerCodes } from './errors.ts';
 export { MemoryLedger } from './memory.ts';
+export { type EndingLedger, ReopeningLedger, type ReopeningOptions } from './reopening.ts';
 export { openSqliteLedger, type SqliteLedger, type SqliteLedgerOptions } from './sqlite/ledger.ts';
 export type {
   Amendment,

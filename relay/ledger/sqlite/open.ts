@@ -45,6 +45,9 @@ export function openLedger(path: string, { durable = true }: OpenOptions = {}): 
     db.exec('BEGIN IMMEDIATE');
     const marked = statements.mark.get() as { mark: number };
     db.exec('COMMIT');
+    // After a failed sync the kernel may take the log's pages for written: another sync of them proves nothing. Copied into
+    // the file they are written anew. Where a reader holds an old state this waits for a later checkpoint.
+    db.exec('PRAGMA wal_checkpoint(FULL)');
     if (durable) syncFolder(folder);
     last.mark = marked.mark;
     witness.write(last);
