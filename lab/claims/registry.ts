@@ -14,6 +14,7 @@ import { crowded } from './lag/crowd.ts';
 import { networks } from './lag/matrix.ts';
 import { properties } from './lag/properties.ts';
 import { streamCost } from './lag/stream.ts';
+import { likeK6 } from './loadtest/k6.ts';
 import { realBrowsers } from './relay/browsers.ts';
 import { engineStands } from './relay/engine-stands.ts';
 import { fanoutCost } from './relay/fanout.ts';
@@ -45,4 +46,5 @@ export const claims: Claim[] = [
   giftSpeed,
   ticketCases,
   giftInBrowser,
+  likeK6,
 ];

@@ -16,12 +16,15 @@ export interface SummaryData {
   metrics: Record<string, MetricData>;
   root_group: GroupNode;
   options: { summaryTrendStats: string[]; summaryTimeUnit: string; noColor: boolean };
+  /** What setup returned; absent when it returned nothing. */
+  setup_data?: unknown;
   state: { isStdOutTTY: boolean; isStdErrTTY: boolean; testRunDurationMs: number };
 }
 
 /** Metrics without a sample are left out, as in k6, but for those that a threshold asks for and the bytes. */
 export function summaryData(run: TestRun, tty: { out: boolean; err: boolean }): SummaryData {
   const { options, durationMs } = run;
+  const setup = run.setupData();
   const metrics: Record<string, MetricData> = {};
   for (const metric of run.registry.all()) {
     for (const part of [metric, ...metric.submetrics]) {
@@ -40,6 +43,7 @@ export function summaryData(run: TestRun, tty: { out: boolean; err: boolean }): 
     root_group: run.checks.root,
     options: { summaryTrendStats: options.trendStats, summaryTimeUnit: options.timeUnit ?? '', noColor: !tty.out },
     state: { isStdOutTTY: tty.out, isStdErrTTY: tty.err, testRunDurationMs: durationMs },
+    ...(setup !== undefined && { setup_data: setup }),
   };
 }
 

@@ -39,9 +39,10 @@ function busyScript() {
 describe('summary', () => {
   it('has the order and look of k6', async () => {
     const { run } = await runScript(busyScript);
-    const text = summaryText(summaryData(run, TTY), { mode: 'compact', color: false });
+    const text = summaryText(summaryData(run, TTY), { mode: 'compact', color: false, checks: run.checks.inOrder });
     expect(text).toBe(
       `
+
   █ THRESHOLDS 
 
     checks
@@ -77,7 +78,7 @@ describe('summary', () => {
       { phase:x }........: avg=12.5ms min=12.5ms med=12.5ms max=12.5ms p(90)=12.5ms p(95)=12.5ms
 
     EXECUTION
-    iteration_duration...: avg=500ms  min=500ms  med=500ms  max=500ms  p(90)=500ms  p(95)=500ms
+    iteration_duration...: avg=500ms  min=500ms  med=500ms  max=500ms  p(90)=500ms  p(95)=500ms 
     iterations...........: 4       2/s
     vus..................: 1       min=1      max=1
     vus_max..............: 1       min=1      max=1
@@ -86,13 +87,15 @@ describe('summary', () => {
     data_received........: 0 B     0 B/s
     data_sent............: 0 B     0 B/s
 
+
+
 `,
     );
   });
 
   it('is coloured on a terminal, and lists groups in full mode', async () => {
     const { run } = await runScript(busyScript);
-    const text = summaryText(summaryData(run, TTY), { mode: 'full', color: true });
+    const text = summaryText(summaryData(run, TTY), { mode: 'full', color: true, checks: run.checks.inOrder });
     expect(text).toContain('\u001b[31m✗\u001b[39m');
     expect(text).toContain('GROUP: outer');
   });

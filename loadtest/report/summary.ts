@@ -7,6 +7,8 @@ export type SummaryMode = 'compact' | 'full' | 'disabled';
 export interface SummaryOptions {
   mode: SummaryMode;
   color: boolean;
+  /** In the order to show them. */
+  checks: readonly CheckNode[];
 }
 
 /** Sections of TOTAL RESULTS, in k6's order; what no other takes is CUSTOM. */
@@ -30,15 +32,14 @@ const HIDDEN = new Set(['checks', 'group_duration']);
 /** The text at the end of a test, in the order and look of k6's. Ends with a line feed. */
 export function summaryText(data: SummaryData, options: SummaryOptions): string {
   const paint = painter(options.color);
-  const lines: string[] = [...thresholdLines(data, paint), '', `  █ ${paint.bold('TOTAL RESULTS')} `, ''];
-  const checks = checksOf(data.root_group);
-  if (checks.length > 0) lines.push(...checkLines(data, checks, paint), '');
+  const lines: string[] = ['', ...thresholdLines(data, paint), '', `  █ ${paint.bold('TOTAL RESULTS')} `, ''];
+  if (options.checks.length > 0) lines.push(...checkLines(data, options.checks, paint), '');
   const groups = sectionsOf(data);
   for (const [title, names] of groups) {
     lines.push(`    ${paint.bold(title)}`, ...metricLines(data, names, groups, paint), '');
   }
   if (options.mode === 'full') lines.push(...groupLines(data.root_group, '    ', paint));
-  return `${lines.join('\n')}\n`;
+  return `${lines.join('\n')}\n\n\n`;
 }
 
 interface Paint {
@@ -89,11 +90,7 @@ function figureOf(source: string, metric: MetricData, unit: TimeUnit): string {
   return `${figure}=${formatValue(value, metric.contains, unit)}`;
 }
 
-function checksOf(group: GroupNode): CheckNode[] {
-  return [...group.checks, ...group.groups.flatMap(checksOf)];
-}
-
-function checkLines(data: SummaryData, checks: CheckNode[], paint: Paint): string[] {
+function checkLines(data: SummaryData, checks: readonly CheckNode[], paint: Paint): string[] {
   const passes = checks.reduce((sum, each) => sum + each.passes, 0);
   const total = checks.reduce((sum, each) => sum + each.passes + each.fails, 0);
   const seconds = data.state.testRunDurationMs / 1000;
@@ -164,7 +161,7 @@ function metricLines(data: SummaryData, names: string[], all: [string, string[]]
           column === row.length - 1 ? cell : cell.padEnd(otherWidths[column]!),
         );
     const [first, ...rest] = cells;
-    return `    ${leader(label(name), width)}: ${first} ${paint.dim(rest.join(' '))}`.trimEnd();
+    return `    ${leader(label(name), width)}: ${first} ${paint.dim(rest.join(' '))}`;
   });
 }
 

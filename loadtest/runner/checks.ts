@@ -23,6 +23,8 @@ const idOf = (path: string): string => createHash('md5').update(path).digest('he
 /** Groups and checks in the order they were first met; bounded, since a name made at run time would grow it for ever. */
 export class CheckTree {
   readonly root: GroupNode = { name: '', path: '', id: idOf(''), groups: [], checks: [] };
+  /** As they were first met, whatever group they are in. */
+  readonly inOrder: CheckNode[] = [];
   readonly #byPath = new Map<string, GroupNode | CheckNode>();
   readonly #most: number;
 
@@ -44,7 +46,10 @@ export class CheckTree {
     let node = this.#byPath.get(`c${path}`) as CheckNode | undefined;
     if (!node) {
       node = { name, path, id: idOf(path), passes: 0, fails: 0 };
-      if (this.#keep(`c${path}`, node)) parent.checks.push(node);
+      if (this.#keep(`c${path}`, node)) {
+        parent.checks.push(node);
+        this.inOrder.push(node);
+      }
     }
     if (passed) node.passes += 1;
     else node.fails += 1;

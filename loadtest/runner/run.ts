@@ -135,7 +135,7 @@ export class TestRun {
     const { setupTimeoutMs, teardownTimeoutMs } = this.options;
     let scriptFailed: number | undefined;
     const stage = async (what: string, work: ScriptFunction, ms: number, code: number, data?: unknown) => {
-      const outcome = await this.#limited(work, ms, data);
+      const outcome = await this.#limited(what, work, ms, data);
       if (outcome.kind === 'value') return outcome.value;
       if (outcome.kind === 'timeout') {
         this.log.error(`${what}() execution timed out after ${ms / 1000} seconds`);
@@ -171,9 +171,9 @@ export class TestRun {
     return this.#data === '' ? undefined : JSON.parse(this.#data);
   }
 
-  /** A scope for code outside of iterations. */
-  outerScope(signal: AbortSignal = this.aborted): Scope {
-    const tags = { ...this.options.tags, group: '' };
+  /** A scope for code outside of iterations: `part` is `setup` or `teardown`. */
+  outerScope(part = '', signal: AbortSignal = this.aborted): Scope {
+    const tags = { ...this.options.tags, group: part && `::${part}` };
     const base = { run: this, vu: undefined, scenario: undefined, iteration: 0, pending: undefined };
     return { ...base, tags, group: this.checks.root, signal };
   }
@@ -266,12 +266,13 @@ export class TestRun {
   }
 
   async #limited(
+    part: string,
     work: ScriptFunction,
     timeoutMs: number,
     data: unknown,
   ): Promise<{ kind: 'value'; value: unknown } | { kind: 'error'; error: unknown } | { kind: 'timeout' }> {
     const ended = new AbortController();
-    const scope = this.outerScope(ended.signal);
+    const scope = this.outerScope(part, ended.signal);
     let timer: unknown;
     const late = new Promise<{ kind: 'timeout' }>((resolve) => {
       timer = this.environment.setTimer(() => {
@@ -283,6 +284,8 @@ export class TestRun {
       try {
         const value = await inScope(scope, () => work(data));
         await scope.pending;
+        this.sample(this.metrics.dataSent, 0, scope.tags);
+        this.sample(this.metrics.dataReceived, 0, scope.tags);
         return { kind: 'value' as const, value };
       } catch (error) {
         return { kind: 'error' as const, error };

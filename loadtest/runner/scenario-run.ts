@@ -29,6 +29,7 @@ export class ScenarioRun {
   readonly #duration: Series;
   readonly #iterations: Series;
   readonly #dropped: Series;
+  readonly #bytes: Series[];
   #vus = 0;
   #errors = 0;
   #warnedOfDrops = false;
@@ -42,6 +43,7 @@ export class ScenarioRun {
     this.#duration = series(run.metrics.iterationDuration);
     this.#iterations = series(run.metrics.iterations);
     this.#dropped = series(run.metrics.droppedIterations);
+    this.#bytes = [series(run.metrics.dataSent), series(run.metrics.dataReceived)];
   }
 
   /** Resolves when all of it has ended; never rejects. */
@@ -131,6 +133,8 @@ export class ScenarioRun {
     if (await this.#finished(scope)) {
       this.#duration.add(environment.nowMs() - startedMs);
       this.#iterations.add(1);
+      // As k6: an iteration without traffic says so. Sessions add what they carry while they carry it.
+      for (const bytes of this.#bytes) bytes.add(0);
       this.#run.completed += 1;
     } else {
       this.#run.interrupted += 1;

@@ -117,7 +117,7 @@ async function summarise(
   }
   if (own) writeSummaries(own, terminal, log);
   else if (flags.summaryMode !== 'disabled') {
-    terminal.out(summaryText(data, { mode: flags.summaryMode, color: flags.color }));
+    terminal.out(summaryText(data, { mode: flags.summaryMode, color: flags.color, checks: run.checks.inOrder }));
   }
   if (flags.summaryExport !== undefined) writeExport(flags.summaryExport, data, log);
   return good;
