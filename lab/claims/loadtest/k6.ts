@@ -14,7 +14,8 @@ interface Ended {
   err: string;
 }
 
-function call(command: string, args: string[], interruptMs?: number): Promise<Ended> {
+/** `interruptAt`: sends SIGINT when this is printed. */
+function call(command: string, args: string[], interruptAt?: string): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args);
     let out = '';
@@ -25,12 +26,16 @@ function call(command: string, args: string[], interruptMs?: number): Promise<En
     child.stderr.on('data', (data: Buffer) => {
       err += data.toString();
     });
+    let interrupted = interruptAt === undefined;
+    const look = () => {
+      if (interrupted || !`${out}${err}`.includes(interruptAt!)) return;
+      interrupted = true;
+      child.kill('SIGINT');
+    };
+    child.stdout.on('data', look);
+    child.stderr.on('data', look);
     child.on('error', reject);
-    const timer = interruptMs === undefined ? undefined : setTimeout(() => child.kill('SIGINT'), interruptMs);
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      resolve({ code, out, err });
-    });
+    child.on('close', (code) => resolve({ code, out, err }));
   });
 }
 
@@ -91,7 +96,7 @@ function differences(k6: string[], own: string[]): string[] {
   ];
 }
 
-const CODES: { what: string; interruptMs?: number }[] = [
+const CODES: { what: string; interruptAt?: string }[] = [
   { what: 'good' },
   { what: 'crossed' },
   { what: 'init_throws' },
@@ -99,7 +104,7 @@ const CODES: { what: string; interruptMs?: number }[] = [
   { what: 'setup_hangs' },
   { what: 'aborts' },
   { what: 'iteration_throws' },
-  { what: 'interrupted', interruptMs: 1200 },
+  { what: 'interrupted', interruptAt: 'under way' },
 ];
 
 async function run(context: ClaimContext) {
@@ -110,15 +115,15 @@ async function run(context: ClaimContext) {
     return checks.outcome();
   }
   const folder = mkdtempSync(join(tmpdir(), 'hayate-k6-'));
-  const both = async (flags: (who: string) => string[], interruptMs?: number) => {
+  const both = async (flags: (who: string) => string[], interruptAt?: string) => {
     const all = (who: string) => ['run', '--quiet', ...flags(who), SCRIPT];
-    const real = await call(k6, all('k6'), interruptMs);
-    return { real, own: await call(process.execPath, [HAYATE, 'loadtest', ...all('own')], interruptMs) };
+    const real = await call(k6, all('k6'), interruptAt);
+    return { real, own: await call(process.execPath, [HAYATE, 'loadtest', ...all('own')], interruptAt) };
   };
   try {
-    for (const { what, interruptMs } of CODES) {
+    for (const { what, interruptAt } of CODES) {
       context.log(`${what}: in k6, then here`);
-      const { real, own } = await both(() => ['-e', `WHAT=${what}`], interruptMs);
+      const { real, own } = await both(() => ['-e', `WHAT=${what}`], interruptAt);
       checks.figure(`exit code, ${what}`, { k6: real.code, hayate: own.code });
       checks.check(real.code === own.code, `${what}: k6 ends with ${real.code}, this with ${own.code}`);
       if (what !== 'good' && what !== 'crossed') continue;

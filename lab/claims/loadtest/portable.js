@@ -49,6 +49,7 @@ export async function setup() {
 }
 
 export default async function stages() {
+  if (what === 'interrupted') console.log('under way');
   if (what === 'aborts') exec.test.abort('enough');
   group('outer', () => {
     group('inner', () => check(1, { 'inner is one': (value) => value === 1 }));
