@@ -120,6 +120,7 @@ async function run(context: ClaimContext) {
     const real = await call(k6, all('k6'), interruptAt);
     return { real, own: await call(process.execPath, [HAYATE, 'loadtest', ...all('own')], interruptAt) };
   };
+  const summaries: string[][] = [];
   try {
     for (const { what, interruptAt } of CODES) {
       context.log(`${what}: in k6, then here`);
@@ -127,12 +128,17 @@ async function run(context: ClaimContext) {
       checks.figure(`exit code, ${what}`, { k6: real.code, hayate: own.code });
       checks.check(real.code === own.code, `${what}: k6 ends with ${real.code}, this with ${own.code}`);
       if (what !== 'good' && what !== 'crossed') continue;
+      summaries.push(shapeOf(own.out));
       const found = differences(shapeOf(real.out), shapeOf(own.out));
       checks.figure(`summary lines, ${what}`, { lines: shapeOf(real.out).length, different: found });
       checks.check(found.length === 0, `${what}: the summaries differ: ${found.slice(0, 4).join(' | ')}`);
       const order = shapeOf(real.out).join('\n') === shapeOf(own.out).join('\n');
       checks.check(order, `${what}: the lines of the summaries stand in another order`);
     }
+    // The control: what does differ must be seen.
+    const control = differences(summaries[0]!, summaries[1]!);
+    checks.figure('control: good against crossed', control);
+    checks.check(control.length > 0, 'the comparison does not see that a crossed threshold looks otherwise');
     context.log('handleSummary data and JSON output');
     const file = (who: string, kind: string) => join(folder, `${who}.${kind}`);
     await both((who) => ['-e', `SUMMARY=${file(who, 'summary')}`, '--out', `json=${file(who, 'json')}`]);
