@@ -239,6 +239,11 @@ export class RelayRoom implements Room {
         for (const queue of this.#commentQueues) queue.push(comment);
         break;
       }
+      case 'comments':
+      case 'missed':
+      case 'deleted':
+      case 'reactions':
+        break;
       case 'uplink': {
         const { t: _, ...report } = message;
         this.#emit('uplink', report);

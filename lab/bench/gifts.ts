@@ -47,7 +47,8 @@ const GIVERS = 4;
 /** Gifts from SDK clients behind emulated links to one who watches behind another, in a room full of comments. */
 export async function gifts(options: GiftsOptions, log: (text: string) => void): Promise<GiftsResult> {
   const stateDir = mkdtempSync(join(tmpdir(), 'hayate-gifts-bench-'));
-  const limits = ['--comments-per-second', '1000', '--comments-burst', '1000', '--gifts-per-second', '1000'];
+  const free = ['--comments-per-second', '1000', '--comments-burst', '1000', '--comments-room-per-second', '10000'];
+  const limits = [...free, '--comments-room-burst', '10000', '--gifts-per-second', '1000'];
   const relay = await startRelayProcess(stateDir, limits);
   prefer(relay.pid);
   const engine = openEngine();

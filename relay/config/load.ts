@@ -108,19 +108,24 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
       throw new ConfigError(`${section}.jwksFile and ${section}.jwksUrl are two sources of one set`);
     }
   }
-  checkWebhook(result.data.gifts.webhook);
+  checkWebhook('gifts.webhook', result.data.gifts.webhook);
+  checkWebhook('comments.filter', result.data.comments.filter);
   return result.data;
 }
 
-function checkWebhook({ url, secretFile }: RelayConfig['gifts']['webhook']): void {
+/** Of everything that posts to the backend. */
+function checkWebhook(
+  section: string,
+  { url, secretFile }: Pick<RelayConfig['gifts']['webhook'], 'url' | 'secretFile'>,
+): void {
   if ((url === undefined) !== (secretFile === undefined)) {
-    throw new ConfigError('gifts.webhook.url and gifts.webhook.secretFile go together');
+    throw new ConfigError(`${section}.url and ${section}.secretFile go together`);
   }
   if (url === undefined) return;
   try {
     webhookUrl(url);
   } catch (cause) {
-    throw new ConfigError(`gifts.webhook.url: ${(cause as Error).message}`, { cause });
+    throw new ConfigError(`${section}.url: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -134,6 +139,8 @@ export function redactConfig(config: RelayConfig): Record<string, unknown> {
     'gifts.webhook.secretFile',
     // Paths and queries of webhooks are secrets at times.
     'gifts.webhook.url',
+    'comments.filter.secretFile',
+    'comments.filter.url',
     'api.tokenFile',
   ]);
   const out: Record<string, unknown> = {};

@@ -180,16 +180,46 @@ export const configSchema = z.strictObject({
     .strictObject({
       perSecond: setting(
         z.number().min(0.01).max(1000).default(1),
-        'Comments a session may send a second, in the long run.',
+        'Comments a person may send to a room a second, in the long run, over all sessions.',
       ),
-      burst: setting(int(1, 1000, 5), 'Comments it may send at once; more get `rate_limited`.'),
+      burst: setting(int(1, 1000, 5), 'Comments they may send at once; more get `rate_limited`.'),
+      roomPerSecond: setting(
+        z.number().min(0.1).max(10_000).default(100),
+        'Comments a room takes a second, in the long run; each viewer is shown at most 20 of them.',
+      ),
+      roomBurst: setting(int(1, 10_000, 200), 'Comments it takes at once; more get `rate_limited`.'),
       queueBytes: setting(
         int(1024, 1_048_576, 32_768),
-        'Comments waiting for one slow viewer; above it they are dropped and counted.',
+        'Comments waiting for one slow viewer; what does not fit is left out, and `missed` tells how many.',
         {
           unit: 'bytes',
         },
       ),
+      filter: z
+        .strictObject({
+          words: setting(
+            text(),
+            'Word list: comments with one of its words get `comment_refused`. A word or phrase a line, # begins a remark. Read again when it changes.',
+            { unit: 'path' },
+          ),
+          url: setting(
+            text(),
+            "The app's backend judges each comment before it is shown. Without TLS only on this machine. Needs `comments.filter.secretFile`.",
+            { unit: 'https URL, or http on loopback' },
+          ),
+          secretFile: setting(
+            text(),
+            'Secret that signs what it is asked: `whsec_` and base64; two lines during an exchange, the new one first. Read again each minute.',
+            { unit: 'path' },
+          ),
+          timeoutMs: setting(int(10, 10_000, 150), 'Time for its verdict.', { unit: 'ms' }),
+          concurrency: setting(int(1, 256, 16), 'Comments it is asked about at once.'),
+          onTimeout: setting(
+            z.enum(['refuse', 'show']).default('refuse'),
+            'What becomes of a comment without a verdict in time: `filter_unavailable`, or it is shown. After 5 failures in a row it is not waited for until it answers again.',
+          ),
+        })
+        .prefault({}),
     })
     .prefault({}),
   gifts: z

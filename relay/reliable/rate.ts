@@ -24,4 +24,9 @@ export class RateLimit {
     this.#atMs = nowMs;
     return this.#left >= 1;
   }
+
+  /** How long until `take` would succeed, whole ms. */
+  waitMs(nowMs: number): number {
+    return this.has(nowMs) ? 0 : Math.ceil((1 - this.#left) / this.#perMs);
+  }
 }

@@ -12,7 +12,10 @@ import {
   type RelayMessage,
 } from '@hayate/codec/messages';
 import { onPeerStreams, type PeerStream, type Session } from '@hayate/transport';
+import { systemClock } from '../comments/open.ts';
+import type { RoomComments } from '../comments/room.ts';
 import type { SessionKey } from '../room/types.ts';
+import { CommentLimits, CommentStream } from './comments.ts';
 import { GiftLimits, GiftStream, type Giver } from './gifts.ts';
 import { RateLimit } from './rate.ts';
 import type { Hub, ReliableLimits } from './types.ts';
@@ -51,13 +54,13 @@ export class ReliableSession {
   readonly #limits: ReliableLimits;
   readonly #requests: RateLimit;
   readonly #reports: RateLimit;
-  readonly #comments: RateLimit;
+  readonly #commentLimits: CommentLimits;
   readonly #giftLimits: GiftLimits;
   readonly #warnedAtMs = new Map<Code, number>();
   #phase: Phase = 'hello';
   #streams = 0;
   #control: MessageWriter | undefined;
-  #commentsOut: MessageWriter | undefined;
+  #comments: CommentStream | undefined;
   #gifts: GiftStream | undefined;
   #giver: Giver | undefined;
   #helloTimer: ReturnType<typeof setTimeout> | undefined;
@@ -70,7 +73,7 @@ export class ReliableSession {
     const now = hub.nowMs();
     this.#requests = new RateLimit(REQUESTS_PER_SECOND, REQUEST_BURST, now);
     this.#reports = new RateLimit(REPORTS_PER_SECOND, REPORT_BURST, now);
-    this.#comments = new RateLimit(limits.commentsPerSecond, limits.commentBurst, now);
+    this.#commentLimits = new CommentLimits(now);
     this.#giftLimits = new GiftLimits(limits.giftsPerSecond, limits.giftBurst, now);
     this.#helloTimer = setTimeout(
       () => this.close('hello_timeout', `no hello within ${limits.helloMs} ms`),
@@ -108,20 +111,9 @@ export class ReliableSession {
     if (!this.#control.send(message)) this.close('overloaded', 'too many control messages wait to be read');
   }
 
-  /** On the comments stream. False when dropped, because this viewer reads too slowly. */
-  sendComment(message: Uint8Array): boolean {
-    if (this.#phase !== 'open' || !this.#commentsOut) return true;
-    return this.#commentsOut.send(message);
-  }
-
   /** The answer to a request. */
-  refuse(id: number, code: Code, message: string, retryable: boolean, on: 'control' | 'comments'): void {
-    this.answer({ t: 'error', id, code, message, retryable }, on);
-  }
-
-  answer(message: RelayMessage, on: 'control' | 'comments'): void {
-    if (on === 'control') this.send(message);
-    else if (!this.sendComment(encodeMessage(message))) this.close('overloaded', 'answers wait to be read');
+  refuse(id: number, code: Code, message: string, retryable: boolean): void {
+    this.send({ t: 'error', id, code, message, retryable });
   }
 
   /** A warning: the session goes on. At most one a second and code. */
@@ -137,6 +129,7 @@ export class ReliableSession {
     this.#phase = 'ended';
     clearTimeout(this.#helloTimer);
     this.#gifts?.end();
+    this.#comments?.end();
     this.#hub.ended(this, clean);
   }
 
@@ -215,7 +208,7 @@ export class ReliableSession {
         const { id, motion, voice } = message;
         if (encodeMessage(message).length > MAX_PUBLISH_BYTES) {
           const text = `a publish has at most ${MAX_PUBLISH_BYTES} bytes`;
-          this.refuse(id, 'message_too_large', text, false, 'control');
+          this.refuse(id, 'message_too_large', text, false);
           return;
         }
         this.#hub.request(this, {
@@ -242,8 +235,11 @@ export class ReliableSession {
     let kind: { take(message: ClientMessage): void | Promise<void>; end(): void } | undefined;
     const take = (message: ClientMessage) => {
       if (kind) return kind.take(message);
-      if (message.t === 'comments') {
-        kind = this.#openComments(stream);
+      const room = this.#hub.comments(this);
+      if (message.t === 'comments' && room) {
+        const comments = this.#openComments(stream, room);
+        kind = comments;
+        comments.open(message.after);
       } else if (message.t === 'gifts') {
         const gifts = this.#openGifts(stream);
         kind = gifts;
@@ -259,21 +255,31 @@ export class ReliableSession {
     });
   }
 
-  #openComments(stream: PeerStream) {
+  #openComments(stream: PeerStream, room: RoomComments) {
     stream.setOptions(COMMENT_SEND);
-    const out = new MessageWriter(stream, this.#limits.commentQueueBytes);
+    const { room: _, ...person } = this.#giver!;
+    const queueBytes = this.#limits.commentQueueBytes;
+    const comments = new CommentStream({
+      room,
+      author: { session: this.key, ...person },
+      limits: this.#commentLimits,
+      out: new MessageWriter(stream, queueBytes),
+      queueBytes,
+      clock: systemClock,
+      onCommented: () => this.#hub.request(this, { type: 'active', session: this.key }),
+      onRefused: (code) => this.#hub.refused(code),
+      onDropped: (count) => this.#hub.dropped(count),
+    });
     // The newest comments stream is the one that counts.
-    this.#commentsOut?.close();
-    this.#commentsOut = out;
-    this.#hub.request(this, { type: 'openComments', session: this.key });
+    this.#comments?.end();
+    this.#comments = comments;
     return {
-      take: (message: ClientMessage) => this.#comment(message),
-      end: () => {
-        if (this.#commentsOut !== out) return;
-        this.#commentsOut = undefined;
-        this.#hub.request(this, { type: 'closeComments', session: this.key });
-        out.close();
+      take: (message: ClientMessage) => {
+        if (message.t === 'comment' || message.t === 'react') return comments.take(message);
+        this.close('protocol_error', `${message.t} has no place on the comments stream`);
       },
+      open: (after: number | undefined) => comments.open(after),
+      end: () => comments.end(),
     };
   }
 
@@ -285,8 +291,8 @@ export class ReliableSession {
       limits: this.#giftLimits,
       out: new MessageWriter(stream, GIFT_QUEUE_BYTES),
       nowMs: () => this.#hub.nowMs(),
-      onGiven: () => this.#hub.request(this, { type: 'gave', session: this.key }),
-      onLimited: () => this.#hub.limited(),
+      onGiven: () => this.#hub.request(this, { type: 'active', session: this.key }),
+      onLimited: () => this.#hub.refused('rate_limited'),
     });
     this.#gifts?.end();
     this.#gifts = gifts;
@@ -299,20 +305,6 @@ export class ReliableSession {
       },
       end: () => gifts.end(),
     };
-  }
-
-  #comment(message: ClientMessage): void {
-    if (message.t !== 'comment') {
-      this.close('protocol_error', `${message.t} has no place on the comments stream`);
-      return;
-    }
-    const { id, text } = message;
-    if (!this.#comments.take(this.#hub.nowMs())) {
-      this.#hub.limited();
-      this.refuse(id, 'rate_limited', 'too many comments', true, 'comments');
-      return;
-    }
-    this.#hub.request(this, { type: 'comment', session: this.key, id, text, at: this.#hub.dateMs() });
   }
 
   /** Hands on each message until the stream or the session ends, and then tells how, once; a malformed one ends the session. */

@@ -1,4 +1,5 @@
 import type { Code, Report } from '@hayate/codec/messages';
+import type { RoomComments } from '../comments/room.ts';
 import type { GiftDesk } from '../gifts/desk.ts';
 import type { RoomEvent } from '../room/types.ts';
 import type { TokenClaims } from '../token/token.ts';
@@ -8,8 +9,6 @@ export interface ReliableLimits {
   helloMs: number;
   controlQueueBytes: number;
   commentQueueBytes: number;
-  commentsPerSecond: number;
-  commentBurst: number;
   giftsPerSecond: number;
   giftBurst: number;
 }
@@ -27,8 +26,12 @@ export interface Hub {
   /** The bearer is known: put them into their room and welcome them. */
   joining(session: ReliableSession, claims: TokenClaims): void;
   request(session: ReliableSession, event: RoomEvent): void;
-  /** A comment or gift too many. */
-  limited(): void;
+  /** Of the session's room; undefined once it has left. */
+  comments(session: ReliableSession): RoomComments | undefined;
+  /** A comment, reaction or gift was refused. */
+  refused(code: Code): void;
+  /** So many comments were left out for a session that reads slowly. */
+  dropped(comments: number): void;
   /** A viewer's report; `taken` false: one too many, nothing but a count. */
   report(session: ReliableSession, report: Report, taken: boolean): void;
   /** Something that should not happen did: tell the operator, end the session with `internal`. */

@@ -6,7 +6,7 @@ export class MessageWriter {
   readonly #maxBytes: number;
   #waitingBytes = 0;
   #broken = false;
-  #drained: PromiseWithResolvers<void> | undefined;
+  #waiters: { belowBytes: number; resolve: () => void }[] = [];
 
   constructor(stream: Pick<PeerStream, 'write' | 'finish'>, maxBytes: number) {
     this.#stream = stream;
@@ -30,7 +30,7 @@ export class MessageWriter {
     taken.then(
       () => {
         this.#waitingBytes -= message.length;
-        if (!this.full) this.#release();
+        this.#release();
       },
       () => {
         this.#broken = true;
@@ -44,11 +44,12 @@ export class MessageWriter {
     return !this.#broken && this.#waitingBytes >= this.#maxBytes;
   }
 
-  /** Resolves when it is not full, or has ended. */
-  drained(): Promise<void> {
-    if (!this.full) return Promise.resolve();
-    this.#drained ??= Promise.withResolvers<void>();
-    return this.#drained.promise;
+  /** Resolves when less than so much waits, or it has ended. Default: when it is not full. */
+  drained(belowBytes = this.#maxBytes): Promise<void> {
+    if (this.#broken || this.#waitingBytes < belowBytes) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push({ belowBytes, resolve });
+    return promise;
   }
 
   /** Bytes that the peer's window has not taken. */
@@ -63,7 +64,9 @@ export class MessageWriter {
   }
 
   #release(): void {
-    this.#drained?.resolve();
-    this.#drained = undefined;
+    if (this.#waiters.length === 0) return;
+    const waits = (belowBytes: number) => !this.#broken && this.#waitingBytes >= belowBytes;
+    for (const { belowBytes, resolve } of this.#waiters) if (!waits(belowBytes)) resolve();
+    this.#waiters = this.#waiters.filter(({ belowBytes }) => waits(belowBytes));
   }
 }

@@ -42,13 +42,13 @@ describe('conversation', () => {
     expect(room.conversing(1, now)).toBe(false);
     send({ type: 'watch', session: 1, id: 2 });
     expect(room.conversing(1, now)).toBe(false);
-    send({ type: 'comment', session: 1, id: 3, text: 'hi', at: 0 });
+    send({ type: 'active', session: 1 });
     expect(room.conversing(1, now + 9999)).toBe(true);
     now += 10_000;
     expect(room.conversing(1, now)).toBe(false);
-    send({ type: 'gave', session: 1 });
+    send({ type: 'active', session: 1 });
     expect(room.conversing(1, now + 9999)).toBe(true);
-    send({ type: 'gave', session: 2 });
+    send({ type: 'active', session: 2 });
     expect(room.conversing(2, now)).toBe(false);
   });
 
@@ -216,24 +216,12 @@ describe('viewers', () => {
   });
 });
 
-describe('comments', () => {
-  it('numbers them and goes to whoever listens', () => {
-    join(1);
-    join(2);
-    send({ type: 'openComments', session: 2 });
-    const actions = send({ type: 'comment', session: 1, id: 4, text: 'hi', at: 5 });
-    expect(actions).toEqual([
-      { do: 'done', session: 1, id: 4, on: 'comments' },
-      { do: 'comment', to: new Set([2]), n: 1, sub: 's1', text: 'hi', at: 5 },
-    ]);
-    expect(send({ type: 'comment', session: 1, id: 5, text: 'again', at: 6 })[1]).toMatchObject({ n: 2 });
-  });
-
-  it('needs the permission', () => {
-    send({ type: 'join', session: 1, identity: { ...identity('l'), permissions: ['watch'] } });
-    expect(send({ type: 'comment', session: 1, id: 4, text: 'hi', at: 5 })).toMatchObject([
-      { do: 'refuse', code: 'not_permitted', on: 'comments' },
-    ]);
+describe('refusal', () => {
+  it('is what the token does not permit, and everything to who is not here', () => {
+    send({ type: 'join', session: 1, identity: { ...identity('l'), permissions: ['watch', 'react'] } });
+    expect(room.refusal(1, 'react')).toBeUndefined();
+    expect(room.refusal(1, 'comment')).toBe('not_permitted');
+    expect(room.refusal(2, 'react')).toBe('not_permitted');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { Code, Liver } from '@hayate/codec/messages';
+import type { Code, Liver, Permission } from '@hayate/codec/messages';
 import type { Identity, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
 
 const MAX_SLOTS = 8;
@@ -35,12 +35,10 @@ interface Slot {
 export class Room {
   readonly #limits: RoomLimits;
   readonly #members = new Map<SessionKey, Member>();
-  readonly #comments = new Set<SessionKey>();
   readonly #slots: (Slot | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
   /** Last generation used on each slot; survives the livers, so that a slot's next one is always newer. */
   readonly #generations = new Uint8Array(MAX_SLOTS);
   #viewers = 0;
-  #commentCount = 0;
   #emptySinceMs: number;
   #closed = false;
 
@@ -78,6 +76,11 @@ export class Room {
     return member.slot !== undefined && this.#slots.some((slot) => slot !== undefined && slot.session !== session);
   }
 
+  /** Why this session may not; undefined: it may. */
+  refusal(session: SessionKey, permission: Permission): 'not_permitted' | undefined {
+    return this.#members.get(session)?.identity.permissions.includes(permission) ? undefined : 'not_permitted';
+  }
+
   members(): IterableIterator<SessionKey> {
     return this.#members.keys();
   }
@@ -100,15 +103,7 @@ export class Room {
         return this.#watch(event, nowMs);
       case 'unwatch':
         return this.#unwatch(event);
-      case 'openComments':
-        if (this.#members.has(event.session)) this.#comments.add(event.session);
-        return [];
-      case 'closeComments':
-        this.#comments.delete(event.session);
-        return [];
-      case 'comment':
-        return this.#comment(event, nowMs);
-      case 'gave':
+      case 'active':
         this.#active(event.session, nowMs);
         return [];
       case 'close':
@@ -159,7 +154,6 @@ export class Room {
         slot.deadlineMs = nowMs + this.#limits.lingerMs;
       }
     }
-    this.#comments.delete(session);
     this.#members.delete(session);
     if (this.#members.size === 0) this.#emptySinceMs = nowMs;
     return actions;
@@ -256,17 +250,17 @@ export class Room {
     const member = this.#members.get(session);
     if (!member) return [];
     const slot = member.slot === undefined ? undefined : this.#slots[member.slot];
-    if (!slot) return [{ do: 'done', session, id, on: 'control' }];
+    if (!slot) return [{ do: 'done', session, id }];
     const actions: RoomAction[] = [{ do: 'mediaUnpublish', slot: slot.liver.slot }];
     if (slot.pendingId !== undefined) actions.push(refuse(session, slot.pendingId, 'closed', 'unpublished'));
-    actions.push({ do: 'done', session, id, on: 'control' }, ...this.#free(slot));
+    actions.push({ do: 'done', session, id }, ...this.#free(slot));
     return actions;
   }
 
   #watch({ session, id }: Extract<RoomEvent, { type: 'watch' }>, nowMs: number): RoomAction[] {
     const member = this.#members.get(session);
     if (!member) return [];
-    const done: RoomAction = { do: 'done', session, id, on: 'control' };
+    const done: RoomAction = { do: 'done', session, id };
     if (member.watching) return [done];
     if (!member.identity.permissions.includes('watch')) {
       return [refuse(session, id, 'not_permitted', 'the token does not permit to watch')];
@@ -283,34 +277,11 @@ export class Room {
   #unwatch({ session, id }: Extract<RoomEvent, { type: 'unwatch' }>): RoomAction[] {
     const member = this.#members.get(session);
     if (!member) return [];
-    const done: RoomAction = { do: 'done', session, id, on: 'control' };
+    const done: RoomAction = { do: 'done', session, id };
     if (!member.watching) return [done];
     member.watching = false;
     this.#viewers -= 1;
     return [{ do: 'mediaLeave', session }, done];
-  }
-
-  #comment({ session, id, text, at }: Extract<RoomEvent, { type: 'comment' }>, nowMs: number): RoomAction[] {
-    const member = this.#members.get(session);
-    if (!member) return [];
-    if (!member.identity.permissions.includes('comment')) {
-      return [refuse(session, id, 'not_permitted', 'the token does not permit to comment', 'comments')];
-    }
-    this.#commentCount += 1;
-    member.activeMs = nowMs;
-    const { sub, name } = member.identity;
-    return [
-      { do: 'done', session, id, on: 'comments' },
-      {
-        do: 'comment',
-        to: this.#comments,
-        n: this.#commentCount,
-        sub,
-        ...(name === undefined ? {} : { name }),
-        text,
-        at,
-      },
-    ];
   }
 
   #active(session: SessionKey, nowMs: number): void {
@@ -339,14 +310,8 @@ export class Room {
   }
 }
 
-function refuse(
-  session: SessionKey,
-  id: number,
-  code: Code,
-  message: string,
-  on: 'control' | 'comments' = 'control',
-): RoomAction {
-  return { do: 'refuse', session, id, code, message, on };
+function refuse(session: SessionKey, id: number, code: Code, message: string): RoomAction {
+  return { do: 'refuse', session, id, code, message };
 }
 
 function liver(

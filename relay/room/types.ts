@@ -35,11 +35,8 @@ export type RoomEvent =
   | { type: 'unpublish'; session: SessionKey; id: number }
   | { type: 'watch'; session: SessionKey; id: number }
   | { type: 'unwatch'; session: SessionKey; id: number }
-  | { type: 'openComments'; session: SessionKey }
-  | { type: 'closeComments'; session: SessionKey }
-  | { type: 'comment'; session: SessionKey; id: number; text: string; at: number }
-  /** A gift of this session is durable. */
-  | { type: 'gave'; session: SessionKey }
+  /** A comment of this session was taken, or a gift is durable. */
+  | { type: 'active'; session: SessionKey }
   | { type: 'close' }
   | { type: 'tick' };
 
@@ -47,11 +44,10 @@ export type RoomEvent =
 export type RoomAction =
   | { do: 'welcome'; session: SessionKey; identity: Identity; livers: Liver[] }
   | { do: 'publishing'; session: SessionKey; id: number; slot: number; gen: number }
-  | { do: 'done'; session: SessionKey; id: number; on: 'control' | 'comments' }
-  | { do: 'refuse'; session: SessionKey; id: number; code: Code; message: string; on: 'control' | 'comments' }
+  | { do: 'done'; session: SessionKey; id: number }
+  | { do: 'refuse'; session: SessionKey; id: number; code: Code; message: string }
   | { do: 'liver'; liver: Liver }
   | { do: 'left'; slot: number; gen: number }
-  | { do: 'comment'; to: ReadonlySet<SessionKey>; n: number; sub: string; name?: string; text: string; at: number }
   | { do: 'mediaPublish'; session: SessionKey; slot: number; gen: number }
   | { do: 'mediaUnpublish'; slot: number }
   | { do: 'mediaJoin'; session: SessionKey }

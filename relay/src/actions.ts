@@ -52,12 +52,12 @@ export class RoomActions {
         this.#sessions.of(action.session)?.send({ t: 'publishing', id: action.id, slot: action.slot, gen: action.gen });
         return;
       case 'done':
-        this.#sessions.of(action.session)?.answer({ t: 'done', id: action.id }, action.on);
+        this.#sessions.of(action.session)?.send({ t: 'done', id: action.id });
         return;
       case 'refuse': {
         const { retryable } = codeError(action.code, '');
         this.#options.counters.add('refused', action.code);
-        this.#sessions.of(action.session)?.refuse(action.id, action.code, action.message, retryable, action.on);
+        this.#sessions.of(action.session)?.refuse(action.id, action.code, action.message, retryable);
         return;
       }
       case 'liver':
@@ -65,9 +65,6 @@ export class RoomActions {
         return;
       case 'left':
         this.#tellAll(hosted, encodeMessage({ t: 'left', slot: action.slot, gen: action.gen }));
-        return;
-      case 'comment':
-        this.#comment(action);
         return;
       case 'mediaPublish':
         this.#publish(hosted, action);
@@ -116,15 +113,6 @@ export class RoomActions {
 
   #tellAll(hosted: HostedRoom, message: Uint8Array): void {
     for (const session of hosted.room.members()) this.#sessions.of(session)?.sendEncoded(message);
-  }
-
-  #comment({ to, n, sub, name, text, at }: Of<'comment'>): void {
-    const message = encodeMessage({ t: 'comment', n, sub, ...(name === undefined ? {} : { name }), text, at });
-    const { counters } = this.#options;
-    counters.add('comments');
-    for (const session of to) {
-      if (this.#sessions.of(session)?.sendComment(message) === false) counters.add('comments_dropped');
-    }
   }
 
   #publish(hosted: HostedRoom, { session, slot, gen }: Of<'mediaPublish'>): void {

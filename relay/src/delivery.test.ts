@@ -125,7 +125,7 @@ describe('the delivery loop', () => {
     const only = target([1, 2]);
     const { loop: subject } = loop([only]);
     await run(subject, [only], 20_000);
-    only.room.handle({ type: 'comment', session: 1, id: 2, text: 'hi', at: 0 }, now);
+    only.room.handle({ type: 'active', session: 1 }, now);
     await run(subject, [only], 20_600);
     expect(only.fake.classes.get(1)!.at(-1)!.voice).toBe(1);
     expect(only.fake.classes.get(2)!.at(-1)!.voice).toBe(3);

@@ -2,6 +2,9 @@ import { HayateError } from '@hayate/codec/errors';
 import { type Code, codeError, encodeMessage, type Report } from '@hayate/codec/messages';
 import type { IncomingSession } from '@hayate/transport';
 import type { Logger } from 'pino';
+import type { CommentFilter } from '../comments/filter.ts';
+import { systemClock } from '../comments/open.ts';
+import { RoomComments } from '../comments/room.ts';
 import type { Community } from '../community/index.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import type { GiftDesk } from '../gifts/desk.ts';
@@ -29,6 +32,8 @@ export interface HostOptions {
   community: Community;
   plane: MediaPlane;
   gifts: GiftDesk | undefined;
+  /** Of comments. */
+  filter: CommentFilter | undefined;
   counters: Counters;
   log: Logger;
   /** From the session's coming to its welcome, ms. */
@@ -68,13 +73,17 @@ export class RelayHost implements Hub {
     this.#options = options;
     this.gifts = options.gifts;
     const { rooms, limits, comments, gifts } = options.config;
-    this.#rooms = new Rooms(rooms, options.plane);
+    const { filter } = options;
+    const [clock, counts, rates] = [systemClock, options.counters, comments];
+    this.#rooms = new Rooms({
+      limits: rooms,
+      plane: options.plane,
+      comments: (room, rules) => new RoomComments({ room, rules, filter, rates, clock, counts }),
+    });
     this.#limits = {
       helloMs: limits.helloMs,
       controlQueueBytes: limits.controlQueueBytes,
       commentQueueBytes: comments.queueBytes,
-      commentsPerSecond: comments.perSecond,
-      commentBurst: comments.burst,
       giftsPerSecond: gifts.perSecond,
       giftBurst: gifts.burst,
     };
@@ -251,8 +260,16 @@ export class RelayHost implements Hub {
     if (hosted) this.#actions.dispatch(hosted, event);
   }
 
-  limited(): void {
-    this.#options.counters.add('refused', 'rate_limited');
+  comments(reliable: ReliableSession): RoomComments | undefined {
+    return this.#sessions.get(reliable.key)?.room?.comments;
+  }
+
+  refused(code: Code): void {
+    this.#options.counters.add('refused', code);
+  }
+
+  dropped(comments: number): void {
+    this.#options.counters.add('comments_dropped', '', comments);
   }
 
   report(reliable: ReliableSession, { marginMs, asks }: Report, taken: boolean): void {

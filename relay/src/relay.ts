@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import type { Engine } from '@hayate/engine';
 import type { IncomingSession, ServerAddress } from '@hayate/transport';
 import { type Logger, pino } from 'pino';
+import { type OpenFilter, openFilter } from '../comments/open.ts';
 import { type Community, type CommunityStore, openCommunity } from '../community/index.ts';
 import { parseConfig, redactConfig } from '../config/load.ts';
 import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
@@ -49,6 +50,9 @@ export interface RelayStats extends HostStats {
   /** CONNECT refused before a session existed, by HTTP status. */
   connectRefused: Record<string, number>;
   comments: number;
+  /** Of these, shown to nobody: a room shows at most 20 a second. */
+  commentsLeftOut: number;
+  /** Not sent to sessions that read slowly, counted for each of them. */
   commentsDropped: number;
   /** Payload bytes of repair to viewers. */
   repairBytes: number;
@@ -123,6 +127,7 @@ class Relay implements RunningRelay {
   #community: Community | undefined;
   #gifts: OpenGifts | undefined;
   #delivery: GiftDelivery | undefined;
+  #filter: OpenFilter | undefined;
   #stateWritten = false;
   #draining = false;
   #drained: Promise<void> | undefined;
@@ -152,6 +157,7 @@ class Relay implements RunningRelay {
       this.#delivery = await openGiftDelivery(config, { ledger, counters, log, amended: () => void desk.tail() });
     }
     const store = this.#deps.community;
+    this.#filter = await openFilter(config.comments.filter, { counters: this.#counters, log: this.#log });
     this.#community = await openCommunity(config, { counters: this.#counters, log: this.#log, store });
     const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
@@ -163,6 +169,7 @@ class Relay implements RunningRelay {
       joins: new JoinLimits(joinLimits(config)),
       plane: door.plane,
       gifts: this.#gifts?.desk,
+      filter: this.#filter.filter,
       counters: this.#counters,
       log: this.#log,
       onJoinMs: this.#metrics.recordJoinMs,
@@ -300,12 +307,21 @@ class Relay implements RunningRelay {
   }
 
   async stats(): Promise<RelayStats> {
-    const { counters, plane, connectRefused, ledgerUp: _, community: __, ...gauges } = await this.#snapshot();
+    const {
+      counters,
+      plane,
+      connectRefused,
+      ledgerUp: _,
+      community: __,
+      filterUp: ___,
+      ...gauges
+    } = await this.#snapshot();
     return {
       ...gauges,
       refused: Object.fromEntries(counters.get('refused')),
       connectRefused,
       comments: counters.total('comments'),
+      commentsLeftOut: counters.total('comments_left_out'),
       commentsDropped: counters.total('comments_dropped'),
       repairBytes: counters.total('repair_bytes'),
       unitsRefused: Object.fromEntries(counters.get('units_refused')),
@@ -329,7 +345,9 @@ class Relay implements RunningRelay {
     const ledgerUp = this.#gifts?.failure() === undefined;
     const giftDelivery = this.#delivery?.stats();
     const community = this.#community?.stats();
-    return { ...gauges, counters: this.#counters, plane, connectRefused, ledger, ledgerUp, giftDelivery, community };
+    const filterUp = this.#filter?.up();
+    const backends = { ledger, ledgerUp, giftDelivery, community, filterUp };
+    return { ...gauges, counters: this.#counters, plane, connectRefused, ...backends };
   }
 
   #opened(): Door {
@@ -359,6 +377,7 @@ class Relay implements RunningRelay {
     this.#draining = true;
     if (this.#stateWritten) removeDevState(this.#config.stateDir);
     this.#host?.close();
+    this.#filter?.close();
     this.#door?.plane.close();
     await Promise.all([this.#http?.close(), this.#api?.close(), this.#metrics.close(), this.#door?.close()]);
     await this.#delivery?.close();

@@ -1,3 +1,4 @@
+import type { RoomComments } from '../comments/room.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import type { MediaPlane, MediaRoom } from '../media/plane.ts';
 import { RoomDelivery } from '../policy/room.ts';
@@ -13,6 +14,14 @@ export interface HostedRoom {
   room: Room;
   media: MediaRoom;
   delivery: RoomDelivery;
+  comments: RoomComments;
+}
+
+export interface RoomsOptions {
+  limits: RelayConfig['rooms'];
+  plane: MediaPlane;
+  /** Makes what a new room's comments are kept by. */
+  comments(name: string, room: Room): RoomComments;
 }
 
 export interface RoomInfo {
@@ -26,14 +35,12 @@ export type RoomDetail = RoomInfo & RoomDeliveryDetail;
 
 /** The rooms of one relay: each with its rules, its media and its delivery policy. */
 export class Rooms {
-  readonly #limits: RelayConfig['rooms'];
-  readonly #plane: MediaPlane;
+  readonly #options: RoomsOptions;
   readonly #aliases = new Aliases();
   readonly #byName = new Map<string, HostedRoom>();
 
-  constructor(limits: RelayConfig['rooms'], plane: MediaPlane) {
-    this.#limits = limits;
-    this.#plane = plane;
+  constructor(options: RoomsOptions) {
+    this.#options = options;
   }
 
   get size(): number {
@@ -50,10 +57,10 @@ export class Rooms {
 
   /** Undefined when this relay has all the rooms it may have. */
   open(name: string, nowMs: number): HostedRoom | undefined {
-    const limits = this.#limits;
+    const { limits, plane, comments } = this.#options;
     if (this.#byName.size >= limits.max) return undefined;
     const alias = this.#aliases.take();
-    const media = this.#plane.openRoom({
+    const media = plane.openRoom({
       alias,
       maxAgeMs: limits.maxAgeMs,
       maxAheadMs: limits.maxAheadMs,
@@ -61,13 +68,15 @@ export class Rooms {
     });
     const caps = { viewerBytes: limits.viewerRepairBytes, roomBytes: limits.roomRepairBytes };
     const delivery = new RoomDelivery(limits.budgetMs, caps);
-    const hosted = { name, alias, room: new Room(limits, nowMs), media, delivery };
+    const room = new Room(limits, nowMs);
+    const hosted = { name, alias, room, media, delivery, comments: comments(name, room) };
     this.#byName.set(name, hosted);
     return hosted;
   }
 
   vanish(hosted: HostedRoom): void {
     hosted.media.close();
+    hosted.comments.close();
     this.#byName.delete(hosted.name);
     this.#aliases.give(hosted.alias);
   }

@@ -41,6 +41,8 @@ export interface Snapshot {
   giftDelivery: SenderStats | undefined;
   /** Undefined before the start. */
   community: CommunityGauges | undefined;
+  /** Whether the backend's word filter answers; undefined where there is none. */
+  filterUp: boolean | undefined;
 }
 
 /** Node measures with a timer of this period and counts the period in. */
@@ -118,7 +120,11 @@ export class Metrics {
     const changes = counter('delivery_changes', 'Changes of a delivery class, by what decided it.');
     const repairBytes = counter('repair_bytes', 'Payload bytes of repair to viewers.');
     const reports = counter('reports', 'Playout reports of viewers; ignored: more than one a second.');
+    const commentsLeftOut = counter('comments_left_out', 'Of these, shown to nobody: over 20 a second in their room.');
     const commentsDropped = counter('comments_dropped', 'Comments not sent to viewers that read too slowly.');
+    const reactions = counter('reactions', 'Reactions taken.');
+    const commentFilter = counter('comment_filter', 'Comments that a word filter was to judge, by what came of it.');
+    const commentFilterUp = gauge('comment_filter_up', '0 while the word filter of the backend does not answer.');
     const gifts = counter('gifts', 'Gifts answered: new ones, and repeats of a `jti`.');
     const ledgerUp = gauge('ledger_up', '1 while the ledger of gifts answers, 0 once it has failed.');
     const ledgerWaiting = gauge('ledger_waiting', 'Calls that wait for the disk.');
@@ -168,7 +174,11 @@ export class Metrics {
         result.observe(repairBytes, s.counters.total('repair_bytes'));
         for (const [what, n] of s.counters.get('reports')) result.observe(reports, n, { result: what });
         result.observe(comments, s.counters.total('comments'));
+        result.observe(commentsLeftOut, s.counters.total('comments_left_out'));
         result.observe(commentsDropped, s.counters.total('comments_dropped'));
+        result.observe(reactions, s.counters.total('reactions'));
+        for (const [what, n] of s.counters.get('comment_filter')) result.observe(commentFilter, n, { result: what });
+        if (s.filterUp !== undefined) result.observe(commentFilterUp, Number(s.filterUp));
         for (const [what, n] of s.counters.get('gifts')) result.observe(gifts, n, { result: what });
         if (s.giftDelivery) {
           // Zero before the first one: an alert on dead letters must not wait for the label to appear.
@@ -215,7 +225,11 @@ export class Metrics {
         repairBytes,
         reports,
         comments,
+        commentsLeftOut,
         commentsDropped,
+        reactions,
+        commentFilter,
+        commentFilterUp,
         gifts,
         ledgerUp,
         ledgerWaiting,

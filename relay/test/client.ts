@@ -74,17 +74,26 @@ export class TestClient {
     return answer()!;
   }
 
-  async openComments(): Promise<void> {
+  /** Resolves with the answer: `comments`, or an error. */
+  async openComments(after?: number): Promise<RelayMessage> {
     const stream = await this.session.openBidirectional();
     this.#commentsOut = stream.writable.getWriter();
     this.#commentsOut.closed.catch(() => {});
     void this.#read(stream.readable, this.comments);
-    await this.#commentsOut.write(encodeMessage({ t: 'comments' }));
+    const before = this.comments.length;
+    await this.#commentsOut.write(encodeMessage({ t: 'comments', ...(after === undefined ? {} : { after }) }));
+    await this.until(() => this.comments.length > before, 'an answer to comments');
+    return this.comments[before]!;
+  }
+
+  /** On the comments stream, whatever it is. */
+  async say(message: ClientMessage): Promise<void> {
+    await this.#commentsOut?.write(encodeMessage(message)).catch(() => {});
   }
 
   async comment(text: string): Promise<RelayMessage> {
     const id = this.#nextId++;
-    await this.#commentsOut?.write(encodeMessage({ t: 'comment', id, text }));
+    await this.say({ t: 'comment', id, text });
     const answer = () => this.comments.find((m) => 'id' in m && m.id === id);
     await this.until(() => answer() !== undefined, 'an answer to the comment');
     return answer()!;

@@ -18,12 +18,28 @@ export class ManualClock implements Clock {
     return this.#nowMs;
   }
 
+  dateMs(): number {
+    return this.#nowMs;
+  }
+
   after(ms: number, callback: () => void): () => void {
     const timer = { atMs: this.#nowMs + ms, callback };
     this.#timers.push(timer);
     return () => {
       this.#timers = this.#timers.filter((each) => each !== timer);
     };
+  }
+
+  /** Timers that wait. */
+  get timers(): number {
+    return this.#timers.length;
+  }
+
+  /** So much later; what is due on the way runs in its time. */
+  advance(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    while (this.#timers.some(({ atMs }) => atMs <= untilMs)) this.skip();
+    this.#nowMs = untilMs;
   }
 
   /** To the next timer, which runs; false when there is none. */

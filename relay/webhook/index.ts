@@ -3,4 +3,4 @@ export { eventBody, type GiftData, type GiftEvent, giftData, idempotencyKey } fr
 export type { DeliveryPolicy } from './policy.ts';
 export { webhookUrl } from './post.ts';
 export { type SenderStats, WebhookSender, type WebhookSenderOptions } from './sender.ts';
-export { readSecrets, type Secrets } from './signature.ts';
+export { readSecrets, type Secrets, signedHeaders } from './signature.ts';

@@ -1,0 +1,260 @@
+import { type CommentPosted, type CommentsOpen, encodeMessage } from '@hayate/codec/messages';
+import { RateLimit } from '../reliable/rate.ts';
+import type { CommentFilter } from './filter.ts';
+import { KeptComments, missed } from './kept.ts';
+import { People, type Undo } from './people.ts';
+import { ReactionCounts } from './reactions.ts';
+import type {
+  CommentAuthor,
+  CommentClock,
+  CommentCounts,
+  CommentRates,
+  CommentRefusal,
+  CommentRules,
+  CommentSink,
+} from './types.ts';
+
+/** What a viewer is shown: more than this nobody can read. */
+const SHOWN_PER_SECOND = 20;
+const SHOWN_BURST = 20;
+/**
+ * Least time between two writes to each viewer. Shorter than the 50 ms between two comments of a room that writes too much,
+ * so that none of those waits.
+ */
+const WRITE_GAP_MS = 40;
+/** Of reactions, and of a gap that no comment follows. */
+const SUM_MS = 200;
+/** A write that is longer is made two: it must fit into a viewer's queue. */
+const MAX_WRITE_BYTES = 4096;
+
+export interface RoomCommentsOptions {
+  room: string;
+  rates: CommentRates;
+  rules: CommentRules;
+  /** Undefined: every comment is shown as it came. */
+  filter: CommentFilter | undefined;
+  clock: CommentClock;
+  counts: CommentCounts;
+}
+
+/** What a stream that opens is told first. */
+export interface Opened {
+  messages: Uint8Array;
+  close(): void;
+}
+
+/**
+ * The comments of one room: limits, numbers, what is shown, what is kept. A comment is encoded once, however many see it;
+ * one that is refused is never encoded. Everybody is shown the same ones: a viewer's `comments` answer, what it gets and
+ * what its `missed` count add up to the room's number.
+ */
+export class RoomComments {
+  readonly #options: RoomCommentsOptions;
+  readonly #people: People;
+  readonly #offered: RateLimit;
+  readonly #shown: RateLimit;
+  readonly #kept = new KeptComments();
+  readonly #reactions = new ReactionCounts();
+  readonly #sinks = new Set<CommentSink>();
+  #n = 0;
+  /** The last numbers, not shown and not told yet. */
+  #leftOut = 0;
+  /** The next write, and for how many numbers it stands. */
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #pendingCount = 0;
+  #wroteMs = Number.NEGATIVE_INFINITY;
+  #cancelWrite: (() => void) | undefined;
+  #cancelSum: (() => void) | undefined;
+
+  constructor(options: RoomCommentsOptions) {
+    this.#options = options;
+    const { rates, clock } = options;
+    const now = clock.nowMs();
+    this.#people = new People(rates);
+    this.#offered = new RateLimit(rates.roomPerSecond, rates.roomBurst, now);
+    this.#shown = new RateLimit(SHOWN_PER_SECOND, SHOWN_BURST, now);
+  }
+
+  /** Comments taken so far: the last one's number. */
+  get count(): number {
+    return this.#n;
+  }
+
+  /** Whose limits are remembered. */
+  get people(): number {
+    return this.#people.size;
+  }
+
+  /** Seconds between two comments of one person; 0: no slow mode. Who may `moderate` is exempt. */
+  set slowSeconds(seconds: number) {
+    this.#people.slowSeconds = seconds;
+  }
+
+  get slowSeconds(): number {
+    return this.#people.slowSeconds;
+  }
+
+  /**
+   * A viewer of the comments. What is kept after `after` comes at once, as far as it fits; what comes later goes to the sink.
+   * @param after undefined, or a number that the room has not reached: all that is kept
+   */
+  open(after: number | undefined, maxBytes: number, sink: CommentSink): Opened {
+    // What follows is for all alike, so nothing of it may be in the replay.
+    this.#write();
+    const told = this.#n - this.#leftOut;
+    const known = after !== undefined && after <= this.#n;
+    const replay = this.#kept.replay(known ? after : 0, told, maxBytes);
+    const answer: CommentsOpen = { t: 'comments', after: replay.after };
+    if (known && replay.after > after) answer.missed = replay.after - after;
+    this.#sinks.add(sink);
+    return {
+      messages: Buffer.concat([encodeMessage(answer), ...replay.messages]),
+      close: () => this.#sinks.delete(sink),
+    };
+  }
+
+  /**
+   * Its number, or why it is not taken. A promise only where a filter has to be asked; `signal` ends the waiting with `closed`.
+   */
+  submit(
+    author: CommentAuthor,
+    text: string,
+    signal: AbortSignal,
+  ): number | CommentRefusal | Promise<number | CommentRefusal> {
+    const { rules, filter, clock } = this.#options;
+    const now = clock.nowMs();
+    const refusal = rules.refusal(author.session, 'comment', now);
+    if (refusal) return refusal;
+    if (!this.#offered.has(now)) return 'rate_limited';
+    const exempt = rules.refusal(author.session, 'moderate', now) === undefined;
+    const undo = this.#people.take(author.sub, exempt, now);
+    if (typeof undo === 'string') return undo;
+    this.#offered.take(now);
+    return filter ? this.#filtered(filter, author, text, signal, undo) : this.#post(author, text);
+  }
+
+  /** Why it is not taken, if so. */
+  react(author: CommentAuthor, kind: string): CommentRefusal | undefined {
+    const { rules, clock, counts } = this.#options;
+    const refusal = rules.refusal(author.session, 'react', clock.nowMs());
+    if (refusal) return refusal;
+    counts.add('reactions');
+    this.#reactions.add(kind);
+    this.#sumLater();
+    return undefined;
+  }
+
+  /** Takes back one comment. False when it is not kept. */
+  deleteComment(n: number): boolean {
+    if (!this.#kept.delete(n)) return false;
+    this.#deleted(encodeMessage({ t: 'deleted', n: [n] }));
+    return true;
+  }
+
+  /** Takes back every comment of a person, also those that are shown but not kept. How many were kept. */
+  deleteOf(sub: string): number {
+    const count = this.#kept.deleteOf(sub);
+    this.#deleted(encodeMessage({ t: 'deleted', sub }));
+    return count;
+  }
+
+  /** The room is gone. */
+  close(): void {
+    this.#cancelWrite?.();
+    this.#cancelSum?.();
+    this.#cancelWrite = this.#cancelSum = undefined;
+    this.#sinks.clear();
+  }
+
+  async #filtered(
+    filter: CommentFilter,
+    author: CommentAuthor,
+    text: string,
+    signal: AbortSignal,
+    undo: Undo,
+  ): Promise<number | CommentRefusal> {
+    const { room, rules, clock } = this.#options;
+    const { session, sub, name } = author;
+    const comment = { room, sub, ...(name === undefined ? {} : { name }), text };
+    const verdict = await filter.judge(comment, signal);
+    // A moderator may have acted meanwhile, or the writer may have gone.
+    const refusal = signal.aborted ? 'closed' : rules.refusal(session, 'comment', clock.nowMs());
+    if (refusal === undefined && verdict.do === 'allow') return this.#post(author, text);
+    if (refusal === undefined && verdict.do === 'replace') return this.#post(author, verdict.text);
+    undo();
+    if (refusal) return refusal;
+    return verdict.do === 'refuse' ? 'comment_refused' : 'filter_unavailable';
+  }
+
+  #post({ sub, name }: CommentAuthor, text: string): number {
+    const { clock, counts } = this.#options;
+    this.#n += 1;
+    counts.add('comments');
+    if (!this.#shown.take(clock.nowMs())) {
+      counts.add('comments_left_out');
+      this.#leftOut += 1;
+      this.#sumLater();
+      return this.#n;
+    }
+    const named = name === undefined ? {} : { name };
+    const comment: CommentPosted = { t: 'comment', n: this.#n, sub, ...named, text, at: clock.dateMs() };
+    const message = encodeMessage(comment);
+    this.#kept.add(this.#n, sub, message);
+    this.#addLeftOut();
+    this.#add(message, 1);
+    this.#writeSoon();
+    return this.#n;
+  }
+
+  #addLeftOut(): void {
+    if (this.#leftOut === 0) return;
+    const count = this.#leftOut;
+    this.#leftOut = 0;
+    this.#add(missed(count), count);
+  }
+
+  #add(message: Uint8Array, count: number): void {
+    if (this.#pendingBytes + message.length > MAX_WRITE_BYTES) this.#write();
+    this.#pending.push(message);
+    this.#pendingBytes += message.length;
+    this.#pendingCount += count;
+  }
+
+  #writeSoon(): void {
+    if (this.#pendingCount === 0 || this.#cancelWrite) return;
+    const { clock } = this.#options;
+    const waitMs = this.#wroteMs + WRITE_GAP_MS - clock.nowMs();
+    // A comment after a pause leaves at once.
+    if (waitMs <= 0) this.#write();
+    else this.#cancelWrite = clock.after(waitMs, () => this.#write());
+  }
+
+  #write(): void {
+    this.#cancelWrite?.();
+    this.#cancelWrite = undefined;
+    if (this.#pendingCount === 0) return;
+    const [only] = this.#pending;
+    const messages = this.#pending.length === 1 ? only! : Buffer.concat(this.#pending);
+    const count = this.#pendingCount;
+    this.#pending = [];
+    this.#pendingBytes = this.#pendingCount = 0;
+    this.#wroteMs = this.#options.clock.nowMs();
+    for (const sink of this.#sinks) sink.comments(messages, count);
+  }
+
+  #sumLater(): void {
+    this.#cancelSum ??= this.#options.clock.after(SUM_MS, () => {
+      this.#cancelSum = undefined;
+      this.#addLeftOut();
+      this.#writeSoon();
+      const reactions = this.#reactions.take();
+      if (reactions) for (const sink of this.#sinks) sink.reactions(reactions);
+    });
+  }
+
+  #deleted(message: Uint8Array): void {
+    this.#write();
+    for (const sink of this.#sinks) sink.deleted(message);
+  }
+}
