@@ -109,6 +109,7 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
     }
   }
   checkWebhook('gifts.webhook', result.data.gifts.webhook);
+  checkWebhook('rooms.webhook', result.data.rooms.webhook);
   checkWebhook('comments.filter', result.data.comments.filter);
   return result.data;
 }
@@ -139,6 +140,8 @@ export function redactConfig(config: RelayConfig): Record<string, unknown> {
     'gifts.webhook.secretFile',
     // Paths and queries of webhooks are secrets at times.
     'gifts.webhook.url',
+    'rooms.webhook.secretFile',
+    'rooms.webhook.url',
     'comments.filter.secretFile',
     'comments.filter.url',
     'api.tokenFile',

@@ -123,6 +123,21 @@ export const configSchema = z.strictObject({
       emptyMs: setting(int(0, 3_600_000, 30_000), 'How long an empty room lives.', { unit: 'ms' }),
       maxAgeMs: setting(int(50, 10_000, 500), 'Units captured longer ago are refused.', { unit: 'ms' }),
       maxAheadMs: setting(int(0, 1000, 20), 'Units captured further in the future are refused.', { unit: 'ms' }),
+      webhook: z
+        .strictObject({
+          url: setting(
+            text(),
+            "Where the app's backend hears of rooms that open and close and of lost livers. Without TLS only on this machine. Needs `rooms.webhook.secretFile`.",
+            { unit: 'https URL, or http on loopback' },
+          ),
+          secretFile: setting(
+            text(),
+            'Secret that signs it: `whsec_` and base64; two lines during an exchange, the new one first. Read again each minute.',
+            { unit: 'path' },
+          ),
+          timeoutMs: setting(int(100, 120_000, 5000), 'Time of one attempt.', { unit: 'ms' }),
+        })
+        .prefault({}),
     })
     .prefault({}),
   limits: z

@@ -4,6 +4,7 @@ import type { MediaPlane } from '../media/plane.ts';
 import { Flood } from '../policy/flood.ts';
 import type { RoomAction, RoomEvent, SessionKey } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import type { RoomLifecycle } from './lifecycle.ts';
 import type { HostedRoom } from './rooms.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -16,6 +17,7 @@ export interface ActionsOptions {
   log: Logger;
   nowMs(): number;
   vanish(hosted: HostedRoom): void;
+  lifecycle: RoomLifecycle;
 }
 
 type Of<D extends RoomAction['do']> = Extract<RoomAction, { do: D }>;
@@ -64,9 +66,11 @@ export class RoomActions {
         this.#tellAll(hosted, encodeMessage({ t: 'liver', ...action.liver }));
         return;
       case 'left':
+        this.#options.lifecycle.left(hosted.name, action.slot);
         this.#tellAll(hosted, encodeMessage({ t: 'left', slot: action.slot, gen: action.gen }));
         return;
       case 'mediaPublish':
+        this.#options.lifecycle.taken(hosted.name, action.slot);
         this.#publish(hosted, action);
         return;
       case 'mediaUnpublish':
@@ -83,6 +87,7 @@ export class RoomActions {
         return;
       }
       case 'closeSession':
+        if (action.code === 'room_closed') this.#options.lifecycle.closed(hosted.name);
         this.#sessions.of(action.session)?.close(action.code, action.reason);
         return;
       case 'vanish':

@@ -19,8 +19,9 @@ import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import { RoomActions } from './actions.ts';
 import { DeliveryLoop } from './delivery.ts';
 import { type DeliveryStats, deliveryStats, roomDelivery } from './delivery-stats.ts';
+import type { RoomLifecycle } from './lifecycle.ts';
 import { type HostedRoom, infoOf, type RoomDetail, type RoomInfo, Rooms } from './rooms.ts';
-import { Sessions } from './sessions.ts';
+import { type HostedSession, Sessions } from './sessions.ts';
 import { reportUplink, type UplinkReporting } from './uplink-report.ts';
 
 const TICK_MS = 1000;
@@ -28,6 +29,7 @@ const TICK_MS = 1000;
 export interface HostOptions {
   config: Pick<RelayConfig, 'rooms' | 'limits' | 'comments' | 'gifts'>;
   joins: JoinLimits;
+  lifecycle: RoomLifecycle;
   verifier: TokenVerifier;
   community: Community;
   plane: MediaPlane;
@@ -97,6 +99,7 @@ export class RelayHost implements Hub {
       log: options.log,
       nowMs: () => this.nowMs(),
       vanish: (hosted) => this.#vanish(hosted),
+      lifecycle: options.lifecycle,
     });
     this.#uplinks = {
       counters,
@@ -293,20 +296,29 @@ export class RelayHost implements Hub {
     const session = this.#sessions.remove(reliable);
     if (!session) return;
     if (session.sub !== undefined) this.#options.joins.leave(session.sub);
-    if (session.room) this.#actions.dispatch(session.room, { type: 'leave', session: reliable.key, clean });
+    if (session.room) this.#left(session.room, session, clean);
     this.#options.plane.forget(reliable.transport);
     this.#options.log.debug({ session: reliable.key, clean }, 'ended');
     if (this.#sessions.size === 0) this.#emptied?.();
   }
 
+  #left(hosted: HostedRoom, { reliable: { key }, sub = '' }: HostedSession, clean: boolean): void {
+    for (const { slot, session } of clean ? [] : hosted.room.publishers()) {
+      if (session === key) this.#options.lifecycle.broke(hosted.name, slot, sub);
+    }
+    this.#actions.dispatch(hosted, { type: 'leave', session: key, clean });
+  }
+
   #open(name: string): HostedRoom | undefined {
     const hosted = this.#rooms.open(name, this.nowMs());
+    if (hosted) this.#options.lifecycle.opened(name, this.dateMs());
     if (hosted) this.#options.log.debug({ room: name, alias: hosted.alias }, 'room opened');
     return hosted;
   }
 
   #vanish(hosted: HostedRoom): void {
     this.#rooms.vanish(hosted);
+    this.#options.lifecycle.vanished(hosted.name, this.#draining ? 'relay' : 'empty');
     this.#options.log.debug({ room: hosted.name }, 'room gone');
   }
 

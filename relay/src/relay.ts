@@ -21,10 +21,11 @@ import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
 import { mintToken, TokenVerifier } from '../token/token.ts';
-import type { SenderStats } from '../webhook/index.ts';
+import { type LifecycleSender, openLifecycle, type SenderStats } from '../webhook/index.ts';
 import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
 import { type HostStats, RelayHost } from './host.ts';
+import { RoomLifecycle } from './lifecycle.ts';
 import { type Door, openDoor, RELAY_PATH } from './listen.ts';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
@@ -125,6 +126,7 @@ class Relay implements RunningRelay {
   #metricsAt: { host: string; port: number } | undefined;
   #keyFile: string | undefined;
   #community: Community | undefined;
+  #lifecycle: LifecycleSender | undefined;
   #gifts: OpenGifts | undefined;
   #delivery: GiftDelivery | undefined;
   #filter: OpenFilter | undefined;
@@ -159,6 +161,7 @@ class Relay implements RunningRelay {
     const store = this.#deps.community;
     this.#filter = await openFilter(config.comments.filter, { counters: this.#counters, log: this.#log });
     this.#community = await openCommunity(config, { counters: this.#counters, log: this.#log, store });
+    this.#lifecycle = await openLifecycle(config, { counters: this.#counters, log: this.#log });
     const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
     this.#door = door;
@@ -167,6 +170,7 @@ class Relay implements RunningRelay {
       verifier,
       community: this.#community,
       joins: new JoinLimits(joinLimits(config)),
+      lifecycle: new RoomLifecycle((event) => this.#lifecycle?.send(event)),
       plane: door.plane,
       gifts: this.#gifts?.desk,
       filter: this.#filter.filter,
@@ -380,7 +384,8 @@ class Relay implements RunningRelay {
     this.#filter?.close();
     this.#door?.plane.close();
     await Promise.all([this.#http?.close(), this.#api?.close(), this.#metrics.close(), this.#door?.close()]);
-    await this.#delivery?.close();
+    // After the rooms: that they are gone is told too.
+    await Promise.all([this.#delivery?.close(), this.#lifecycle?.close()]);
     // After the sessions: what they submitted is answered, whether or not anybody hears it.
     await Promise.all([this.#gifts?.close(), this.#community?.close()]);
     this.#log.info('relay closed');

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { RelayConfig } from '../config/schema.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { backoffMs, type RetryPolicy, verdictOf } from './policy.ts';
-import { type Post, post } from './post.ts';
-import { type Secrets, signedHeaders } from './signature.ts';
+import { type Post, post, webhookUrl } from './post.ts';
+import { readSecrets, type Secrets, signedHeaders } from './signature.ts';
 
 const MAX_WAITING = 1000;
 const MAX_ATTEMPTS = 6;
@@ -29,7 +30,7 @@ interface Waiting {
   nextAtMs: number;
 }
 
-export interface LifecycleOptions {
+interface LifecycleOptions {
   url: URL;
   secrets(): Promise<Secrets>;
   timeoutMs: number;
@@ -38,6 +39,24 @@ export interface LifecycleOptions {
   clock?: Clock;
   random?: () => number;
   post?: Post;
+}
+
+/** That of the configuration; undefined where there is none. @throws HayateError `invalid_argument` (URL, secret) */
+export async function openLifecycle(
+  { rooms }: Pick<RelayConfig, 'rooms'>,
+  { counters, log }: Pick<LifecycleOptions, 'counters' | 'log'>,
+): Promise<LifecycleSender | undefined> {
+  const { url, secretFile, timeoutMs } = rooms.webhook;
+  if (url === undefined || secretFile === undefined) return undefined;
+  // Once before anything is told: a relay that cannot sign does not start.
+  await readSecrets(secretFile);
+  return new LifecycleSender({
+    url: webhookUrl(url),
+    secrets: () => readSecrets(secretFile),
+    timeoutMs,
+    counters,
+    log,
+  });
 }
 
 /**
