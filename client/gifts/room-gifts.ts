@@ -1,16 +1,13 @@
 import type { HayateError } from '@hayate/codec/errors';
 import { codeError, type GiftPosted, type RelayMessage } from '@hayate/codec/messages';
-import { Backoff } from '../room/backoff.ts';
 import type { Environment } from '../room/environment.ts';
-import type { MessageStream } from '../room/message-stream.ts';
 import { BoundedQueue } from '../room/queue.ts';
 import { errorOf, type RelaySession } from '../room/relay-session.ts';
 import type { Participant } from '../room/room.ts';
+import { StandingStream } from '../room/standing-stream.ts';
 import { PendingGifts } from './pending.ts';
 import type { GiftOptions, GiftOutcome, GiftReceipt, RoomGift, RoomGiftOptions } from './types.ts';
 
-const RETRY_MS = 250;
-const MAX_RETRY_MS = 10_000;
 const QUEUE_LIMIT = 4096;
 /** Records remembered by name, for the case that another relay has another sequence. */
 const REMEMBERED = 1024;
@@ -29,20 +26,23 @@ export class RoomGifts implements Participant {
   readonly #pending: PendingGifts;
   readonly #queues = new Set<BoundedQueue<RoomGift>>();
   readonly #shown = new Set<string>();
-  readonly #backoff: Backoff;
+  readonly #stream: StandingStream;
   #seen: number | undefined;
-  #wanted = false;
-  #session: RelaySession | undefined;
-  /** Of the stream that is open or opening; another one means that it is over. */
-  #opening = 0;
-  #timer: unknown;
   #closed = false;
 
   constructor(setup: RoomGiftsSetup) {
     this.#setup = setup;
     const { environment, options } = setup;
     this.#seen = options.after;
-    this.#backoff = new Backoff(RETRY_MS, MAX_RETRY_MS, environment.random);
+    this.#stream = new StandingStream({
+      environment,
+      name: 'gifts',
+      greeting: () => ({ t: 'gifts', ...(this.#seen === undefined ? {} : { after: this.#seen }) }),
+      onOpen: (stream) => this.#pending.open((id, ticket) => stream.send({ t: 'gift', id, ticket })),
+      onMessage: (message) => this.#onMessage(message),
+      onLost: () => this.#pending.lost(),
+      onWarning: setup.onWarning,
+    });
     this.#pending = new PendingGifts({
       environment,
       storage: options.storage,
@@ -64,9 +64,7 @@ export class RoomGifts implements Participant {
 
   /** From now on there is a stream in each session. */
   want(): void {
-    if (this.#wanted) return;
-    this.#wanted = true;
-    if (this.#session) this.#open(this.#session);
+    this.#stream.want();
   }
 
   iterate(): AsyncIterator<RoomGift> {
@@ -78,14 +76,11 @@ export class RoomGifts implements Participant {
   }
 
   onOpen(session: RelaySession): void {
-    this.#session = session;
-    this.#backoff.reset();
-    if (this.#wanted) this.#open(session);
+    this.#stream.begin(session);
   }
 
   onLost(): void {
-    this.#session = undefined;
-    this.#leave();
+    this.#stream.end();
   }
 
   onClosed(error: HayateError): void {
@@ -97,43 +92,7 @@ export class RoomGifts implements Participant {
 
   onDatagram(): void {}
 
-  #leave(): void {
-    this.#opening += 1;
-    this.#setup.environment.clearTimer(this.#timer);
-    this.#timer = undefined;
-    this.#pending.lost();
-  }
-
-  #open(session: RelaySession): void {
-    this.#leave();
-    const opening = this.#opening;
-    const over = () => this.#opening !== opening;
-    let stream: MessageStream | undefined;
-    const again = (error: HayateError) => {
-      stream?.close();
-      if (over()) return;
-      this.#leave();
-      // A dying connection fails its streams first, and the room tells of it.
-      if (error.code !== 'connection_lost') this.#setup.onWarning(error);
-      this.#timer = this.#setup.environment.setTimer(() => this.#open(session), this.#backoff.nextMs());
-    };
-    session
-      .openGifts((message) => {
-        if (!over()) this.#onMessage(message, again);
-      })
-      .then(
-        (opened) => {
-          stream = opened;
-          if (over()) return stream.close();
-          opened.send({ t: 'gifts', ...(this.#seen === undefined ? {} : { after: this.#seen }) });
-          this.#pending.open((id, ticket) => opened.send({ t: 'gift', id, ticket }));
-          void opened.ended.then(again);
-        },
-        (error: HayateError) => again(error),
-      );
-  }
-
-  #onMessage(message: RelayMessage, again: (error: HayateError) => void): void {
+  #onMessage(message: RelayMessage): void {
     switch (message.t) {
       case 'gifts':
         // A smaller one than asked for: this relay's ledger never had that sequence.
@@ -149,7 +108,7 @@ export class RoomGifts implements Participant {
         const { id } = message;
         const error = errorOf(message);
         if (id !== undefined) this.#pending.refused({ ...message, id });
-        else if (error.retryable) again(error);
+        else if (error.retryable) this.#stream.again(error);
         else this.#setup.onWarning(error);
         break;
       }
@@ -164,7 +123,7 @@ export class RoomGifts implements Participant {
     // Never skipped: a new stream begins after the last one that came.
     if (record.n > seen + 1) throw codeError('protocol_error', `gift ${record.n} came after ${seen}`);
     this.#seen = record.n;
-    this.#backoff.reset();
+    this.#stream.works();
     const name = `${record.kind} ${record.jti}`;
     if (this.#shown.has(name)) return;
     this.#shown.add(name);

@@ -7,7 +7,7 @@ import {
   UnitSender,
 } from '@hayate/codec/bundle';
 import type { HayateError } from '@hayate/codec/errors';
-import { codeError, type Publish } from '@hayate/codec/messages';
+import { codeError, type Permission, type Publish } from '@hayate/codec/messages';
 import {
   createFaceEncoder,
   faceConfig,
@@ -96,6 +96,7 @@ export class RoomPublisher implements Publisher, Participant {
     this.#unlisten = [
       room.on('uplink', (report) => this.#onUplink(report)),
       room.on('warning', (error) => this.#emitter.emit('warning', error)),
+      room.on('access', ({ permissions }) => this.#onAccess(permissions)),
     ];
     this.#detach = room.attach(this);
   }
@@ -206,6 +207,14 @@ export class RoomPublisher implements Publisher, Participant {
   #onRefused(error: HayateError): void {
     this.#emitter.emit('warning', error);
     if (!error.retryable) this.#finish(error);
+  }
+
+  /** A moderator took the slot back: what is sent from now on is refused. */
+  #onAccess(permissions: ReadonlySet<Permission>): void {
+    if (!this.#live || permissions.has('publish')) return;
+    const error = codeError('not_permitted', 'the permission to publish was taken back');
+    this.onLost(error);
+    this.#finish(error);
   }
 
   async #unpublish(live: Live): Promise<void> {

@@ -2,6 +2,8 @@
 export interface Environment {
   /** Monotonic: the clock of the sessions' `nowUs()`, which capture times and probe answers are in. */
   nowMs(): number;
+  /** Milliseconds since 1970, as far as this machine knows: for times of tokens alone. */
+  wallMs(): number;
   setTimer(run: () => void, delayMs: number): unknown;
   clearTimer(timer: unknown): void;
   /** [0, 1). */
@@ -9,6 +11,7 @@ export interface Environment {
 }
 
 export const systemTimers: Omit<Environment, 'nowMs'> = {
+  wallMs: () => Date.now(),
   setTimer: (run, delayMs) => setTimeout(run, delayMs),
   clearTimer: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
   random: () => Math.random(),

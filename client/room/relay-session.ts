@@ -1,5 +1,7 @@
+import { answerProbe } from '@hayate/codec/bundle';
 import { HayateError } from '@hayate/codec/errors';
 import {
+  type Access,
   type ClientMessage,
   closeCodeOf,
   closeError,
@@ -19,14 +21,21 @@ import { PendingRequests } from './requests.ts';
 
 /** From the first packet to `welcome`. */
 const WELCOME_LIMIT_MS = 10_000;
-const REQUEST_LIMIT_MS = 5_000;
+export const REQUEST_LIMIT_MS = 5_000;
 /** A control stream that ends is followed by the session's close code, unless the relay broke. */
 const CODE_GRACE_MS = 500;
 
 const CONTROL: SendStreamOptions = { sendOrder: 30 };
-/** Somebody waits for the answer: a lost packet must not cost the round trips of its recovery. */
-const GIFTS: SendStreamOptions = { sendOrder: 20, repeatMs: 10 };
-const COMMENTS: SendStreamOptions = { sendOrder: 10 };
+/** Streams beside the control stream. */
+const STREAMS = {
+  /** Somebody waits for the answer: a lost packet must not cost the round trips of its recovery. */
+  gifts: { sendOrder: 20, repeatMs: 10 },
+  comments: { sendOrder: 10 },
+} satisfies Record<string, SendStreamOptions>;
+
+export type StreamName = keyof typeof STREAMS;
+/** What answers a request of the control stream. */
+type Answer = Done | Publishing | Access;
 
 export interface RelaySessionOptions {
   target: RelayTarget;
@@ -34,8 +43,10 @@ export interface RelaySessionOptions {
   environment: Environment;
   deadAfterMs: number;
   agent: string;
+  /** Of the session that was lost. */
+  resume: string | undefined;
   onWelcome(welcome: Welcome): void;
-  /** What is no answer: `liver`, `left`, `uplink`, `draining`, warnings, comments. */
+  /** What is no answer: `liver`, `left`, `uplink`, `draining`, warnings, news of people. */
   onMessage(message: RelayMessage): void;
   /** `data` is valid only during the call; the time is in the environment's clock. */
   onDatagram(data: Uint8Array, receivedAtUs: number): void;
@@ -49,14 +60,12 @@ export function errorOf(message: ErrorMessage): HayateError {
 /** One session with a relay, from dialling to its end. */
 export class RelaySession {
   readonly #options: RelaySessionOptions;
-  readonly #requests: PendingRequests<Done | Publishing>;
-  readonly #comments: PendingRequests<Done>;
+  readonly #requests: PendingRequests<Answer>;
   readonly #ended = Promise.withResolvers<HayateError>();
   readonly #liveness: Liveness;
   readonly #dialling = new AbortController();
   #session: Session | undefined;
   #control: MessageStream | undefined;
-  #commentStream: Promise<MessageStream> | undefined;
   #endedWith: HayateError | undefined;
   #opened = false;
   #welcomed = false;
@@ -66,7 +75,6 @@ export class RelaySession {
     this.#options = options;
     const { environment } = options;
     this.#requests = new PendingRequests(environment, REQUEST_LIMIT_MS);
-    this.#comments = new PendingRequests(environment, REQUEST_LIMIT_MS);
     this.#liveness = new Liveness(environment, options.deadAfterMs, () => {
       this.end(codeError('connection_lost', `nothing came from the relay for ${options.deadAfterMs} ms`));
     });
@@ -83,12 +91,16 @@ export class RelaySession {
     return this.#ended.promise;
   }
 
+  get over(): boolean {
+    return this.#endedWith !== undefined;
+  }
+
   get transport(): Session | undefined {
     return this.#session;
   }
 
   /** Resolves with the relay's answer; rejects with its code, `timeout`, or what ended the session. */
-  request(make: (id: number) => ClientMessage): Promise<Done | Publishing> {
+  request(make: (id: number) => ClientMessage): Promise<Answer> {
     if (this.#endedWith) return Promise.reject(this.#endedWith);
     return this.#requests.start((id) => this.#control?.send(make(id)));
   }
@@ -98,20 +110,34 @@ export class RelaySession {
     if (!this.#endedWith) this.#control?.send(message);
   }
 
-  /** Comments come by `onMessage` from now on. */
-  openComments(): Promise<MessageStream> {
-    this.#commentStream ??= this.#openComments();
-    return this.#commentStream;
+  /**
+   * A new stream; the caller says the first word. Rejects with what ended the session, or `connection_lost`. What
+   * `onMessage` throws ends the stream with it.
+   */
+  async openStream(name: StreamName, onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
+    const session = this.#session;
+    if (!session || this.#endedWith) throw this.#endedWith ?? codeError('connection_lost', 'no session yet');
+    try {
+      const stream = await session.openBidirectional(STREAMS[name]);
+      return new MessageStream(stream, (message) => {
+        if (this.#endedWith) return;
+        this.#liveness.heard();
+        onMessage(message);
+      });
+    } catch (error) {
+      throw (
+        this.#endedWith ?? (error instanceof HayateError ? error : codeError('connection_lost', 'no stream', error))
+      );
+    }
   }
 
-  /** A new gifts stream; the caller says the first word. */
-  openGifts(onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
-    return this.#openStream(GIFTS, onMessage);
-  }
-
-  async comment(text: string): Promise<void> {
-    const stream = await this.openComments();
-    await this.#comments.start((id) => stream.send({ t: 'comment', id, text }));
+  /** The relay wants to know this clock. */
+  answerProbe(probe: Uint8Array, receivedAtUs: number, nowUs: number): void {
+    try {
+      this.#session?.sendDatagram(answerProbe(probe, Math.floor(receivedAtUs), nowUs));
+    } catch {
+      // A malformed probe gets no answer, as a lost one.
+    }
   }
 
   /** Idempotent. What is pending rejects with `error`. */
@@ -122,7 +148,6 @@ export class RelaySession {
     this.#liveness.stop();
     if (!this.#opened) this.#dialling.abort();
     this.#requests.failAll(error);
-    this.#comments.failAll(error);
     this.#session?.setDatagramHandler(undefined);
     const closeCode = error.code === 'protocol_error' ? closeCodeOf('protocol_error') : 0;
     this.#session?.close({ closeCode, reason: closeCode === 0 ? '' : error.message });
@@ -157,7 +182,8 @@ export class RelaySession {
     const stream = await session.openBidirectional(CONTROL);
     if (this.#endedWith) return;
     this.#control = new MessageStream(stream, (message) => this.#onControl(message));
-    this.#control.send({ t: 'hello', v: 1, token, agent: this.#options.agent });
+    const { agent, resume } = this.#options;
+    this.#control.send({ t: 'hello', v: 1, token, agent, ...(resume !== undefined && { resume }) });
     const reason = await this.#control.ended;
     if (reason.code === 'protocol_error' || reason.code === 'message_too_large') {
       this.end(reason);
@@ -166,37 +192,6 @@ export class RelaySession {
     if (this.#endedWith) return;
     this.#options.environment.clearTimer(this.#limitTimer);
     this.#limitTimer = this.#options.environment.setTimer(() => this.end(reason), CODE_GRACE_MS);
-  }
-
-  async #openComments(): Promise<MessageStream> {
-    try {
-      const comments = await this.#openStream(COMMENTS, (message) => this.#onComments(message));
-      comments.send({ t: 'comments' });
-      void comments.ended.then((error) => {
-        this.#comments.failAll(this.#endedWith ?? error);
-        this.#commentStream = undefined;
-      });
-      return comments;
-    } catch (error) {
-      this.#commentStream = undefined;
-      throw error;
-    }
-  }
-
-  async #openStream(options: SendStreamOptions, onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
-    const session = this.#session;
-    if (!session || this.#endedWith) throw this.#endedWith ?? codeError('connection_lost', 'no session yet');
-    try {
-      return new MessageStream(await session.openBidirectional(options), (message) => {
-        if (this.#endedWith) return;
-        this.#liveness.heard();
-        onMessage(message);
-      });
-    } catch (error) {
-      throw (
-        this.#endedWith ?? (error instanceof HayateError ? error : codeError('connection_lost', 'no stream', error))
-      );
-    }
   }
 
   #onControl(message: RelayMessage): void {
@@ -218,15 +213,21 @@ export class RelaySession {
       }
       return;
     }
-    if (message.t === 'done' || message.t === 'publishing') this.#requests.answer(message.id, message);
-    else if (message.t === 'error' && message.id !== undefined) this.#requests.fail(message.id, errorOf(message));
-    else this.#options.onMessage(message);
-  }
-
-  #onComments(message: RelayMessage): void {
-    if (message.t === 'done') this.#comments.answer(message.id, message);
-    else if (message.t === 'error' && message.id !== undefined) this.#comments.fail(message.id, errorOf(message));
-    else this.#options.onMessage(message);
+    // `access` is news even when it answers, and comes before whoever waits for it goes on.
+    if (message.t === 'access') this.#options.onMessage(message);
+    switch (message.t) {
+      case 'done':
+      case 'publishing':
+      case 'access':
+        if (message.id !== undefined) this.#requests.answer(message.id, message);
+        break;
+      case 'error':
+        if (message.id === undefined) this.#options.onMessage(message);
+        else this.#requests.fail(message.id, errorOf(message));
+        break;
+      default:
+        this.#options.onMessage(message);
+    }
   }
 }
 
@@ -236,8 +237,15 @@ function endOf({ closeCode, reason }: CloseInfo): HayateError {
   return closeError(closeCode, reason);
 }
 
+/** Throws `invalid_argument` for a target that can never work. */
+export function checkTarget(target: RelayTarget): void {
+  const url = URL.parse(target.url);
+  if (url?.protocol !== 'https:') throw codeError('invalid_argument', `not an https URL of a relay: "${target.url}"`);
+  for (const hash of target.certificateHashes ?? []) parseHash(hash);
+}
+
 /** 64 hex digits, colons allowed. Throws `invalid_argument`. */
-export function parseHash(hex: string): Uint8Array {
+function parseHash(hex: string): Uint8Array {
   const digits = hex.replaceAll(':', '');
   if (!/^[0-9a-fA-F]{64}$/.test(digits)) {
     throw codeError('invalid_argument', `not a SHA-256 certificate hash (64 hex digits): "${hex}"`);

@@ -24,9 +24,14 @@ export class PendingRequests<T> {
     return this.#pending.size;
   }
 
+  /** An id for a message that is not waited for. */
+  takeId(): number {
+    return this.#nextId++;
+  }
+
   /** `send` gets the id. When it throws the request rejects with that. */
   start(send: (id: number) => void): Promise<T> {
-    const id = this.#nextId++;
+    const id = this.takeId();
     return new Promise<T>((resolve, reject) => {
       const timer = this.#environment.setTimer(() => {
         this.#pending.delete(id);

@@ -203,7 +203,11 @@ describe('room', () => {
     );
     expect(results[3]).toMatchObject({ value: { done: true } });
     expect(results[4]).toMatchObject({ value: { done: true } });
-    expect((results[5] as { value: RoomEvent[] }).value.map((event) => event.type)).toEqual(['state', 'state']);
+    expect((results[5] as { value: RoomEvent[] }).value.map((event) => event.type)).toEqual([
+      'access',
+      'state',
+      'state',
+    ]);
     await expect(room.comment('after')).rejects.toMatchObject({ code: 'connection_lost' });
     expect((await relay.entry.watch(room).ready.catch((error: HayateError) => error)) as HayateError).toMatchObject({
       code: 'closed',

@@ -1,22 +1,24 @@
-import { answerProbe, DATAGRAM_TYPE } from '@hayate/codec/bundle';
+import { DATAGRAM_TYPE } from '@hayate/codec/bundle';
 import type { HayateError } from '@hayate/codec/errors';
-import {
-  codeError,
-  isCommentText,
-  type RelayMessage,
-  type Liver as WireLiver,
-  type Welcome as WireWelcome,
-} from '@hayate/codec/messages';
+import { codeError, type RelayMessage, type Welcome as WireWelcome } from '@hayate/codec/messages';
 import type { Connector, SessionStats } from '@hayate/transport';
 import { RoomGifts } from '../gifts/room-gifts.ts';
 import type { GiftOptions, GiftReceipt, RoomGift } from '../gifts/types.ts';
+import { Community } from '../people/community.ts';
+import type {
+  Permission,
+  RoomComment,
+  RoomModeration,
+  RoomPresence,
+  RoomRules,
+  SpeakRequest,
+} from '../people/types.ts';
 import type {
   ConnectionOptions,
   ConnectionState,
   Liver,
   RelayTarget,
   Room,
-  RoomComment,
   RoomEvent,
   RoomEvents,
   Welcome,
@@ -24,14 +26,16 @@ import type {
 import { Backoff } from './backoff.ts';
 import { Emitter } from './emitter.ts';
 import type { Environment } from './environment.ts';
+import { LiverList } from './livers.ts';
 import { BoundedQueue } from './queue.ts';
-import { errorOf, parseHash, RelaySession } from './relay-session.ts';
+import { checkTarget, errorOf, RelaySession } from './relay-session.ts';
 
 const QUEUE_LIMIT = 256;
 const FIRST_GIVE_UP_MS = 15_000;
 /** A session shorter than this does not count as a recovery: the back-off goes on growing. */
 const STABLE_MS = 5_000;
 const AGENT = 'hayate-client/0.1';
+const NOTHING: ReadonlySet<Permission> = new Set();
 
 /** What takes part in a room's sessions: publishers and watchers. */
 export interface Participant {
@@ -56,15 +60,16 @@ export class RelayRoom implements Room {
   readonly closed: Promise<HayateError>;
   readonly comments: AsyncIterable<RoomComment>;
   readonly gifts: AsyncIterable<RoomGift>;
+  readonly moderate: RoomModeration;
   readonly environment: Environment;
 
   readonly #setup: RoomSetup;
   readonly #emitter = new Emitter<RoomEvents>();
   readonly #eventQueues = new Set<BoundedQueue<RoomEvent>>();
-  readonly #commentQueues = new Set<BoundedQueue<RoomComment>>();
   readonly #participants = new Set<Participant>();
-  readonly #livers = new Map<number, Liver>();
+  readonly #livers = new LiverList();
   readonly #gifts: RoomGifts;
+  readonly #community: Community;
   readonly #backoff: Backoff;
   readonly #ready = Promise.withResolvers<Welcome>();
   readonly #closed = Promise.withResolvers<HayateError>();
@@ -77,7 +82,10 @@ export class RelayRoom implements Room {
   #everOpen = false;
   #retryTimer: unknown;
   #drainTimer: unknown;
-  #commentsWanted = false;
+  /** Of the last session, for the next one. */
+  #resume: string | undefined;
+  /** A session opened since the relay last refused a token as expired. */
+  #mayRenew = true;
 
   /** Throws `invalid_argument` for a target that can never work. */
   constructor(setup: RoomSetup) {
@@ -91,7 +99,15 @@ export class RelayRoom implements Room {
     // Who only listens to events must not meet an unhandled rejection.
     this.ready.catch(() => {});
     this.closed = this.#closed.promise;
-    this.comments = { [Symbol.asyncIterator]: () => this.#openCommentQueue() };
+    const { token } = setup.target;
+    const renew = typeof token === 'function' ? token : undefined;
+    this.#community = new Community({
+      environment,
+      renew,
+      emit: (type, value) => this.#emit(type, value),
+    });
+    this.moderate = this.#community.moderate;
+    this.comments = { [Symbol.asyncIterator]: () => this.#community.comments.iterate() };
     this.#gifts = new RoomGifts({
       environment,
       options: options.gifts ?? {},
@@ -100,7 +116,7 @@ export class RelayRoom implements Room {
       onWarning: (error) => this.#emit('warning', error),
     });
     this.gifts = { [Symbol.asyncIterator]: () => this.#gifts.iterate() };
-    this.#participants.add(this.#gifts);
+    this.#participants.add(this.#community).add(this.#gifts);
     const { signal } = options;
     if (signal?.aborted) {
       this.#finish(codeError('closed', 'aborted before it began', signal.reason));
@@ -121,30 +137,57 @@ export class RelayRoom implements Room {
   }
 
   get livers(): ReadonlyMap<number, Liver> {
-    return this.#livers;
+    return this.#livers.bySlot;
   }
 
   get reliability(): Room['reliability'] {
     return this.#welcome ? this.#session?.transport?.reliability : undefined;
   }
 
+  get permissions(): ReadonlySet<Permission> {
+    return this.#community.access?.permissions ?? NOTHING;
+  }
+
+  get presence(): RoomPresence | undefined {
+    return this.#community.people.presence;
+  }
+
+  get rules(): RoomRules | undefined {
+    return this.#community.people.rules;
+  }
+
   on<K extends keyof RoomEvents>(type: K, listener: (value: RoomEvents[K]) => void): () => void {
-    if (type === 'comment') this.#wantComments();
-    if (type === 'gift') this.#gifts.want();
-    return this.#emitter.on(type, listener);
+    const remove = this.#emitter.on(type, listener);
+    this.#wantWhatIsHeard();
+    return () => {
+      remove();
+      this.#wantWhatIsHeard();
+    };
   }
 
   events(): AsyncIterableIterator<RoomEvent> {
-    this.#wantComments();
-    this.#gifts.want();
-    return this.#openQueue(this.#eventQueues);
+    const queue: BoundedQueue<RoomEvent> = new BoundedQueue(QUEUE_LIMIT, {
+      onEnd: () => {
+        this.#eventQueues.delete(queue);
+        this.#wantWhatIsHeard();
+      },
+    });
+    this.#eventQueues.add(queue);
+    if (this.#state === 'closed') queue.end();
+    this.#wantWhatIsHeard();
+    return queue;
   }
 
-  async comment(text: string): Promise<void> {
-    if (!isCommentText(text)) throw codeError('invalid_argument', 'a comment has 1 to 500 characters');
-    this.#wantComments();
-    if (!this.#welcome || !this.#session) throw codeError('connection_lost', `no session: ${this.#state}`);
-    await this.#session.comment(text);
+  comment(text: string): Promise<{ number: number }> {
+    return this.#community.comments.send(text);
+  }
+
+  react(kind: string): boolean {
+    return this.#community.comments.react(kind);
+  }
+
+  requestToSpeak(): SpeakRequest {
+    return this.#community.speaking.request();
   }
 
   gift(ticket: string, options?: GiftOptions): Promise<GiftReceipt> {
@@ -194,6 +237,7 @@ export class RelayRoom implements Room {
       environment,
       deadAfterMs: options.deadAfterMs ?? 600,
       agent: AGENT,
+      resume: this.#resume,
       onWelcome: (welcome) => this.#onWelcome(session, welcome),
       onMessage: (message) => this.#onMessage(message),
       onDatagram: (data, receivedAtUs) => this.#onDatagram(session, data, receivedAtUs),
@@ -210,39 +254,32 @@ export class RelayRoom implements Room {
       subject: wire.sub,
       ...(wire.name !== undefined && { name: wire.name }),
       roles: wire.roles,
+      permissions: new Set(wire.permissions),
+      expiresAtMs: wire.expiresAt,
+      resumed: wire.resumed === true,
       budgetMs: wire.budgetMs,
     };
     this.#welcome = welcome;
     this.#everOpen = true;
     this.#openedMs = this.environment.nowMs();
-    if (this.#commentsWanted) session.openComments().catch(() => {});
+    this.#resume = wire.resume;
+    this.#mayRenew = true;
+    // Before anybody hears of it, so that listeners find it as it is.
+    this.#state = 'open';
+    for (const participant of [...this.#participants]) participant.onOpen(session, welcome);
     this.#setState('open');
-    for (const liver of wire.livers) this.#onLiver(liver);
+    for (const liver of wire.livers) this.#emit('liver', this.#livers.came(liver));
     this.#ready.resolve(welcome);
-    for (const participant of this.#participants) participant.onOpen(session, welcome);
   }
 
   #onMessage(message: RelayMessage): void {
     switch (message.t) {
       case 'liver':
-        this.#onLiver(message);
+        this.#emit('liver', this.#livers.came(message));
         break;
       case 'left':
-        // A word about an older generation must not remove the one that took its place.
-        if (this.#livers.get(message.slot)?.generation === message.gen) this.#livers.delete(message.slot);
+        this.#livers.left(message);
         this.#emit('left', { slot: message.slot, generation: message.gen });
-        break;
-      case 'comment': {
-        const { n, sub, name, text, at } = message;
-        const comment = { number: n, subject: sub, ...(name !== undefined && { name }), text, atMs: at };
-        this.#emit('comment', comment);
-        for (const queue of this.#commentQueues) queue.push(comment);
-        break;
-      }
-      case 'comments':
-      case 'missed':
-      case 'deleted':
-      case 'reactions':
         break;
       case 'uplink': {
         const { t: _, ...report } = message;
@@ -256,22 +293,10 @@ export class RelayRoom implements Room {
         this.#onDraining(message.deadlineMs);
         break;
       default:
-        // `welcome` a second time, or an answer to nothing.
+        if (this.#community.take(message)) break;
+        // `welcome` a second time, or what belongs on another stream.
         throw codeError('protocol_error', `the relay sent ${message.t} out of place`);
     }
-  }
-
-  #onLiver(wire: WireLiver): void {
-    const liver: Liver = {
-      slot: wire.slot,
-      generation: wire.gen,
-      subject: wire.sub,
-      ...(wire.name !== undefined && { name: wire.name }),
-      ...(wire.motion && { motion: wire.motion }),
-      ...(wire.voice && { voice: { channels: wire.voice.channels, frameMs: wire.voice.frameMs } }),
-    };
-    this.#livers.set(liver.slot, liver);
-    this.#emit('liver', liver);
   }
 
   /** Leaves within the first half of the grace at a random time, so that a room does not come back all at once. */
@@ -289,18 +314,10 @@ export class RelayRoom implements Room {
     const type = data[0];
     if (type === undefined || type === DATAGRAM_TYPE.heartbeat) return;
     if (type === DATAGRAM_TYPE.probe) {
-      this.#answerProbe(session, data, receivedAtUs);
+      session.answerProbe(data, receivedAtUs, this.nowUs());
       return;
     }
     for (const participant of this.#participants) participant.onDatagram(type, data, receivedAtUs);
-  }
-
-  #answerProbe(session: RelaySession, data: Uint8Array, receivedAtUs: number): void {
-    try {
-      session.transport?.sendDatagram(answerProbe(data, Math.floor(receivedAtUs), this.nowUs()));
-    } catch {
-      // A malformed probe gets no answer, as a lost one.
-    }
   }
 
   #onEnded(session: RelaySession, error: HayateError): void {
@@ -316,7 +333,7 @@ export class RelayRoom implements Room {
     }
     const giveUpMs = options.giveUpMs ?? (this.#everOpen ? Number.POSITIVE_INFINITY : FIRST_GIVE_UP_MS);
     const waitMs = this.#backoff.nextMs();
-    if (!error.retryable || now + waitMs - this.#searchingMs > giveUpMs) {
+    if (!(error.retryable || this.#renews(error)) || now + waitMs - this.#searchingMs > giveUpMs) {
       this.#finish(error);
       return;
     }
@@ -324,10 +341,18 @@ export class RelayRoom implements Room {
     this.#setState(this.#everOpen ? 'reconnecting' : 'connecting', error);
   }
 
+  /** The token ended and another can be had. One that has ended already when it comes is no way out. */
+  #renews(error: HayateError): boolean {
+    if (error.code !== 'token_expired' || typeof this.#setup.target.token !== 'function' || !this.#mayRenew)
+      return false;
+    this.#mayRenew = false;
+    return true;
+  }
+
   #dropSession(): void {
     this.#session = undefined;
     this.#welcome = undefined;
-    this.#livers.clear();
+    this.#livers.bySlot.clear();
     if (this.#drainTimer !== undefined) this.environment.clearTimer(this.#drainTimer);
     this.#drainTimer = undefined;
   }
@@ -344,7 +369,7 @@ export class RelayRoom implements Room {
     this.#closed.resolve(error);
     for (const participant of [...this.#participants]) participant.onClosed(error);
     this.#participants.clear();
-    for (const queue of [...this.#eventQueues, ...this.#commentQueues]) queue.end();
+    for (const queue of [...this.#eventQueues]) queue.end();
     this.#emitter.clear();
   }
 
@@ -358,27 +383,12 @@ export class RelayRoom implements Room {
     for (const queue of this.#eventQueues) queue.push({ type, value } as RoomEvent);
   }
 
-  #wantComments(): void {
-    if (this.#commentsWanted) return;
-    this.#commentsWanted = true;
-    if (this.#welcome) this.#session?.openComments().catch(() => {});
+  /** What nobody listens to is not asked for; comments and gifts once asked for go on. */
+  #wantWhatIsHeard(): void {
+    const all = this.#eventQueues.size > 0;
+    const heard = (...types: (keyof RoomEvents)[]) => all || types.some((type) => this.#emitter.has(type));
+    if (heard('comment', 'missed', 'deleted', 'reactions')) this.#community.comments.want();
+    if (heard('gift')) this.#gifts.want();
+    this.#community.people.want(heard('presence', 'rules'));
   }
-
-  #openCommentQueue(): AsyncIterator<RoomComment> {
-    this.#wantComments();
-    return this.#openQueue(this.#commentQueues);
-  }
-
-  #openQueue<T>(queues: Set<BoundedQueue<T>>): BoundedQueue<T> {
-    const queue: BoundedQueue<T> = new BoundedQueue(QUEUE_LIMIT, { onEnd: () => queues.delete(queue) });
-    queues.add(queue);
-    if (this.#state === 'closed') queue.end();
-    return queue;
-  }
-}
-
-function checkTarget(target: RelayTarget): void {
-  const url = URL.parse(target.url);
-  if (url?.protocol !== 'https:') throw codeError('invalid_argument', `not an https URL of a relay: "${target.url}"`);
-  for (const hash of target.certificateHashes ?? []) parseHash(hash);
 }

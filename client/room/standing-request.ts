@@ -47,7 +47,8 @@ export class StandingRequest<T> {
         if (this.#session === session) this.#options.onGranted(answer, session);
       },
       (error: HayateError) => {
-        if (this.#session !== session) return;
+        // A session that ends fails its requests, and its end is told elsewhere.
+        if (this.#session !== session || session.over) return;
         this.#options.onRefused(error);
         if (!error.retryable || this.#session !== session) return;
         this.#timer = this.#options.environment.setTimer(() => this.#ask(session), this.#backoff.nextMs());

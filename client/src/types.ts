@@ -3,16 +3,32 @@ import type { RepairKind } from '@hayate/codec/messages';
 import type { FaceConfigOptions, MotionConfig, MotionFrame } from '@hayate/codec/motion';
 import type { Connector, SessionStats } from '@hayate/transport';
 import type { GiftOptions, GiftOutcome, GiftReceipt, RoomGift, RoomGiftOptions } from '../gifts/types.ts';
+import type {
+  CommentsDeleted,
+  Permission,
+  PresenceChange,
+  RoomAccess,
+  RoomComment,
+  RoomModeration,
+  RoomPresence,
+  RoomRules,
+  SpeakChange,
+  SpeakRequest,
+} from '../people/types.ts';
 import type { PlayoutClock } from '../watch/playout.ts';
 import type { PlayoutStats, ScheduleOptions } from '../watch/schedule.ts';
 
 export type * from '../gifts/types.ts';
+export type * from '../people/types.ts';
 
 /** Where a relay is and what opens its door. `hayate token` and `POST /v1/rooms` hand these out. */
 export interface RelayTarget {
   /** `https://HOST:PORT/v1`. */
   url: string;
-  /** A function is asked anew at each connection: the way to renew tokens that expire. */
+  /**
+   * A function is asked at each connection, at 80 % of the token's lifetime, and when it ended after all. It should give
+   * a fresh token of the same `sub` and room within 10 s.
+   */
   token: string | (() => Promise<string>);
   /** SHA-256 of the relay's certificate (hex), for self-made ones. */
   certificateHashes?: string[];
@@ -50,16 +66,6 @@ export interface Liver {
   voice?: VoiceSettings;
 }
 
-export interface RoomComment {
-  /** The room's count: grows by one a comment. */
-  number: number;
-  subject: string;
-  name?: string;
-  text: string;
-  /** Milliseconds since 1970, the relay's clock. */
-  atMs: number;
-}
-
 /** What the relay says once a second about what a publisher sends. */
 export interface UplinkReport {
   received: number;
@@ -86,6 +92,11 @@ export interface Welcome {
   subject: string;
   name?: string;
   roles: string[];
+  permissions: ReadonlySet<Permission>;
+  /** End of the token, milliseconds since 1970, the relay's clock. */
+  expiresAtMs: number;
+  /** This session took up where the last one was lost: slot, grants and presence are kept. */
+  resumed: boolean;
   /** Lag budget of the room. */
   budgetMs: number;
 }
@@ -95,7 +106,19 @@ export interface RoomEvents {
   state: { state: ConnectionState; error?: HayateError };
   liver: Liver;
   left: { slot: number; generation: number };
+  /** What this session may do: with each `welcome`, and when it changes. */
+  access: RoomAccess;
+  /** The last 50 first, then each once, over all sessions. */
   comment: RoomComment;
+  /** So many comments were left out here. */
+  missed: { count: number };
+  deleted: CommentsDeleted;
+  /** Of the whole room since the last one, by kind. */
+  reactions: { counts: Record<string, number> };
+  /** The relay is asked for it as long as somebody listens, as for `rules`. */
+  presence: PresenceChange;
+  rules: RoomRules;
+  speak: SpeakChange;
   /** Once each, over all sessions, voids and refunds too. */
   gift: RoomGift;
   gift_settled: GiftOutcome;
@@ -124,10 +147,26 @@ export interface Room {
   on<K extends keyof RoomEvents>(type: K, listener: (value: RoomEvents[K]) => void): () => void;
   /** Everything from now on; ends with the room. At most 256 wait, oldest dropped. */
   events(): AsyncIterableIterator<RoomEvent>;
-  /** Comments from now on; ends with the room. At most 256 wait, oldest dropped. */
+  /** What the present session may do; empty while there is none. */
+  readonly permissions: ReadonlySet<Permission>;
+  /** As the event `comment`; ends with the room. At most 256 wait, oldest dropped: the numbers show it. */
   readonly comments: AsyncIterable<RoomComment>;
-  /** Settles by the relay's answer: rejects with its code (`rate_limited`, ...), `connection_lost` or `timeout`. */
-  comment(text: string): Promise<void>;
+  /**
+   * Resolves with the comment's number when the relay took it. Rejects with its code (`rate_limited`, `slow_mode`,
+   * `muted`, ...), `connection_lost` or `timeout`.
+   */
+  comment(text: string): Promise<{ number: number }>;
+  /**
+   * Sends a reaction: `kind` is 1 to 16 of a-z, 0-9, _ and -. False: there is no stream for it now, and it is gone. A
+   * refusal is a `warning`. Throws `invalid_argument`.
+   */
+  react(kind: string): boolean;
+  /** Undefined while nobody listens to `presence` or `rules`, and before the relay told. */
+  readonly presence: RoomPresence | undefined;
+  readonly rules: RoomRules | undefined;
+  /** Asks for a slot. While a request is under way or granted, this gives the same one. */
+  requestToSpeak(): SpeakRequest;
+  readonly moderate: RoomModeration;
   /** As the event `gift`; ends with the room. 4096 may wait, then the iterator throws `overloaded` behind them. */
   readonly gifts: AsyncIterable<RoomGift>;
   /** The last number that came: the next page goes on from there (`gifts.after`). Undefined before the relay named one. */

@@ -6,6 +6,8 @@ import { createEntry, type Entry } from '../src/internal.ts';
 import type { FakeGifts } from './fake-gifts.ts';
 
 const ALIAS = 300;
+/** What the calendar says when the client's clock is at 0. */
+const START_WALL_MS = 1_800_000_000_000;
 
 const welcome: Extract<RelayMessage, { t: 'welcome' }> = {
   t: 'welcome',
@@ -152,6 +154,7 @@ export class FakeRelay {
     this.offsetUs = options.offsetUs ?? 0;
     this.environment = {
       nowMs: () => this.clock.nowUs() / 1000,
+      wallMs: () => START_WALL_MS + this.clock.nowUs() / 1000,
       setTimer: (run, delayMs) => {
         const timer = { live: true };
         this.#timers += 1;

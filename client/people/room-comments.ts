@@ -1,0 +1,165 @@
+import type { HayateError } from '@hayate/codec/errors';
+import {
+  type CommentPosted,
+  type CommentRequest,
+  codeError,
+  type Done,
+  isCommentText,
+  isReactionKind,
+  type RelayMessage,
+} from '@hayate/codec/messages';
+import type { Environment } from '../room/environment.ts';
+import type { MessageStream } from '../room/message-stream.ts';
+import { BoundedQueue } from '../room/queue.ts';
+import { errorOf, REQUEST_LIMIT_MS, type RelaySession } from '../room/relay-session.ts';
+import { PendingRequests } from '../room/requests.ts';
+import type { Participant } from '../room/room.ts';
+import { StandingStream } from '../room/standing-stream.ts';
+import type { CommentsDeleted, RoomComment } from './types.ts';
+
+const QUEUE_LIMIT = 256;
+
+export interface RoomCommentsSetup {
+  environment: Environment;
+  onComment(comment: RoomComment): void;
+  onMissed(count: number): void;
+  onDeleted(deleted: CommentsDeleted): void;
+  onReactions(counts: Record<string, number>): void;
+  onWarning(error: HayateError): void;
+}
+
+/** Comments and reactions of one room over all its sessions, each comment once. */
+export class RoomComments implements Participant {
+  readonly #setup: RoomCommentsSetup;
+  readonly #stream: StandingStream;
+  readonly #requests: PendingRequests<Done>;
+  readonly #queues = new Set<BoundedQueue<RoomComment>>();
+  /** Written while the stream opens. */
+  #unsent: CommentRequest[] = [];
+  #open: MessageStream | undefined;
+  #seen: number | undefined;
+  #hasSession = false;
+  #closed = false;
+
+  constructor(setup: RoomCommentsSetup) {
+    this.#setup = setup;
+    this.#requests = new PendingRequests(setup.environment, REQUEST_LIMIT_MS);
+    this.#stream = new StandingStream({
+      environment: setup.environment,
+      name: 'comments',
+      greeting: () => ({ t: 'comments', ...(this.#seen === undefined ? {} : { after: this.#seen }) }),
+      onOpen: (stream) => {
+        this.#open = stream;
+        for (const message of this.#unsent.splice(0)) stream.send(message);
+      },
+      onMessage: (message) => this.#onMessage(message),
+      onLost: () => {
+        // What waits for the stream is no loss of it.
+        if (!this.#open) return;
+        this.#open = undefined;
+        this.#requests.failAll(codeError('connection_lost', 'the comments stream ended'));
+      },
+      onWarning: setup.onWarning,
+    });
+  }
+
+  /** From now on there is a stream in each session. */
+  want(): void {
+    this.#stream.want();
+  }
+
+  async send(text: string): Promise<{ number: number }> {
+    if (!isCommentText(text)) throw codeError('invalid_argument', 'a comment has 1 to 500 characters');
+    if (!this.#hasSession) throw codeError('connection_lost', 'no session');
+    this.want();
+    const { n } = await this.#requests.start((id) => {
+      const message: CommentRequest = { t: 'comment', id, text };
+      if (this.#open) this.#open.send(message);
+      else this.#unsent.push(message);
+    });
+    return { number: n ?? 0 };
+  }
+
+  react(kind: string): boolean {
+    if (!isReactionKind(kind)) {
+      throw codeError('invalid_argument', `"${kind}" is no kind of reaction: 1 to 16 of a-z, 0-9, _ and -`);
+    }
+    this.want();
+    this.#open?.send({ t: 'react', id: this.#requests.takeId(), kind });
+    return this.#open !== undefined;
+  }
+
+  iterate(): AsyncIterator<RoomComment> {
+    this.want();
+    const queue: BoundedQueue<RoomComment> = new BoundedQueue(QUEUE_LIMIT, { onEnd: () => this.#queues.delete(queue) });
+    this.#queues.add(queue);
+    if (this.#closed) queue.end();
+    return queue;
+  }
+
+  onOpen(session: RelaySession): void {
+    this.#hasSession = true;
+    this.#stream.begin(session);
+  }
+
+  onLost(error: HayateError): void {
+    this.#hasSession = false;
+    this.#open = undefined;
+    this.#unsent = [];
+    this.#requests.failAll(error);
+    this.#stream.end();
+  }
+
+  onClosed(error: HayateError): void {
+    this.#closed = true;
+    this.onLost(error);
+    for (const queue of [...this.#queues]) queue.end();
+  }
+
+  onDatagram(): void {}
+
+  #onMessage(message: RelayMessage): void {
+    const { onMissed, onDeleted, onReactions, onWarning } = this.#setup;
+    switch (message.t) {
+      case 'comments':
+        // A smaller one than asked for: the room began anew, and counts from there.
+        this.#seen = message.after;
+        if (message.missed) onMissed(message.missed);
+        break;
+      case 'comment':
+        this.#onComment(message);
+        break;
+      case 'missed':
+        // They have numbers too: the next session goes on behind them.
+        if (this.#seen !== undefined) this.#seen += message.count;
+        onMissed(message.count);
+        break;
+      case 'deleted':
+        onDeleted({ numbers: message.n ?? [], ...(message.sub !== undefined && { subject: message.sub }) });
+        break;
+      case 'reactions':
+        onReactions(message.counts);
+        break;
+      case 'done':
+        this.#requests.answer(message.id, message);
+        break;
+      case 'error': {
+        const error = errorOf(message);
+        // A refused reaction has an id that nobody waits for.
+        if (message.id === undefined || !this.#requests.fail(message.id, error)) onWarning(error);
+        break;
+      }
+      default:
+        throw codeError('protocol_error', `the relay sent ${message.t} on the comments stream`);
+    }
+  }
+
+  #onComment({ n, sub, name, text, at }: CommentPosted): void {
+    this.#stream.works();
+    if (this.#seen !== undefined && n <= this.#seen) return;
+    this.#seen = n;
+    const comment = { number: n, subject: sub, ...(name !== undefined && { name }), text, atMs: at };
+    this.#setup.onComment(comment);
+    for (const queue of this.#queues) queue.push(comment);
+  }
+}
