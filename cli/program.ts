@@ -8,6 +8,7 @@ import { linkCommand } from './commands/link.ts';
 import { loadtestCommand } from './commands/loadtest.ts';
 import { publishCommand } from './commands/publish.ts';
 import { relayCommand } from './commands/relay.ts';
+import { roomsCommand } from './commands/rooms.ts';
 import { tokenCommand } from './commands/token.ts';
 import { watchCommand } from './commands/watch.ts';
 import { BadNews, ExitWith, UsageError } from './usage.ts';
@@ -25,6 +26,7 @@ Examples:
   hayate gift --room demo --item star --amount 100       a gift, to the first liver of the room
   hayate link --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --up delay=60 --down delay=10
   hayate gifts reconcile --from 2026-01-31 --to 2026-01-31   ledger against deliveries; gifts --help has more
+  hayate rooms ban demo ann --seconds 3600               who may be where; rooms --help has more
   hayate codec-bench face.csv --profile std              bytes, errors and losses of the motion codec
 
   hayate loadtest run test.ts --vus 10 --duration 30s    k6-style load test, exit codes as k6's
@@ -47,6 +49,7 @@ function createProgram(): Command {
     linkCommand,
     giftsCommand,
     loadtestCommand,
+    roomsCommand,
     codecBenchCommand,
   ];
   for (const create of commands) program.addCommand(create());

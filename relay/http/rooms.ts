@@ -22,7 +22,8 @@ import {
 /** Rooms as the service API needs them. */
 export interface RoomsApi {
   community: Community;
-  moderation: RoomModeration;
+  /** Undefined where rooms cannot be moderated; those routes are then absent. */
+  moderation: RoomModeration | undefined;
   rooms(): RoomSummary[];
   /** Undefined when there is no such room. */
   room(name: string): RoomDetails | undefined;
@@ -183,9 +184,10 @@ const routes = {
   }),
 };
 
+const noSuchRoom = (): HayateError => codeError('no_such_room', 'no room of that name is open here');
+
 /** Rooms, their members and moderation. What changes something has its line in the audit log. */
 export function addRoomRoutes(app: OpenAPIHono, { community, moderation, rooms, room }: RoomsApi): void {
-  const noSuchRoom = (): HayateError => codeError('no_such_room', 'no room of that name is open here');
   app.openapi(routes.rooms, (c) => {
     const all = rooms();
     return c.json({ count: all.length, rooms: all }, 200);
@@ -194,12 +196,6 @@ export function addRoomRoutes(app: OpenAPIHono, { community, moderation, rooms, 
     const details = room(c.req.valid('param').room);
     if (!details) throw noSuchRoom();
     return c.json(details, 200);
-  });
-  app.openapi(routes.members, (c) => {
-    const { after, limit } = c.req.valid('query');
-    const found = moderation.members(c.req.valid('param').room, after, limit);
-    if (!found) throw noSuchRoom();
-    return c.json(found, 200);
   });
   app.openapi(routes.bans, async (c) => {
     const { room } = c.req.valid('param');
@@ -218,6 +214,16 @@ export function addRoomRoutes(app: OpenAPIHono, { community, moderation, rooms, 
     const { room, sub } = c.req.valid('param');
     await community.unban(room, sub, { via: 'api', actor: c.req.valid('query').by });
     return c.body(null, 204);
+  });
+  if (moderation) addModerationRoutes(app, moderation);
+}
+
+function addModerationRoutes(app: OpenAPIHono, moderation: RoomModeration): void {
+  app.openapi(routes.members, (c) => {
+    const { after, limit } = c.req.valid('query');
+    const found = moderation.members(c.req.valid('param').room, after, limit);
+    if (!found) throw noSuchRoom();
+    return c.json(found, 200);
   });
   app.openapi(routes.mute, async (c) => {
     const { seconds, ...wanted } = c.req.valid('json');

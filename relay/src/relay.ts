@@ -12,6 +12,7 @@ import { type GiftDelivery, openGiftDelivery } from '../gifts/deliver.ts';
 import { mintTicket, readTicketSigner } from '../gifts/mint.ts';
 import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
 import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
+import type { RoomsApi } from '../http/rooms.ts';
 import { type HttpServer, serveHttp } from '../http/serve.ts';
 import { serviceApp } from '../http/service.ts';
 import { readServiceTokens } from '../http/service-token.ts';
@@ -221,12 +222,14 @@ class Relay implements RunningRelay {
     if (this.#serviceTokenFile === undefined) return undefined;
     const isService = readServiceTokens(this.#serviceTokenFile);
     const { perSecond, burst } = api;
-    return serveHttp(
-      serviceApp({ isService, perSecond, burst, gifts: this.#delivery?.api }),
-      api.host,
-      api.port,
-      'api',
-    );
+    const rooms: RoomsApi = {
+      community: this.#community!,
+      moderation: undefined,
+      rooms: () => this.#host?.rooms() ?? [],
+      room: (name) => this.#host?.room(name),
+    };
+    const app = serviceApp({ isService, perSecond, burst, rooms, gifts: this.#delivery?.api });
+    return serveHttp(app, api.host, api.port, 'api');
   }
 
   #grant(): HttpBackend['grant'] {
