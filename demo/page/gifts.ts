@@ -84,7 +84,7 @@ export function giftsPanel(room: Room, probe: PageProbe): { panel: HTMLElement; 
 function words(room: Room, { kind, name, subject, item, liver, amount }: RoomGift): (Node | string)[] {
   const to = [...room.livers.values()].find((each) => each.subject === liver)?.name ?? liver;
   const who = h('b', {}, name ?? subject);
-  if (kind === 'gift') return [who, `gave a ${item} to ${to}`];
+  if (kind === 'gift') return [who, ` gave a ${item} to ${to}`];
   return [who, `: ${kind} of ${kind === 'void' ? `a ${item}` : amount}`];
 }
 
