@@ -56,6 +56,7 @@ export class TestRun {
   readonly #abort = new AbortController();
   readonly #vus: Vu[] = [];
   readonly #freeVus: Vu[] = [];
+  readonly #cleanups: (() => void | Promise<void>)[] = [];
   #aborted: Abort | undefined;
   #marked = false;
   #options: Options | undefined;
@@ -156,6 +157,9 @@ export class TestRun {
     if (script.teardown && scriptFailed === undefined) {
       await stage('teardown', script.teardown, teardownTimeoutMs, EXIT.teardownTimeout, this.setupData());
     }
+    for (const cleanup of this.#cleanups.reverse()) {
+      await Promise.resolve(cleanup()).catch((error: unknown) => this.log.warn(textOf(error)));
+    }
     const crossed = this.#evaluate();
     return {
       exitCode: this.#exitCode(scriptFailed, crossed),
@@ -175,7 +179,14 @@ export class TestRun {
   outerScope(part = '', signal: AbortSignal = this.aborted): Scope {
     const tags = { ...this.options.tags, group: part && `::${part}` };
     const base = { run: this, vu: undefined, scenario: undefined, iteration: 0, pending: undefined };
-    return { ...base, tags, group: this.checks.root, signal };
+    // What setup opened stays open until the test is over.
+    const onEnd = (cleanup: () => void) => void this.#cleanups.push(cleanup);
+    return { ...base, tags, group: this.checks.root, signal, onEnd };
+  }
+
+  /** Runs once the test is over: what all its users share is closed. */
+  onEnd(cleanup: () => Promise<void>): void {
+    this.#cleanups.push(cleanup);
   }
 
   /** The lowest free VU, or a new one while the scenario may have it. */

@@ -118,6 +118,7 @@ export class ScenarioRun {
   async #iterate(vu: Vu, signal: AbortSignal): Promise<void> {
     const { environment } = this.#run;
     if (signal.aborted) return;
+    const cleanups: (() => void)[] = [];
     const scope: Scope = {
       run: this.#run,
       vu,
@@ -127,7 +128,9 @@ export class ScenarioRun {
       group: this.#run.checks.root,
       signal,
       pending: undefined,
+      onEnd: (cleanup) => void cleanups.push(cleanup),
     };
+
     vu.iterations += 1;
     const startedMs = environment.nowMs();
     if (await this.#finished(scope)) {
@@ -139,6 +142,7 @@ export class ScenarioRun {
     } else {
       this.#run.interrupted += 1;
     }
+    for (const cleanup of cleanups.reverse()) cleanup();
     // Else iterations without a wait in them would keep timers and sockets from their turn.
     await environment.turn();
   }

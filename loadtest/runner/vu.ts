@@ -24,6 +24,8 @@ export interface Scope {
   readonly group: GroupNode;
   /** Aborts when the iteration is to end at once. */
   readonly signal: AbortSignal;
+  /** Runs when the iteration has ended, however: closes what it opened. Last in, first out. */
+  onEnd(cleanup: () => void): void;
   /** Sleeps that nobody waited for: the iteration ends after them. */
   pending: Promise<void> | undefined;
 }
