@@ -1,5 +1,6 @@
 import { encodeMessage, MessageReader } from '@hayate/codec/messages';
 import type { EngineSession, LinkOptions } from '@hayate/engine';
+import type { Tags } from '../metrics/registry.ts';
 import type { Rig } from './rig.ts';
 
 const CONNECT_TIMEOUT_MS = 15_000;
@@ -15,21 +16,26 @@ const REPORT_MS = 4000;
 export class LightViewer {
   readonly ready = Promise.resolve();
   readonly #session: EngineSession;
+  readonly #rig: Rig;
+  readonly #tags: Tags;
   readonly #timer: ReturnType<typeof setInterval>;
 
-  private constructor(session: EngineSession, writer: WritableStreamDefaultWriter<Uint8Array>) {
+  #bytes = { in: 0, out: 0 };
+
+  private constructor(rig: Rig, tags: Tags, session: EngineSession, writer: WritableStreamDefaultWriter<Uint8Array>) {
     this.#session = session;
+    this.#rig = rig;
+    this.#tags = tags;
     const report = encodeMessage({ t: 'report', marginMs: MARGIN_MS });
-    this.#timer = setInterval(() => writer.write(report.slice()).catch(() => {}), REPORT_MS);
+    this.#timer = setInterval(() => {
+      writer.write(report.slice()).catch(() => {});
+      void this.#count();
+    }, REPORT_MS);
     this.#timer.unref();
   }
 
   /** Joins and watches. Rejects with the relay's refusal. */
-  static async open(
-    rig: Rig,
-    path: { link: LinkOptions } | { socketGroup: number },
-    token: string,
-  ): Promise<LightViewer> {
+  static async open(rig: Rig, tags: Tags, link: LinkOptions | undefined, token: string): Promise<LightViewer> {
     const { url, certificateHashes } = rig.target;
     const session = rig.engine.connect(url, {
       ...(certificateHashes && {
@@ -38,7 +44,7 @@ export class LightViewer {
           value: Buffer.from(hash, 'hex'),
         })),
       }),
-      ...path,
+      ...rig.path(link),
       connectTimeoutMs: CONNECT_TIMEOUT_MS,
     });
     session.setDatagramMode('refuse');
@@ -59,12 +65,20 @@ export class LightViewer {
       else watching = message.t === 'done';
     }
     drain(reader);
-    return new LightViewer(session, writer);
+    return new LightViewer(rig, tags, session, writer);
   }
 
   close(): void {
     clearInterval(this.#timer);
-    this.#session.close();
+    void this.#count().finally(() => this.#session.close());
+  }
+
+  async #count(): Promise<void> {
+    const stats = await this.#session.getStats().catch(() => undefined);
+    if (!stats) return;
+    const { bytes_in = 0, bytes_out = 0 } = stats;
+    this.#rig.addBytes(bytes_in - this.#bytes.in, bytes_out - this.#bytes.out, this.#tags);
+    this.#bytes = { in: bytes_in, out: bytes_out };
   }
 }
 

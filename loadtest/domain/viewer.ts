@@ -55,7 +55,7 @@ export async function watch(options: WatchOptions): Promise<LoadViewer> {
   const beganMs = performance.now();
   const viewer = decodes(options, rig)
     ? new FullViewer(rig, scope, options, sub, token)
-    : await LightViewer.open(rig, rig.path(options.link), token);
+    : await LightViewer.open(rig, tags, options.link, token);
   let open = true;
   const close = () => {
     if (!open) return;

@@ -1,4 +1,4 @@
-import type { Contains, MetricType } from '../metrics/sinks.ts';
+import type { Contains, MetricType, Sink } from '../metrics/sinks.ts';
 import type { Threshold } from '../metrics/threshold.ts';
 import type { GroupNode } from '../runner/checks.ts';
 import type { TestRun } from '../runner/run.ts';
@@ -28,12 +28,13 @@ export function summaryData(run: TestRun, tty: { out: boolean; err: boolean }): 
   const metrics: Record<string, MetricData> = {};
   for (const metric of run.registry.all()) {
     for (const part of [metric, ...metric.submetrics]) {
-      const always = part.thresholds.length > 0 || metric.contains === 'data';
+      const always =
+        part.thresholds.length > 0 || metric === run.metrics.dataSent || metric === run.metrics.dataReceived;
       if (part.sink.empty && !always) continue;
       metrics[part.name] = {
         type: metric.type,
         contains: metric.contains,
-        values: part.sink.values(durationMs, options.trendStats),
+        values: { ...part.sink.values(durationMs, options.trendStats), ...asked(part, durationMs) },
         ...(part.thresholds.length > 0 && { thresholds: resultsOf(part.thresholds) }),
       };
     }
@@ -45,6 +46,12 @@ export function summaryData(run: TestRun, tty: { out: boolean; err: boolean }): 
     state: { isStdOutTTY: tty.out, isStdErrTTY: tty.err, testRunDurationMs: durationMs },
     ...(setup !== undefined && { setup_data: setup }),
   };
+}
+
+/** Figures that thresholds look at, whether or not the summary has a column for them. */
+function asked(part: { sink: Sink; thresholds: readonly Threshold[] }, durationMs: number): Record<string, number> {
+  const figures = part.thresholds.map(({ figure }) => [figure, part.sink.figure(figure, durationMs) ?? 0]);
+  return Object.fromEntries(figures);
 }
 
 function resultsOf(thresholds: readonly Threshold[]): Record<string, { ok: boolean }> {
