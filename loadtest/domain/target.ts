@@ -13,7 +13,7 @@ import { ConfigError } from '../errors.ts';
 
 const TTL_SECONDS = 6 * 3600;
 
-export interface GiftOf {
+interface GiftOf {
   room: string;
   sub: string;
   liver: string;
@@ -69,14 +69,4 @@ export function findTarget(env: Record<string, string | undefined>): Target {
       return mintTicket(await signer, { ...gift, reg: env['HAYATE_REGION'] ?? 'local', ttlSeconds: TTL_SECONDS });
     },
   };
-}
-
-/** Text of the relay's metrics; undefined when it does not answer. */
-export async function readMetrics(address: string): Promise<string | undefined> {
-  try {
-    const response = await fetch(address, { signal: AbortSignal.timeout(2000) });
-    return response.ok ? await response.text() : undefined;
-  } catch {
-    return undefined;
-  }
 }
