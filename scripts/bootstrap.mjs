@@ -72,6 +72,13 @@ async function ensureEngine({ force = false } = {}) {
   return true;
 }
 
+/** The command, with Node's flags of its first line. */
+function hayate(args) {
+  const file = 'cli/bin/hayate.ts';
+  const [first] = readFileSync(file, 'utf8').split('\n', 1);
+  return node([...first.split(' ').filter((word) => word.startsWith('--')), file, ...args]);
+}
+
 function node(args, options) {
   const own = join(bin, 'node');
   return run(existsSync(own) ? own : process.execPath, args, {
@@ -93,12 +100,12 @@ const commands = {
   start: async (args) => {
     await ensureModules();
     await ensureEngine();
-    return node(['cli/bin/hayate.ts', 'demo', ...args]);
+    return hayate(['demo', ...args]);
   },
   hayate: async (args) => {
     await ensureModules();
     await ensureEngine();
-    return node(['cli/bin/hayate.ts', ...args]);
+    return hayate(args);
   },
   test: async (args) => {
     await ensureModules();

@@ -73,18 +73,20 @@ export class Session implements EngineSession {
   #error: EngineError | undefined;
   readonly #ready = quiet<void>();
   readonly #closed = quiet<CloseInfo>();
-  readonly #draining = quiet<void>();
+  /** Made when somebody asks: it rarely comes to it. */
+  #draining: PromiseWithResolvers<void> | undefined;
+  #drained = false;
   /** The peer's streams that nobody has looked at. */
   #early: IncomingStream[] = [];
   #bidi: Inbox<EngineBidirectionalStream> | undefined;
   #uni: Inbox<ReadableStream<Uint8Array>> | undefined;
   #onStream: ((stream: EngineStream) => void) | undefined;
   readonly #streams = new Map<number, OpenStream>();
-  readonly #opening = new Map<number, Opening>();
+  #opening: Map<number, Opening> | undefined;
   #nextToken = 1;
   #mode: DatagramMode | undefined;
   #streamLimits: { bidi: number; uni: number } | undefined;
-  readonly #onEnd = new Set<() => void>();
+  #onEnd: Set<() => void> | undefined;
 
   constructor(host: SessionHost, init: SessionInit) {
     this.#host = host;
@@ -110,6 +112,8 @@ export class Session implements EngineSession {
   }
 
   get draining(): Promise<void> {
+    this.#draining ??= quiet<void>();
+    if (this.#drained) this.#draining.resolve();
     return this.#draining.promise;
   }
 
@@ -172,8 +176,11 @@ export class Session implements EngineSession {
   /** Calls back once when the session ends; returns how to take that back. */
   onEnd(callback: () => void): () => void {
     if (this.#state === 'closed') queueMicrotask(callback);
-    else this.#onEnd.add(callback);
-    return () => this.#onEnd.delete(callback);
+    else {
+      this.#onEnd ??= new Set();
+      this.#onEnd.add(callback);
+    }
+    return () => this.#onEnd?.delete(callback);
   }
 
   // --- from here on: called by the engine ---
@@ -192,7 +199,8 @@ export class Session implements EngineSession {
   }
 
   handleDraining(): void {
-    this.#draining.resolve();
+    this.#drained = true;
+    this.#draining?.resolve();
   }
 
   handleClosed(kind: CloseKind, code: number, reason: string): void {
@@ -205,9 +213,9 @@ export class Session implements EngineSession {
   }
 
   handleStreamOpened(token: number, id: number): void {
-    const opening = this.#opening.get(token);
+    const opening = this.#opening?.get(token);
     if (!opening) return;
-    this.#opening.delete(token);
+    this.#opening?.delete(token);
     opening.resolve(this.#addStream(id, opening.bidi, true, opening.options));
   }
 
@@ -248,6 +256,7 @@ export class Session implements EngineSession {
     if (this.#state !== 'open') throw this.#notOpen();
     const token = this.#nextToken++;
     const { promise, resolve, reject } = Promise.withResolvers<OpenStream>();
+    this.#opening ??= new Map();
     this.#opening.set(token, { bidi, options, resolve, reject });
     this.#host.port.openStream(this.#id, token, bidi, options.sendOrder, options.repeatMs);
     return promise;
@@ -291,8 +300,8 @@ export class Session implements EngineSession {
     this.#ready.reject(gone);
     if (error) this.#closed.reject(error);
     else this.#closed.resolve(info!);
-    for (const opening of this.#opening.values()) opening.reject(gone);
-    this.#opening.clear();
+    for (const opening of this.#opening?.values() ?? []) opening.reject(gone);
+    this.#opening = undefined;
     for (const stream of [...this.#streams.values()]) {
       const { receive, send } = stream;
       receive?.handleSessionEnd(gone, byPeer);
@@ -302,8 +311,8 @@ export class Session implements EngineSession {
     this.datagrams.handleClosed(error);
     this.#bidi?.end(error);
     this.#uni?.end(error);
-    for (const callback of this.#onEnd) callUser(callback);
-    this.#onEnd.clear();
+    for (const callback of this.#onEnd ?? []) callUser(callback);
+    this.#onEnd = undefined;
   }
 }
 

@@ -3,7 +3,7 @@ import type { RoomPlan } from '../bench/stream-plan.ts';
 import type { Summary } from '../bench/stream-present.ts';
 import { askChild } from '../lib/children.ts';
 import { readMetrics, type Sample, total } from '../lib/metrics.ts';
-import { cpuByThread, cpuUs, rssKb } from '../lib/proc.ts';
+import { cpuByThread, cpuUs, engineWaitUs, rssKb } from '../lib/proc.ts';
 import { LagRig, round } from './run.ts';
 
 export interface CrowdOptions {
@@ -20,6 +20,8 @@ export interface CrowdResult extends CrowdOptions {
   motion: string;
   /** Shares of one core; the machine has two. */
   cpu_percent: { relay: number; relay_engine: number; viewers: number; livers: number; all: number };
+  /** Share of the time in which an engine's thread was ready to run and had no core. */
+  waits_for_core_percent: { relay: number; viewers: number; livers: number };
   relay_cpu_us_per_viewer_s: number;
   rss_kb_per_viewer: number;
   /** Of one viewer in every fifth room, whose every unit is looked at: sent by its liver, and arrived. */
@@ -71,7 +73,7 @@ function byClass(samples: Sample[]): Record<string, number> {
 
 class Meter {
   readonly #rig: LagRig;
-  #before = { relay: 0, engine: 0, viewers: 0, livers: 0, out: 0, into: 0, us: 0 };
+  #before = { relay: 0, engine: 0, viewers: 0, livers: 0, waits: [0, 0, 0], out: 0, into: 0, us: 0 };
   spent = { ...this.#before };
 
   constructor(rig: LagRig) {
@@ -84,7 +86,9 @@ class Meter {
 
   async end(): Promise<void> {
     const after = await this.#read();
-    for (const key of Object.keys(after) as (keyof typeof after)[]) this.spent[key] = after[key] - this.#before[key];
+    const { waits, ...rest } = after;
+    for (const key of Object.keys(rest) as (keyof typeof rest)[]) this.spent[key] = rest[key] - this.#before[key];
+    this.spent.waits = waits.map((us, i) => us - this.#before.waits[i]!);
   }
 
   async #read() {
@@ -98,6 +102,7 @@ class Meter {
       engine: engineUs,
       viewers: cpuUs(loader.pid ?? 0),
       livers: cpuUs(livers.pid ?? 0),
+      waits: [relay.pid, loader.pid ?? 0, livers.pid ?? 0].map(engineWaitUs),
       out: out?.value ?? Number.NaN,
       into: into.reduce((sum, n) => sum + n, 0),
       us: nowUs(),
@@ -154,6 +159,7 @@ export async function crowd(options: CrowdOptions, log: (text: string) => void):
     const after = await left(rig);
     const { spent } = meter;
     const percent = (us: number) => round((100 * us) / spent.us, 1);
+    const waits = spent.waits.map(percent);
     const seen = done.seen['crowd']!;
     const traffic = done.traffic['crowd']!;
     return {
@@ -167,6 +173,7 @@ export async function crowd(options: CrowdOptions, log: (text: string) => void):
         livers: percent(spent.livers),
         all: percent(spent.relay + spent.viewers + spent.livers),
       },
+      waits_for_core_percent: { relay: waits[0]!, viewers: waits[1]!, livers: waits[2]! },
       relay_cpu_us_per_viewer_s: round((spent.relay * 1e6) / spent.us / all, 1),
       rss_kb_per_viewer: round((rss - rssBefore) / all, 1),
       units: seen.units,

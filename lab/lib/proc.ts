@@ -21,6 +21,16 @@ export function cpuByThread(pid: number): { allUs: number; engineUs: number } {
   return { allUs: allNs / 1000, engineUs: engineNs / 1000 };
 }
 
+/** Time that the engine's thread of a process was ready to run and had no core, us. */
+export function engineWaitUs(pid: number): number {
+  let ns = 0;
+  for (const task of readdirSync(`/proc/${pid}/task`)) {
+    if (readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim() !== 'hayate') continue;
+    ns += Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ')[1]);
+  }
+  return ns / 1000;
+}
+
 /** Resident memory of a process, kB. */
 export function rssKb(pid: number): number {
   const hit = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));

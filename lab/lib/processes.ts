@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -90,7 +91,14 @@ export class Running {
   }
 }
 
+const bin = `${root}cli/bin/hayate.ts`;
+/** Of Node, as the first line of the command has them. */
+const binFlags = readFileSync(bin, 'utf8')
+  .split('\n', 1)[0]!
+  .split(' ')
+  .filter((word) => word.startsWith('--'));
+
 /** `npx hayate ...` as a child of its own. */
 export function hayate(args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Running {
-  return new Running(process.execPath, [`${root}cli/bin/hayate.ts`, ...args], options);
+  return new Running(process.execPath, [...binFlags, bin, ...args], options);
 }

@@ -54,9 +54,10 @@ export class ReliableSession {
   readonly #limits: ReliableLimits;
   readonly #requests: RateLimit;
   readonly #reports: RateLimit;
-  readonly #commentLimits: CommentLimits;
-  readonly #giftLimits: GiftLimits;
-  readonly #warnedAtMs = new Map<Code, number>();
+  // Made when first needed: most of thousands of viewers do neither, and nobody is warned.
+  #commentLimits: CommentLimits | undefined;
+  #giftLimits: GiftLimits | undefined;
+  #warnedAtMs: Map<Code, number> | undefined;
   #phase: Phase = 'hello';
   #streams = 0;
   #control: MessageWriter | undefined;
@@ -73,8 +74,6 @@ export class ReliableSession {
     const now = hub.nowMs();
     this.#requests = new RateLimit(REQUESTS_PER_SECOND, REQUEST_BURST, now);
     this.#reports = new RateLimit(REPORTS_PER_SECOND, REPORT_BURST, now);
-    this.#commentLimits = new CommentLimits(now);
-    this.#giftLimits = new GiftLimits(limits.giftsPerSecond, limits.giftBurst, now);
     this.#helloTimer = setTimeout(
       () => this.close('hello_timeout', `no hello within ${limits.helloMs} ms`),
       limits.helloMs,
@@ -96,7 +95,7 @@ export class ReliableSession {
     if (this.#phase === 'ended') return;
     this.#hub.closing(this, code);
     this.#phase = 'ended';
-    clearTimeout(this.#helloTimer);
+    this.#stopHelloTimer();
     this.transport.close({ closeCode: closeCodeOf(code), reason });
   }
 
@@ -119,15 +118,21 @@ export class ReliableSession {
   /** A warning: the session goes on. At most one a second and code. */
   warn(code: Code, message: string, retryable: boolean): void {
     const now = this.#hub.nowMs();
+    this.#warnedAtMs ??= new Map();
     const last = this.#warnedAtMs.get(code);
     if (last !== undefined && now - last < WARNING_GAP_MS) return;
     this.#warnedAtMs.set(code, now);
     this.send({ t: 'error', code, message, retryable });
   }
 
+  #stopHelloTimer(): void {
+    clearTimeout(this.#helloTimer);
+    this.#helloTimer = undefined;
+  }
+
   #ended(clean: boolean): void {
     this.#phase = 'ended';
-    clearTimeout(this.#helloTimer);
+    this.#stopHelloTimer();
     this.#gifts?.end();
     this.#comments?.end();
     this.#hub.ended(this, clean);
@@ -174,7 +179,7 @@ export class ReliableSession {
     try {
       const claims = await this.#hub.authenticate(message.token);
       if (this.#over()) return;
-      clearTimeout(this.#helloTimer);
+      this.#stopHelloTimer();
       messages.setMaxBytes(MAX_MESSAGE_BYTES);
       this.#phase = 'open';
       const { room, sub, name } = claims;
@@ -259,6 +264,7 @@ export class ReliableSession {
     stream.setOptions(COMMENT_SEND);
     const { room: _, ...person } = this.#giver!;
     const queueBytes = this.#limits.commentQueueBytes;
+    this.#commentLimits ??= new CommentLimits(this.#hub.nowMs());
     const comments = new CommentStream({
       room,
       author: { session: this.key, ...person },
@@ -285,6 +291,8 @@ export class ReliableSession {
 
   #openGifts(stream: PeerStream) {
     stream.setOptions(GIFT_SEND);
+    const { giftsPerSecond, giftBurst } = this.#limits;
+    this.#giftLimits ??= new GiftLimits(giftsPerSecond, giftBurst, this.#hub.nowMs());
     const gifts = new GiftStream({
       desk: this.#hub.gifts,
       giver: this.#giver!,

@@ -34,10 +34,6 @@ export class EngineTransportSession implements Session {
         else core.fail(connectionLost(`the connection died: ${describe(error)}`, error));
       },
     );
-    native.draining.then(
-      () => core.drain(),
-      () => {},
-    );
     native.datagrams.setHandler((data, receivedAtUs) => core.receive(data, receivedAtUs));
   }
 
@@ -48,7 +44,7 @@ export class EngineTransportSession implements Session {
     return this.core.closed;
   }
   get draining(): Promise<void> {
-    return this.core.draining;
+    return this.#native.draining;
   }
   get maxDatagramSize(): number {
     return this.#native.datagrams.maxDatagramSize;

@@ -12,7 +12,6 @@ export type DropReason = 'queue_full' | 'expired' | 'too_large' | 'closed' | 'no
 export class SessionCore {
   readonly ready: Promise<void>;
   readonly closed: Promise<CloseInfo>;
-  readonly draining: Promise<void>;
   readonly datagramsDropped: Record<string, number> = {};
   state: 'connecting' | 'open' | 'ended' = 'connecting';
   datagramsSent = 0;
@@ -22,16 +21,23 @@ export class SessionCore {
 
   readonly #ready = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<CloseInfo>();
-  readonly #draining = Promise.withResolvers<void>();
+  /** Made when somebody asks. */
+  #draining: PromiseWithResolvers<void> | undefined;
+  #drained = false;
   #handler: DatagramHandler | undefined;
 
   constructor() {
     this.ready = this.#ready.promise;
     this.closed = this.#closed.promise;
-    this.draining = this.#draining.promise;
     // A caller that watches only one of the two must not meet an unhandled rejection on the other.
     this.ready.catch(() => {});
     this.closed.catch(() => {});
+  }
+
+  get draining(): Promise<void> {
+    this.#draining ??= Promise.withResolvers<void>();
+    if (this.#drained) this.#draining.resolve();
+    return this.#draining.promise;
   }
 
   open(): void {
@@ -63,7 +69,8 @@ export class SessionCore {
   }
 
   drain(): void {
-    this.#draining.resolve();
+    this.#drained = true;
+    this.#draining?.resolve();
   }
 
   setHandler(handler: DatagramHandler | undefined): void {
