@@ -7,6 +7,7 @@ import { type EightOptions, eight } from '../lag/eight.ts';
 import { type MatrixOptions, matrix } from '../lag/matrix.ts';
 import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
+import { type CommentsOptions, comments } from './comments.ts';
 import { type ConversationOptions, conversation } from './conversation.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
 import { type GiftsOptions, gifts } from './gifts.ts';
@@ -81,6 +82,16 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: GiftsOptions & Common) => report('gifts', options, (log) => gifts(options, log)));
+
+program
+  .command('comments')
+  .description('comments behind lossy links; what a flood of them does to the motion of its room and of others')
+  .option('--per-second <n>', 'comments offered to the room that is timed', Number, 50)
+  .option('--flood-per-second <n>', 'comments offered to the flooded room', Number, 10_000)
+  .option('--seconds <n>', 'measured seconds of each part and turn', Number, 10)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: CommentsOptions & Common) => report('comments', options, (log) => comments(options, log)));
 
 program
   .command('ledger')

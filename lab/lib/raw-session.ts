@@ -54,6 +54,14 @@ export class RawSession {
     this.#writer.write(encodeMessage(message)).catch(() => {});
   }
 
+  /** Opens the comments stream. Nothing is read from it unless the caller does. */
+  async openComments(after?: number) {
+    const stream = await this.session.createBidirectionalStream({ sendOrder: 10 });
+    const writer = stream.writable.getWriter();
+    await writer.write(encodeMessage({ t: 'comments', ...(after === undefined ? {} : { after }) }));
+    return { writer, readable: stream.readable };
+  }
+
   /** The next message; rejects when the stream has ended. */
   async next(): Promise<RelayMessage> {
     for (;;) {
