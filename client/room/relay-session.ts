@@ -30,7 +30,7 @@ const CONTROL: SendStreamOptions = { sendOrder: 30 };
 const STREAMS = {
   /** Somebody waits for the answer: a lost packet must not cost the round trips of its recovery. */
   gifts: { sendOrder: 20, repeatMs: 10 },
-  comments: { sendOrder: 10 },
+  comments: { sendOrder: 10, repeatMs: 10 },
 } satisfies Record<string, SendStreamOptions>;
 
 export type StreamName = keyof typeof STREAMS;

@@ -46,8 +46,7 @@ export async function deafViewers(options: DeafOptions, log: (text: string) => v
         );
       await askChild(here, 'watch', { to, viewers: READERS });
       await askChild(writer, 'enter', { all: await tokens('writer', 1) });
-      const write = (seconds: number) =>
-        askChild(writer, 'flood', { perSecond: PER_SECOND, seconds, text: COMMENT });
+      const write = (seconds: number) => askChild(writer, 'flood', { perSecond: PER_SECOND, seconds, text: COMMENT });
       const others = async (seconds: number) => {
         const [lag] = await Promise.all([askChild<RoomLag>(here, 'lag', { seconds }), write(seconds)]);
         return lag;

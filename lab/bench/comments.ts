@@ -52,7 +52,7 @@ interface Written {
   written: number;
 }
 
-interface FloodTurn extends Written {
+export interface FloodTurn extends Written {
   flooded_room: RoomLag;
   other_room: RoomLag;
   /** Taken by the relay in this turn, of all rooms. */
@@ -109,7 +109,7 @@ export async function withRelay<T>(
 }
 
 /** SDK clients, each behind a lossy link of its own. */
-export function shown({ perSecond, seconds }: CommentsOptions): Promise<ShownResult> {
+function shown({ perSecond, seconds }: CommentsOptions): Promise<ShownResult> {
   return withRelay(FREE_FLAGS, async (relay, stateDir) => {
     const engine = openEngine();
     try {
@@ -167,7 +167,7 @@ export function shown({ perSecond, seconds }: CommentsOptions): Promise<ShownRes
 }
 
 /** Two rooms with motion; one of them is flooded in every second turn. */
-export function flood(options: CommentsOptions, flags: string[], turns: number): Promise<FloodResult> {
+function flood(options: CommentsOptions, flags: string[], turns: number): Promise<FloodResult> {
   const { seconds, floodPerSecond } = options;
   // Nothing to spend: each frame is a datagram that leaves at once, so what grows is the relay's own lag.
   return withRelay(['--rooms-budget-ms', '20', ...flags], async (relay, stateDir) => {
@@ -179,7 +179,11 @@ export function flood(options: CommentsOptions, flags: string[], turns: number):
       await askChild(there, 'watch', { to: to.there, viewers: 20 });
       const { url, hash } = to.here;
       const all = await Promise.all(
-        Array.from({ length: FLOODERS }, async (_, n) => ({ url, hash, token: await office.token('flooded', `f-${n}`) })),
+        Array.from({ length: FLOODERS }, async (_, n) => ({
+          url,
+          hash,
+          token: await office.token('flooded', `f-${n}`),
+        })),
       );
       const counts = async () => {
         const samples = await readMetrics(relay.metrics);
@@ -211,7 +215,12 @@ export function flood(options: CommentsOptions, flags: string[], turns: number):
       // The first ones compile, and take the bursts.
       await turn(floodPerSecond, 2);
       await sleep(1000);
-      const result: FloodResult = { limits: flags.join(' ') || 'as by default', sessions: FLOODERS, calm: [], flood: [] };
+      const result: FloodResult = {
+        limits: flags.join(' ') || 'as by default',
+        sessions: FLOODERS,
+        calm: [],
+        flood: [],
+      };
       for (let n = 0; n < turns; n++) {
         result.calm.push(await turn(0, seconds));
         result.flood.push(await turn(floodPerSecond, seconds));

@@ -21,6 +21,8 @@ import { fanoutCost } from './relay/fanout.ts';
 import { freshClone } from './relay/fresh-clone.ts';
 import { intruders } from './relay/intruders.ts';
 import { realRecordings } from './relay/recordings.ts';
+import { commentsShown } from './rooms/comments.ts';
+import { deafViewer } from './rooms/deaf.ts';
 
 /** Every claim, in the order of the issues. */
 export const claims: Claim[] = [
@@ -47,4 +49,6 @@ export const claims: Claim[] = [
   ticketCases,
   giftInBrowser,
   likeK6,
+  commentsShown,
+  deafViewer,
 ];

@@ -158,6 +158,11 @@ export class RoomDelivery {
     return { decision, changed };
   }
 
+  /** Share of the packets to this viewer that are lost; undefined while nobody knows. */
+  lossOf(session: SessionKey): number | undefined {
+    return this.#viewers.get(session)?.decision?.loss;
+  }
+
   /** Viewers by class and reason; calls back once a viewer that was decided for. */
   forEachDecision(take: (decision: Decision) => void): void {
     for (const { decision } of this.#viewers.values()) if (decision) take(decision);

@@ -35,6 +35,8 @@ export interface CommentStreamOptions {
   /** What may wait for a viewer that reads slowly. */
   queueBytes: number;
   clock: CommentClock;
+  /** Comments are about to be written. */
+  beforeWrite(): void;
   /** A comment of this session was taken. */
   onCommented(): void;
   onRefused(code: CommentRefusal): void;
@@ -101,6 +103,7 @@ export class CommentStream implements CommentSink {
     const { out, queueBytes } = this.#options;
     const fits = out.waitingBytes === 0 || out.waitingBytes + messages.length <= queueBytes;
     if (this.#missed === 0 && fits) {
+      this.#options.beforeWrite();
       out.push(messages);
       return;
     }

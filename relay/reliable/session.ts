@@ -35,7 +35,10 @@ const GIFT_QUEUE_BYTES = 16_384;
 /** As the client's own: control over gifts over comments, and gifts twice. */
 const CONTROL_SEND = { sendOrder: 30 };
 const GIFT_SEND = { sendOrder: 20, repeatMs: 10 };
-const COMMENT_SEND = { sendOrder: 10 };
+const COMMENT_SEND = { sendOrder: 10, repeatMs: 0 };
+/** Where so many packets are lost, or nobody knows, a comment leaves twice: a lost one takes 60 ms and more to come again. */
+const COMMENT_LOSS = 0.002;
+const COMMENT_REPEAT = { sendOrder: 10, repeatMs: 10 };
 /** Streams after `welcome`, the control stream included. */
 export const MAX_STREAMS = 8;
 /** A little under the second in which the reports come, so that a timer that is early loses none. */
@@ -261,7 +264,14 @@ export class ReliableSession {
   }
 
   #openComments(stream: PeerStream, room: RoomComments) {
-    stream.setOptions(COMMENT_SEND);
+    let repeats: boolean | undefined;
+    const beforeWrite = () => {
+      const wanted = (this.#hub.lossOf(this) ?? 1) >= COMMENT_LOSS;
+      if (wanted === repeats) return;
+      repeats = wanted;
+      stream.setOptions(wanted ? COMMENT_REPEAT : COMMENT_SEND);
+    };
+    beforeWrite();
     const { room: _, ...person } = this.#giver!;
     const queueBytes = this.#limits.commentQueueBytes;
     this.#commentLimits ??= new CommentLimits(this.#hub.nowMs());
@@ -272,6 +282,7 @@ export class ReliableSession {
       out: new MessageWriter(stream, queueBytes),
       queueBytes,
       clock: systemClock,
+      beforeWrite,
       onCommented: () => this.#hub.request(this, { type: 'active', session: this.key }),
       onRefused: (code) => this.#hub.refused(code),
       onDropped: (count) => this.#hub.dropped(count),

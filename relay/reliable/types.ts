@@ -30,6 +30,8 @@ export interface Hub {
   comments(session: ReliableSession): RoomComments | undefined;
   /** A comment, reaction or gift was refused. */
   refused(code: Code): void;
+  /** Share of the packets to this session that are lost; undefined while nobody knows. */
+  lossOf(session: ReliableSession): number | undefined;
   /** So many comments were left out for a session that reads slowly. */
   dropped(comments: number): void;
   /** A viewer's report; `taken` false: one too many, nothing but a count. */

@@ -271,6 +271,10 @@ export class RelayHost implements Hub {
     this.#options.counters.add('refused', code);
   }
 
+  lossOf(reliable: ReliableSession): number | undefined {
+    return this.#sessions.get(reliable.key)?.room?.delivery.lossOf(reliable.key);
+  }
+
   dropped(comments: number): void {
     this.#options.counters.add('comments_dropped', '', comments);
   }

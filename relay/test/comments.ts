@@ -135,6 +135,7 @@ export class Reader {
       out: this.out,
       queueBytes,
       clock: scene.clock,
+      beforeWrite: () => {},
       onCommented: () => this.commented++,
       onRefused: () => {},
       onDropped: (count) => {
