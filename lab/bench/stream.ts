@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinkProfile } from '@hayate/engine';
-import { askChild, pin, prefer, preferAlways } from '../lib/children.ts';
+import { askChild, pin, prefer } from '../lib/children.ts';
 import { cpuByThread, cpuUs } from '../lib/proc.ts';
 import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
@@ -256,9 +256,9 @@ export async function stream(options: StreamOptions, log: (text: string) => void
       await askChild(side.loader, 'open', { plans: side.plans });
     }
     pin(livers.pid ?? 0, 1);
+    // What they are late with counts as the relay's lag. Real-time priority would be worse: it keeps relay and viewers waiting.
+    prefer(livers.pid ?? 0, -20);
     const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans: sides.flatMap((s) => s.plans) });
-    // What they are late with counts as the relay's lag. Now, that all their threads are there.
-    preferAlways(livers.pid ?? 0);
     // Who has just joined counts as in conversation, and what fits must have fitted for a while.
     log('hayate: 30 s of media, for the relay to see what each viewer can spare');
     await askChild(livers, 'play', { groups: ['hayate'], seconds: 30, dtx: false });

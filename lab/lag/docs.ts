@@ -5,7 +5,7 @@ import type { StreamResult } from '../bench/stream.ts';
 import type { ClaimResult } from '../claims/claim.ts';
 import { resultsDir } from '../claims/docs.ts';
 import { root } from '../lib/processes.ts';
-import { conversationSection, crowdSection, propertiesSection } from './docs-sections.ts';
+import { conversationSection, crowdSection, physicsSection, propertiesSection } from './docs-sections.ts';
 import type { MatrixRow } from './matrix.ts';
 import { plot } from './plot.ts';
 
@@ -93,9 +93,11 @@ function page(stream: ClaimResult, matrix: ClaimResult): string {
     '- Presentation is replayed in virtual time by the schedule of the client, which fills the budget: a lag near 95 ms is',
     '  the delay it chose, not what the network took. Voice counts from the first sample, the 6.5 ms that Opus looks ahead',
     '  included.',
-    '- Every viewer reports a margin of 5 ms.',
-    '- Bytes are of packets with media, IPv4 and UDP headers and a connection id of 8 bytes in. For `wss` a segment a',
+    '- Every viewer reports a margin of 2 ms.',
+    '- Bytes are of packets with media, IPv4 and UDP headers in, without a connection id, as to a viewer on a socket of its own. For `wss` a segment a',
     '  message is assumed, with TLS, TCP and IPv4 headers.',
+    '',
+    ...physicsSection(stream),
     '',
     '## Networks',
     '',

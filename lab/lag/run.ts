@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { spawnChild } from '../bench/stream.ts';
 import type { RoomPlan, Sent, Traffic } from '../bench/stream-plan.ts';
 import type { Summary } from '../bench/stream-present.ts';
-import { askChild, pin, prefer, preferAlways } from '../lib/children.ts';
+import { askChild, pin, prefer } from '../lib/children.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 
 /** What `GET /v1/rooms/ROOM` says of how its media goes out. */
@@ -41,6 +41,7 @@ export class LagRig {
       pin(pid, core);
       prefer(pid);
     }
+    prefer(this.livers.pid ?? 0, -20);
   }
 
   static async start(flags: string[] = []): Promise<LagRig> {
@@ -51,9 +52,7 @@ export class LagRig {
   /** Viewers first, then livers: who joins later waits for nobody. */
   async open(plans: RoomPlan[]): Promise<{ motion: string }> {
     await askChild(this.loader, 'open', { plans });
-    const opened = await askChild<{ motion: string }>(this.livers, 'open', { plans });
-    preferAlways(this.livers.pid ?? 0);
-    return opened;
+    return askChild(this.livers, 'open', { plans });
   }
 
   /** Media for `warmSeconds` and then for `seconds` that count. */

@@ -64,16 +64,3 @@ export function pin(pid: number, cpu: number): void {
   if (cpus().length < 2) return;
   execFileSync('taskset', ['-a', '-p', '-c', String(cpu), String(pid)], { stdio: 'ignore' });
 }
-
-/**
- * Before everything that is not of this kind, where that is allowed: for what stands in for phones, each of which has a
- * processor of its own. It has to leave the processor idle most of the time.
- */
-export function preferAlways(pid: number): void {
-  prefer(pid, -20);
-  try {
-    execFileSync('chrt', ['-a', '-r', '-p', '1', String(pid)], { stdio: 'ignore' });
-  } catch {
-    // Not allowed, or no such program.
-  }
-}
