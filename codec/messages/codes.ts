@@ -58,8 +58,13 @@ export interface CodeRow {
 
 export type Code = (typeof CODES)[number]['code'];
 
-const byCode = new Map<string, CodeRow>(CODES.map((row) => [row.code, row]));
+const byCode = new Map<string, (typeof CODES)[number]>(CODES.map((row) => [row.code, row]));
 const byCloseCode = new Map<number, CodeRow>(CODES.map((row) => [row.closeCode, row]));
+
+/** The row of an error's code; undefined for what is not of this table. */
+export function rowOf(error: unknown): (typeof CODES)[number] | undefined {
+  return error instanceof HayateError ? byCode.get(error.code) : undefined;
+}
 
 /** The row of a session's close code; undefined for one that is not in the table. */
 export function codeOfClose(closeCode: number): CodeRow | undefined {

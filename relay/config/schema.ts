@@ -119,7 +119,11 @@ export const configSchema = z.strictObject({
         'Repair that a room may cost a second; viewers over it go without.',
         { unit: 'bytes' },
       ),
-      lingerMs: setting(int(0, 60_000, 5000), 'How long an abruptly lost liver keeps its slot.', { unit: 'ms' }),
+      lingerMs: setting(
+        int(0, 60_000, 5000),
+        'How long an abruptly lost session keeps its place, and a liver the slot.',
+        { unit: 'ms' },
+      ),
       emptyMs: setting(int(0, 3_600_000, 30_000), 'How long an empty room lives.', { unit: 'ms' }),
       maxAgeMs: setting(int(50, 10_000, 500), 'Units captured longer ago are refused.', { unit: 'ms' }),
       maxAheadMs: setting(int(0, 1000, 20), 'Units captured further in the future are refused.', { unit: 'ms' }),

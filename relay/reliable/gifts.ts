@@ -43,6 +43,8 @@ export interface GiftStreamOptions {
   out: MessageWriter;
   /** Monotonic, ms. */
   nowMs(): number;
+  /** Whether this session may give, now. */
+  permitted(): boolean;
   /** A gift of this session is durable. */
   onGiven(): void;
   onLimited(): void;
@@ -95,12 +97,13 @@ export class GiftStream {
   }
 
   async #submit({ id, ticket }: GiftRequest): Promise<void> {
-    const { desk, giver, limits, out, nowMs } = this.#options;
+    const { desk, giver, limits, out, nowMs, permitted } = this.#options;
     // Who does not read the answers gets no more of them.
     if (out.full) await out.drained();
     // Nobody would hear the answer: the client sends the ticket again.
     if (this.#ended) return;
     if (!desk) return this.#refuse(id, codeError('gifts_off', 'this relay takes no gifts'));
+    if (!permitted()) return this.#refuse(id, codeError('not_permitted', 'giving is not permitted'));
     if (!limits.gifts.take(nowMs()) || !limits.refused.has(nowMs())) {
       this.#options.onLimited();
       return this.#refuse(id, codeError('rate_limited', 'too many gifts, or too many that are refused'));

@@ -1,7 +1,6 @@
-import { HayateError } from '@hayate/codec/errors';
+import type { HayateError } from '@hayate/codec/errors';
 import {
   type ClientMessage,
-  CODES,
   type Code,
   closeCodeOf,
   encodeMessage,
@@ -10,12 +9,14 @@ import {
   MessageError,
   MessageReader,
   type RelayMessage,
+  rowOf,
 } from '@hayate/codec/messages';
 import { onPeerStreams, type PeerStream, type Session } from '@hayate/transport';
 import { systemClock } from '../comments/open.ts';
 import type { RoomComments } from '../comments/room.ts';
 import type { SessionKey } from '../room/types.ts';
 import { CommentLimits, CommentStream } from './comments.ts';
+import { roomEventOf } from './control.ts';
 import { GiftLimits, GiftStream, type Giver } from './gifts.ts';
 import { RateLimit } from './rate.ts';
 import type { Hub, ReliableLimits } from './types.ts';
@@ -43,6 +44,11 @@ const COMMENT_REPEAT = { sendOrder: 10, repeatMs: 10 };
 export const MAX_STREAMS = 8;
 /** A little under the second in which the reports come, so that a timer that is early loses none. */
 const WARNING_GAP_MS = 900;
+
+/** Nothing is kept of a session that ended with one of these. */
+const FINAL_CLOSES: ReadonlySet<number> = new Set(
+  (['closed', 'kicked', 'banned', 'token_revoked', 'room_closed'] as const).map(closeCodeOf),
+);
 
 type Phase = 'hello' | 'authenticating' | 'open' | 'ended';
 
@@ -82,7 +88,7 @@ export class ReliableSession {
       limits.helloMs,
     );
     transport.closed.then(
-      ({ closeCode }) => this.#ended(closeCode === 0),
+      ({ closeCode }) => this.#ended(FINAL_CLOSES.has(closeCode)),
       () => this.#ended(false),
     );
     onPeerStreams(transport, (stream) => this.#accept(stream));
@@ -111,6 +117,15 @@ export class ReliableSession {
   sendEncoded(message: Uint8Array): void {
     if (this.#phase !== 'open' || !this.#control) return;
     if (!this.#control.send(message)) this.close('overloaded', 'too many control messages wait to be read');
+  }
+
+  /**
+   * News that newer ones replace, on the control stream. False: not sent, because this session reads slowly; room for what it
+   * must not miss stays.
+   */
+  sendNews(message: Uint8Array): boolean {
+    if (this.#phase !== 'open' || !this.#control) return true;
+    return this.#control.waitingBytes <= this.#limits.controlQueueBytes / 2 && this.#control.send(message);
   }
 
   /** The answer to a request. */
@@ -163,7 +178,7 @@ export class ReliableSession {
     const messages = new MessageReader({ from: 'client', maxBytes: MAX_HELLO_BYTES });
     const take = (message: ClientMessage) => {
       if (this.#phase === 'hello') return this.#hello(message, messages);
-      this.#request(message);
+      return this.#request(message);
     };
     this.#read(stream, messages, take, (how) => {
       // Nobody waits for the end of a stream, but without control there is no session.
@@ -187,9 +202,9 @@ export class ReliableSession {
       this.#phase = 'open';
       const { room, sub, name } = claims;
       this.#giver = { room, sub, ...(name === undefined ? {} : { name }) };
-      this.#hub.joining(this, claims);
+      this.#hub.joining(this, claims, message.resume);
     } catch (error) {
-      const row = error instanceof HayateError ? CODES.find(({ code }) => code === error.code) : undefined;
+      const row = rowOf(error);
       // Of a fault the peer learns no more than that it is one.
       if (row) this.close(row.code, (error as HayateError).message);
       else this.#hub.fault(this, error);
@@ -201,7 +216,8 @@ export class ReliableSession {
     return this.#phase === 'ended';
   }
 
-  #request(message: ClientMessage): void {
+  /** A promise: the next message waits for it. */
+  #request(message: ClientMessage): void | Promise<void> {
     if (message.t === 'report') {
       this.#hub.report(this, message, this.#reports.take(this.#hub.nowMs()));
       return;
@@ -210,32 +226,14 @@ export class ReliableSession {
       this.close('rate_limited', 'too many requests');
       return;
     }
-    const session = this.key;
-    switch (message.t) {
-      case 'publish': {
-        const { id, motion, voice } = message;
-        if (encodeMessage(message).length > MAX_PUBLISH_BYTES) {
-          const text = `a publish has at most ${MAX_PUBLISH_BYTES} bytes`;
-          this.refuse(id, 'message_too_large', text, false);
-          return;
-        }
-        this.#hub.request(this, {
-          type: 'publish',
-          session,
-          id,
-          ...(motion ? { motion } : {}),
-          ...(voice ? { voice } : {}),
-        });
-        return;
-      }
-      case 'unpublish':
-      case 'watch':
-      case 'unwatch':
-        this.#hub.request(this, { type: message.t, session, id: message.id });
-        return;
-      default:
-        this.close('protocol_error', `${message.t} has no place on the control stream`);
+    if (message.t === 'refresh') return this.#hub.refresh(this, message.id, message.token);
+    if (message.t === 'publish' && encodeMessage(message).length > MAX_PUBLISH_BYTES) {
+      this.refuse(message.id, 'message_too_large', `a publish has at most ${MAX_PUBLISH_BYTES} bytes`, false);
+      return;
     }
+    const event = roomEventOf(this.key, message);
+    if (event) this.#hub.request(this, event);
+    else this.close('protocol_error', `${message.t} has no place on the control stream`);
   }
 
   #otherStream(stream: PeerStream): void {
@@ -310,6 +308,7 @@ export class ReliableSession {
       limits: this.#giftLimits,
       out: new MessageWriter(stream, GIFT_QUEUE_BYTES),
       nowMs: () => this.#hub.nowMs(),
+      permitted: () => this.#hub.may(this, 'gift'),
       onGiven: () => this.#hub.request(this, { type: 'active', session: this.key }),
       onLimited: () => this.#hub.refused('rate_limited'),
     });

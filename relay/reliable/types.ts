@@ -1,4 +1,4 @@
-import type { Code, Report } from '@hayate/codec/messages';
+import type { Code, Permission, Report } from '@hayate/codec/messages';
 import type { RoomComments } from '../comments/room.ts';
 import type { GiftDesk } from '../gifts/desk.ts';
 import type { RoomEvent } from '../room/types.ts';
@@ -21,10 +21,14 @@ export interface Hub {
   nowMs(): number;
   /** Since 1970, ms. */
   dateMs(): number;
-  /** @throws HayateError `token_missing`, `token_invalid`, `token_expired`, `not_permitted`, `draining` */
+  /** @throws HayateError `token_missing`, `token_invalid`, `token_expired`, `token_revoked`, `banned`, `not_permitted`, `draining` */
   authenticate(token: string): Promise<TokenClaims>;
-  /** The bearer is known: put them into their room and welcome them. */
-  joining(session: ReliableSession, claims: TokenClaims): void;
+  /** The bearer is known: put them into their room and welcome them. `resume`: as in `hello`. */
+  joining(session: ReliableSession, claims: TokenClaims, resume: string | undefined): void;
+  /** Checks a new token and answers with `access` or `error`. Never rejects. */
+  refresh(session: ReliableSession, id: number, token: string): Promise<void>;
+  /** Now: permissions change while a session lives. */
+  may(session: ReliableSession, permission: Permission): boolean;
   request(session: ReliableSession, event: RoomEvent): void;
   /** Of the session's room; undefined once it has left. */
   comments(session: ReliableSession): RoomComments | undefined;
@@ -40,6 +44,6 @@ export interface Hub {
   fault(session: ReliableSession, error: unknown): void;
   /** The relay ends this session for this reason; once at most. */
   closing(session: ReliableSession, code: Code): void;
-  /** The session is over, whoever ended it; once. `clean`: on purpose, with code 0. */
+  /** The session is over, whoever ended it; once. `clean`: nothing is to be kept of it. */
   ended(session: ReliableSession, clean: boolean): void;
 }

@@ -1,52 +1,61 @@
-import type { Code, Liver, Permission } from '@hayate/codec/messages';
-import type { Identity, RoomAction, RoomEvent, RoomLimits, SessionKey } from './types.ts';
+import type { Liver, Member as MemberEntry, Permission } from '@hayate/codec/messages';
+import { Floor } from './floor.ts';
+import { entryOf, type Member, People, type Person } from './people.ts';
+import { Presence } from './presence.ts';
+import { MAX_SLOTS, type Publisher, Slots } from './slots.ts';
+import { done, type RoomAction, type RoomEvent, type RoomLimits, refuse, SERVICE, type SessionKey } from './types.ts';
 
-const MAX_SLOTS = 8;
 /** Who joined, commented or gave so lately is in conversation: answers to them must not wait. */
 const CONVERSATION_MS = 10_000;
-/** A publisher that does not answer probes must not hold a slot for ever. */
-const SYNC_MS = 10_000;
+/** Nobody joins for so long after `close`. */
+const CLOSED_MS = 60_000;
 
-interface Member {
-  identity: Identity;
-  /** Slot that this session publishes on. */
-  slot: number | undefined;
-  watching: boolean;
-  /** When the session began to watch, commented or gave last. */
-  activeMs: number;
-}
+/** What a mute takes away. */
+const MUTED: ReadonlySet<Permission> = new Set(['comment', 'react']);
 
-interface Slot {
-  liver: Liver;
-  /** Undefined while the slot lingers after an abrupt loss. */
-  session: SessionKey | undefined;
-  /** Id of the `publish` that waits for the clock; undefined once answered. */
-  pendingId: number | undefined;
-  /** What the room was told; of a returning liver the entry from before, until the new one is synced. */
-  shown: Liver | undefined;
-  /** While lingering: when to give up. While pending: when the clock must be synced. */
-  deadlineMs: number;
-}
+type Of<T extends RoomEvent['type']> = Extract<RoomEvent, { type: T }>;
 
 /**
  * The rules of one room, without I/O and without a clock: `handle(event, nowMs)` changes the state and says what to do.
- * Every event but `tick` costs O(1) here, apart from the eight slots; who is told of a change is the caller's loop.
+ * Every event but `tick` costs the same in rooms of any size; who is told of a change is the caller's loop.
  */
 export class Room {
   readonly #limits: RoomLimits;
   readonly #members = new Map<SessionKey, Member>();
-  readonly #slots: (Slot | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
-  /** Last generation used on each slot; survives the livers, so that a slot's next one is always newer. */
-  readonly #generations = new Uint8Array(MAX_SLOTS);
+  /** Sessions whose connection died, the longest ago first: their places are kept. */
+  readonly #lost = new Map<SessionKey, { member: Member; untilMs: number }>();
+  readonly #people = new People();
+  readonly #slots = new Slots();
+  readonly #floor: Floor;
+  readonly #presence: Presence;
   #viewers = 0;
+  #nowMs: number;
   #emptySinceMs: number;
-  #closed = false;
+  #closedUntilMs: number | undefined;
 
   constructor(limits: RoomLimits, nowMs: number) {
     this.#limits = limits;
+    this.#nowMs = nowMs;
     this.#emptySinceMs = nowMs;
+    this.#presence = new Presence({
+      people: this.#people,
+      viewers: () => this.#viewers,
+      entry: (person) => this.#entry(person),
+      requests: () => this.#floor.requests(),
+      isModerator: (session) => this.#floor.isModerator(this.#members.get(session)),
+    });
+    this.#floor = new Floor({
+      people: this.#people,
+      slots: this.#slots,
+      nowMs,
+      audience: this.#presence.audience,
+      dismiss: (person, code, reason) => this.#dismiss(person, code, reason),
+      stopWatching: (member) => this.#stopWatching(member),
+      close: (reason) => this.#close(reason),
+    });
   }
 
+  /** Sessions here. */
   get memberCount(): number {
     return this.#members.size;
   }
@@ -55,17 +64,32 @@ export class Room {
     return this.#viewers;
   }
 
-  /** Livers whose media flows or lingers, lowest slot first. */
-  livers(): Liver[] {
-    return this.#slots.flatMap((slot) => slot?.shown ?? []);
+  /** Each `sub` once, lost ones whose place is kept included. */
+  get peopleCount(): number {
+    return this.#people.size;
   }
 
-  /** Slots that a present session publishes on, for reports; `frameMs` of its voice, if it has one. */
-  *publishers(): Generator<{ slot: number; session: SessionKey; frameMs: number | undefined }> {
-    for (const slot of this.#slots) {
-      if (slot?.session !== undefined && slot.pendingId === undefined)
-        yield { slot: slot.liver.slot, session: slot.session, frameMs: slot.liver.voice?.frameMs };
+  /** Livers whose media flows or lingers, lowest slot first. */
+  livers(): Liver[] {
+    return this.#slots.livers();
+  }
+
+  publishers(): Generator<Publisher> {
+    return this.#slots.publishers();
+  }
+
+  members(): IterableIterator<SessionKey> {
+    return this.#members.keys();
+  }
+
+  /** At most so many people after this `sub`, in the order of their coming. Costs a walk through the room. */
+  people(after: string | undefined, limit: number): MemberEntry[] {
+    const out: MemberEntry[] = [];
+    for (const person of this.#people.after(after)) {
+      if (out.length === limit) break;
+      out.push(this.#entry(person));
     }
+    return out;
   }
 
   /** Joined, commented or gave in the last 10 s, or a liver among others. */
@@ -73,196 +97,185 @@ export class Room {
     const member = this.#members.get(session);
     if (!member) return false;
     if (nowMs - member.activeMs < CONVERSATION_MS) return true;
-    return member.slot !== undefined && this.#slots.some((slot) => slot !== undefined && slot.session !== session);
+    return member.slot !== undefined && this.#slots.shared(member);
   }
 
-  /** Why this session may not; undefined: it may. */
-  refusal(session: SessionKey, permission: Permission): 'not_permitted' | undefined {
-    return this.#members.get(session)?.identity.permissions.includes(permission) ? undefined : 'not_permitted';
+  may(session: SessionKey, permission: Permission): boolean {
+    return this.#members.get(session)?.permissions.includes(permission) ?? false;
   }
 
-  members(): IterableIterator<SessionKey> {
-    return this.#members.keys();
+  /** Whether the person behind this session is muted. */
+  muted(session: SessionKey, nowMs: number): boolean {
+    const member = this.#members.get(session);
+    return member !== undefined && this.#floor.muted(member.person.sub, nowMs);
+  }
+
+  /** Why this session may not, now; undefined: it may. */
+  refusal(session: SessionKey, permission: Permission, nowMs: number): 'not_permitted' | 'muted' | undefined {
+    if (!this.may(session, permission)) return 'not_permitted';
+    return MUTED.has(permission) && this.muted(session, nowMs) ? 'muted' : undefined;
   }
 
   handle(event: RoomEvent, nowMs: number): RoomAction[] {
+    this.#nowMs = nowMs;
     switch (event.type) {
       case 'join':
-        return this.#join(event);
+        return this.#join(event, nowMs);
       case 'leave':
         return this.#leave(event, nowMs);
-      case 'publish':
-        return this.#publish(event, nowMs);
+      case 'banned': {
+        const person = this.#people.find(event.sub);
+        return person ? this.#dismiss(person, 'banned', event.reason || 'banned from this room') : [];
+      }
       case 'synced':
-        return this.#synced(event);
+        return this.#slots.synced(event);
       case 'unsynced':
-        return this.#unsynced(event);
-      case 'unpublish':
-        return this.#unpublish(event);
-      case 'watch':
-        return this.#watch(event, nowMs);
-      case 'unwatch':
-        return this.#unwatch(event);
-      case 'active':
-        this.#active(event.session, nowMs);
+        return this.#slots.unsynced(event);
+      case 'behind':
+        this.#presence.behind(event.session);
         return [];
+      case 'moderate':
+        if (event.session === SERVICE) return this.#floor.moderate(undefined, event.id, event.command, nowMs);
+        break;
       case 'close':
-        this.#closed = true;
-        return [...this.#members.keys()].map((session) => ({
-          do: 'closeSession',
-          session,
-          code: 'room_closed',
-          reason: 'the room was closed',
-        }));
+        return this.#close('the room was closed');
       case 'tick':
         return this.#tick(nowMs);
     }
+    const member = this.#members.get(event.session);
+    return member ? this.#request(member, event, nowMs) : [];
   }
 
-  #join({ session, identity }: Extract<RoomEvent, { type: 'join' }>): RoomAction[] {
-    if (this.#closed) {
+  #request(member: Member, event: Exclude<RoomEvent, Of<'banned' | 'close' | 'tick'>>, nowMs: number): RoomAction[] {
+    switch (event.type) {
+      case 'refresh':
+        member.identity = event.identity;
+        if (event.identity.name !== undefined) member.person.name = event.identity.name;
+        return this.#floor.refreshed(member, event.id);
+      case 'visited':
+        member.person.isNew = event.isNew;
+        return [];
+      case 'publish':
+        if (member.permissions.includes('publish')) return this.#slots.publish(member, event, nowMs);
+        return [refuse(event.session, event.id, 'not_permitted', 'publishing is not permitted')];
+      case 'unpublish':
+        return this.#slots.unpublish(member, event.id);
+      case 'watch':
+        return this.#watch(member, event.id, nowMs);
+      case 'unwatch':
+        return [...this.#stopWatching(member), done(event.session, event.id)];
+      case 'presence': {
+        const answer = done(event.session, event.id);
+        const state = this.#presence.turn(event.session, event.on);
+        return event.on ? [answer, this.#floor.rules([event.session]), ...state] : [answer];
+      }
+      case 'speak':
+        return this.#floor.speak(member, event.id, event.want, nowMs);
+      case 'moderate':
+        return this.#floor.moderate(member, event.id, event.command, nowMs);
+      case 'active':
+        member.activeMs = nowMs;
+        return [];
+      default:
+        return [];
+    }
+  }
+
+  #join({ session, identity, isNew, resume }: Of<'join'>, nowMs: number): RoomAction[] {
+    if (this.#closedUntilMs !== undefined && nowMs < this.#closedUntilMs) {
       return [{ do: 'closeSession', session, code: 'room_closed', reason: 'the room was closed' }];
     }
-    if (this.#members.size >= this.#limits.maxViewers + MAX_SLOTS) {
+    const former = this.#formerOf(resume, identity.sub);
+    if (this.#members.size >= this.#capacity && !(former && this.#members.has(former.session))) {
       return [{ do: 'closeSession', session, code: 'room_full', reason: 'the room has no place left' }];
     }
-    this.#members.set(session, {
-      identity,
-      slot: undefined,
-      watching: false,
-      activeMs: Number.NEGATIVE_INFINITY,
-    });
-    return [{ do: 'welcome', session, identity, livers: this.livers() }];
+    this.#closedUntilMs = undefined;
+    const member = this.#people.enter(session, identity, isNew ?? false);
+    this.#members.set(session, member);
+    this.#floor.came(member, former);
+    return [
+      ...(former ? this.#replace(former, nowMs) : []),
+      {
+        do: 'welcome',
+        session,
+        identity,
+        permissions: member.permissions,
+        livers: this.livers(),
+        resumed: former !== undefined,
+      },
+    ];
   }
 
-  #leave({ session, clean }: Extract<RoomEvent, { type: 'leave' }>, nowMs: number): RoomAction[] {
+  /** A session that this person may take over: lost, or not known to be dead yet. */
+  #formerOf(resume: SessionKey | undefined, sub: string): Member | undefined {
+    if (resume === undefined) return undefined;
+    const member = this.#lost.get(resume)?.member ?? this.#members.get(resume);
+    return member?.person.sub === sub ? member : undefined;
+  }
+
+  /** A newer session has its place: nobody is told. */
+  #replace(former: Member, nowMs: number): RoomAction[] {
+    const { session } = former;
+    const actions: RoomAction[] = [];
+    if (this.#members.has(session)) {
+      actions.push(...this.#detach(former, nowMs + this.#limits.lingerMs));
+      actions.push({ do: 'closeSession', session, code: 'closed', reason: 'resumed by a newer session' });
+    }
+    this.#lost.delete(session);
+    this.#people.leave(former);
+    return actions;
+  }
+
+  #leave({ session, clean }: Of<'leave'>, nowMs: number): RoomAction[] {
     const member = this.#members.get(session);
     if (!member) return [];
-    const actions: RoomAction[] = [];
-    if (member.watching) {
-      this.#viewers -= 1;
-      actions.push({ do: 'mediaLeave', session });
+    const { lingerMs } = this.#limits;
+    if (clean || lingerMs === 0) return [...this.#detach(member, undefined), ...this.#forget(member)];
+    const untilMs = nowMs + lingerMs;
+    const actions = this.#detach(member, untilMs);
+    this.#floor.lost(member);
+    this.#lost.set(session, { member, untilMs });
+    if (this.#lost.size > this.#capacity) {
+      const [first] = this.#lost.values();
+      actions.push(...this.#forget(first!.member));
     }
-    const slot = member.slot === undefined ? undefined : this.#slots[member.slot];
-    if (slot) {
-      actions.push({ do: 'mediaUnpublish', slot: slot.liver.slot });
-      if (clean || !slot.shown) {
-        actions.push(...this.#free(slot));
-      } else {
-        slot.session = undefined;
-        slot.pendingId = undefined;
-        slot.deadlineMs = nowMs + this.#limits.lingerMs;
-      }
-    }
+    return actions;
+  }
+
+  /** No session any more: nothing is sent to it or comes from it. `untilMs`: its slot stays announced for so long. */
+  #detach(member: Member, untilMs: number | undefined): RoomAction[] {
+    const { session } = member;
+    const actions = [...this.#stopWatching(member), ...this.#slots.lose(member, untilMs)];
+    this.#presence.forget(session);
     this.#members.delete(session);
-    if (this.#members.size === 0) this.#emptySinceMs = nowMs;
+    if (this.#members.size === 0) this.#emptySinceMs = this.#nowMs;
     return actions;
   }
 
-  #publish(event: Extract<RoomEvent, { type: 'publish' }>, nowMs: number): RoomAction[] {
-    const { session, id } = event;
-    const member = this.#members.get(session);
-    if (!member) return [];
-    if (!member.identity.permissions.includes('publish')) {
-      return [refuse(session, id, 'not_permitted', 'the token does not permit to publish')];
-    }
-    const own = member.slot === undefined ? undefined : this.#slots[member.slot];
-    if (own) return this.#republish(own, event);
+  /** Gone for good. */
+  #forget(member: Member): RoomAction[] {
+    this.#lost.delete(member.session);
+    const actions = this.#floor.gone(member);
+    if (this.#people.leave(member)) actions.push({ do: 'gone', sub: member.person.sub });
+    return actions;
+  }
 
+  #dismiss(person: Person, code: 'kicked' | 'banned', reason: string): RoomAction[] {
     const actions: RoomAction[] = [];
-    const index = this.#slotFor(member.identity.sub);
-    if (index < 0) return [refuse(session, id, 'room_full', `all ${MAX_SLOTS} slots are taken`)];
-    const former = this.#slots[index];
-    if (former?.session !== undefined) {
-      // The same person on a new connection while the old one has not died yet: the new one wins.
-      const old = this.#members.get(former.session);
-      if (old) old.slot = undefined;
-      actions.push({ do: 'mediaUnpublish', slot: index });
-      actions.push({
-        do: 'closeSession',
-        session: former.session,
-        code: 'closed',
-        reason: 'replaced by a newer session of the same sub',
-      });
+    for (const member of [...person.members]) {
+      const { session } = member;
+      if (this.#members.has(session)) {
+        actions.push(...this.#detach(member, undefined), { do: 'closeSession', session, code, reason });
+      }
+      actions.push(...this.#forget(member));
     }
-    const gen = (this.#generations[index]! + 1) & 0xff;
-    this.#generations[index] = gen;
-    const { sub, name } = member.identity;
-    this.#slots[index] = {
-      liver: liver({ slot: index, gen, sub, name, motion: event.motion, voice: event.voice }),
-      session,
-      pendingId: id,
-      shown: former?.shown,
-      deadlineMs: nowMs + SYNC_MS,
-    };
-    member.slot = index;
-    actions.push({ do: 'mediaPublish', session, slot: index, gen });
-    return actions;
+    return [...actions, ...this.#slots.dropLingering(person.sub)];
   }
 
-  /** A second `publish` of one session changes its configs; media and generation go on. */
-  #republish(own: Slot, event: Extract<RoomEvent, { type: 'publish' }>): RoomAction[] {
-    const { slot, gen, sub, name } = own.liver;
-    if (own.pendingId !== undefined) {
-      return [refuse(event.session, event.id, 'protocol_error', 'a publish is under way')];
-    }
-    own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
-    own.shown = own.liver;
-    return [
-      { do: 'publishing', session: event.session, id: event.id, slot, gen },
-      { do: 'liver', liver: own.liver },
-    ];
-  }
-
-  #slotFor(sub: string): number {
-    const former = this.#slots.findIndex((s) => s?.liver.sub === sub);
-    return former >= 0 ? former : this.#slots.indexOf(undefined);
-  }
-
-  #synced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'synced' }>): RoomAction[] {
-    const slot = this.#slots[index];
-    // The slot may have been given up, or given away, while the clock was syncing.
-    if (slot?.session !== session || slot.liver.gen !== gen || slot.pendingId === undefined) return [];
-    const id = slot.pendingId;
-    slot.pendingId = undefined;
-    slot.shown = slot.liver;
-    return [
-      { do: 'publishing', session, id, slot: index, gen },
-      { do: 'liver', liver: slot.liver },
-    ];
-  }
-
-  #unsynced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'unsynced' }>): RoomAction[] {
-    const slot = this.#slots[index];
-    if (slot?.session !== session || slot.liver.gen !== gen || slot.pendingId === undefined) return [];
-    return this.#giveUp(slot, session, slot.pendingId);
-  }
-
-  #giveUp(slot: Slot, session: SessionKey, id: number): RoomAction[] {
-    return [
-      { do: 'mediaUnpublish', slot: slot.liver.slot },
-      refuse(session, id, 'internal', 'the clock could not be synced: are probes answered?'),
-      ...this.#free(slot),
-    ];
-  }
-
-  #unpublish({ session, id }: Extract<RoomEvent, { type: 'unpublish' }>): RoomAction[] {
-    const member = this.#members.get(session);
-    if (!member) return [];
-    const slot = member.slot === undefined ? undefined : this.#slots[member.slot];
-    if (!slot) return [{ do: 'done', session, id }];
-    const actions: RoomAction[] = [{ do: 'mediaUnpublish', slot: slot.liver.slot }];
-    if (slot.pendingId !== undefined) actions.push(refuse(session, slot.pendingId, 'closed', 'unpublished'));
-    actions.push({ do: 'done', session, id }, ...this.#free(slot));
-    return actions;
-  }
-
-  #watch({ session, id }: Extract<RoomEvent, { type: 'watch' }>, nowMs: number): RoomAction[] {
-    const member = this.#members.get(session);
-    if (!member) return [];
-    const done: RoomAction = { do: 'done', session, id };
-    if (member.watching) return [done];
-    if (!member.identity.permissions.includes('watch')) {
+  #watch(member: Member, id: number, nowMs: number): RoomAction[] {
+    const { session } = member;
+    if (member.watching) return [done(session, id)];
+    if (!member.permissions.includes('watch')) {
       return [refuse(session, id, 'not_permitted', 'the token does not permit to watch')];
     }
     if (this.#viewers >= this.#limits.maxViewers) {
@@ -271,55 +284,39 @@ export class Room {
     member.watching = true;
     member.activeMs = nowMs;
     this.#viewers += 1;
-    return [done, { do: 'mediaJoin', session }];
+    return [done(session, id), { do: 'mediaJoin', session }];
   }
 
-  #unwatch({ session, id }: Extract<RoomEvent, { type: 'unwatch' }>): RoomAction[] {
-    const member = this.#members.get(session);
-    if (!member) return [];
-    const done: RoomAction = { do: 'done', session, id };
-    if (!member.watching) return [done];
+  #stopWatching(member: Member): RoomAction[] {
+    if (!member.watching) return [];
     member.watching = false;
     this.#viewers -= 1;
-    return [{ do: 'mediaLeave', session }, done];
+    return [{ do: 'mediaLeave', session: member.session }];
   }
 
-  #active(session: SessionKey, nowMs: number): void {
-    const member = this.#members.get(session);
-    if (member) member.activeMs = nowMs;
+  #close(reason: string): RoomAction[] {
+    this.#closedUntilMs = this.#nowMs + CLOSED_MS;
+    return [...this.#members.keys()].map((session) => ({ do: 'closeSession', session, code: 'room_closed', reason }));
   }
 
   #tick(nowMs: number): RoomAction[] {
     const actions: RoomAction[] = [];
-    for (const slot of this.#slots) {
-      if (!slot || nowMs < slot.deadlineMs) continue;
-      if (slot.session === undefined) actions.push(...this.#free(slot));
-      else if (slot.pendingId !== undefined) actions.push(...this.#giveUp(slot, slot.session, slot.pendingId));
+    for (const { member, untilMs } of this.#lost.values()) {
+      if (nowMs < untilMs) break;
+      actions.push(...this.#forget(member));
     }
-    if (this.#members.size === 0 && (this.#closed || nowMs - this.#emptySinceMs >= this.#limits.emptyMs)) {
-      actions.push({ do: 'vanish' });
-    }
+    actions.push(...this.#slots.tick(nowMs), ...this.#floor.tick(nowMs), ...this.#presence.tick(nowMs));
+    if (this.#members.size > 0 || this.#lost.size > 0) return actions;
+    const overMs = this.#closedUntilMs ?? this.#emptySinceMs + this.#limits.emptyMs;
+    if (nowMs >= overMs) actions.push({ do: 'vanish' });
     return actions;
   }
 
-  #free(slot: Slot): RoomAction[] {
-    this.#slots[slot.liver.slot] = undefined;
-    const member = slot.session === undefined ? undefined : this.#members.get(slot.session);
-    if (member) member.slot = undefined;
-    return slot.shown ? [{ do: 'left', slot: slot.shown.slot, gen: slot.shown.gen }] : [];
+  get #capacity(): number {
+    return this.#limits.maxViewers + MAX_SLOTS;
   }
-}
 
-function refuse(session: SessionKey, id: number, code: Code, message: string): RoomAction {
-  return { do: 'refuse', session, id, code, message };
-}
-
-function liver(
-  fields: { [K in keyof Liver]-?: Liver[K] | undefined } & { slot: number; gen: number; sub: string },
-): Liver {
-  const out: Liver = { slot: fields.slot, gen: fields.gen, sub: fields.sub };
-  if (fields.name !== undefined) out.name = fields.name;
-  if (fields.motion) out.motion = fields.motion;
-  if (fields.voice) out.voice = fields.voice;
-  return out;
+  #entry(person: Person): MemberEntry {
+    return entryOf(person, this.#floor.muted(person.sub, this.#nowMs));
+  }
 }

@@ -1,21 +1,28 @@
 import { codeError, encodeMessage } from '@hayate/codec/messages';
 import type { Logger } from 'pino';
+import type { Community } from '../community/index.ts';
 import type { MediaPlane } from '../media/plane.ts';
 import { Flood } from '../policy/flood.ts';
 import type { RoomAction, RoomEvent, SessionKey } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import type { ResumeTokens } from '../token/resume.ts';
 import type { RoomLifecycle } from './lifecycle.ts';
+import { Moderator } from './moderator.ts';
 import type { HostedRoom } from './rooms.ts';
 import type { Sessions } from './sessions.ts';
 
 export interface ActionsOptions {
   sessions: Sessions;
   plane: MediaPlane;
+  community: Community;
+  resume: ResumeTokens;
   /** Of one liver, above which it is warned. */
   unitsPerSecond: number;
   counters: Counters;
   log: Logger;
   nowMs(): number;
+  /** Since 1970, ms. */
+  dateMs(): number;
   vanish(hosted: HostedRoom): void;
   lifecycle: RoomLifecycle;
 }
@@ -26,14 +33,20 @@ type Of<D extends RoomAction['do']> = Extract<RoomAction, { do: D }>;
 export class RoomActions {
   readonly #options: ActionsOptions;
   readonly #sessions: Sessions;
+  readonly #moderator: Moderator;
 
   constructor(options: ActionsOptions) {
     this.#options = options;
     this.#sessions = options.sessions;
+    this.#moderator = new Moderator(options);
   }
 
   dispatch(hosted: HostedRoom, event: RoomEvent): void {
-    for (const action of hosted.room.handle(event, this.#options.nowMs())) {
+    this.carryOut(hosted, hosted.room.handle(event, this.#options.nowMs()));
+  }
+
+  carryOut(hosted: HostedRoom, actions: readonly RoomAction[]): void {
+    for (const action of actions) {
       try {
         this.#apply(hosted, action);
       } catch (error) {
@@ -69,6 +82,37 @@ export class RoomActions {
         this.#options.lifecycle.left(hosted.name, action.slot);
         this.#tellAll(hosted, encodeMessage({ t: 'left', slot: action.slot, gen: action.gen }));
         return;
+      case 'access': {
+        const { do: _, session, roles, permissions, ...rest } = action;
+        this.#sessions.of(session)?.send({ t: 'access', ...rest, roles: [...roles], permissions: [...permissions] });
+        return;
+      }
+      case 'tell': {
+        const message = encodeMessage(action.message);
+        for (const session of action.to) this.#sessions.of(session)?.sendEncoded(message);
+        return;
+      }
+      case 'news':
+        this.#news(hosted, action);
+        return;
+      case 'slow':
+        hosted.comments.slowSeconds = action.seconds;
+        return;
+      case 'deleteComments':
+        this.#moderator.deleteComments(hosted, action);
+        return;
+      case 'ban':
+        void this.#moderator.ban(hosted, action);
+        return;
+      case 'unban':
+        void this.#moderator.unban(hosted, action);
+        return;
+      case 'audit':
+        this.#moderator.audit(hosted, action);
+        return;
+      case 'gone':
+        this.#options.community.left(hosted.name, action.sub);
+        return;
       case 'mediaPublish':
         this.#options.lifecycle.taken(hosted.name, action.slot);
         this.#publish(hosted, action);
@@ -96,7 +140,8 @@ export class RoomActions {
     }
   }
 
-  #welcome(hosted: HostedRoom, { session, livers, identity }: Of<'welcome'>): void {
+  #welcome(hosted: HostedRoom, action: Of<'welcome'>): void {
+    const { session, livers, identity, permissions, resumed } = action;
     const reliable = this.#sessions.of(session);
     if (!reliable) return;
     this.#options.plane.admit(reliable.transport);
@@ -109,8 +154,10 @@ export class RoomActions {
       sub: identity.sub,
       ...(identity.name === undefined ? {} : { name: identity.name }),
       roles: [...identity.roles],
-      permissions: [...identity.permissions],
+      permissions: [...permissions],
       expiresAt: identity.expiresAt,
+      resume: this.#options.resume.make(session, hosted.name, identity.sub),
+      ...(resumed ? { resumed } : {}),
       budgetMs: hosted.delivery.budgetMs,
       livers,
     });
@@ -118,6 +165,16 @@ export class RoomActions {
 
   #tellAll(hosted: HostedRoom, message: Uint8Array): void {
     for (const session of hosted.room.members()) this.#sessions.of(session)?.sendEncoded(message);
+  }
+
+  /** Who reads slowly goes without: the room sends the newest state later. */
+  #news(hosted: HostedRoom, { to, message }: Of<'news'>): void {
+    const encoded = encodeMessage(message);
+    for (const session of to) {
+      if (this.#sessions.of(session)?.sendNews(encoded) !== false) continue;
+      this.#options.counters.add('presence_put_off');
+      this.dispatch(hosted, { type: 'behind', session });
+    }
   }
 
   #publish(hosted: HostedRoom, { session, slot, gen }: Of<'mediaPublish'>): void {

@@ -1,5 +1,5 @@
 import { HayateError } from '@hayate/codec/errors';
-import { type Code, codeError, encodeMessage, type Report } from '@hayate/codec/messages';
+import { type Code, codeError, encodeMessage, type Permission, type Report, rowOf } from '@hayate/codec/messages';
 import type { IncomingSession } from '@hayate/transport';
 import type { Logger } from 'pino';
 import type { CommentFilter } from '../comments/filter.ts';
@@ -13,14 +13,17 @@ import type { MediaPlane } from '../media/plane.ts';
 import type { LoadCounts } from '../policy/load.ts';
 import { ReliableSession } from '../reliable/session.ts';
 import type { Hub, ReliableLimits } from '../reliable/types.ts';
-import type { RoomEvent } from '../room/types.ts';
+import type { Identity, RoomEvent } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import { ResumeTokens } from '../token/resume.ts';
 import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import { RoomActions } from './actions.ts';
 import { DeliveryLoop } from './delivery.ts';
 import { type DeliveryStats, deliveryStats, roomDelivery } from './delivery-stats.ts';
 import type { RoomLifecycle } from './lifecycle.ts';
+import { LiveTokens } from './live-tokens.ts';
 import { type HostedRoom, infoOf, type RoomDetail, type RoomInfo, Rooms } from './rooms.ts';
+import { ServiceModeration } from './service-moderation.ts';
 import { type HostedSession, Sessions } from './sessions.ts';
 import { reportUplink, type UplinkReporting } from './uplink-report.ts';
 
@@ -59,10 +62,14 @@ export interface HostStats {
 /** Sessions and rooms of one relay: carries out what the room rules decide. One timer for all of them. */
 export class RelayHost implements Hub {
   readonly gifts: GiftDesk | undefined;
+  /** For the service API. */
+  readonly moderation: ServiceModeration;
   readonly #options: HostOptions;
   readonly #limits: ReliableLimits;
   readonly #rooms: Rooms;
   readonly #sessions = new Sessions();
+  readonly #resume = new ResumeTokens();
+  readonly #tokens = new LiveTokens(this.#sessions);
   readonly #actions: RoomActions;
   readonly #delivery: DeliveryLoop;
   readonly #uplinks: UplinkReporting;
@@ -90,16 +97,28 @@ export class RelayHost implements Hub {
       giftBurst: gifts.burst,
     };
     this.#timer = setInterval(() => this.tick(), TICK_MS);
-    const { counters } = options;
+    const { counters, community } = options;
     this.#actions = new RoomActions({
       sessions: this.#sessions,
       plane: options.plane,
+      community: options.community,
+      resume: this.#resume,
       unitsPerSecond: limits.unitsPerSecond,
       counters,
       log: options.log,
       nowMs: () => this.nowMs(),
+      dateMs: () => this.dateMs(),
       vanish: (hosted) => this.#vanish(hosted),
       lifecycle: options.lifecycle,
+    });
+    const nowMs = () => this.nowMs();
+    this.moderation = new ServiceModeration({ rooms: this.#rooms, actions: this.#actions, community, nowMs });
+    community.subscribe({
+      banned: ({ room, subject, reason }) => {
+        const hosted = this.#rooms.get(room);
+        if (hosted) this.#actions.dispatch(hosted, { type: 'banned', sub: subject, reason });
+      },
+      revoked: (isMeant) => this.#tokens.revoke(isMeant),
     });
     this.#uplinks = {
       counters,
@@ -205,8 +224,9 @@ export class RelayHost implements Hub {
     for (const { reliable } of this.#sessions.values()) reliable.close('draining', 'the relay is going away');
   }
 
-  /** Once a second: rooms' deadlines and the publishers' reports. */
+  /** Once a second: tokens that end, rooms' deadlines and the publishers' reports. */
   tick(): void {
+    this.#tokens.expire(this.dateMs());
     for (const hosted of [...this.#rooms.values()]) {
       this.#actions.dispatch(hosted, { type: 'tick' });
       this.#report(hosted);
@@ -231,31 +251,69 @@ export class RelayHost implements Hub {
     return claims;
   }
 
-  joining(reliable: ReliableSession, claims: TokenClaims): void {
-    const session = this.#sessions.get(reliable.key);
+  joining(reliable: ReliableSession, claims: TokenClaims, resume: string | undefined): void {
+    const { key } = reliable;
+    const session = this.#sessions.get(key);
     if (!session) return;
-    const hosted = this.#rooms.get(claims.room) ?? this.#open(claims.room);
+    const { room, sub, isNew } = claims;
+    const hosted = this.#rooms.get(room) ?? this.#open(room);
     if (!hosted) {
       reliable.close('overloaded', 'this relay has all the rooms it may have');
       return;
     }
-    if (!this.#options.joins.enter(claims.sub)) {
+    if (!this.#options.joins.enter(sub)) {
       this.#options.counters.add('joins_limited', 'subject');
       reliable.close('rate_limited', 'too many sessions of this person at once');
       return;
     }
-    session.sub = claims.sub;
+    session.sub = sub;
     session.room = hosted;
     // Signed by the backend; never more than this relay's own.
     if (claims.budgetMs !== undefined) {
       hosted.delivery.budgetMs = Math.min(this.#options.config.rooms.budgetMs, claims.budgetMs);
     }
-    const { sub, name, roles, permissions, exp } = claims;
-    const identity = { sub, roles, permissions, expiresAt: exp * 1000, ...(name === undefined ? {} : { name }) };
-    this.#actions.dispatch(hosted, { type: 'join', session: reliable.key, identity });
+    const former = resume === undefined ? undefined : this.#resume.read(resume, room, sub);
+    this.#actions.dispatch(hosted, {
+      type: 'join',
+      session: key,
+      identity: identityOf(claims),
+      ...(isNew === undefined ? {} : { isNew }),
+      ...(former === undefined ? {} : { resume: former }),
+    });
     if (!reliable.open) return;
+    this.#tokens.hold(session, claims);
     this.#options.onJoinMs?.(this.nowMs() - session.arrivedMs);
-    this.#options.log.debug({ session: reliable.key, room: claims.room, sub, roles }, 'joined');
+    this.#options.log.debug({ session: key, room, sub, roles: claims.roles }, 'joined');
+    void this.#options.community.visit(room, sub).then((visit) => {
+      if (visit && isNew === undefined) {
+        this.request(reliable, { type: 'visited', session: key, isNew: visit.count === 1 });
+      }
+    });
+  }
+
+  async refresh(reliable: ReliableSession, id: number, token: string): Promise<void> {
+    const session = this.#sessions.get(reliable.key);
+    const before = session?.claims;
+    if (!session || !before) return;
+    try {
+      const claims = await this.authenticate(token);
+      if (claims.sub !== before.sub || claims.room !== before.room) {
+        throw codeError('token_invalid', 'a token of another person or room');
+      }
+      // It may have ended meanwhile.
+      if (!reliable.open) return;
+      this.#tokens.hold(session, claims);
+      this.request(reliable, { type: 'refresh', session: reliable.key, id, identity: identityOf(claims) });
+    } catch (error) {
+      const row = rowOf(error);
+      if (!row) return this.fault(reliable, error);
+      this.#options.counters.add('refused', row.code);
+      reliable.refuse(id, row.code, (error as HayateError).message, row.retryable);
+    }
+  }
+
+  may(reliable: ReliableSession, permission: Permission): boolean {
+    return this.#sessions.get(reliable.key)?.room?.room.may(reliable.key, permission) ?? false;
   }
 
   request(reliable: ReliableSession, event: RoomEvent): void {
@@ -299,6 +357,7 @@ export class RelayHost implements Hub {
   ended(reliable: ReliableSession, clean: boolean): void {
     const session = this.#sessions.remove(reliable);
     if (!session) return;
+    this.#tokens.forget(reliable.key);
     if (session.sub !== undefined) this.#options.joins.leave(session.sub);
     if (session.room) this.#left(session.room, session, clean);
     this.#options.plane.forget(reliable.transport);
@@ -335,4 +394,8 @@ export class RelayHost implements Hub {
       void reportUplink({ ...publisher, reliable, flood, media, delivery }, this.#uplinks);
     }
   }
+}
+
+function identityOf({ sub, name, roles, permissions, exp }: TokenClaims): Identity {
+  return { sub, roles, permissions, expiresAt: exp * 1000, ...(name === undefined ? {} : { name }) };
 }

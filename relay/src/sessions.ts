@@ -3,6 +3,7 @@ import type { Session } from '@hayate/transport';
 import type { Flood } from '../policy/flood.ts';
 import type { ReliableSession } from '../reliable/session.ts';
 import type { SessionKey } from '../room/types.ts';
+import type { TokenClaims } from '../token/token.ts';
 import type { HostedRoom } from './rooms.ts';
 
 export interface HostedSession {
@@ -11,6 +12,8 @@ export interface HostedSession {
   room: HostedRoom | undefined;
   /** As which it counts for the limits of joins. */
   sub: string | undefined;
+  /** Of the token that counts now. */
+  claims: TokenClaims | undefined;
   arrivedMs: number;
   /** While it publishes. */
   flood: Flood | undefined;
@@ -28,7 +31,14 @@ export class Sessions {
   }
 
   add(reliable: ReliableSession, nowMs: number): void {
-    this.#byKey.set(reliable.key, { reliable, room: undefined, sub: undefined, arrivedMs: nowMs, flood: undefined });
+    this.#byKey.set(reliable.key, {
+      reliable,
+      room: undefined,
+      sub: undefined,
+      claims: undefined,
+      arrivedMs: nowMs,
+      flood: undefined,
+    });
     this.#keys.set(reliable.transport, reliable.key);
   }
 

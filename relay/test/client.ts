@@ -18,6 +18,9 @@ import {
 } from '@hayate/codec/messages';
 import type { CloseInfo, Session } from '@hayate/transport';
 
+type WithoutId<M> = M extends { id: number } ? Omit<M, 'id'> : never;
+/** What a client asks on its control stream. */
+type ControlRequest = Exclude<WithoutId<ClientMessage>, { t: 'comment' | 'react' | 'gift' }>;
 type Waiter = { matches: () => boolean; resolve: () => void };
 
 /** The least that speaks the protocol, so that tests of the relay depend on no SDK: keeps all it hears. */
@@ -60,13 +63,13 @@ export class TestClient {
     await this.#control?.write(message instanceof Uint8Array ? message : encodeMessage(message)).catch(() => {});
   }
 
-  async hello(token: string): Promise<Extract<RelayMessage, { t: 'welcome' }>> {
-    await this.open({ t: 'hello', v: 1, token });
+  async hello(token: string, resume?: string): Promise<Extract<RelayMessage, { t: 'welcome' }>> {
+    await this.open({ t: 'hello', v: 1, token, ...(resume === undefined ? {} : { resume }) });
     return this.heard('welcome');
   }
 
   /** The answer to a request: anything that carries its id. */
-  async request(message: { t: 'publish' | 'unpublish' | 'watch' | 'unwatch' }): Promise<RelayMessage> {
+  async request(message: ControlRequest): Promise<RelayMessage> {
     const id = this.#nextId++;
     await this.raw({ ...message, id } as ClientMessage);
     const answer = () => this.messages.find((m) => 'id' in m && m.id === id);

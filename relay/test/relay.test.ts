@@ -158,7 +158,7 @@ function suite(body: Body): void {
   });
 
   it('has no trace of 200 sessions that came and went', async () => {
-    const many = await body.start({ rooms: { emptyMs: 0 } });
+    const many = await body.start({ rooms: { emptyMs: 0, lingerMs: 500 } });
     try {
       const clients: TestClient[] = [];
       for (let batch = 0; batch < 10; batch++) {

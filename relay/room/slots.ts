@@ -1,0 +1,201 @@
+import type { Liver } from '@hayate/codec/messages';
+import type { Member } from './people.ts';
+import { done, type RoomAction, type RoomEvent, refuse, type SessionKey } from './types.ts';
+
+export const MAX_SLOTS = 8;
+/** A publisher that does not answer probes must not hold a slot for ever. */
+const SYNC_MS = 10_000;
+
+interface Slot {
+  liver: Liver;
+  /** Undefined while the slot lingers after an abrupt loss. */
+  member: Member | undefined;
+  /** Id of the `publish` that waits for the clock; undefined once answered. */
+  pendingId: number | undefined;
+  /** What the room was told; of a returning liver the entry from before, until the new one is synced. */
+  shown: Liver | undefined;
+  /** While lingering: when to give up. While pending: when the clock must be synced. */
+  deadlineMs: number;
+}
+
+export interface Publisher {
+  slot: number;
+  session: SessionKey;
+  /** Of its voice, if it has one. */
+  frameMs: number | undefined;
+}
+
+/** The eight slots of a room: who publishes where, in which generation. */
+export class Slots {
+  readonly #slots: (Slot | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
+  /** Last generation used on each slot; survives the livers, so that a slot's next one is always newer. */
+  readonly #generations = new Uint8Array(MAX_SLOTS);
+
+  /** Livers whose media flows or lingers, lowest slot first. */
+  livers(): Liver[] {
+    return this.#slots.flatMap((slot) => slot?.shown ?? []);
+  }
+
+  /** Slots that a present session publishes on, for reports. */
+  *publishers(): Generator<Publisher> {
+    for (const slot of this.#slots) {
+      if (slot?.member !== undefined && slot.pendingId === undefined)
+        yield { slot: slot.liver.slot, session: slot.member.session, frameMs: slot.liver.voice?.frameMs };
+    }
+  }
+
+  /** Whether anybody else has a slot. */
+  shared(member: Member): boolean {
+    return this.#slots.some((slot) => slot !== undefined && slot.member !== member);
+  }
+
+  publish(member: Member, event: Extract<RoomEvent, { type: 'publish' }>, nowMs: number): RoomAction[] {
+    const { session, id } = event;
+    const own = this.#of(member);
+    if (own) return this.#republish(own, event);
+    const { sub, name } = member.identity;
+    const index = this.#slotFor(sub);
+    if (index < 0) return [refuse(session, id, 'room_full', `all ${MAX_SLOTS} slots are taken`)];
+    const actions: RoomAction[] = [];
+    const former = this.#slots[index];
+    if (former?.member !== undefined) {
+      // The same person on a new connection while the old one has not died yet: the new one wins.
+      former.member.slot = undefined;
+      actions.push({ do: 'mediaUnpublish', slot: index });
+      actions.push({
+        do: 'closeSession',
+        session: former.member.session,
+        code: 'closed',
+        reason: 'replaced by a newer session of the same sub',
+      });
+    }
+    const gen = (this.#generations[index]! + 1) & 0xff;
+    this.#generations[index] = gen;
+    this.#slots[index] = {
+      liver: liver({ slot: index, gen, sub, name, motion: event.motion, voice: event.voice }),
+      member,
+      pendingId: id,
+      shown: former?.shown,
+      deadlineMs: nowMs + SYNC_MS,
+    };
+    member.slot = index;
+    actions.push({ do: 'mediaPublish', session, slot: index, gen });
+    return actions;
+  }
+
+  synced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'synced' }>): RoomAction[] {
+    const slot = this.#waiting(session, index, gen);
+    if (!slot) return [];
+    const id = slot.pendingId!;
+    slot.pendingId = undefined;
+    slot.shown = slot.liver;
+    return [
+      { do: 'publishing', session, id, slot: index, gen },
+      { do: 'liver', liver: slot.liver },
+    ];
+  }
+
+  unsynced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'unsynced' }>): RoomAction[] {
+    const slot = this.#waiting(session, index, gen);
+    return slot ? this.#giveUp(slot, session, slot.pendingId!) : [];
+  }
+
+  unpublish(member: Member, id: number): RoomAction[] {
+    const [first, ...rest] = this.end(member, 'unpublished');
+    // The media stops, then the answer, then the room hears of it.
+    return first ? [first, done(member.session, id), ...rest] : [done(member.session, id)];
+  }
+
+  /** The session publishes no more, and the slot is free. */
+  end(member: Member, why: string): RoomAction[] {
+    const slot = this.#of(member);
+    if (!slot) return [];
+    const actions: RoomAction[] = [{ do: 'mediaUnpublish', slot: slot.liver.slot }];
+    if (slot.pendingId !== undefined) actions.push(refuse(member.session, slot.pendingId, 'closed', why));
+    actions.push(...this.#free(slot));
+    return actions;
+  }
+
+  /** The session is gone. `untilMs`: the slot stays announced for so long, unless it never was. */
+  lose(member: Member, untilMs: number | undefined): RoomAction[] {
+    const slot = this.#of(member);
+    if (!slot) return [];
+    const stop: RoomAction = { do: 'mediaUnpublish', slot: slot.liver.slot };
+    if (untilMs === undefined || !slot.shown) return [stop, ...this.#free(slot)];
+    slot.member = undefined;
+    slot.pendingId = undefined;
+    slot.deadlineMs = untilMs;
+    member.slot = undefined;
+    return [stop];
+  }
+
+  /** A slot that lingers for this person is free at once. */
+  dropLingering(sub: string): RoomAction[] {
+    const slot = this.#slots.find((s) => s?.liver.sub === sub && s.member === undefined);
+    return slot ? this.#free(slot) : [];
+  }
+
+  tick(nowMs: number): RoomAction[] {
+    const actions: RoomAction[] = [];
+    for (const slot of this.#slots) {
+      if (!slot || nowMs < slot.deadlineMs) continue;
+      if (slot.member === undefined) actions.push(...this.#free(slot));
+      else if (slot.pendingId !== undefined) actions.push(...this.#giveUp(slot, slot.member.session, slot.pendingId));
+    }
+    return actions;
+  }
+
+  #of(member: Member): Slot | undefined {
+    return member.slot === undefined ? undefined : this.#slots[member.slot];
+  }
+
+  /** Undefined: the slot was given up, or given away, while the clock was syncing. */
+  #waiting(session: SessionKey, index: number, gen: number): Slot | undefined {
+    const slot = this.#slots[index];
+    if (slot?.member?.session !== session || slot.liver.gen !== gen || slot.pendingId === undefined) return undefined;
+    return slot;
+  }
+
+  /** A second `publish` of one session changes its configs; media and generation go on. */
+  #republish(own: Slot, event: Extract<RoomEvent, { type: 'publish' }>): RoomAction[] {
+    const { slot, gen, sub, name } = own.liver;
+    if (own.pendingId !== undefined) {
+      return [refuse(event.session, event.id, 'protocol_error', 'a publish is under way')];
+    }
+    own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
+    own.shown = own.liver;
+    return [
+      { do: 'publishing', session: event.session, id: event.id, slot, gen },
+      { do: 'liver', liver: own.liver },
+    ];
+  }
+
+  #slotFor(sub: string): number {
+    const former = this.#slots.findIndex((slot) => slot?.liver.sub === sub);
+    return former >= 0 ? former : this.#slots.indexOf(undefined);
+  }
+
+  #giveUp(slot: Slot, session: SessionKey, id: number): RoomAction[] {
+    return [
+      { do: 'mediaUnpublish', slot: slot.liver.slot },
+      refuse(session, id, 'internal', 'the clock could not be synced: are probes answered?'),
+      ...this.#free(slot),
+    ];
+  }
+
+  #free(slot: Slot): RoomAction[] {
+    this.#slots[slot.liver.slot] = undefined;
+    if (slot.member) slot.member.slot = undefined;
+    return slot.shown ? [{ do: 'left', slot: slot.shown.slot, gen: slot.shown.gen }] : [];
+  }
+}
+
+function liver(
+  fields: { [K in keyof Liver]-?: Liver[K] | undefined } & { slot: number; gen: number; sub: string },
+): Liver {
+  const out: Liver = { slot: fields.slot, gen: fields.gen, sub: fields.sub };
+  if (fields.name !== undefined) out.name = fields.name;
+  if (fields.motion) out.motion = fields.motion;
+  if (fields.voice) out.voice = fields.voice;
+  return out;
+}
