@@ -168,9 +168,7 @@ describe('presence', () => {
     for (const s of [1, 2, 3]) stage.join(s);
     stage.presence(1);
     stage.presence(2);
-    expect(stage.send({ type: 'presence', session: 1, id: 4, on: false })).toEqual([
-      { do: 'done', session: 1, id: 4, on: 'control' },
-    ]);
+    expect(stage.send({ type: 'presence', session: 1, id: 4, on: false })).toEqual([{ do: 'done', session: 1, id: 4 }]);
     stage.lose(2);
     stage.take(1);
     stage.take(2);

@@ -124,7 +124,7 @@ it('limits a person over all sessions, and not another', async () => {
 });
 
 it('has no trace of sessions that came, commented and went', async () => {
-  const rig = await bodies[0]!.start({ rooms: { emptyMs: 0 }, comments: FREE });
+  const rig = await bodies[0]!.start({ rooms: { emptyMs: 0, lingerMs: 500 }, comments: FREE });
   try {
     for (let n = 0; n < 20; n++) {
       const client = await rig.join();
