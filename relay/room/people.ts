@@ -158,7 +158,7 @@ export class People {
 }
 
 /** Over all sessions, in the order of the token's list. */
-export function rolesOf(person: Person): string[] {
+function rolesOf(person: Person): string[] {
   const roles = new Set<string>();
   for (const { identity } of person.members) for (const role of identity.roles) roles.add(role);
   return [...roles];

@@ -4,7 +4,7 @@ import type { Command, Identity, RoomAction, RoomEvent, RoomLimits } from '../ro
 import type { Role } from '../token/token.ts';
 import { identity } from './identity.ts';
 
-export const STAGE_LIMITS: RoomLimits = { maxViewers: 200, lingerMs: 5000, emptyMs: 30_000 };
+const STAGE_LIMITS: RoomLimits = { maxViewers: 200, lingerMs: 5000, emptyMs: 30_000 };
 
 /** One room in simulated time, and the messages that it has its sessions told. */
 export class RoomStage {
