@@ -3,7 +3,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type RunningRelay, startRelay } from '@hayate/relay';
+import { connectRoom } from '@hayate/client';
+import { mintToken, type RunningRelay, readSharedKey, startRelay } from '@hayate/relay';
+import { webSocketConnector } from '@hayate/transport/fails-components';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EXIT } from './program.ts';
@@ -57,12 +59,28 @@ describe('hayate rooms', () => {
     expect(lines((await rooms('audit', '--after', '2', '--target', 'b/o\u202e', '--json')).out)).toHaveLength(1);
   });
 
+  it('shows a room with its people, and closes it', async () => {
+    expect((await rooms('list')).err).toBe('0 rooms\n');
+    const { url, certificateHashes } = relay;
+    const token = () => mintToken(readSharedKey(relay.keyFile!), { room: 'live', sub: 'ann', roles: ['viewer'] });
+    const room = connectRoom({ url, certificateHashes, token }, { connector: webSocketConnector() });
+    await room.ready;
+    expect((await rooms('list')).out).toBe('live  1 members  0 viewers  0 livers\n');
+    expect((await rooms('show', 'live')).out).toMatch(
+      /^live {2}1 members.*\nlag budget 100 ms.*\nann {2}viewer {2}new\n$/,
+    );
+    expect(lines((await rooms('show', 'live', '--json')).out)).toMatchObject([
+      { room: 'live', people: [{ sub: 'ann', roles: ['viewer'] }] },
+    ]);
+    expect(await rooms('close', 'live', '--by', 'eve')).toMatchObject({ code: EXIT.ok, out: 'live is closed\n' });
+    expect(await room.closed).toMatchObject({ code: 'room_closed' });
+  });
+
   it('fails with the code of what is not there', async () => {
     expect(await rooms('show', 'nowhere')).toMatchObject({
       code: EXIT.failed,
       err: expect.stringContaining('no_such_room'),
     });
-    expect((await rooms('list')).err).toBe('0 rooms\n');
   });
 
   it.each([

@@ -22,8 +22,7 @@ import {
 /** Rooms as the service API needs them. */
 export interface RoomsApi {
   community: Community;
-  /** Undefined where rooms cannot be moderated; those routes are then absent. */
-  moderation: RoomModeration | undefined;
+  moderation: RoomModeration;
   rooms(): RoomSummary[];
   /** Undefined when there is no such room. */
   room(name: string): RoomDetails | undefined;
@@ -215,7 +214,7 @@ export function addRoomRoutes(app: OpenAPIHono, { community, moderation, rooms, 
     await community.unban(room, sub, { via: 'api', actor: c.req.valid('query').by });
     return c.body(null, 204);
   });
-  if (moderation) addModerationRoutes(app, moderation);
+  addModerationRoutes(app, moderation);
 }
 
 function addModerationRoutes(app: OpenAPIHono, moderation: RoomModeration): void {

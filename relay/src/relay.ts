@@ -224,7 +224,7 @@ class Relay implements RunningRelay {
     const { perSecond, burst } = api;
     const rooms: RoomsApi = {
       community: this.#community!,
-      moderation: this.#host?.moderation,
+      moderation: this.#host!.moderation,
       rooms: () => this.#host?.rooms() ?? [],
       room: (name) => this.#host?.room(name),
     };

@@ -20,6 +20,8 @@ export const ORIGIN = 'https://app.example';
 /** A running relay of one body, and the ways into it. */
 export interface Rig {
   relay: RunningRelay;
+  /** Its keys and the service token are there. */
+  stateDir: string;
   /** A session that may not have opened. */
   dial(options?: { path?: string; origin?: string }): Session;
   /** An open session. */
@@ -65,6 +67,7 @@ async function rig(
   let guests = 0;
   const out: Rig = {
     relay,
+    stateDir,
     dial,
     async connect() {
       const session = dial();
