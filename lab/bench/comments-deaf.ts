@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openOffice } from '../lib/app-backend.ts';
-import { askChild } from '../lib/children.ts';
+import { askChild, prefer } from '../lib/children.ts';
 import { readMetrics, total } from '../lib/metrics.ts';
 import { rssKb } from '../lib/proc.ts';
 import { FREE_FLAGS, type RoomLag, spawnLoad, withRelay } from './comments.ts';
@@ -45,6 +45,8 @@ export async function deafViewers(options: DeafOptions, log: (text: string) => v
           Array.from({ length: count }, async (_, n) => ({ ...to, token: await office.token('deaf', `${name}-${n}`) })),
         );
       await askChild(here, 'watch', { to, viewers: READERS });
+      // It stands in for phones with a processor of their own.
+      prefer(here.pid ?? 0, -20);
       await askChild(writer, 'enter', { all: await tokens('writer', 1) });
       const write = (seconds: number) => askChild(writer, 'flood', { perSecond: PER_SECOND, seconds, text: COMMENT });
       const others = async (seconds: number) => {
