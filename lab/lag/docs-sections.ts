@@ -95,6 +95,7 @@ export function crowdSection(result: ClaimResult): string[] {
   const { relay, relay_engine, viewers, livers, all } = of('cpu_percent');
   const { voice, motion } = of('presentation_lag_ms');
   const { sent, arrived } = of('units');
+  const waits = of('waits_for_core_percent');
   const eights = rowsWith<EightRow>(result, 'largest_bundle_bytes').map(
     ([name, r]) =>
       `| ${name.replace('eight livers, ', '')} | ${r.largest_bundle_bytes} | ${r.bytes_a_hold} | ${r.packets_per_viewer_s} | ` +
@@ -107,6 +108,7 @@ export function crowdSection(result: ClaimResult): string[] {
     '| figure | value |',
     '|---|---|',
     `| CPU, % of one core | relay ${relay} (its engine ${relay_engine}), viewers ${viewers}, livers ${livers}: ${all} of 200 |`,
+    `| ready to run without a core, % of the time | the relay's engine ${waits.relay}, the viewers' ${waits.viewers}, the livers' ${waits.livers} |`,
     `| relay, us a viewer and second | ${of('relay_cpu_us_per_viewer_s')} |`,
     `| relay memory a viewer, KB | ${of('rss_kb_per_viewer')} |`,
     `| units sent / arrived | ${sent} / ${arrived} |`,
