@@ -16,6 +16,7 @@ interface RunFlags {
   summaryTrendStats?: string;
   summaryTimeUnit?: 's' | 'ms' | 'us';
   summaryExport?: string;
+  report?: string;
   quiet: boolean;
   color: boolean;
 }
@@ -27,6 +28,7 @@ export function loadtestCommand(): Command {
 Examples:
   hayate loadtest run test.ts --vus 10 --duration 30s
   hayate loadtest run test.ts --stage 10s:50,1m:50,10s:0 --out json=samples.json
+  hayate loadtest run test.ts --report report.html
   hayate loadtest run test.ts --env ROOM=demo --summary-mode full
 
 Exit codes are k6's: 0 good, 99 thresholds crossed, 104 invalid options, 105 interrupted, 107 script error, 108 aborted by
@@ -61,6 +63,7 @@ function runCommand(): Command {
     .option('--summary-trend-stats <list>', 'figures of trends: avg,min,med,max,count,p(99.9)')
     .addOption(new Option('--summary-time-unit <unit>', 'one unit for all times').choices(['s', 'ms', 'us']))
     .option('--summary-export <file>', 'the figures at the end as JSON')
+    .option('--report <file>', 'HTML with plots over time')
     .option('-q, --quiet', 'no plan and no progress', false)
     .option('--no-color', 'plain text')
     .action(async (script: string, flags: RunFlags) => {
@@ -114,6 +117,7 @@ function read(flags: RunFlags, tty: boolean): LoadtestFlags {
     env: pairs(flags.env),
     summaryMode: flags.summaryMode,
     summaryExport: flags.summaryExport,
+    report: flags.report,
     out: flags.out,
     quiet: flags.quiet,
     color: flags.color && tty,

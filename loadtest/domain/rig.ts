@@ -10,6 +10,7 @@ import { findTarget, type Target } from './target.ts';
 const SHARED_SOCKETS = 32;
 /** The runner's lateness is looked at so often. */
 const DELAY_PERIOD_MS = 20;
+const VIEWERS_EVERY = 50;
 
 const METRICS = {
   motion_lag: ['trend', 'time'],
@@ -64,10 +65,13 @@ export class Rig {
     this.engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 2000 });
     let dueMs = performance.now() + DELAY_PERIOD_MS;
     const tags = run.options.tags;
+    let looks = 0;
     this.#timer = setInterval(() => {
       // An early timer is no delay.
       this.add('runner_delay', Math.max(0, performance.now() - dueMs), tags);
       dueMs = performance.now() + DELAY_PERIOD_MS;
+      looks += 1;
+      if (looks % VIEWERS_EVERY === 0) this.add('viewers', this.#viewers, tags);
     }, DELAY_PERIOD_MS);
     this.#timer.unref();
     run.onEnd(() => this.#close());
@@ -135,6 +139,16 @@ export function rigOf(run: TestRun): Rig {
   const entry = rigs.get(run)!;
   entry.rig ??= new Rig(run, entry.metrics);
   return entry.rig;
+}
+
+/** The relay under test; undefined where the script has no rooms, or none is found. */
+export function targetOf(run: TestRun): Target | undefined {
+  if (!rigs.has(run)) return undefined;
+  try {
+    return rigs.get(run)?.rig?.target ?? findTarget({ ...process.env, ...envOf() });
+  } catch {
+    return undefined;
+  }
 }
 
 function envOf(): Record<string, string> {

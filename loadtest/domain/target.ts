@@ -60,7 +60,7 @@ export function findTarget(env: Record<string, string | undefined>): Target {
   return {
     url,
     certificateHashes: hash !== undefined ? [hash] : state?.certificateHashes,
-    metricsAddress: env['HAYATE_METRICS'],
+    metricsAddress: env['HAYATE_METRICS'] ?? state?.metricsAddress,
     local: ['127.0.0.1', 'localhost', '[::1]'].includes(hostname),
     token: (options) => mintToken(key, { ...options, ttlSeconds: TTL_SECONDS }),
     ticket: async (gift) => {

@@ -5,7 +5,7 @@ import { ConfigError } from '../errors.ts';
 import type { Environment } from './environment.ts';
 import { type RunLog, TestRun } from './run.ts';
 import { readScript, type Script } from './script.ts';
-import { setLoadingRun } from './vu.ts';
+import { currentScope, setLoadingRun } from './vu.ts';
 
 const HERE = new URL('..', import.meta.url);
 const OWN: Record<string, string> = {
@@ -52,7 +52,7 @@ export async function loadScript(
 ): Promise<{ run: TestRun; script: Script }> {
   hook();
   const run = new TestRun(environment, log);
-  Object.defineProperty(globalThis, '__ENV', { value: { ...process.env, ...env }, configurable: true, writable: true });
+  defineEnv({ ...process.env, ...env });
   setLoadingRun(run);
   try {
     // A fresh copy each time: metrics that it makes belong to this run.
@@ -70,3 +70,18 @@ export async function loadScript(
 }
 
 let loads = 0;
+
+/** `__ENV`: the test's variables, in a scenario with that scenario's over them. */
+function defineEnv(base: Record<string, string | undefined>): void {
+  const merged = new WeakMap<object, Record<string, string | undefined>>();
+  Object.defineProperty(globalThis, '__ENV', {
+    configurable: true,
+    get: () => {
+      const own = currentScope()?.scenario?.env;
+      if (!own) return base;
+      const known = merged.get(own) ?? { ...base, ...own };
+      merged.set(own, known);
+      return known;
+    },
+  });
+}

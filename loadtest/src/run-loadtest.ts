@@ -1,8 +1,13 @@
 import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { targetOf } from '../domain/rig.ts';
 import { ConfigError, EXIT, textOf } from '../errors.ts';
 import { exportData, type SummaryData, summaryData } from '../report/data.ts';
+import { reportHtml } from '../report/html.ts';
 import { type JsonOutput, openJsonOutput } from '../report/json.ts';
 import { planText, progressLines } from '../report/progress.ts';
+import { watchRelay } from '../report/relay-watch.ts';
+import { Series } from '../report/series.ts';
 import { type SummaryMode, summaryText } from '../report/summary.ts';
 import { type Environment, systemEnvironment } from '../runner/environment.ts';
 import { loadScript, ScriptError } from '../runner/load.ts';
@@ -22,6 +27,8 @@ export interface LoadtestFlags {
   summaryExport: string | undefined;
   /** `json=FILE` */
   out: readonly string[];
+  /** HTML with plots over time. */
+  report: string | undefined;
   quiet: boolean;
   color: boolean;
 }
@@ -63,15 +70,23 @@ export async function runLoadtest(
   if (interrupt.aborted) onInterrupt();
   interrupt.addEventListener('abort', onInterrupt);
   if (!flags.quiet) terminal.out(planText(run, file, flags.out));
+  const series = flags.report === undefined ? undefined : new Series(run.registry, environment);
+  const metricsAddress = targetOf(run)?.metricsAddress;
+  const stopWatching = series && metricsAddress ? watchRelay(metricsAddress, series, environment) : () => {};
   const stopProgress = flags.quiet ? () => {} : showProgress(run, terminal, environment);
   let result: TestResult;
   try {
     result = await run.run();
   } finally {
     stopProgress();
+    stopWatching();
+    series?.close();
     interrupt.removeEventListener('abort', onInterrupt);
   }
   const summarised = await summarise(run, script, flags, terminal, log);
+  if (series && flags.report !== undefined) {
+    writeReport(flags.report, { run, result, series, file }, log);
+  }
   for (const output of outputs) await closeOutput(output, log);
   if (result.abort) log.error(result.abort.reason);
   if (result.crossed.length > 0) {
@@ -145,6 +160,39 @@ function writeExport(file: string, data: SummaryData, log: RunLog): void {
   } catch (error) {
     log.error(`--summary-export ${file} cannot be written: ${textOf(error)}`);
   }
+}
+
+function writeReport(
+  where: string,
+  of: { run: TestRun; result: TestResult; series: Series; file: string },
+  log: RunLog,
+): void {
+  const { run, result, series, file } = of;
+  const data = summaryData(run, { out: false, err: false });
+  const target = targetOf(run);
+  const facts = {
+    script: basename(file),
+    at: new Date(run.environment.dateMs()).toISOString(),
+    exitCode: result.exitCode,
+    durationMs: result.durationMs,
+    clock: clockWords(run),
+    target: target?.url,
+  };
+  const text = summaryText(data, { mode: 'compact', color: false, checks: run.checks.inOrder });
+  try {
+    writeFileSync(where, reportHtml(facts, data, series, text));
+  } catch (error) {
+    log.error(`--report ${where} cannot be written: ${textOf(error)}`);
+  }
+}
+
+/** Whether lag in this test is by one clock or estimated. */
+function clockWords(run: TestRun): string {
+  const uncertainty = run.registry.get('clock_uncertainty')?.sink;
+  if (!uncertainty || uncertainty.empty) return 'no lag measured';
+  const most = uncertainty.figure('max', 1)!;
+  if (most === 0) return 'lag by one clock: livers and viewers of this process';
+  return `lag by clock estimates, each within ± ${most.toFixed(1)} ms`;
 }
 
 function showProgress(run: TestRun, terminal: Terminal, environment: Environment): () => void {

@@ -11,6 +11,8 @@ export interface DevState {
   transport: 'engine' | 'websocket';
   /** `http://HOST:PORT` */
   httpAddress: string;
+  /** `http://HOST:PORT/metrics`; undefined in what an older relay wrote. */
+  metricsAddress?: string | undefined;
   /** Of the service API; undefined in what an older relay wrote. */
   apiAddress?: string | undefined;
   /** The token that opens it. */
@@ -25,6 +27,7 @@ const stateSchema = z.object({
   certificateHashes: z.array(z.string()),
   transport: z.enum(['engine', 'websocket']),
   httpAddress: z.string(),
+  metricsAddress: z.string().optional(),
   apiAddress: z.string().optional(),
   serviceTokenFile: z.string().optional(),
   keyFile: z.string().optional(),

@@ -264,9 +264,18 @@ class Relay implements RunningRelay {
   }
 
   #writeState(): void {
-    const { url, certificateHashes, transport, httpAddress, apiAddress, keyFile } = this;
+    const { url, certificateHashes, transport, httpAddress, metricsAddress, apiAddress, keyFile } = this;
     const service = { apiAddress, serviceTokenFile: this.#serviceTokenFile };
-    const state = { url, certificateHashes, transport, httpAddress, ...service, keyFile, pid: process.pid };
+    const state = {
+      url,
+      certificateHashes,
+      transport,
+      httpAddress,
+      metricsAddress,
+      ...service,
+      keyFile,
+      pid: process.pid,
+    };
     writeDevState(this.#config.stateDir, state);
     this.#stateWritten = true;
   }

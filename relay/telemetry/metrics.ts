@@ -102,6 +102,7 @@ export class Metrics {
       livers: gauge('livers', 'Livers announced, lingering ones included.'),
     };
     const resident = gauge('process_resident_bytes', 'Memory of the process.');
+    const cpu = counter('process_cpu_seconds', 'CPU time of the process, engine and JavaScript.');
     const loopDelay = gauge('event_loop_delay_ms', 'Delay of the event loop since the last scrape.');
     const accepted = counter('sessions_accepted', 'Sessions that came.');
     const refused = counter('refused', 'Sessions and requests refused, by code.');
@@ -109,6 +110,10 @@ export class Metrics {
     const handshakes = counter('handshakes', 'QUIC handshakes, by how they ended.');
     const panics = counter('engine_panics', 'Faults caught in the engine; each cost one connection.');
     const datagrams = counter('datagrams', 'Datagrams, by direction.');
+    const bytes = counter(
+      'udp_bytes',
+      'Bytes of UDP payloads, by direction: what transfer costs, but for 28 to 48 of headers a packet.',
+    );
     const dropped = counter('datagrams_dropped', 'Datagrams dropped at a bound, by reason.');
     const notForwarded = counter('datagrams_refused', 'Datagrams and units not forwarded, by reason.');
     const repeated = counter('repeated_bytes', 'Bytes of packets that left once more: those that carry gifts.');
@@ -147,6 +152,8 @@ export class Metrics {
           result.observe(instrument, s[name as keyof typeof gauges]);
         community.observe(result, s.counters, s.community);
         result.observe(resident, process.memoryUsage.rss());
+        const { user, system } = process.cpuUsage();
+        result.observe(cpu, (user + system) / 1e6);
         for (const [quantile, ns] of this.#delays())
           result.observe(loopDelay, Math.max(0, ns / 1e6 - LOOP_STEP_MS), { quantile });
         result.observe(accepted, s.counters.total('sessions'));
@@ -158,6 +165,8 @@ export class Metrics {
         result.observe(panics, s.plane['panics'] ?? 0);
         result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
         result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
+        result.observe(bytes, s.plane['bytes_in'] ?? 0, { direction: 'in' });
+        result.observe(bytes, s.plane['bytes_out'] ?? 0, { direction: 'out' });
         result.observe(repeated, s.plane['bytes_repeated'] ?? 0);
         observePrefixed(s.plane, 'dropped_', (reason, n) => result.observe(dropped, n, { reason }));
         observePrefixed(s.plane, 'refused_', (reason, n) => {
@@ -207,6 +216,7 @@ export class Metrics {
         ...Object.values(gauges),
         ...community.instruments,
         resident,
+        cpu,
         loopDelay,
         accepted,
         refused,
@@ -214,6 +224,7 @@ export class Metrics {
         handshakes,
         panics,
         datagrams,
+        bytes,
         repeated,
         dropped,
         notForwarded,
