@@ -54,7 +54,8 @@ export default async function () {
 }
 `;
 
-describe('hayate loadtest run', () => {
+// Each test is a process or two of Node, which take seconds each where the machine is busy.
+describe('hayate loadtest run', { timeout: 90_000 }, () => {
   it('runs a script of k6 and prints its summary: 0', async () => {
     const { code, out, err } = await run(COUNTING);
     expect([code, err]).toEqual([0, '']);

@@ -14,7 +14,10 @@ import { crowded } from './lag/crowd.ts';
 import { networks } from './lag/matrix.ts';
 import { properties } from './lag/properties.ts';
 import { streamCost } from './lag/stream.ts';
+import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
+import { reportPage } from './loadtest/report.ts';
+import { shippedScripts } from './loadtest/scripts.ts';
 import { realBrowsers } from './relay/browsers.ts';
 import { engineStands } from './relay/engine-stands.ts';
 import { fanoutCost } from './relay/fanout.ts';
@@ -48,7 +51,10 @@ export const claims: Claim[] = [
   giftSpeed,
   ticketCases,
   giftInBrowser,
+  shippedScripts,
+  runnerCrowd,
   likeK6,
+  reportPage,
   commentsShown,
   deafViewer,
 ];

@@ -21,12 +21,18 @@ export class LightViewer {
   readonly #timer: ReturnType<typeof setInterval>;
 
   #bytes = { in: 0, out: 0 };
+  #closing = false;
 
   private constructor(rig: Rig, tags: Tags, session: EngineSession, writer: WritableStreamDefaultWriter<Uint8Array>) {
     this.#session = session;
     this.#rig = rig;
     this.#tags = tags;
     const report = encodeMessage({ t: 'report', marginMs: MARGIN_MS });
+    const ended = (error?: unknown) => {
+      clearInterval(this.#timer);
+      if (!this.#closing) rig.lost(error ?? new Error('the relay ended it'), tags);
+    };
+    session.closed.then(({ reason }) => ended(reason ? new Error(reason) : undefined), ended);
     this.#timer = setInterval(() => {
       writer.write(report.slice()).catch(() => {});
       void this.#count();
@@ -69,6 +75,7 @@ export class LightViewer {
   }
 
   close(): void {
+    this.#closing = true;
     clearInterval(this.#timer);
     void this.#count().finally(() => this.#session.close());
   }

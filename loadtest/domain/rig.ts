@@ -11,6 +11,7 @@ const SHARED_SOCKETS = 32;
 /** The runner's lateness is looked at so often. */
 const DELAY_PERIOD_MS = 20;
 const VIEWERS_EVERY = 50;
+const LOST_LOGGED = 5;
 
 const METRICS = {
   motion_lag: ['trend', 'time'],
@@ -28,6 +29,7 @@ const METRICS = {
   gift_lost: ['rate', 'default'],
   gift_doubled: ['rate', 'default'],
   viewers: ['gauge', 'default'],
+  sessions_lost: ['counter', 'default'],
   webtransport_connecting: ['trend', 'time'],
   webtransport_session_duration: ['trend', 'time'],
   webtransport_sessions: ['counter', 'default'],
@@ -55,6 +57,7 @@ export class Rig {
   readonly #timer: ReturnType<typeof setInterval>;
   #sessions = 0;
   #viewers = 0;
+  #lost = 0;
 
   constructor(run: TestRun, metrics: Record<DomainMetric, Metric>) {
     const available = engineAvailable();
@@ -100,6 +103,15 @@ export class Rig {
   addBytes(received: number, sent: number, tags: Tags): void {
     if (received > 0) this.run.sample(this.run.metrics.dataReceived, received, tags);
     if (sent > 0) this.run.sample(this.run.metrics.dataSent, sent, tags);
+  }
+
+  /** A session ended that nobody of the test ended. The first few are told. */
+  lost(error: unknown, tags: Tags): void {
+    this.add('sessions_lost', 1, tags);
+    this.#lost += 1;
+    if (this.#lost <= LOST_LOGGED)
+      this.run.log.warn(`a session was lost: ${error instanceof Error ? error.message : String(error)}`);
+    if (this.#lost === LOST_LOGGED) this.run.log.warn('further lost sessions are counted in sessions_lost');
   }
 
   /** Where the next session of this process goes out: a link has a socket of its own. */

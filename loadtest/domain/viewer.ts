@@ -8,8 +8,9 @@ import { type Rig, rigOf } from './rig.ts';
 
 /** Playout and shares are read so often. */
 const LOOK_MS = 1000;
-/** Of `sampled` viewers one in so many decodes, and the first of each room. */
-const SAMPLE = 20;
+/** Of `sampled` viewers one in so many decodes, and the first of each room while there are few. */
+const SAMPLE = 100;
+const FIRST_OF_ROOMS = 20;
 
 export interface WatchOptions {
   room: string;
@@ -17,7 +18,7 @@ export interface WatchOptions {
   link?: LinkOptions;
   /**
    * `all`: the SDK's viewer, lag and exact frames measured; it may comment and give. `none`: its connection acknowledges
-   * and counts, nothing crosses into JavaScript. `sampled` (default): the first viewer of each room and one in 20 as `all`.
+   * and counts, nothing crosses into JavaScript. `sampled` (default): one in 100 as `all`, and the first of the first 20 rooms.
    */
   decode?: 'all' | 'sampled' | 'none';
 }
@@ -39,7 +40,7 @@ function decodes({ decode = 'sampled', room }: WatchOptions, rig: Rig): boolean 
   if (decode !== 'sampled') return decode === 'all';
   const rooms = seenRooms.get(rig) ?? new Set();
   seenRooms.set(rig, rooms);
-  const first = !rooms.has(room);
+  const first = !rooms.has(room) && rooms.size < FIRST_OF_ROOMS;
   rooms.add(room);
   sampledCount += 1;
   return first || sampledCount % SAMPLE === 0;
@@ -97,6 +98,8 @@ class FullViewer {
   readonly #counted = new Map<number, { motion: number[]; voice: number[] }>();
   readonly #delays = new Map<number, number>();
   #bytes = { in: 0, out: 0 };
+  /** Of the newest unit; undefined before the first. */
+  #uncertaintyMs: number | undefined;
 
   constructor(rig: Rig, scope: Scope, options: WatchOptions, sub: string, token: string) {
     this.#rig = rig;
@@ -110,6 +113,10 @@ class FullViewer {
     );
     this.watcher.onFrame((frame) => this.#frame(frame));
     this.watcher.onVoice((voice) => this.#voice(voice));
+    this.watcher.room.on('state', ({ state, error }) => {
+      if (error && (state === 'reconnecting' || state === 'closed') && !scope.signal.aborted)
+        rig.lost(error, this.#tags);
+    });
     this.watcher.room.on('comment', ({ text, atMs }) => this.#comment(text, atMs));
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
@@ -191,7 +198,7 @@ class FullViewer {
     uncertaintyMs: number,
   ): number {
     const exactUs = this.#rig.sent.captureUs(this.#room, slot, generation, kind, sequence);
-    this.#rig.add('clock_uncertainty', exactUs === undefined ? uncertaintyMs : 0, this.#tags);
+    this.#uncertaintyMs = exactUs === undefined ? uncertaintyMs : 0;
     return exactUs === undefined ? estimateMs : exactUs / 1000;
   }
 
@@ -205,6 +212,7 @@ class FullViewer {
 
   #look(): void {
     const rig = this.#rig;
+    if (this.#uncertaintyMs !== undefined) rig.add('clock_uncertainty', this.#uncertaintyMs, this.#tags);
     for (const [slot, { playout }] of this.watcher.stats().slots) {
       this.#delays.set(slot, playout.delayMs);
       const before = this.#counted.get(slot) ?? { motion: [0, 0, 0], voice: [0, 0, 0] };

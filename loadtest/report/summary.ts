@@ -21,7 +21,7 @@ const SECTIONS: [string, (name: string) => boolean][] = [
     DOMAIN,
     (name) =>
       /^(motion|voice|gift|comment)_/.test(name) ||
-      ['join_time', 'runner_delay', 'viewers', 'clock_uncertainty'].includes(name),
+      ['join_time', 'runner_delay', 'viewers', 'sessions_lost', 'clock_uncertainty'].includes(name),
   ],
   ['EXECUTION', (name) => /^(vus|vus_max|iterations|iteration_duration|dropped_iterations)$/.test(name)],
   ['NETWORK', (name) => name === 'data_sent' || name === 'data_received'],

@@ -1,4 +1,4 @@
-import { Interrupted, textOf } from '../errors.ts';
+import { ConfigError, EXIT, Interrupted, textOf } from '../errors.ts';
 import type { Metric, Series, Tags } from '../metrics/registry.ts';
 import { until } from './environment.ts';
 import { EXECUTORS, type Progress } from './executors.ts';
@@ -174,6 +174,8 @@ export class ScenarioRun {
   }
 
   #failed(error: unknown): void {
+    // No relay, no recording, no key: the next iteration would say the same.
+    if (error instanceof ConfigError) this.#run.abort({ exitCode: EXIT.invalidConfig, reason: error.message });
     this.#errors += 1;
     if (this.#errors <= ERRORS_LOGGED) this.#run.log.error(`scenario ${this.scenario.name}: ${textOf(error)}`);
     if (this.#errors === ERRORS_LOGGED)
