@@ -1,4 +1,5 @@
 import type { ConversationResult } from '../bench/conversation.ts';
+import type { PagePartsCase } from '../bench/page-parts.ts';
 import type { StreamResult } from '../bench/stream.ts';
 import type { ClaimResult } from '../claims/claim.ts';
 import type { CrowdResult } from './crowd.ts';
@@ -160,7 +161,35 @@ export function propertiesSection(result: ClaimResult): string[] {
     ...browsers,
     '',
     '- Lags are from capture to presentation by the schedule of each client; canvas and sound device come on top.',
+    '- A page draws in a worker and is cross-origin isolated (a clock finer than a ms). Its datagrams are handled when its',
+    '  thread runs, at the priority that its browser gives it; the engine of a Node client reads them on a thread of its own',
+    '  ahead of that. Relay, livers and links run ahead of all viewers, and no viewer is put ahead of another.',
     '- Noise: three standard deviations of what the Node clients show among themselves, and what clocks or counting cannot',
     '  tell apart.',
+  ];
+}
+
+/** What `npm run bench -- page-parts --save` kept. */
+export function pagePartsSection(cases: readonly PagePartsCase[]): string[] {
+  const rows = cases.map((c) => {
+    const page = c.threads['page'] ?? {};
+    const of = (part: string) => page[part] ?? 0;
+    const worker = c.threads['/draw-worker.js']?.['draw'] ?? '';
+    return (
+      `| ${c.name} | ${c.fps} | ${half(c.face_to_screen_ms)} | ${half(c.arrival_ms)} | ${of('receive')} | ${of('decode')} | ` +
+      `${of('playout')} | ${of('sound')} | ${of('draw')} | ${of('browser')} | ${of('idle')} | ${worker} | ` +
+      `${c.processes['renderer']} / ${c.processes['GPU']} |`
+    );
+  });
+  return [
+    'A viewer in Chromium, ms of each second. Parts are of a sampling profiler, by the source that runs; the rest was',
+    'measured before it ran. `npm run bench -- page-parts`.',
+    '',
+    '| case | fps | face to screen p50 / p99 ms | arrival p50 / p99 ms | receive | decode | playout | sound | draw | layout, paint, engine | idle | worker: draw | CPU of renderer / GPU process |',
+    '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
+    ...rows,
+    '',
+    '- All but the last two columns are of the thread that receives. Software paints what `draw` asked for later: in the',
+    '  engine, on the same thread.',
   ];
 }

@@ -1,11 +1,18 @@
 // node lab/lag/docs.ts: docs/lag.md and its plot from the last results of the claims lag.1 to lag.5.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PagePartsCase } from '../bench/page-parts.ts';
 import type { StreamResult } from '../bench/stream.ts';
 import type { ClaimResult } from '../claims/claim.ts';
 import { resultsDir } from '../claims/docs.ts';
 import { root } from '../lib/processes.ts';
-import { conversationSection, crowdSection, physicsSection, propertiesSection } from './docs-sections.ts';
+import {
+  conversationSection,
+  crowdSection,
+  pagePartsSection,
+  physicsSection,
+  propertiesSection,
+} from './docs-sections.ts';
 import type { MatrixRow } from './matrix.ts';
 import { plot } from './plot.ts';
 
@@ -14,7 +21,7 @@ type Case = Omit<StreamResult['cases'][number], 'name'>;
 const read = (id: string) => JSON.parse(readFileSync(join(resultsDir, `${id}.json`), 'utf8')) as ClaimResult;
 const readIf = (id: string) => (existsSync(join(resultsDir, `${id}.json`)) ? read(id) : undefined);
 
-function provenance({ at, commit, machine: m, load }: ClaimResult): string {
+function provenance({ at, commit, machine: m, load }: Pick<ClaimResult, 'at' | 'commit' | 'machine' | 'load'>): string {
   return (
     `${at.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}, ${m.cores} cores of ${m.cpu}, Node ${m.node}, ` +
     `load ${load.before[0]} before and ${load.after[0]} after`
@@ -71,6 +78,13 @@ function section(result: ClaimResult | undefined, title: string, body: (result: 
   return [`## ${title}`, '', `${provenance(result)}.`, '', ...body(result), '', ...shortcomings(result)];
 }
 
+function parts(): string[] {
+  const file = join(root, 'lab', 'results', 'bench', 'page-parts.json');
+  if (!existsSync(file)) return [];
+  const result = JSON.parse(readFileSync(file, 'utf8')) as ClaimResult & { cases: PagePartsCase[] };
+  return ['## What a page spends', '', `${provenance(result)}.`, '', ...pagePartsSection(result.cases), ''];
+}
+
 function page(stream: ClaimResult, matrix: ClaimResult): string {
   const lines = [
     '# Lag, bytes and loss, measured',
@@ -117,6 +131,7 @@ function page(stream: ClaimResult, matrix: ClaimResult): string {
     ...section(readIf('lag.3'), 'A conversation', conversationSection),
     ...section(readIf('lag.4'), 'A crowd', crowdSection),
     ...section(readIf('lag.5'), 'Properties, and browsers', propertiesSection),
+    ...parts(),
   ];
   return `${lines.join('\n').trimEnd()}\n`;
 }
