@@ -39,7 +39,7 @@ describe('arguments', () => {
     [['watch', '--room', 'r', '--lnk', 'x'], /unknown option '--lnk'/],
     [['watch', '--room', 'r', '--url', 'https://127.0.0.1:1/v1'], /--url wants --token/],
     [['publish', '--room', 'r'], /missing required argument 'file.csv'/],
-    [['token', '--room', 'r', '--sub', 'x', '--role', 'king'], /Allowed choices are liver, viewer/],
+    [['token', '--room', 'r', '--sub', 'x', '--role', 'king'], /Allowed choices are liver, viewer, moderator/],
     [['token', '--room', 'r', '--sub', 'x', '--ttl', '0'], /a number from 1/],
     [['gift', '--room', 'r', '--amount', '0'], /a number from 1/],
     [['gift', '--room', 'r', '--url', 'https://127.0.0.1:1/v1', '--token', 'x'], /--url wants --ticket/],

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { RelayTarget } from '@hayate/client';
-import { DEFAULT_STATE_DIR, type DevState, mintToken, readDevState, readSharedKey } from '@hayate/relay';
+import {
+  DEFAULT_STATE_DIR,
+  type DevState,
+  GRANTED_ROLES,
+  mintToken,
+  type Role,
+  readDevState,
+  readSharedKey,
+} from '@hayate/relay';
 import { type Command, Option } from 'commander';
 import { UsageError } from './usage.ts';
-
-export type Role = 'liver' | 'viewer';
 
 export interface TargetOptions {
   room: string;
@@ -70,6 +76,5 @@ export interface DevTokenOptions {
 export function devToken(state: DevState, options: DevTokenOptions): Promise<string> {
   if (!state.keyFile) throw new UsageError('the development relay takes no tokens of a shared key: give --token');
   const { role, ...rest } = options;
-  const roles: Role[] = role === 'liver' ? ['liver', 'viewer'] : ['viewer'];
-  return mintToken(readSharedKey(state.keyFile), { ...rest, roles });
+  return mintToken(readSharedKey(state.keyFile), { ...rest, roles: GRANTED_ROLES[role] });
 }

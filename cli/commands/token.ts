@@ -1,6 +1,6 @@
-import { mintToken, readSharedKey } from '@hayate/relay';
+import { GRANTED_ROLES, mintToken, type Role, readSharedKey } from '@hayate/relay';
 import { Command, Option } from 'commander';
-import { type DevTokenOptions, devRelay, devToken, type Role, stateDirOption } from '../target.ts';
+import { type DevTokenOptions, devRelay, devToken, stateDirOption } from '../target.ts';
 import { numberFrom } from '../usage.ts';
 
 interface TokenOptions {
@@ -18,7 +18,9 @@ export function tokenCommand(): Command {
   return new Command('token')
     .description('Mint a token with a shared key: that of the running `hayate relay --dev`, or a key file.')
     .requiredOption('--room <name>', 'the room it opens')
-    .addOption(new Option('--role <role>', 'what it allows').choices(['liver', 'viewer']).default('viewer'))
+    .addOption(
+      new Option('--role <role>', 'what it allows').choices(['liver', 'viewer', 'moderator']).default('viewer'),
+    )
     .requiredOption('--sub <id>', 'whom it names')
     .option('--name <text>', 'a name for people to read')
     .option('--ttl <seconds>', 'how long it opens', numberFrom(1, 31_536_000), 3600)
@@ -39,5 +41,5 @@ async function run(options: TokenOptions): Promise<void> {
 }
 
 function mintWith(keyFile: string, { role, ...claims }: DevTokenOptions): Promise<string> {
-  return mintToken(readSharedKey(keyFile), { ...claims, roles: role === 'liver' ? ['liver', 'viewer'] : ['viewer'] });
+  return mintToken(readSharedKey(keyFile), { ...claims, roles: GRANTED_ROLES[role] });
 }

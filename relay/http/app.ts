@@ -32,7 +32,7 @@ interface RoomRequest {
 
 export interface RoomGrant extends RelayInfo {
   room: string;
-  tokens: { liver: string; viewer: string };
+  tokens: { liver: string; viewer: string; moderator: string };
 }
 
 /** What the HTTP API shows of the relay behind it. */
@@ -68,7 +68,10 @@ const infoSchema = z
 const healthSchema = z.object({ ok: z.boolean() });
 const errorSchema = z.object({ code: z.string(), message: z.string() }).openapi('Error');
 const grantSchema = infoSchema
-  .extend({ room: z.string(), tokens: z.object({ liver: z.string(), viewer: z.string() }) })
+  .extend({
+    room: z.string(),
+    tokens: z.object({ liver: z.string(), viewer: z.string(), moderator: z.string() }),
+  })
   .openapi('RoomGrant');
 const requestSchema = z
   .object({

@@ -41,13 +41,18 @@ describe('HTTP API', () => {
   it('gives tokens that open the relay, in development', async () => {
     const answer = await post({ room: 'http', sub: 'ann', name: 'Ann' });
     expect(answer.status).toBe(200);
-    const grant = (await answer.json()) as { url: string; tokens: { liver: string; viewer: string } };
+    const grant = (await answer.json()) as { url: string; tokens: { viewer: string; moderator: string } };
     expect(grant).toMatchObject({ room: 'http', url: rig.relay.url, transport: 'websocket', certificateHashes: [] });
     const client = await rig.connect();
     expect(await client.hello(grant.tokens.viewer)).toMatchObject({ sub: 'ann', name: 'Ann', roles: ['viewer'] });
+    const welcome = await (await rig.connect()).hello(grant.tokens.moderator);
+    expect(welcome).toMatchObject({
+      roles: ['viewer', 'moderator'],
+      permissions: expect.arrayContaining(['moderate']),
+    });
     expect(await (await get('/v1/rooms')).json()).toEqual({
       count: 1,
-      rooms: [{ room: 'http', members: 1, viewers: 0, livers: 0 }],
+      rooms: [{ room: 'http', members: 2, viewers: 0, livers: 0 }],
     });
   });
 

@@ -21,7 +21,7 @@ import type { Ledger, LedgerStats } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
-import { mintToken, TokenVerifier } from '../token/token.ts';
+import { GRANTED_ROLES, mintToken, type Role, TokenVerifier } from '../token/token.ts';
 import { type LifecycleSender, openLifecycle, type SenderStats } from '../webhook/index.ts';
 import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
@@ -245,9 +245,9 @@ class Relay implements RunningRelay {
         ...(budgetMs === undefined ? {} : { budgetMs }),
         ...(issuer === undefined ? {} : { issuer }),
       };
-      const liver = await mintToken(key, { ...who, roles: ['liver', 'viewer'] });
-      const viewer = await mintToken(key, { ...who, roles: ['viewer'] });
-      return { ...this.#info(), room, tokens: { liver, viewer } };
+      const mint = (role: Role) => mintToken(key, { ...who, roles: GRANTED_ROLES[role] });
+      const [liver, viewer, moderator] = await Promise.all([mint('liver'), mint('viewer'), mint('moderator')]);
+      return { ...this.#info(), room, tokens: { liver, viewer, moderator } };
     };
   }
 

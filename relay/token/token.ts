@@ -38,6 +38,13 @@ const ROLE_PERMISSIONS: Record<Role, readonly Permission[]> = {
   moderator: ['watch', 'comment', 'react', 'speak', 'moderate'],
 };
 
+/** Roles in a token that development and the command line make for a role: who goes live or moderates watches and gives too. */
+export const GRANTED_ROLES: Record<Role, readonly Role[]> = {
+  liver: ['liver', 'viewer'],
+  viewer: ['viewer'],
+  moderator: ['moderator', 'viewer'],
+};
+
 /** What these roles allow together, in the order of PERMISSIONS. */
 export function permissionsOf(roles: readonly Role[]): Permission[] {
   return PERMISSIONS.filter((permission) => roles.some((role) => ROLE_PERMISSIONS[role].includes(permission)));
