@@ -189,7 +189,8 @@ export function pagePartsSection(cases: readonly PagePartsCase[]): string[] {
     '|---|---|---|---|---|---|---|---|---|---|---|---|---|',
     ...rows,
     '',
-    '- All but the last two columns are of the thread that receives. Software paints what `draw` asked for later: in the',
-    '  engine, on the same thread.',
+    '- The columns from receive to idle are of the thread that receives. Software paints what `draw` asked for later: in',
+    '  the engine, on the same thread. Face to screen holds what a worker takes to draw and to be heard of, but not that',
+    '  later painting on the page, so that the two rows cannot be subtracted.',
   ];
 }
