@@ -17,6 +17,8 @@ export const RELAY_PATH = '/v1';
 /** Before the welcome: the control stream and one more, which shows who does not keep to it. */
 const FIRST_STREAMS = 2;
 const HEARTBEAT_MS = 200;
+/** What the engine holds of a stream that the peer does not read: one message of the greatest length. */
+const STREAM_SEND_BYTES = 65_536;
 /** How long the close codes of the last sessions may take to leave. */
 const FLUSH_MS = 500;
 const RENEW_BEFORE_MS = 2 * 24 * 3_600_000;
@@ -57,7 +59,7 @@ async function engineDoor(config: RelayConfig, given?: Engine): Promise<Door> {
     retryAbove: limits.retryAbove,
     datagrams: 'refuse',
     heartbeatMs: HEARTBEAT_MS,
-    limits: { maxBidiStreams: FIRST_STREAMS, maxUniStreams: 0 },
+    limits: { maxBidiStreams: FIRST_STREAMS, maxUniStreams: 0, streamSendBytes: STREAM_SEND_BYTES },
     ...(origins.length > 0 ? { origins } : {}),
   };
   const engine = given ?? openEngine();
