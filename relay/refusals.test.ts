@@ -1,6 +1,8 @@
 import { encodeMessage } from '@hayate/codec/messages';
 import type { BidirectionalStream } from '@hayate/transport';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryCommunityStore } from './community/memory.ts';
+import type { Command } from './room/types.ts';
 import type { RelayStats } from './src/index.ts';
 import { type Body, bodies, ORIGIN, type Rig } from './test/bodies.ts';
 import type { TestClient } from './test/client.ts';
@@ -9,6 +11,15 @@ import { bytes, eventually, live, watching } from './test/scene.ts';
 for (const body of bodies) {
   if (body.missing) it(`refusals over ${body.name}`, ({ skip }) => skip(body.missing));
   else describe(`refusals over ${body.name}`, () => suite(body));
+}
+
+/** What remembers that the token of this `jti` was revoked. */
+async function revoking(jti: string): Promise<MemoryCommunityStore> {
+  const store = new MemoryCommunityStore();
+  const entry = { atMs: 1, room: null, via: 'api', actor: 'app', action: 'revoke', target: jti, detail: null } as const;
+  const revocation = { kind: 'token', jti, by: 'app', reason: '', atMs: 1, untilMs: Date.now() + 3_600_000 } as const;
+  await store.record(entry, { do: 'revoke', revocation });
+  return store;
 }
 
 /** The relay may have ended the session before the write is through. */
@@ -31,9 +42,11 @@ function suite(body: Body): void {
   let rig: Rig;
   let liver: TestClient;
   let viewer: TestClient;
+  let mod: TestClient;
   let sent = 0;
   beforeAll(async () => {
-    rig = await body.start({ rooms: { maxViewers: 260 } });
+    rig = await body.start({ rooms: { maxViewers: 260 } }, { community: await revoking('stolen') });
+    mod = await rig.join({ room: 'witness', sub: 'mod', roles: ['moderator'] });
     liver = await live(rig, { room: 'witness' });
     viewer = await watching(rig, { room: 'witness' });
   });
@@ -63,6 +76,32 @@ function suite(body: Body): void {
       'token_expired',
       async (c) => c.open({ t: 'hello', v: 1, token: await rig.token({ room: 'witness', ttlSeconds: -60 }) }),
     ],
+    [
+      'a revoked token',
+      204,
+      'token_revoked',
+      async (c) => c.open({ t: 'hello', v: 1, token: await rig.token({ room: 'witness', jti: 'stolen' }) }),
+    ],
+    [
+      'a banned person',
+      304,
+      'banned',
+      async (c) => {
+        await mod.request({ t: 'moderate', action: 'ban', sub: 'banished' });
+        await c.open({ t: 'hello', v: 1, token: await rig.token({ room: 'witness', sub: 'banished' }) });
+      },
+    ],
+    [
+      'a room that was closed',
+      302,
+      'room_closed',
+      async (c) => {
+        const host = await rig.join({ room: 'closing', roles: ['moderator'] });
+        await host.raw({ t: 'moderate', id: 1, action: 'close' });
+        await host.ended();
+        await c.open({ t: 'hello', v: 1, token: await rig.token({ room: 'closing' }) });
+      },
+    ],
     ['an empty token', 200, 'token_missing', async (c) => c.open({ t: 'hello', v: 1, token: '' })],
     ['another message first', 200, 'token_missing', async (c) => c.open({ t: 'watch', id: 1 })],
     ['no role', 203, 'not_permitted', async (c) => c.open({ t: 'hello', v: 1, token: await rig.token({ roles: [] }) })],
@@ -90,7 +129,7 @@ function suite(body: Body): void {
       await misbehave(client);
       expect(await client.ended()).toMatchObject({ closeCode });
     });
-    expect((await rig.relay.stats()).refused[code]).toBe(before + 1);
+    expect((await rig.relay.stats()).refused[code]).toBeGreaterThan(before);
   });
 
   const afterWelcome: [string, number, string, (c: TestClient) => Promise<void>][] = [
@@ -107,6 +146,27 @@ function suite(body: Body): void {
       },
     ],
     [
+      'somebody who is kicked',
+      303,
+      'kicked',
+      async (c) => {
+        const { sub } = await c.heard('welcome');
+        await mod.request({ t: 'moderate', action: 'kick', sub });
+      },
+    ],
+    [
+      'a token that ends',
+      202,
+      'token_expired',
+      async (c) => {
+        const { sub } = await c.heard('welcome');
+        await c.request({
+          t: 'refresh',
+          token: await rig.token({ room: 'witness', sub, ttlSeconds: -3, roles: ['viewer'] }),
+        });
+      },
+    ],
+    [
       'a stream that begins with nothing known',
       100,
       'protocol_error',
@@ -120,19 +180,72 @@ function suite(body: Body): void {
   it.each(afterWelcome)('%s: close code %i', async (_, closeCode, code, misbehave) => {
     const before = (await rig.relay.stats()).refused[code] ?? 0;
     await nothingElseNotices(async () => {
-      const client = await rig.join({ room: 'witness' });
+      const client = await rig.join({ room: 'witness', roles: ['viewer'] });
       await misbehave(client);
       expect(await client.ended()).toMatchObject({ closeCode });
     });
     expect((await rig.relay.stats()).refused[code]).toBe(before + 1);
   });
 
-  it('publish without the role: an answer, and the session goes on', async () => {
+  type Answer = (c: TestClient, sub: string) => Promise<unknown>;
+  const moderate = (more: Partial<Command>) => mod.request({ t: 'moderate', action: 'mute', ...more });
+  const speak = async (n: number) =>
+    (await rig.join({ room: 'asking', sub: `asks-${n}`, roles: ['viewer'] })).request({ t: 'speak', want: true });
+  const answers: [string, string, boolean, Answer][] = [
+    ['publishing without the permission', 'not_permitted', false, (c) => c.request({ t: 'publish' })],
+    ['moderating without it', 'not_permitted', false, (c) => c.request({ t: 'moderate', action: 'slow', seconds: 1 })],
+    [
+      'a token of somebody else',
+      'token_invalid',
+      false,
+      async (c) => c.request({ t: 'refresh', token: await rig.token({ room: 'witness' }) }),
+    ],
+    ['muting nobody', 'no_such_member', false, () => moderate({ sub: 'nobody' })],
+    ['muting without saying whom', 'invalid_argument', false, () => moderate({})],
+    ['deleting what is not kept', 'no_such_comment', false, () => moderate({ action: 'delete', n: 99_999 })],
+    [
+      'a comment of somebody who is muted',
+      'muted',
+      false,
+      async (c, sub) => {
+        await moderate({ sub, seconds: 60 });
+        await c.openComments();
+        return c.comment('hello?');
+      },
+    ],
+    [
+      'two comments in slow mode',
+      'slow_mode',
+      true,
+      async (c) => {
+        await c.openComments();
+        await moderate({ action: 'slow', seconds: 60 });
+        await c.comment('one');
+        const second = await c.comment('two');
+        await moderate({ action: 'slow', seconds: 0 });
+        return second;
+      },
+    ],
+    [
+      'a 33rd who asks to speak',
+      'rate_limited',
+      true,
+      async () => {
+        await Promise.all(Array.from({ length: 32 }, (_, n) => speak(n)));
+        return speak(32);
+      },
+    ],
+  ];
+
+  it.each(answers)('%s: answered with %s', async (_, code, retryable, ask) => {
+    const before = (await rig.relay.stats()).refused[code] ?? 0;
     await nothingElseNotices(async () => {
       const client = await rig.join({ room: 'witness', roles: ['viewer'] });
-      expect(await client.request({ t: 'publish' })).toMatchObject({ t: 'error', code: 'not_permitted' });
+      const { sub } = await client.heard('welcome');
+      expect(await ask(client, sub)).toMatchObject({ t: 'error', code, retryable });
       expect(await client.request({ t: 'watch' })).toMatchObject({ t: 'done' });
     });
+    expect((await rig.relay.stats()).refused[code]).toBe(before + 1);
   });
 
   it('unknown path and foreign origin: no session, a counter by status', async () => {

@@ -14,6 +14,7 @@ import { type GiftsOptions, gifts } from './gifts.ts';
 import { type JoinsOptions, joins } from './joins.ts';
 import { type LedgerOptions, ledger } from './ledger.ts';
 import { type PagePartsOptions, pageParts } from './page-parts.ts';
+import { type PresenceOptions, presence } from './presence.ts';
 import { type StreamOptions, stream } from './stream.ts';
 
 const program = new Command('bench').description('Measures; prints machine, load and a baseline of the same run.');
@@ -172,6 +173,20 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: PagePartsOptions & Common) => report('page-parts', options, (log) => pageParts(options, log)));
+
+program
+  .command('presence')
+  .description(
+    'one room whose members all listen to who comes and goes: bytes and CPU a member, by the size of the room',
+  )
+  .option('--members <n...>', 'sizes of rooms', (n, all: number[] = []) => [...all, Number(n)], undefined)
+  .option('--per-second <n>', 'members who leave, and who come, a second', Number, 100)
+  .option('--seconds <n>', 'measured seconds of each part', Number, 20)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: Partial<PresenceOptions> & Omit<PresenceOptions, 'members'> & Common) =>
+    report('presence', options, (log) => presence({ members: [500, 5000], ...options }, log)),
+  );
 
 await program.parseAsync();
 process.exit();

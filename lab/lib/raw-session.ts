@@ -19,6 +19,8 @@ export class RawSession {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #messages = new MessageReader({ from: 'relay' });
   alias = 0;
+  /** Of the control stream, lengths included. */
+  receivedBytes = 0;
 
   private constructor(
     session: EngineSession,
@@ -69,6 +71,7 @@ export class RawSession {
       if (message) return message;
       const { value, done } = await this.#reader.read();
       if (done) throw new Error('the control stream ended');
+      this.receivedBytes += value.length;
       this.#messages.push(value);
     }
   }

@@ -65,15 +65,15 @@ export class Presence {
   }
 
   tick(nowMs: number): RoomAction[] {
-    const caughtUp = [...this.#behind];
+    const caughtUp = new Set(this.#behind);
     this.#behind.clear();
-    const actions = this.#members(caughtUp);
+    const actions = this.#members([...caughtUp]);
     const message = this.#changes(nowMs);
     if (message && this.#audience.size > 0) {
-      const others = new Set(this.#audience);
-      // They have just been sent the whole.
-      for (const session of caughtUp) others.delete(session);
-      actions.push({ do: 'news', to: caughtUp.length === 0 ? this.#audience : others, message });
+      // Who has just been sent the whole needs no change.
+      const others = () => [...this.#audience].filter((session) => !caughtUp.has(session));
+      const to = caughtUp.size === 0 ? this.#audience : others();
+      actions.push({ do: 'news', to, message });
     }
     return actions;
   }

@@ -145,6 +145,7 @@ export class RoomActions {
     const reliable = this.#sessions.of(session);
     if (!reliable) return;
     this.#options.plane.admit(reliable.transport);
+    if (resumed) this.#options.counters.add('sessions_resumed');
     reliable.send({
       t: 'welcome',
       v: 1,

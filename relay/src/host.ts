@@ -22,7 +22,7 @@ import { DeliveryLoop } from './delivery.ts';
 import { type DeliveryStats, deliveryStats, roomDelivery } from './delivery-stats.ts';
 import type { RoomLifecycle } from './lifecycle.ts';
 import { LiveTokens } from './live-tokens.ts';
-import { type HostedRoom, infoOf, type RoomDetail, type RoomInfo, Rooms } from './rooms.ts';
+import { type HostedRoom, infoOf, type RoomDetail, type RoomInfo, Rooms, type RoomTotals } from './rooms.ts';
 import { ServiceModeration } from './service-moderation.ts';
 import { type HostedSession, Sessions } from './sessions.ts';
 import { reportUplink, type UplinkReporting } from './uplink-report.ts';
@@ -49,11 +49,8 @@ export interface HostOptions {
   onSpareMs?: (ms: number) => void;
 }
 
-export interface HostStats {
+export interface HostStats extends RoomTotals {
   sessions: number;
-  rooms: number;
-  viewers: number;
-  livers: number;
   /** The relay itself is the bottleneck: it sends less often. */
   busy: boolean;
   delivery: DeliveryStats;
@@ -169,21 +166,8 @@ export class RelayHost implements Hub {
   }
 
   stats(): HostStats {
-    let viewers = 0;
-    let livers = 0;
-    for (const { room } of this.#rooms.values()) {
-      viewers += room.viewerCount;
-      livers += room.livers().length;
-    }
     const delivery = deliveryStats([...this.#rooms.values()].map((hosted) => hosted.delivery));
-    return {
-      sessions: this.#sessions.size,
-      rooms: this.#rooms.size,
-      viewers,
-      livers,
-      busy: this.#delivery.busy,
-      delivery,
-    };
+    return { sessions: this.#sessions.size, ...this.#rooms.totals(), busy: this.#delivery.busy, delivery };
   }
 
   /** Ends every session of the room with `room_closed`. False when there is no such room. */

@@ -351,6 +351,7 @@ class Relay implements RunningRelay {
       rooms: 0,
       viewers: 0,
       livers: 0,
+      people: 0,
       busy: false,
       delivery: deliveryStats([]),
     };

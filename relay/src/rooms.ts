@@ -31,6 +31,15 @@ export interface RoomInfo {
   livers: number;
 }
 
+/** Over all rooms. */
+export interface RoomTotals {
+  rooms: number;
+  viewers: number;
+  livers: number;
+  /** Each `sub` once a room. */
+  people: number;
+}
+
 export type RoomDetail = RoomInfo & RoomDeliveryDetail;
 
 /** The rooms of one relay: each with its rules, its media and its delivery policy. */
@@ -53,6 +62,16 @@ export class Rooms {
 
   values(): IterableIterator<HostedRoom> {
     return this.#byName.values();
+  }
+
+  totals(): RoomTotals {
+    const totals = { rooms: this.#byName.size, viewers: 0, livers: 0, people: 0 };
+    for (const { room } of this.#byName.values()) {
+      totals.viewers += room.viewerCount;
+      totals.livers += room.livers().length;
+      totals.people += room.peopleCount;
+    }
+    return totals;
   }
 
   /** Undefined when this relay has all the rooms it may have. */

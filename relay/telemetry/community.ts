@@ -1,3 +1,4 @@
+import { MODERATIONS } from '@hayate/codec/messages';
 import type { BatchObservableResult, Meter, Observable } from '@opentelemetry/api';
 import type { Counters } from './counters.ts';
 
@@ -23,7 +24,14 @@ export function communityMetrics(meter: Meter) {
   const auditLost = counter('community_audit_lost', 'Actions of moderators that are not in the audit log.');
   const limited = counter('joins_limited', 'Sessions ended by `joins.*`, by what was over its limit.');
   const events = counter('room_events', "Events of rooms for the backend's webhook, by what became of an attempt.");
-  const instruments: Observable[] = [bans, revocations, waiting, visitsLost, auditLost, limited, events];
+  const moderations = counter('moderations', 'What moderators did in sessions, by action.');
+  const resumed = counter('sessions_resumed', 'Sessions that took up the place of a lost one.');
+  const putOff = counter(
+    'presence_put_off',
+    'News of members not sent to sessions that read slowly; the whole list follows.',
+  );
+  const asked = [bans, revocations, waiting, visitsLost, auditLost, limited, events];
+  const instruments: Observable[] = [...asked, moderations, resumed, putOff];
   return {
     instruments,
     observe(result: BatchObservableResult, counters: Counters, gauges: CommunityGauges | undefined): void {
@@ -34,6 +42,10 @@ export function communityMetrics(meter: Meter) {
       result.observe(auditLost, counters.total('community_audit_lost'));
       // Zero before the first one: an alert must not wait for the label to appear.
       for (const by of LIMITED) result.observe(limited, counters.get('joins_limited').get(by) ?? 0, { by });
+      for (const action of MODERATIONS)
+        result.observe(moderations, counters.get('moderations').get(action) ?? 0, { action });
+      result.observe(resumed, counters.total('sessions_resumed'));
+      result.observe(putOff, counters.total('presence_put_off'));
       for (const name of ROOM_EVENTS)
         result.observe(events, counters.get('room_events').get(name) ?? 0, { result: name });
     },

@@ -45,6 +45,10 @@ it('shows sessions, media, refusals and delays at each scrape', async () => {
   expect(at('hayate_rooms')).toBe(1);
   expect(at('hayate_viewers')).toBe(1);
   expect(at('hayate_livers')).toBe(1);
+  expect(at('hayate_people')).toBe(2);
+  expect(at('hayate_moderations_total{action="kick"}')).toBe(0);
+  expect(at('hayate_sessions_resumed_total')).toBe(0);
+  expect(at('hayate_presence_put_off_total')).toBe(0);
   expect(at('hayate_sessions_accepted_total')).toBe(3);
   expect(at('hayate_refused_total{code="token_invalid"}')).toBe(1);
   expect(at('hayate_comments_total')).toBe(1);

@@ -27,6 +27,7 @@ export interface Snapshot {
   rooms: number;
   viewers: number;
   livers: number;
+  people: number;
   busy: boolean;
   delivery: DeliveryStats;
   counters: Counters;
@@ -99,6 +100,7 @@ export class Metrics {
       sessions: gauge('sessions', 'Sessions open.'),
       rooms: gauge('rooms', 'Rooms open.'),
       viewers: gauge('viewers', 'Sessions that watch.'),
+      people: gauge('people', 'People in rooms, each once a room, lost ones whose place is kept included.'),
       livers: gauge('livers', 'Livers announced, lingering ones included.'),
     };
     const resident = gauge('process_resident_bytes', 'Memory of the process.');

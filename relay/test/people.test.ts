@@ -175,6 +175,7 @@ function suite(body: Body): void {
     expect(welcome).toMatchObject({ resumed: true, livers: [{ slot: 0, sub: 'ann' }] });
     expect(welcome.permissions).toContain('publish');
     expect(await again.request({ t: 'publish' })).toMatchObject({ t: 'publishing', slot: 0, gen: 2 });
+    expect(await (await fetch(rig.relay.metricsAddress)).text()).toMatch(/^hayate_sessions_resumed_total [1-9]/m);
     // Nobody heard of it.
     expect(JSON.stringify(news(mod, 'presence'))).not.toContain('"left":["ann"]');
     const third = await rig.connect();
