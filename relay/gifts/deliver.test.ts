@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeEach, expect, it } from 'vitest';
 import { startRelay } from '../src/index.ts';
 import { Backend } from '../test/backend.ts';
 import { bodies, type Rig } from '../test/bodies.ts';
+import { ManualClock } from '../test/clock.ts';
 import { idempotencyKey } from '../webhook/event.ts';
 import { verified } from '../webhook/example/verify.ts';
 
@@ -72,6 +73,20 @@ it('a relay delivers its ledger by webhook and by pull API, under one key', asyn
       'hayate_gift_oldest_waiting_ms 0',
       'hayate_gift_backend_up 1',
     ]);
+});
+
+it('a gift is delivered when it is taken, not at the next look', async () => {
+  const clock = new ManualClock(Date.now());
+  rig = await bodies[0]!.start(settings(), { deliveryClock: clock });
+  await expect.poll(() => clock.timers).toBe(1);
+  // Nobody tells the webhook of what is put into the ledger past the relay's desk, and its time stands.
+  await rig.relay.ledger!.claim(ticket, clock.nowMs());
+  const ann = await rig.join({ sub: 'ann' });
+  await ann.openGifts();
+  expect(backend.received).toEqual([]);
+  await ann.gift(await rig.ticket({ jti: 'jti-2' }));
+  const keys = ['jti-1', 'jti-2'].map((key) => idempotencyKey({ kind: 'gift', key }));
+  await expect.poll(() => backend.received.map(({ id }) => id), { timeout: 10_000 }).toEqual(keys);
 });
 
 it('a relay that was closed delivers what waited when it starts again', async () => {

@@ -3,7 +3,7 @@ import type { RelayConfig } from '../config/schema.ts';
 import type { GiftsApi } from '../http/gifts.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
-import { readSecrets, type SenderStats, WebhookSender, webhookUrl } from '../webhook/index.ts';
+import { type Clock, readSecrets, type SenderStats, WebhookSender, webhookUrl } from '../webhook/index.ts';
 
 export interface GiftDeliveryDeps {
   ledger: Ledger;
@@ -11,6 +11,8 @@ export interface GiftDeliveryDeps {
   log: Logger;
   /** A gift was taken back by the API: the rooms are to hear of it. */
   amended?: () => void;
+  /** For tests: when the webhook looks by itself, and tries again. */
+  clock?: Clock | undefined;
 }
 
 /** How gifts get from a relay to the app's backend: by webhook, by pull API, by both or by neither. */
@@ -52,7 +54,7 @@ export async function openGiftDelivery(config: RelayConfig, deps: GiftDeliveryDe
 async function openSender(config: RelayConfig, deps: GiftDeliveryDeps): Promise<WebhookSender | undefined> {
   const { url, secretFile, timeoutMs, concurrency, maxAttempts, deadAfterHours } = config.gifts.webhook;
   if (url === undefined || secretFile === undefined) return undefined;
-  const { ledger, counters, log } = deps;
+  const { ledger, counters, log, clock } = deps;
   // Once before anything is taken: a relay that cannot sign does not start.
   await readSecrets(secretFile);
   return new WebhookSender({
@@ -63,6 +65,7 @@ async function openSender(config: RelayConfig, deps: GiftDeliveryDeps): Promise<
     secrets: () => readSecrets(secretFile),
     timeoutMs,
     concurrency,
+    ...(clock ? { clock } : {}),
     policy: { maxAttempts, deadAfterMs: deadAfterHours * 3_600_000 },
   });
 }

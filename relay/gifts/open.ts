@@ -55,11 +55,10 @@ export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<O
   const keys = await openTicketKeys(devKeyFile === undefined ? gifts : { publicKeyFile: devKeyFile }, log);
   const checker = new TicketChecker({ keys, region: gifts.region, issuer: gifts.issuer });
   const path = resolve(gifts.ledgerFile ?? resolve(stateDir, 'ledger.db'));
-  const open = () => openSqliteLedger({ path });
   const opened = deps.ledger
     ? undefined
-    : new ReopeningLedger(await open(), {
-        open,
+    : new ReopeningLedger(await openSqliteLedger({ path }), {
+        open: () => openSqliteLedger({ path, afterFailure: true }),
         onFailed(error, retryMs) {
           if (retryMs === undefined) log.fatal({ err: error, path }, 'the ledger failed for good: no gift is taken');
           else log.error({ err: error, path, retryMs }, 'the ledger failed: no gift is taken until it is open again');

@@ -118,7 +118,7 @@ describe('on the disk', () => {
         return typeof value === 'function' ? value.bind(target) : value;
       },
     }) as EndingLedger;
-    const { ledger, told, next } = reopening(dying, () => openSqliteLedger({ path }));
+    const { ledger, told, next } = reopening(dying, () => openSqliteLedger({ path, afterFailure: true }));
     const receipt = await ledger.claim(ticket('one'), 1);
     await first.abort();
     failed.resolve(ledgerError('ledger_failed', 'told to'));

@@ -22,7 +22,7 @@ import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
 import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
 import { GRANTED_ROLES, mintToken, type Role, TokenVerifier } from '../token/token.ts';
-import { type LifecycleSender, openLifecycle, type SenderStats } from '../webhook/index.ts';
+import { type Clock, type LifecycleSender, openLifecycle, type SenderStats } from '../webhook/index.ts';
 import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
 import { type HostStats, RelayHost } from './host.ts';
@@ -42,6 +42,8 @@ export interface RelayDeps {
   door?: Door;
   /** For tests: instead of the configured ledger. Not closed. */
   ledger?: Ledger;
+  /** For tests: when gifts are delivered without being told of. */
+  deliveryClock?: Clock;
   /** For tests: instead of the configured file. Closed with the relay. */
   community?: CommunityStore;
 }
@@ -157,7 +159,10 @@ class Relay implements RunningRelay {
       const onRecord = () => this.#delivery?.wake();
       this.#gifts = await openGifts(config, { log, counters, onRecord, ledger: this.#deps.ledger });
       const { ledger, desk } = this.#gifts;
-      this.#delivery = await openGiftDelivery(config, { ledger, counters, log, amended: () => void desk.tail() });
+      this.#delivery = await openGiftDelivery(config, {
+        ...{ ledger, counters, log, clock: this.#deps.deliveryClock },
+        amended: () => void desk.tail(),
+      });
     }
     const store = this.#deps.community;
     this.#filter = await openFilter(config.comments.filter, { counters: this.#counters, log: this.#log });

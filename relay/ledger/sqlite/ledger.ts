@@ -39,6 +39,8 @@ export interface SqliteLedgerOptions {
   batch?: number;
   /** False leaves every sync out, so acks mean nothing: the control of the power-cut experiment. Default true. */
   durable?: boolean;
+  /** A write or sync of this file failed: what the kernel holds of it is not trusted. Default false. */
+  afterFailure?: boolean;
 }
 
 /** Calls handed to the worker in one message: copying them must not hold up the event loop. */
@@ -78,12 +80,13 @@ class SqliteLedger implements Ledger {
   #end: HayateError | undefined;
   #nextId = 1;
 
-  constructor({ path, maxWaiting = 4096, maxWaitMs = 2000, batch = 256, durable = true }: SqliteLedgerOptions) {
+  constructor(options: SqliteLedgerOptions) {
+    const { path, maxWaiting = 4096, maxWaitMs = 2000, batch = 256, durable = true, afterFailure = false } = options;
     this.#maxWaiting = maxWaiting;
     this.#maxWaitMs = maxWaitMs;
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    const task: WorkerTask = { path, batch, durable, port: port2 };
+    const task: WorkerTask = { path, batch, durable, afterFailure, port: port2 };
     this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: task, transferList: [port2] });
     const opened = Promise.withResolvers<void>();
     const ended = Promise.withResolvers<HayateError | undefined>();

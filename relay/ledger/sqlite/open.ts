@@ -12,6 +12,11 @@ const BUSY_TIMEOUT_MS = 2000;
 export interface OpenOptions {
   /** False leaves every sync out: the control of the power-cut experiment. */
   durable?: boolean;
+  /**
+   * A write or sync of this file failed since the system started: the kernel may take the log's pages for written, and
+   * another sync of them proves nothing. So the log is copied into the file, which writes them anew, or opening fails.
+   */
+  afterFailure?: boolean;
 }
 
 export interface OpenLedger {
@@ -26,7 +31,7 @@ export interface OpenLedger {
  * Opens a ledger or makes one, checks all of it, and makes what it found durable.
  * @throws HayateError of `ledgerCodes`, or what node:sqlite and node:fs throw
  */
-export function openLedger(path: string, { durable = true }: OpenOptions = {}): OpenLedger {
+export function openLedger(path: string, { durable = true, afterFailure = false }: OpenOptions = {}): OpenLedger {
   const folder = dirname(path);
   if (mkdirSync(folder, { recursive: true }) !== undefined) syncFolder(dirname(folder));
   const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
@@ -45,9 +50,8 @@ export function openLedger(path: string, { durable = true }: OpenOptions = {}): 
     db.exec('BEGIN IMMEDIATE');
     const marked = statements.mark.get() as { mark: number };
     db.exec('COMMIT');
-    // After a failed sync the kernel may take the log's pages for written: another sync of them proves nothing. Copied into
-    // the file they are written anew. Where a reader holds an old state this waits for a later checkpoint.
-    db.exec('PRAGMA wal_checkpoint(FULL)');
+    // Not at every opening: while the disk is full the log may have room where the file has none.
+    if (afterFailure) copyLog(db);
     if (durable) syncFolder(folder);
     last.mark = marked.mark;
     witness.write(last);
@@ -57,6 +61,11 @@ export function openLedger(path: string, { durable = true }: OpenOptions = {}): 
     db.close();
     throw error;
   }
+}
+
+function copyLog(db: DatabaseSync): void {
+  const { busy } = db.prepare('PRAGMA wal_checkpoint(FULL)').get() as { busy: number };
+  if (busy !== 0) throw ledgerError('ledger_busy', 'somebody reads an old state of the ledger: its log cannot be copied');
 }
 
 function settle(db: DatabaseSync, durable: boolean): void {

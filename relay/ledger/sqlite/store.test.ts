@@ -1,4 +1,13 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -207,4 +216,37 @@ describe('a ledger in its thread', () => {
     await expect(ledger.claim(ticket(9), 9)).rejects.toMatchObject({ code: 'ledger_corrupt' });
     await ledger.close();
   });
+});
+
+it('after a failed sync copies the log into the file before the first answer, or does not open', () => {
+  const other = new LedgerStore(path);
+  const claim = (n: number) => {
+    other.begin();
+    other.claim(ticket(n), 1);
+    other.commit();
+  };
+  claim(1);
+  /** What the file holds without its log. */
+  const inFile = () => {
+    const alone = join(folder, 'alone.db');
+    copyFileSync(path, alone);
+    const db = new DatabaseSync(alone);
+    const there = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'records'").get() !== undefined;
+    const records = there ? db.prepare('SELECT count(*) AS n FROM records').get()!['n'] : 0;
+    db.close();
+    return records;
+  };
+  new LedgerStore(path).close();
+  expect(inFile()).toBe(0);
+  new LedgerStore(path, { afterFailure: true }).close();
+  expect(inFile()).toBe(1);
+
+  const reader = new DatabaseSync(path, { readOnly: true });
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM records').get();
+  claim(2);
+  expect(() => new LedgerStore(path, { afterFailure: true })).toThrow(expect.objectContaining({ code: 'ledger_busy' }));
+  new LedgerStore(path).close();
+  reader.close();
+  other.close();
 });

@@ -10,6 +10,7 @@ export interface WorkerTask {
   /** Calls in one transaction at most. */
   batch: number;
   durable: boolean;
+  afterFailure: boolean;
 }
 
 export type ToWorker = Request[] | 'close';
@@ -18,7 +19,7 @@ export type FromWorker =
   | { type: 'answers'; answers: Answer[]; committed: boolean }
   | { type: 'ended'; fault: Fault };
 
-const { path, port, batch, durable } = workerData as WorkerTask;
+const { path, port, batch, durable, afterFailure } = workerData as WorkerTask;
 const post = (message: FromWorker) => port.postMessage(message);
 const waiting: Request[] = [];
 let closing = false;
@@ -62,7 +63,7 @@ function finish(store: LedgerStore, end: Fault | undefined): void {
 }
 
 try {
-  serve(new LedgerStore(path, { durable }));
+  serve(new LedgerStore(path, { durable, afterFailure }));
   post({ type: 'opened' });
 } catch (error) {
   post({ type: 'ended', fault: faultOf(ledgerFailure(error)) });
