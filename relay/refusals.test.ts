@@ -336,6 +336,7 @@ function suite(body: Body): void {
       const other = await small.connect();
       await other.open({ t: 'hello', v: 1, token: await small.token({ room: 'other' }) });
       expect(await other.ended()).toMatchObject({ closeCode: 402 });
+      expect((await small.relay.stats()).refused['overloaded']).toBe(1);
     } finally {
       await small.close();
     }

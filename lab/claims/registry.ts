@@ -26,6 +26,8 @@ import { intruders } from './relay/intruders.ts';
 import { realRecordings } from './relay/recordings.ts';
 import { commentsShown } from './rooms/comments.ts';
 import { deafViewer } from './rooms/deaf.ts';
+import { presenceCost } from './rooms/presence.ts';
+import { roomStateMachine } from './rooms/state-machine.ts';
 
 /** Every claim, in the order of the issues. */
 export const claims: Claim[] = [
@@ -57,4 +59,6 @@ export const claims: Claim[] = [
   reportPage,
   commentsShown,
   deafViewer,
+  roomStateMachine,
+  presenceCost,
 ];
