@@ -6,8 +6,8 @@ import { RateLimit } from './rate.ts';
 import type { MessageWriter } from './writer.ts';
 
 /** Refusals are answered so often; then nothing is read until the next may be: a flood costs its own sender. */
-const REFUSED_PER_SECOND = 10;
-const REFUSED_BURST = 20;
+const REFUSED_PER_SECOND = 5;
+const REFUSED_BURST = 5;
 const REACTIONS_PER_SECOND = 5;
 const REACTION_BURST = 20;
 /** Opening costs a replay. */

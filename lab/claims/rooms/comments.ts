@@ -5,7 +5,8 @@ const SHOWN_MS = 100;
 const GROWS_MS = 5;
 /** What is not there must not be seen in the noise of this machine either. */
 const OTHERS_GROW_MS = 1;
-const SECONDS = 8;
+/** 30 frames each: the 99th percentile is of a few frames, and the flood's beginning is in it. */
+const SECONDS = 15;
 /** By default: 100 a second, 200 at once; a viewer is shown 20 and 20. */
 const TAKEN = 100 * (SECONDS + 2) + 200;
 const SHOWN = 20 * (SECONDS + 2) + 20;
@@ -62,6 +63,6 @@ export const commentsShown: Claim = {
   id: 'rooms.1',
   title:
     'Comments shown within 100 ms at p99 at 50 a second on links of 20 ± 5 ms with 1 % loss; 10 000 a second offered to one room by 100 sessions: limits hold, motion lag p99 of that room grows at most 5 ms, that of another not measurably',
-  seconds: 130,
+  seconds: 180,
   run,
 };
