@@ -1,11 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { demoAssets } from '@hayate/demo';
-import { engineAvailable } from '@hayate/engine';
-import { type RunningRelay, startRelay } from '@hayate/relay';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type BrowserPage, findBrowsers, launchChromium } from '../lab/browsers/index.ts';
+import { press, write } from '../lab/browsers/demo.ts';
+import type { BrowserPage } from '../lab/browsers/index.ts';
+import { type DemoRig, noBrowser, startDemo, WAIT_MS } from './demo-rig.ts';
 
 interface Probe {
   state: string;
@@ -22,12 +18,7 @@ interface Probe {
   errors: string[];
 }
 
-const engine = engineAvailable();
-const missing = findBrowsers().chromium === undefined ? 'no Chromium here' : undefined;
-if (missing) console.log(`SKIPPED demo page in a browser: ${missing}`);
-
-/** Sound may wait for a slow machine; frames and figures may not. */
-const WAIT_MS = 40_000;
+if (noBrowser) console.log(`SKIPPED demo page in a browser: ${noBrowser}`);
 
 /** What the first canvas shows; its own pixels are the worker's. */
 const PICTURE = `(() => {
@@ -36,63 +27,30 @@ const PICTURE = `(() => {
   return copy.toDataURL();
 })()`;
 
-describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
-  let relay: RunningRelay;
-  let stateDir: string;
-  const pages: BrowserPage[] = [];
-
-  /** A browser of its own for each page: hidden tabs draw nothing. */
-  async function open(query: string): Promise<BrowserPage> {
-    const args = relay.transport === 'websocket' ? ['--ignore-certificate-errors'] : [];
-    const page = await launchChromium({ args });
-    pages.push(page);
-    await page.goto(`${relay.httpAddress}/${query}`);
-    return page;
-  }
+describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
+  let rig: DemoRig;
+  const open = (query: string) => rig.open(query);
   const probe = async (page: BrowserPage) =>
     JSON.parse((await page.evaluate('JSON.stringify(window.hayate)')) as string) as Probe;
 
-  const start = async (listenPort = 0, httpPort = 0) =>
-    startRelay(
-      {
-        dev: true,
-        stateDir,
-        transport: engine.ok ? 'engine' : 'websocket',
-        listen: { port: listenPort },
-        http: { port: httpPort },
-        metrics: { port: 0 },
-        api: { port: 0 },
-        log: { level: 'silent' },
-      },
-      { assets: await demoAssets() },
-    );
-
   beforeAll(async () => {
-    stateDir = await mkdtemp(join(tmpdir(), 'hayate-demo-'));
-    relay = await start();
+    rig = await startDemo();
   });
 
-  afterAll(async () => {
-    await Promise.all(pages.map((page) => page.close()));
-    await relay?.close();
-    await rm(stateDir, { recursive: true, force: true });
-  });
+  afterAll(() => rig?.close());
 
   it('shows a liver of another page: moving face, voice, lag; a comment comes back', async () => {
     const liver = await open('?room=live&role=liver');
     await liver.waitFor('window.hayate?.state === "open"', WAIT_MS);
-    await liver.evaluate('[...document.querySelectorAll("button")].find((b) => b.textContent === "Go live").click()');
+    await liver.evaluate(press('Go live'));
     const viewer = await open('?room=live');
     await viewer.waitFor('window.hayate?.framesShown > 60', WAIT_MS);
     await viewer.waitFor('window.hayate.samplesPlayed > 9600', WAIT_MS);
-    await viewer.evaluate(`{
-      document.querySelector('.comments input').value = 'hello';
-      document.querySelector('.comments form').requestSubmit();
-    }`);
+    await viewer.evaluate(write('hello'));
     await viewer.waitFor('window.hayate.comments > 0', WAIT_MS);
     const seen = await probe(viewer);
     expect(seen).toMatchObject({ state: 'open', slots: [0], comments: 1 });
-    expect(seen.transport).toBe(relay.transport === 'engine' ? 'webtransport' : 'websocket');
+    expect(seen.transport).toBe(rig.relay.transport === 'engine' ? 'webtransport' : 'websocket');
     expect(seen.voicePackets).toBeGreaterThan(10);
     expect(seen.lagMs).toBeGreaterThan(0);
     expect(seen.lagMs).toBeLessThan(1000);
@@ -119,7 +77,7 @@ describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
   it('gives a gift, shows it once, and goes on after a restart of the relay without missing or repeating one', async () => {
     const liver = await open('?room=gifts&role=liver');
     await liver.waitFor('window.hayate?.state === "open"', WAIT_MS);
-    await liver.evaluate('[...document.querySelectorAll("button")].find((b) => b.textContent === "Go live").click()');
+    await liver.evaluate(press('Go live'));
     const viewer = await open('?room=gifts&name=Ann');
     await viewer.waitFor('window.hayate?.slots.length > 0', WAIT_MS);
     const give = async () => {
@@ -131,16 +89,14 @@ describe.skipIf(missing !== undefined)('the demo page in Chromium', () => {
     await viewer.waitFor('window.hayate.giftsGiven === 1', WAIT_MS);
     const said = (await viewer.evaluate('document.querySelector(".gifts ol").textContent')) as string;
     expect(said).toMatch(/^Ann ?gave a star to Hayate$/);
-    const [record] = await relay.ledger!.resume('gifts', 0, 10);
+    const [record] = await rig.relay.ledger!.resume('gifts', 0, 10);
     expect(record).toMatchObject({ sequence: 1, item: 'star', amount: 100, currency: 'JPY' });
-    const { port } = relay.address;
-    const http = Number(new URL(relay.httpAddress).port);
-    await relay.close();
-    await viewer.waitFor('window.hayate.state === "reconnecting"', WAIT_MS);
-    relay = await start(port, http);
+    await rig.restart(async () => {
+      await viewer.waitFor('window.hayate.state === "reconnecting"', WAIT_MS);
+    });
     // Somebody else's, while this page is away or just back.
     const { room, liver: to, item, amount, currency, reg } = record!;
-    await relay.ledger!.claim({ jti: 'meanwhile', sender: 'bo', room, liver: to, item, amount, currency, reg }, 1);
+    await rig.relay.ledger!.claim({ jti: 'meanwhile', sender: 'bo', room, liver: to, item, amount, currency, reg }, 1);
     await viewer.waitFor('window.hayate.giftsShown.length === 2', WAIT_MS);
     await give();
     await viewer.waitFor('window.hayate.giftsGiven === 2 && window.hayate.giftsShown.length >= 3', WAIT_MS);

@@ -22,9 +22,25 @@ export function byId(id: string): HTMLElement {
   return element;
 }
 
-/** The one line at the foot of the page. Undefined hides it. */
+let clearing: ReturnType<typeof setTimeout> | undefined;
+
+/** The one line at the foot of the page, for what is wrong. Without content it goes. */
 export function notify(...content: Child[]): void {
+  show(content, false);
+}
+
+const TOLD_MS = 4000;
+
+/** The same line for a while, for what went well or passes. */
+export function tell(text: string): void {
+  show([text], true);
+  clearing = setTimeout(() => show([], true), TOLD_MS);
+}
+
+function show(content: readonly Child[], calm: boolean): void {
+  clearTimeout(clearing);
   const notice = byId('notice');
   notice.replaceChildren(...content);
+  notice.classList.toggle('calm', calm);
   notice.hidden = content.length === 0;
 }

@@ -2,28 +2,29 @@ import type { Room, RoomGift } from '@hayate/client';
 import { h } from './dom.ts';
 import { type PageProbe, report } from './probe.ts';
 import { askTicket } from './relay-info.ts';
+import { sign } from './room/signs.ts';
 
 const KEPT = 50;
-/** As long as the animation in demo.css. */
+/** As long as the animation in the style sheet. */
 const EFFECT_MS = 2600;
 /** Effects on the stage at once: more would be a wall. The list has them all. */
 const MAX_EFFECTS = 12;
 
 const ITEMS = [
-  { item: 'star', label: 'Star', sign: '⭐', amount: 100 },
-  { item: 'flower', label: 'Flower', sign: '🌸', amount: 300 },
-  { item: 'crown', label: 'Crown', sign: '👑', amount: 1000 },
+  { item: 'star', label: 'Star', amount: 100 },
+  { item: 'flower', label: 'Flower', amount: 300 },
+  { item: 'crown', label: 'Crown', amount: 1000 },
 ] as const;
 
 const yen = new Intl.NumberFormat('en', { style: 'currency', currency: 'JPY' });
 
-/** The buttons that give, what was given in words, and a layer of effects for the stage. */
-export function giftsPanel(room: Room, probe: PageProbe): { panel: HTMLElement; effects: HTMLElement } {
+/** The buttons that give (hidden from who does not), what was given in words, and a layer of effects for the stage. */
+export function giftsPanel(room: Room, probe: PageProbe, gives: boolean): { panel: HTMLElement; effects: HTMLElement } {
   const effects = h('div', { class: 'effects', 'aria-hidden': 'true' });
   const list = h('ol', { 'aria-live': 'polite', 'aria-label': 'Gifts' });
   const hint = h('small', { role: 'status' });
   const buttons = ITEMS.map((each) => {
-    const text = [h('span', { 'aria-hidden': 'true' }, each.sign), h('small', {}, yen.format(each.amount))];
+    const text = [sign(each.item), h('small', {}, yen.format(each.amount))];
     const label = `Give a ${each.label.toLowerCase()}, ${yen.format(each.amount)}`;
     const onclick = () => void give(each);
     return h('button', { type: 'button', class: 'quiet', 'aria-label': label, onclick }, ...text);
@@ -78,7 +79,10 @@ export function giftsPanel(room: Room, probe: PageProbe): { panel: HTMLElement; 
     if (gift.kind === 'gift') burst(effects, gift);
   });
   const row = h('div', { class: 'items', role: 'group', 'aria-label': 'Give a gift' }, ...buttons);
-  return { panel: h('section', { class: 'card gifts' }, row, hint, list), effects };
+  row.hidden = !gives;
+  // The list is for those who listen: others see the effects, and a line among the comments.
+  list.classList.add('unseen');
+  return { panel: h('section', { class: 'gifts' }, row, hint, list), effects };
 }
 
 function words(room: Room, { kind, name, subject, item, liver, amount }: RoomGift): (Node | string)[] {
@@ -89,15 +93,10 @@ function words(room: Room, { kind, name, subject, item, liver, amount }: RoomGif
 }
 
 function burst(effects: HTMLElement, { item, number, name, subject }: RoomGift): void {
-  const sign = ITEMS.find((each) => each.item === item)?.sign ?? '🎁';
+  const known = ITEMS.find((each) => each.item === item)?.item ?? 'gift';
   // By the number, so that gifts in a row do not lie on each other.
   const style = `left: ${10 + ((number * 37) % 80)}%`;
-  const effect = h(
-    'div',
-    { class: 'effect', style },
-    h('span', { class: 'sign' }, sign),
-    h('small', {}, name ?? subject),
-  );
+  const effect = h('div', { class: 'effect', style }, sign(known), h('small', {}, name ?? subject));
   effects.append(effect);
   while (effects.childElementCount > MAX_EFFECTS) effects.firstElementChild?.remove();
   setTimeout(() => effect.remove(), EFFECT_MS);

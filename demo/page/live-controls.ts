@@ -49,7 +49,7 @@ export function liveControls(onToggle: () => void): LiveControls {
 
   const panel = h(
     'section',
-    { class: 'card' },
+    { class: 'setup' },
     h('label', {}, 'Face', face),
     drop,
     h('label', {}, 'Voice', voice),

@@ -1,22 +1,30 @@
+import { watch } from '@hayate/client';
 import { CHANNEL_COUNT } from '../avatar/channels.ts';
 import { Broadcast } from './broadcast.ts';
-import { commentsPanel } from './comments.ts';
-import { byId, h, notify } from './dom.ts';
+import { h, notify } from './dom.ts';
 import type { Painter } from './drawing/painter.ts';
 import { figureTable, percent } from './figures.ts';
 import { type LiveChoice, liveControls } from './live-controls.ts';
+import { PAGE_PLAYOUT } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
+import { showRoom } from './room/panels.ts';
 import { type PageSession, stateText } from './session.ts';
 import { newPerformer, parseRecording, performerSource, recordingSource, speakLoop } from './sources.ts';
+import { Stage } from './stage.ts';
 
-/** A liver's page: the preview, and beside it controls, the link for viewers, figures, comments. */
+/** A liver's page: the own face and those of guests, and beside it controls, comments, people, figures. */
 export function showLiver(session: PageSession, roomName: string, painter: Painter, probe: PageProbe): void {
   const { room, transport } = session;
-  const portrait = painter.portrait(0, 'Preview of your avatar');
+  const watcher = watch(room, { playout: PAGE_PLAYOUT });
+  const stage = new Stage(room, watcher, painter, probe);
   const figures = figureTable(['connection', 'sent', 'lost on the way up', 'lag to the relay']);
   const controls = liveControls(() => void toggle());
   const rest = new Float32Array(CHANNEL_COUNT);
   let broadcast: Broadcast | undefined;
+  const mirror = () => {
+    const now = broadcast;
+    stage.setOwn({ values: now?.shown ?? rest, awake: () => now?.publisher.live ?? false });
+  };
 
   async function begin({ face, voice, recording }: LiveChoice): Promise<void> {
     const performer = newPerformer();
@@ -38,6 +46,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
       } else {
         notify();
         await begin(controls.choice());
+        tabs.show('chat');
       }
     } catch (error) {
       report(probe, error);
@@ -47,35 +56,26 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
       await failed?.stop();
     } finally {
       controls.show(broadcast ? 'live' : 'idle');
+      tabs.note('live', '', broadcast ? 'on' : '');
+      mirror();
     }
   }
 
-  byId('main').replaceChildren(
-    h('section', { class: 'stage' }, h('figure', { class: 'liver', style: 'margin: 0' }, portrait.canvas)),
-    h(
-      'aside',
-      {},
-      controls.panel,
-      invitePanel(roomName),
-      h('section', { class: 'card' }, figures.element),
-      commentsPanel(room, probe),
-    ),
-  );
+  const live = h('div', { class: 'broadcast' }, controls.panel, invitePanel(roomName));
+  const before = [{ id: 'live', label: 'Live', panel: live }];
+  const tabs = showRoom(session, stage, probe, { before, figures: figures.element, gives: false });
+  mirror();
+  watcher.onFrame((unit) => stage.frame(unit));
+  watcher.onVoice((unit) => stage.voiceUnit(unit));
+  watcher.ready.catch((error: unknown) => report(probe, error));
 
-  const draw = (nowMs: number) => {
-    requestAnimationFrame(draw);
-    portrait.pose(broadcast?.shown ?? rest, broadcast?.publisher.live ?? false);
-    painter.flush(nowMs);
-  };
-  requestAnimationFrame(draw);
-
-  let before = 0;
+  let sentBefore = 0;
   setInterval(() => {
     const stats = broadcast?.publisher.stats();
     const sent = (stats?.motionUnits ?? 0) + (stats?.voiceUnits ?? 0);
     const uplink = stats?.uplink;
     figures.set('connection', `${stateText(room.state)}, ${transport}`);
-    figures.set('sent', stats ? `${Math.max(0, sent - before)}/s` : '–');
+    figures.set('sent', stats ? `${Math.max(0, sent - sentBefore)}/s` : '–');
     figures.set('lost on the way up', uplink ? percent(uplink.lost, uplink.received + uplink.lost) : '–');
     figures.set(
       'lag to the relay',
@@ -85,8 +85,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
       probe.lagMs = uplink.lagMs.p50;
       probe.uncertaintyMs = uplink.uncertaintyMs;
     }
-    if (broadcast?.publisher.slot !== undefined) probe.slots = [broadcast.publisher.slot];
-    before = sent;
+    sentBefore = sent;
   }, 1000);
 }
 
@@ -98,5 +97,5 @@ function invitePanel(roomName: string): HTMLElement {
     copy.textContent = 'Copied';
   };
   const link = h('a', { href: invite, target: '_blank', rel: 'noopener' }, invite);
-  return h('section', { class: 'card' }, h('label', {}, 'Invite viewers'), link, ' ', copy);
+  return h('section', { class: 'invite' }, h('h2', {}, 'Invite viewers'), link, ' ', copy);
 }

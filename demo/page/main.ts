@@ -7,7 +7,9 @@ import { showViewer } from './viewer.ts';
 
 const query = new URLSearchParams(location.search);
 const roomName = query.get('room') || 'demo';
-const role = query.get('role') === 'liver' ? 'liver' : 'viewer';
+const asked = query.get('role');
+const role = asked === 'liver' || asked === 'moderator' ? asked : 'viewer';
+const ttlSeconds = Number(query.get('ttl')) || undefined;
 const name = query.get('name') || (role === 'liver' ? 'Hayate' : `guest ${1000 + Math.floor(Math.random() * 9000)}`);
 
 const probe = createProbe(role);
@@ -22,7 +24,7 @@ async function start(): Promise<void> {
   try {
     const drawing = query.get('draw') === 'page' ? 'page' : 'best';
     const [session, painter] = await Promise.all([
-      joinRoom(roomName, role, name, probe),
+      joinRoom({ room: roomName, role, name, ttlSeconds }, probe),
       choosePainter(drawing, (error) => report(probe, error)),
     ]);
     probe.drawing = () => ({ where: painter.where, ...painter.figures });

@@ -3,7 +3,7 @@ import type { DrawFigures, Painter } from './drawing/painter.ts';
 
 /** What tests, and the curious at the console, can read: `window.hayate`. */
 export interface PageProbe {
-  role: 'viewer' | 'liver';
+  role: 'viewer' | 'liver' | 'moderator';
   /** Of the room, or of the page before there is one: `starting`, `failed`. */
   state: string;
   transport: string | undefined;
@@ -24,6 +24,19 @@ export interface PageProbe {
   /** Liver: from a block's last sample to its Opus packet on the way, ms, smoothed. */
   encodeMs: number;
   comments: number;
+  /** Comments that were left out. */
+  missed: number;
+  /** Reactions of the room so far. */
+  reactions: number;
+  /** In the room, as the relay counts; 0 before it told. */
+  people: number;
+  /** Where this page's wish to speak stands. */
+  speaking: string;
+  /** Tokens that the relay took while a session ran. */
+  refreshed: number;
+  /** Sessions that opened, and the code that the room ended with. */
+  sessions: number;
+  ended: string | undefined;
   /** Gifts of this page that the relay said are durable. */
   giftsGiven: number;
   /** Numbers of the gifts that were shown, as they came. */
@@ -57,6 +70,13 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     sent: { motion: 0, voice: 0 },
     encodeMs: 0,
     comments: 0,
+    missed: 0,
+    reactions: 0,
+    people: 0,
+    speaking: 'idle',
+    refreshed: 0,
+    sessions: 0,
+    ended: undefined,
     giftsGiven: 0,
     giftsShown: [],
     playout: () => undefined,

@@ -2,7 +2,7 @@ import type { RelayTarget } from '@hayate/client';
 import { HayateError } from '@hayate/client';
 import { pickConnector } from '@hayate/transport/browser';
 
-export type Role = 'viewer' | 'liver';
+export type Role = 'viewer' | 'liver' | 'moderator';
 
 /** What GET /v1/relay says. */
 interface RelayInfo {
@@ -51,7 +51,7 @@ function subject(role: Role): string {
 }
 
 /** Asks this page's relay for its address and for a token of the room (development relays give them to anyone). */
-export async function openDoor(room: string, role: Role, name: string): Promise<Door> {
+export async function openDoor(room: string, role: Role, name: string, ttlSeconds?: number): Promise<Door> {
   const info = await ask<RelayInfo>('/v1/relay');
   const sub = subject(role);
   const { kind, connect } = pickConnector({ relay: info.transport === 'engine' ? 'webtransport' : 'websocket' });
@@ -60,7 +60,10 @@ export async function openDoor(room: string, role: Role, name: string): Promise<
     target: {
       url: info.url,
       certificateHashes: info.certificateHashes,
-      token: async () => (await ask<{ tokens: Record<Role, string> }>('/v1/rooms', { room, sub, name })).tokens[role],
+      token: async () => {
+        const { tokens } = await ask<{ tokens: Record<Role, string> }>('/v1/rooms', { room, sub, name, ttlSeconds });
+        return tokens[role];
+      },
     },
     connector: connect,
     kind,

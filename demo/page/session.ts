@@ -1,7 +1,8 @@
 import { connectRoom, type HayateError, type Room, webGiftStorage } from '@hayate/client';
-import { byId, h, notify } from './dom.ts';
+import { byId, h, notify, tell } from './dom.ts';
 import { type PageProbe, report } from './probe.ts';
 import { certificatePage, openDoor, type Role } from './relay-info.ts';
+import { ending, explain } from './room/words.ts';
 
 const STATES: Readonly<Record<string, string>> = {
   connecting: 'connecting …',
@@ -10,15 +11,24 @@ const STATES: Readonly<Record<string, string>> = {
   closed: 'closed',
 };
 
+export interface Visit {
+  room: string;
+  role: Role;
+  name: string;
+  /** Of its tokens; undefined: as the relay likes. */
+  ttlSeconds: number | undefined;
+}
+
 export interface PageSession {
   room: Room;
   transport: string;
 }
 
 /** Joins the room; keeps the probe and the page's foot line up to date. Rejects when the relay cannot be found at all. */
-export async function joinRoom(room: string, role: Role, name: string, probe: PageProbe): Promise<PageSession> {
+export async function joinRoom(visit: Visit, probe: PageProbe): Promise<PageSession> {
+  const { room, role, name, ttlSeconds } = visit;
   byId('where').textContent = `room ${room}`;
-  const door = await openDoor(room, role, name);
+  const door = await openDoor(room, role, name, ttlSeconds);
   // As long as the tab, like who it is: a reload in the middle of a gift loses none.
   const storage = webGiftStorage(`hayate.gifts:${room}:${door.sub}`, sessionStorage);
   const options = { connector: door.connector, giveUpMs: Number.POSITIVE_INFINITY, gifts: { storage } };
@@ -31,12 +41,15 @@ export async function joinRoom(room: string, role: Role, name: string, probe: Pa
     probe.state = state;
     if (error) report(probe, error);
     if (state === 'open') {
+      probe.sessions += 1;
       everOpen = true;
       notify();
       return;
     }
     if (state === 'closed') {
-      notify(`The room ended: ${error?.message ?? 'closed'}`);
+      probe.ended = error?.code;
+      const again = h('button', { type: 'button', onclick: () => location.reload() }, 'Come back');
+      notify(ending(error?.code) ?? `The room ended: ${error?.message ?? 'closed'}`, ' ', again);
     } else if (!everOpen && door.kind === 'websocket' && error) {
       notify(
         'This relay has a self-made certificate. Open ',
@@ -47,10 +60,15 @@ export async function joinRoom(room: string, role: Role, name: string, probe: Pa
       notify(`No connection (${error.message}). Trying again …`);
     }
   });
+  let expiresAtMs = 0;
+  session.on('access', (access) => {
+    // A session's first one comes with it.
+    if (probe.state === 'open' && access.expiresAtMs > expiresAtMs) probe.refreshed += 1;
+    expiresAtMs = access.expiresAtMs;
+  });
   session.on('warning', (error: HayateError) => {
     report(probe, error);
-    notify(error.message);
-    setTimeout(() => notify(), 4000);
+    tell(explain(error));
   });
   return { room: session, transport };
 }

@@ -17,6 +17,13 @@ interface Seat {
   uncertaintyMs: number;
 }
 
+/** The face of this page itself, drawn as it is sent. */
+export interface OwnFace {
+  values: Float32Array;
+  /** Whether it is on the air. */
+  awake(): boolean;
+}
+
 /** Motion between two refreshes of the screen, ms: drawn now, seen at the next one. */
 class RefreshRate {
   intervalMs = 1000 / 60;
@@ -32,6 +39,7 @@ class RefreshRate {
 /** The livers of a room: faces, voices, and how old what is shown is. */
 export class Stage {
   readonly element: HTMLElement;
+  readonly #room: Room;
   readonly #watcher: Watcher;
   readonly #painter: Painter;
   readonly #probe: PageProbe;
@@ -42,25 +50,30 @@ export class Stage {
   readonly #lagNote = h('small', {}, 'waiting for a liver');
   readonly #soundButton: HTMLButtonElement;
   readonly #empty = h('p', { class: 'empty' }, 'Nobody is live in this room yet.');
+  readonly #lagBox: HTMLElement;
+  #own: { face: OwnFace; portrait: Portrait; figure: HTMLElement } | undefined;
   #lagShownMs = 0;
   #smoothLagMs = Number.NaN;
 
   constructor(room: Room, watcher: Watcher, painter: Painter, probe: PageProbe) {
+    this.#room = room;
     this.#watcher = watcher;
     this.#painter = painter;
     this.#probe = probe;
     this.#soundButton = h('button', { class: 'sound quiet', type: 'button', onclick: () => this.#toggleSound() });
+    this.#lagBox = h('div', { class: 'lag' }, this.#lag, ' ms', this.#lagNote);
     this.element = h(
       'section',
-      { class: 'stage' },
-      h('div', { class: 'lag' }, this.#lag, ' ms', this.#lagNote),
+      { class: 'stage', 'aria-label': 'Stage' },
+      this.#lagBox,
       this.#soundButton,
       this.#empty,
     );
     room.on('liver', (liver) => this.#seat(liver));
     room.on('left', ({ slot }) => this.#leave(slot));
     room.on('state', ({ state }) => {
-      if (state === 'open') for (const liver of room.livers.values()) this.#seat(liver);
+      // Its livers follow at once, as events; who left meanwhile does not.
+      if (state === 'open') queueMicrotask(() => this.#clear());
     });
     for (const liver of room.livers.values()) this.#seat(liver);
     this.#sound.context.addEventListener('statechange', () => this.#nameSound());
@@ -70,16 +83,34 @@ export class Stage {
     addEventListener('pointerdown', firstGesture, { once: true });
     addEventListener('keydown', firstGesture, { once: true });
     this.#nameSound();
+    this.#arrange();
     requestAnimationFrame((nowMs) => this.#draw(nowMs));
   }
 
+  /** Puts this page's own face first, or takes it away. */
+  setOwn(face: OwnFace | undefined): void {
+    this.#own?.portrait.remove();
+    this.#own?.figure.remove();
+    this.#own = undefined;
+    if (face) {
+      const portrait = this.#painter.portrait(0, 'Your avatar');
+      const figure = h('figure', { class: 'liver' }, portrait.canvas, h('figcaption', {}, h('span', {}, 'You')));
+      this.#lagBox.before(figure);
+      this.#own = { face, portrait, figure };
+    }
+    this.#arrange();
+  }
+
   frame(unit: WatchedFrame): void {
-    this.#seatOf(unit.slot, unit.generation).uncertaintyMs = unit.uncertaintyMs;
+    const seat = this.#seated(unit);
+    if (seat) seat.uncertaintyMs = unit.uncertaintyMs;
   }
 
   voiceUnit(unit: WatchedVoice): void {
+    const seat = this.#seated(unit);
+    if (!seat) return;
     this.#probe.voicePackets += 1;
-    this.#seatOf(unit.slot, unit.generation).voice.push(unit);
+    seat.voice.push(unit);
   }
 
   delayText(): string {
@@ -98,7 +129,14 @@ export class Stage {
     return `on, device adds ${latency.toFixed(0)} ms`;
   }
 
+  /** Where a unit belongs; undefined for what comes when its liver has left. */
+  #seated({ slot, generation }: { slot: number; generation: number }): Seat | undefined {
+    return this.#seats.has(slot) ? this.#seatOf(slot, generation) : undefined;
+  }
+
   #seat(liver: Liver): void {
+    // A mirror needs no relay, and an own voice no loudspeaker.
+    if (liver.subject === this.#room.welcome?.subject) return;
     const seat = this.#seatOf(liver.slot, liver.generation);
     const caption = seat.figure.querySelector('span');
     if (caption) caption.textContent = liver.name ?? liver.subject;
@@ -115,14 +153,17 @@ export class Stage {
     }
     const portrait = this.#painter.portrait(slot, 'Avatar of the liver');
     const caption = h('figcaption', {}, h('i'), h('span'));
-    const figure = h('figure', { class: 'liver', style: 'margin: 0' }, portrait.canvas, caption);
+    const figure = h('figure', { class: 'liver' }, portrait.canvas, caption);
     this.element.append(figure);
-    this.#empty.hidden = true;
     const voice = new VoicePlayer(this.#sound, (error) => report(this.#probe, error));
     const seat: Seat = { generation, portrait, voice, figure, level: '', shownMs: 0, uncertaintyMs: Number.NaN };
     this.#seats.set(slot, seat);
-    this.#probe.slots = [...this.#seats.keys()];
+    this.#arrange();
     return seat;
+  }
+
+  #clear(): void {
+    for (const slot of [...this.#seats.keys()]) if (!this.#room.livers.has(slot)) this.#leave(slot);
   }
 
   #leave(slot: number): void {
@@ -132,12 +173,19 @@ export class Stage {
     seat.portrait.remove();
     seat.figure.remove();
     this.#seats.delete(slot);
+    this.#arrange();
+  }
+
+  #arrange(): void {
     this.#probe.slots = [...this.#seats.keys()];
-    this.#empty.hidden = this.#seats.size > 0;
-    if (this.#seats.size === 0) {
-      this.#lag.textContent = '–';
-      this.#lagNote.textContent = 'waiting for a liver';
-    }
+    const faces = this.#seats.size + (this.#own ? 1 : 0);
+    this.#empty.hidden = faces > 0;
+    // Of the own face there is none.
+    this.#lagBox.hidden = this.#seats.size === 0 && this.#own !== undefined;
+    this.#soundButton.hidden = this.#lagBox.hidden;
+    if (this.#seats.size > 0) return;
+    this.#lag.textContent = '–';
+    this.#lagNote.textContent = 'waiting for a liver';
   }
 
   #draw(frameMs: number): void {
@@ -148,6 +196,8 @@ export class Stage {
     let late = 0;
     let fresh = 0;
     let first = true;
+    const { face, portrait } = this.#own ?? {};
+    if (face) portrait?.pose(face.values, face.awake());
     for (const [slot, seat] of this.#seats) {
       const playout = this.#watcher.playout(slot);
       const pose = playout?.sample(nowMs);

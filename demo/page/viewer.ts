@@ -1,28 +1,24 @@
 import { watch } from '@hayate/client';
-import { commentsPanel } from './comments.ts';
-import { byId, h } from './dom.ts';
 import type { Painter } from './drawing/painter.ts';
 import { figureTable, percent, totalsOf } from './figures.ts';
-import { giftsPanel } from './gifts.ts';
 import { PAGE_PLAYOUT } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
+import { showRoom } from './room/panels.ts';
+import { SpeakControl } from './room/speak.ts';
 import { type PageSession, stateText } from './session.ts';
 import { Stage } from './stage.ts';
 
-/** A viewer's page: the stage, and beside it gifts, figures, comments. */
-export function showViewer({ room, transport }: PageSession, painter: Painter, probe: PageProbe): void {
+/** A viewer's or moderator's page: the stage, and beside it comments, people, figures. */
+export function showViewer(session: PageSession, painter: Painter, probe: PageProbe): void {
+  const { room, transport } = session;
   const watcher = watch(room, { playout: PAGE_PLAYOUT });
   const first = () => watcher.stats().slots.values().next().value;
   probe.playout = () => first()?.playout;
   probe.arrival = () => first()?.motion.lagMs;
   const stage = new Stage(room, watcher, painter, probe);
   const figures = figureTable(['connection', 'packets', 'loss', 'network', 'playout', 'sound']);
-  const gifts = giftsPanel(room, probe);
-  stage.element.append(gifts.effects);
-  byId('main').replaceChildren(
-    stage.element,
-    h('aside', {}, gifts.panel, h('section', { class: 'card' }, figures.element), commentsPanel(room, probe)),
-  );
+  const speak = new SpeakControl(session, probe, (face) => stage.setOwn(face));
+  showRoom(session, stage, probe, { bar: [speak.element], figures: figures.element, gives: true });
   watcher.onFrame((unit) => stage.frame(unit));
   watcher.onVoice((unit) => stage.voiceUnit(unit));
   watcher.ready.catch((error: unknown) => report(probe, error));

@@ -16,6 +16,7 @@ const ENTRIES: Readonly<Record<string, string>> = {
   'capture-worklet': 'capture-worklet.ts',
   'draw-worker': 'draw-worker.ts',
 };
+const STYLES = ['base', 'stage', 'room'];
 
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
@@ -57,8 +58,11 @@ export async function demoAssets(): Promise<Map<string, Asset>> {
     const path = `/${file.path.slice(file.path.lastIndexOf('/') + 1)}`;
     assets.set(path, { type: typeOf(path), body: file.contents });
   }
-  const [html, css] = await Promise.all([readFile(`${PAGE}index.html`), readFile(`${PAGE}demo.css`)]);
+  const [html, ...styles] = await Promise.all([
+    readFile(`${PAGE}index.html`),
+    ...STYLES.map((name) => readFile(`${PAGE}styles/${name}.css`)),
+  ]);
   assets.set('/', { type: typeOf('.html'), body: html });
-  assets.set('/demo.css', { type: typeOf('.css'), body: css });
+  assets.set('/demo.css', { type: typeOf('.css'), body: Buffer.concat(styles) });
   return assets;
 }

@@ -11,6 +11,11 @@ export interface ChromiumOptions {
   args?: string[];
   /** A WAV file that the microphone gives, looped; the page is not asked. */
   fakeMic?: string;
+  /** Default: 1280 by 720, a mouse. */
+  viewport?: { width: number; height: number };
+  /** A phone: its viewport, and a finger. */
+  touch?: boolean;
+  colorScheme?: 'light' | 'dark';
 }
 
 export interface ChromiumPage extends BrowserPage {
@@ -41,6 +46,9 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Chr
     .launchPersistentContext(profile, {
       executablePath,
       headless: true,
+      ...(options.viewport && { viewport: options.viewport }),
+      ...(options.touch && { hasTouch: true, isMobile: true }),
+      ...(options.colorScheme && { colorScheme: options.colorScheme }),
       args: [...FLAGS, ...mic, ...(options.args ?? [])],
     })
     .catch(async (error: unknown) => {

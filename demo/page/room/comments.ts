@@ -1,0 +1,158 @@
+import type { HayateError, Room, RoomComment } from '@hayate/client';
+import { h } from '../dom.ts';
+import { type PageProbe, report } from '../probe.ts';
+import { followAccess } from './access.ts';
+import type { RoomMenu } from './menu.ts';
+import { explain } from './words.ts';
+
+const KEPT = 200;
+/** Closer to the end than this counts as reading along, px. */
+const AT_END_PX = 48;
+/** The comments of before must not be read out one by one. */
+const QUIET_MS = 1500;
+
+/** What was said in the room, and the line to say something. */
+export function commentsPanel(room: Room, probe: PageProbe, menu: RoomMenu): HTMLElement {
+  const log = new CommentLog(room, menu);
+  const input = h('input', { type: 'text', maxlength: '500', placeholder: 'Say something', 'aria-label': 'Comment' });
+  const button = h('button', { type: 'submit' }, 'Send');
+  const hint = h('small', { role: 'alert' });
+  const send = async () => {
+    const text = input.value.trim();
+    if (text === '') return;
+    button.disabled = true;
+    hint.textContent = '';
+    try {
+      await room.comment(text);
+      input.value = '';
+    } catch (error) {
+      report(probe, error);
+      const { code } = error as HayateError;
+      const seconds = room.rules?.slowSeconds ?? 0;
+      hint.textContent =
+        code === 'slow_mode' && seconds > 0 ? `Slow mode: one comment in ${seconds} s.` : explain(error);
+    } finally {
+      button.disabled = !room.permissions.has('comment');
+      input.focus();
+    }
+  };
+  followAccess(room, (permissions) => {
+    input.disabled = !permissions.has('comment');
+    button.disabled = input.disabled;
+  });
+  room.on('rules', ({ slowSeconds }) => {
+    input.placeholder = slowSeconds > 0 ? `Say something (slow mode: ${slowSeconds} s)` : 'Say something';
+  });
+  room.on('comment', (comment) => {
+    probe.comments += 1;
+    log.comment(comment);
+  });
+  room.on('missed', ({ count }) => {
+    probe.missed += count;
+    log.line('gap', `${count} ${count === 1 ? 'comment' : 'comments'} left out`);
+  });
+  room.on('deleted', ({ numbers, subject }) => log.remove(numbers, subject));
+  room.on('gift', ({ kind, name, subject, item }) => {
+    if (kind === 'gift') log.line('given', `${name ?? subject} gave a ${item}`, true);
+  });
+  room.on('presence', ({ entered }) => {
+    // For who greets them.
+    if (!menu.allowed) return;
+    for (const { isNew, name, subject } of entered)
+      if (isNew) log.line('came', `${name ?? subject} is here for the first time`);
+  });
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void send();
+  };
+  return h(
+    'section',
+    { class: 'comments' },
+    log.element,
+    h('form', { class: 'line', onsubmit: submit }, input, button),
+    hint,
+  );
+}
+
+/** The list. It follows its end unless the reader has scrolled up. */
+class CommentLog {
+  readonly element: HTMLElement;
+  readonly #room: Room;
+  readonly #menu: RoomMenu;
+  readonly #list = h('ol', { role: 'log', 'aria-live': 'off', 'aria-label': 'Comments', tabindex: '0' });
+  readonly #newer = h(
+    'button',
+    { type: 'button', class: 'newer', hidden: true, onclick: () => this.#toEnd() },
+    '↓ New',
+  );
+  readonly #byNumber = new Map<number, { item: HTMLElement; subject: string }>();
+  #reading = false;
+
+  constructor(room: Room, menu: RoomMenu) {
+    this.#room = room;
+    this.#menu = menu;
+    this.element = h('div', { class: 'log' }, this.#list, this.#newer);
+    this.#list.addEventListener('scroll', () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.#list;
+      this.#reading = scrollHeight - scrollTop - clientHeight > AT_END_PX;
+      if (!this.#reading) this.#newer.hidden = true;
+    });
+    // Its height changes with the window, the tabs, and the keyboard of a phone.
+    new ResizeObserver(() => {
+      if (!this.#reading) this.#toEnd();
+    }).observe(this.#list);
+    followAccess(room, (permissions) => this.#list.classList.toggle('moderated', permissions.has('moderate')));
+    room.ready.then(
+      () => setTimeout(() => this.#list.setAttribute('aria-live', 'polite'), QUIET_MS),
+      () => {},
+    );
+  }
+
+  comment(comment: RoomComment): void {
+    const { number, subject, name = subject, text } = comment;
+    const own = subject === this.#room.welcome?.subject;
+    const live = [...this.#room.livers.values()].some((liver) => liver.subject === subject);
+    const more = h(
+      'button',
+      {
+        type: 'button',
+        class: 'more',
+        'aria-label': `About the comment of ${name}`,
+        onclick: () => this.#menu.comment(comment),
+      },
+      '⋯',
+    );
+    const kind = [own && 'own', live && 'live'].filter(Boolean).join(' ');
+    const item = h('li', { class: kind }, h('span', {}, h('b', {}, name), text), more);
+    this.#byNumber.set(number, { item, subject });
+    this.#append(item);
+  }
+
+  /** What is no comment. `seen`: said elsewhere to those who listen. */
+  line(kind: string, text: string, seen = false): void {
+    this.#append(h('li', { class: kind, ...(seen && { 'aria-hidden': 'true' }) }, text));
+  }
+
+  remove(numbers: readonly number[], subject: string | undefined): void {
+    for (const [number, entry] of this.#byNumber) {
+      if (!numbers.includes(number) && entry.subject !== subject) continue;
+      entry.item.remove();
+      this.#byNumber.delete(number);
+    }
+  }
+
+  #append(item: HTMLElement): void {
+    this.#list.append(item);
+    while (this.#list.childElementCount > KEPT) this.#list.firstElementChild?.remove();
+    const [oldest] = this.#byNumber.keys();
+    if (this.#byNumber.size > KEPT && oldest !== undefined) this.#byNumber.delete(oldest);
+    if (this.#reading) this.#newer.hidden = false;
+    else this.#toEnd();
+  }
+
+  #toEnd(): void {
+    this.#reading = false;
+    this.#newer.hidden = true;
+    this.#list.scrollTop = this.#list.scrollHeight;
+  }
+}
