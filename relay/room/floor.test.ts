@@ -265,6 +265,16 @@ describe('moderation', () => {
     expect(stage.room.may(4, 'moderate')).toBe(true);
   });
 
+  it('tells a new host who waits to speak', () => {
+    const stage = scene();
+    stage.presence(3);
+    stage.speak(4);
+    stage.moderate(1, 'host', { sub: 'v3' });
+    stage.take(3);
+    stage.pass(1000);
+    expect(stage.take(3)).toMatchObject([{ t: 'members', requests: [{ sub: 'v4' }] }]);
+  });
+
   it('closes the room for a minute', () => {
     const stage = scene();
     const actions = stage.moderate(2, 'close', { reason: 'good night' });

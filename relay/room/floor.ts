@@ -14,6 +14,8 @@ export interface FloorOptions {
   /** Takes the person's sessions out of the room and closes them. */
   dismiss(person: Person, code: 'kicked' | 'banned', reason: string): RoomAction[];
   stopWatching(member: Member): RoomAction[];
+  /** It has become a moderator's: what only they are told is to follow. */
+  promoted(member: Member): void;
   close(reason: string): RoomAction[];
 }
 
@@ -204,8 +206,11 @@ export class Floor {
     const more = (permission: Permission) =>
       (permission === 'publish' && (granted || isHost)) || (permission === 'moderate' && isHost);
     member.permissions = PERMISSIONS.filter((p) => identity.permissions.includes(p) || more(p));
-    if (member.permissions.includes('moderate')) this.#moderators.add(member);
-    else this.#moderators.delete(member);
+    if (!member.permissions.includes('moderate')) this.#moderators.delete(member);
+    else if (!this.#moderators.has(member)) {
+      this.#moderators.add(member);
+      this.#options.promoted(member);
+    }
     this.#options.people.review(person);
   }
 

@@ -51,6 +51,8 @@ export class Room {
       audience: this.#presence.audience,
       dismiss: (person, code, reason) => this.#dismiss(person, code, reason),
       stopWatching: (member) => this.#stopWatching(member),
+      // The next tick sends the list with the requests.
+      promoted: (member) => this.#presence.behind(member.session),
       close: (reason) => this.#close(reason),
     });
   }

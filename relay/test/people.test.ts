@@ -1,4 +1,4 @@
-import type { RelayMessage } from '@hayate/codec/messages';
+import { type ClientMessage, encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryCommunityStore } from '../community/memory.ts';
 import { type Body, bodies, type Rig } from './bodies.ts';
@@ -183,6 +183,46 @@ function suite(body: Body): void {
     const forged = await rig.connect();
     const wrong = Buffer.from(welcome.resume!, 'base64url').fill(0, 20, 24).toString('base64url');
     expect(await forged.hello(await rig.token({ room, sub: 'ann' }), wrong)).not.toHaveProperty('resumed');
+  });
+
+  it('does not end a session that does not read for the news it misses, and tells it the newest later', async () => {
+    const small = await body.start({ limits: { controlQueueBytes: 70_000 } });
+    try {
+      const long = (n: number) => ({ sub: `${n}`.padEnd(128, '疾'), name: `${n}`.padEnd(64, '風') });
+      await Promise.all(Array.from({ length: 64 }, (_, n) => small.join({ ...long(n), roles: ['viewer'] })));
+      const deaf = await small.connect();
+      const stream = await deaf.session.openBidirectional();
+      const writer = stream.writable.getWriter();
+      const say = (message: ClientMessage) => writer.write(encodeMessage(message));
+      await say({ t: 'hello', v: 1, token: await small.token({ sub: 'deaf' }) });
+      const putOff = async () => {
+        const page = await (await fetch(small.relay.metricsAddress)).text();
+        return Number(/^hayate_presence_put_off_total (\d+)/m.exec(page)?.[1]);
+      };
+      // Each is answered with a list of about 40 kB, until the queue is half full.
+      let id = 0;
+      const count = await eventually(
+        async () => {
+          if (id < 18) await say({ t: 'presence', id: ++id, on: true });
+          return putOff();
+        },
+        (n) => n > 0,
+      );
+      expect(count).toBeGreaterThan(0);
+      const late = await small.join({ sub: 'late', roles: ['viewer'] });
+      expect(deaf.end).toBeUndefined();
+      const reader = stream.readable.getReader();
+      const messages = new MessageReader({ from: 'relay' });
+      for (let newest = false; !newest; ) {
+        const { value, done: over } = await reader.read();
+        if (over) throw new Error('the session was ended');
+        messages.push(value);
+        for (let m = messages.next(); m; m = messages.next()) newest ||= JSON.stringify(m).includes('"late"');
+      }
+      expect([deaf.end, late.end]).toEqual([undefined, undefined]);
+    } finally {
+      await small.close();
+    }
   });
 
   it('takes gifts only of who may give', async () => {

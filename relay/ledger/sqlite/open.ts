@@ -65,7 +65,8 @@ export function openLedger(path: string, { durable = true, afterFailure = false 
 
 function copyLog(db: DatabaseSync): void {
   const { busy } = db.prepare('PRAGMA wal_checkpoint(FULL)').get() as { busy: number };
-  if (busy !== 0) throw ledgerError('ledger_busy', 'somebody reads an old state of the ledger: its log cannot be copied');
+  if (busy !== 0)
+    throw ledgerError('ledger_busy', 'somebody reads an old state of the ledger: its log cannot be copied');
 }
 
 function settle(db: DatabaseSync, durable: boolean): void {
