@@ -306,9 +306,9 @@ describe('rooms', () => {
   test('classes go as numbers, members come by token', async () => {
     const { engine, native, room: r, session } = await room();
     const roomId = (r as unknown as { id: number }).id;
-    const delivery = { voice: 3, holdMs: 46.4, repair: 'since_key', spacingMs: 30, layer: 'keys' } as const;
+    const delivery = { voice: 3, holdMs: 46.4, repair: 'since_key', spacingMs: 30, layer: 'keys', slots: 5 } as const;
     r.setClass(session, delivery);
-    expect(native.of('roomSetClass')).toEqual([[roomId, 100, 3, 46, 2, 30, 1]]);
+    expect(native.of('roomSetClass')).toEqual([[roomId, 100, 3, 46, 2, 30, 1, 5]]);
     for (const wrong of [
       { voice: 0 },
       { voice: 1.5 },
@@ -316,6 +316,7 @@ describe('rooms', () => {
       { spacingMs: -1 },
       { repair: 'twice' },
       { layer: '' },
+      { slots: 256 },
     ]) {
       const set = () => r.setClass(session, { ...delivery, ...wrong } as never);
       expect(set).toThrow(expect.objectContaining({ code: 'invalid_argument' }));

@@ -153,6 +153,7 @@ function member(r: Reader): MemberStats {
       repair: REPAIRS[r.u8()] ?? 'none',
       spacingMs: r.u8(),
       layer: LAYERS[r.u8()] ?? 'all',
+      slots: r.u8(),
     },
   };
 }

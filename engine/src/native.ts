@@ -122,6 +122,7 @@ export interface NativeEngine {
     repair: number,
     spacingMs: number,
     layer: number,
+    slots: number,
   ): void;
   roomSend(room: number, data: Uint8Array): void;
   stats(token: number, of: number, id: number, slot: number): void;

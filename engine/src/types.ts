@@ -185,6 +185,8 @@ export interface DeliveryClass {
   spacingMs: number;
   /** `keys`: motion keys and voice; `voice`: no motion. Events always go. */
   layer: 'all' | 'keys' | 'voice';
+  /** Mask of the slots that are heard; 255: all. */
+  slots: number;
 }
 
 /** One member of a room and its connection. Counts grow for as long as the connection lives. */

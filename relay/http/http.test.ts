@@ -72,7 +72,7 @@ describe('HTTP API', () => {
       livers: 1,
       budgetMs: 100,
       classes: [{ voice: 1, repair: 'none', layer: 'all', viewers: 1 }],
-      levels: [1, 0, 0, 0, 0, 0],
+      levels: [1, 0, 0, 0, 0, 0, 0, 0, 0],
       uplinks: [{ slot: 0, ask: { holdMs: 0, repair: 'none' } }],
       slowest: [{ session, why: 'conversation', spareMs: null, delivery: { voice: 1, holdMs: 0 } }],
     });

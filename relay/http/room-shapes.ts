@@ -24,7 +24,7 @@ export const roomSchema = summarySchema
     budgetMs: z.number(),
     repairBytesPerSecond: z.number(),
     classes: z.array(z.object({ voice: z.int(), repair: z.string(), layer: z.string(), viewers: z.int() })),
-    levels: z.array(z.int()).openapi({ description: 'Viewers at each step of the congestion ladder, 0 to 5.' }),
+    levels: z.array(z.int()).openapi({ description: 'Viewers at each step of the congestion ladder, 0 to 8.' }),
     repairDenied: z.int(),
     uplinks: z.array(
       z.object({

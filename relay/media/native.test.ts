@@ -33,8 +33,15 @@ describe.skipIf(!available.ok)('rooms of the engine', () => {
     const [stays, ends, elsewhere] = [await pair(), await pair(), await pair()];
     for (const { server } of [stays, ends]) room.join(server);
     // Longer than the engine holds.
-    room.setClass(stays.server, { voice: 4, holdMs: 400, repair: 'since_key', spacingMs: 300, layer: 'keys' });
-    room.setClass(elsewhere.server, { voice: 2, holdMs: 20, repair: 'none', spacingMs: 0, layer: 'all' });
+    room.setClass(stays.server, {
+      voice: 4,
+      holdMs: 400,
+      repair: 'since_key',
+      spacingMs: 300,
+      layer: 'keys',
+      slots: 255,
+    });
+    room.setClass(elsewhere.server, { voice: 2, holdMs: 20, repair: 'none', spacingMs: 0, layer: 'all', slots: 255 });
     const rows = await room.memberStats();
     expect(new Set(rows.map((row) => row.session))).toEqual(new Set([stays.server, ends.server]));
     expect(rows[0]).toMatchObject({ packetsLost: 0, dropped: 0, queueBytes: 0, datagramsOut: expect.any(Number) });

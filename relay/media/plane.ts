@@ -53,10 +53,19 @@ export interface DeliveryClass {
   spacingMs: number;
   /** `keys`: motion keys and voice; `voice`: no motion. */
   layer: 'all' | 'keys' | 'voice';
+  /** Mask of the slots that are heard; 255: all. */
+  slots: number;
 }
 
 /** What a joiner has until `setClass`. */
-export const DIRECT: Readonly<DeliveryClass> = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all' };
+export const DIRECT: Readonly<DeliveryClass> = {
+  voice: 1,
+  holdMs: 0,
+  repair: 'none',
+  spacingMs: 0,
+  layer: 'all',
+  slots: 255,
+};
 
 /** One member's path, from its acknowledgements. Counts grow for as long as the connection lives. */
 export interface MemberStats {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Congestion, type CongestionSigns } from './congestion.ts';
+import { Congestion, type CongestionSigns, heardLivers, lastLevel } from './congestion.ts';
 import { TUNING } from './tuning.ts';
 
 const calm: CongestionSigns = { rttMs: 40, minRttMs: 38, sent: 20, dropped: 0, recentLoss: 0, queueBytes: 0 };
@@ -43,6 +43,18 @@ describe('congestion', () => {
     expect(levels.slice(13, 23)).toEqual(new Array(10).fill(5));
     expect(levels[23]).toBe(4);
     expect(levels.at(-1)).toBe(0);
+  });
+
+  it('goes on to fewer livers where there are several, and comes back when they leave', () => {
+    expect([1, 2, 3, 4, 5, 8].map(lastLevel)).toEqual([5, 6, 7, 7, 8, 8]);
+    expect(([0, 5, 6, 7, 8] as const).map((level) => heardLivers(8, level))).toEqual([8, 8, 4, 2, 1]);
+    expect(heardLivers(3, 8)).toBe(1);
+    const congestion = new Congestion(TUNING);
+    const levels = times(30, { dropped: 10 }).map((signs, n) =>
+      congestion.update({ ...calm, ...signs }, 500, 500 * n, false, lastLevel(8)),
+    );
+    expect(levels.at(-1)).toBe(8);
+    expect(congestion.update(calm, 500, 15_500, false, lastLevel(2))).toBe(6);
   });
 
   it('takes repair first where there is some', () => {

@@ -3,9 +3,23 @@ import type { Tuning } from './tuning.ts';
 
 /**
  * What is given up for a path that does not carry it all, each step with those before: 1 since_key becomes repeat, 2 no
- * repair and at least three voice packets a datagram, 3 four, and low voice is asked for, 4 motion keys only, 5 voice only.
+ * repair and at least three voice packets a datagram, 3 four, and low voice is asked for, 4 motion keys only, 5 voice only,
+ * 6 to 8 half, a quarter, an eighth of the livers.
  */
-export type Level = 0 | 1 | 2 | 3 | 4 | 5;
+export type Level = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
+/** Nothing is left to give up with one liver, and only voice. */
+const VOICE_ONLY: Level = 5;
+
+/** The last step of the ladder for a room with so many livers. */
+export function lastLevel(livers: number): Level {
+  return Math.min(8, VOICE_ONLY + Math.ceil(Math.log2(Math.max(1, livers)))) as Level;
+}
+
+/** How many of so many livers are heard at a level. */
+export function heardLivers(livers: number, level: Level): number {
+  return Math.max(1, livers >> Math.max(0, level - VOICE_ONLY));
+}
 
 export interface CongestionSigns {
   rttMs: number;
@@ -69,16 +83,17 @@ export class Congestion {
     return this.#level;
   }
 
-  /** `repairs`: whether there is repair that step 1 would make less. */
-  update(signs: CongestionSigns, stepMs: number, nowMs: number, repairs: boolean): Level {
+  /** `repairs`: whether there is repair that step 1 would make less. `last`: the ladder ends there. */
+  update(signs: CongestionSigns, stepMs: number, nowMs: number, repairs: boolean, last: Level = VOICE_ONLY): Level {
+    this.#level = Math.min(this.#level, last) as Level;
     if (!this.#congested(signs, stepMs, nowMs)) {
       if (this.#patience.ready(this.#level > 0, nowMs)) this.#level = (this.#level - 1) as Level;
       return this.#level;
     }
     this.#patience.ready(false, nowMs);
-    if (this.#level === 5) {
+    if (this.#level === last) {
       if (nowMs - this.#worseMs >= FUTILE_MS) this.#baseMs = signs.rttMs;
-      return 5;
+      return last;
     }
     if (nowMs - this.#worseMs < this.#tuning.worseMs) return this.#level;
     this.#patience.failed(nowMs);

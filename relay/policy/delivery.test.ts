@@ -4,7 +4,7 @@ import { changes, lagP99, type Scenario, simulate, type Way } from '../test/deli
 import { RoomDelivery } from './room.ts';
 import { TUNING } from './tuning.ts';
 
-const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all' } as const;
+const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all', slots: 255 } as const;
 const always = (way: Way) => () => way;
 const runs = { seed: 7, numRuns: 25 };
 const SETTLED_MS = 20_000;
@@ -26,7 +26,7 @@ describe('the lag budget', () => {
     [{ delayMs: 20, jitterMs: 5 }, 2, 25, 97.5],
   ])('%j each way: %i voice packets a datagram', (way, voice, perSecond, atMostMs) => {
     const result = one({ seconds: 60, uplink: always(way), down: always(way) });
-    expect(last(result).delivery).toMatchObject({ voice, repair: 'none', layer: 'all' });
+    expect(last(result).delivery).toMatchObject({ voice, repair: 'none', layer: 'all', slots: 255 });
     expect(lagP99(result, SETTLED_MS)).toBeLessThanOrEqual(atMostMs);
     const before = one({ seconds: 30, uplink: always(way), down: always(way) });
     expect((result.sent - before.sent) / 30).toBeLessThanOrEqual(perSecond + 1);
@@ -149,7 +149,7 @@ describe('loss', () => {
     expect(voiceAt(result, 29_999)).toBe(3);
     const during = result.decisions.filter(({ atMs }) => atMs >= 35_000 && atMs < 50_000);
     expect(during.every(({ decision }) => decision.delivery.repair === 'since_key')).toBe(true);
-    expect(last(result).delivery).toMatchObject({ voice: 3, repair: 'none', layer: 'all' });
+    expect(last(result).delivery).toMatchObject({ voice: 3, repair: 'none', layer: 'all', slots: 255 });
     expect(last(result).level).toBe(0);
   });
 });

@@ -1,6 +1,7 @@
 import type { RepairKind } from '@hayate/codec/messages';
 import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import type { SessionKey } from '../room/types.ts';
+import { Livers } from './livers.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 import { type UplinkAsk, type UplinkCounts, UplinkPolicy, type ViewersNeed } from './uplink.ts';
 import { type Decision, type Path, ViewerPolicy, type ViewerReport } from './viewer.ts';
@@ -50,6 +51,8 @@ interface Slot {
   policy: UplinkPolicy;
   frameMs: number | undefined;
   ask: UplinkAsk | undefined;
+  /** Voice units at the last report. */
+  voices: number | undefined;
 }
 
 const FRAME_MS = 20;
@@ -69,6 +72,7 @@ export class RoomDelivery {
   readonly #tuning: Tuning;
   readonly #viewers = new Map<SessionKey, Viewer>();
   readonly #slots = new Map<number, Slot>();
+  readonly #livers = new Livers();
   #traffic: { at: RoomTraffic; ms: number } | undefined;
   /** Payload bytes a second of one viewer without repair, and of the room's repair. */
   #streamRate = 0;
@@ -87,10 +91,11 @@ export class RoomDelivery {
   uplink(slot: number, counts: UplinkCounts, frameMs: number | undefined, nowMs: number): UplinkAsk {
     let state = this.#slots.get(slot);
     if (!state) {
-      state = { policy: new UplinkPolicy(this.#tuning), frameMs, ask: undefined };
+      state = { policy: new UplinkPolicy(this.#tuning), frameMs, ask: undefined, voices: undefined };
       this.#slots.set(slot, state);
     }
     state.frameMs = frameMs;
+    this.#livers.report(slot, this.#spoken(state, counts), frameMs ?? FRAME_MS, nowMs);
     state.ask = state.policy.ask(counts, frameMs, this.#need(), nowMs);
     return state.ask;
   }
@@ -98,6 +103,7 @@ export class RoomDelivery {
   /** Nobody publishes there any more, or somebody else: it begins anew. */
   unpublished(slot: number): void {
     this.#slots.delete(slot);
+    this.#livers.gone(slot);
   }
 
   /** A viewer's report. Of sessions that do not watch it is nothing. */
@@ -143,9 +149,17 @@ export class RoomDelivery {
   ): { decision: Decision; changed: boolean } | undefined {
     const viewer = this.#viewers.get(session);
     if (!viewer) return undefined;
-    const room = { budgetMs: this.budgetMs, uplinkMs: this.#uplinkMs(), frameMs: this.#frameMs() };
+    const room = {
+      budgetMs: this.budgetMs,
+      uplinkMs: this.#uplinkMs(),
+      frameMs: this.#frameMs(),
+      livers: this.#livers.count,
+    };
     const repairAllowed = this.#repairAllowed(viewer, nowMs);
-    const decision = viewer.policy.decide({ path, room, ...now, repairAllowed }, nowMs);
+    const decision = viewer.policy.decide(
+      { path, room, ...now, repairAllowed, heard: (most) => this.#livers.heard(most, nowMs) },
+      nowMs,
+    );
     const changed = !sameClass(viewer.decision?.delivery ?? DIRECT, decision.delivery);
     viewer.decision = decision;
     const repairs = decision.delivery.repair !== 'none';
@@ -182,6 +196,14 @@ export class RoomDelivery {
       ask,
     }));
     return { budgetMs: this.budgetMs, repairBytesPerSecond: this.#repairRate, uplinks, viewers };
+  }
+
+  /** Voice packets since the last report; undefined while that is not known. */
+  #spoken(slot: Slot, { voice }: UplinkCounts): number | undefined {
+    const now = voice?.received;
+    const before = slot.voices;
+    slot.voices = now;
+    return now === undefined || before === undefined ? undefined : now - before;
   }
 
   #uplinkMs(): number | undefined {
@@ -235,7 +257,8 @@ function sameClass(a: DeliveryClass, b: DeliveryClass): boolean {
     a.holdMs === b.holdMs &&
     a.repair === b.repair &&
     a.spacingMs === b.spacingMs &&
-    a.layer === b.layer
+    a.layer === b.layer &&
+    a.slots === b.slots
   );
 }
 

@@ -1,6 +1,6 @@
 import type { RepairKind } from '@hayate/codec/messages';
 import type { DeliveryClass } from '../media/plane.ts';
-import { Congestion, type Level } from './congestion.ts';
+import { Congestion, heardLivers, type Level, lastLevel } from './congestion.ts';
 import { spareMs } from './lag.ts';
 import { LossEstimate } from './loss.ts';
 import { Patience } from './patience.ts';
@@ -27,6 +27,8 @@ export interface RoomLag {
   uplinkMs: number | undefined;
   /** Length of a voice packet. */
   frameMs: number;
+  /** How many publish. */
+  livers: number;
 }
 
 export interface ViewerInput {
@@ -38,6 +40,8 @@ export interface ViewerInput {
   busy: boolean;
   /** The most repair that its bytes allow. */
   repairAllowed: RepairKind;
+  /** Mask of so many livers, those who should be heard first. */
+  heard(livers: number): number;
 }
 
 /** What decided the class; the first that applies. */
@@ -117,7 +121,7 @@ export class ViewerPolicy {
 
   decide(input: ViewerInput, nowMs: number): Decision {
     const { path, room, conversing, busy } = input;
-    this.#learn(path, nowMs);
+    this.#learn(path, lastLevel(room.livers), nowMs);
     const level = this.#congestion.level;
     const loss = this.#loss.rate;
     const wanted = this.#repair.kind;
@@ -140,7 +144,8 @@ export class ViewerPolicy {
         holdMs: holdMs(voice, room.frameMs),
         repair: known ? how : repair,
         spacingMs: how === 'none' ? 0 : Math.round(spacingMs),
-        layer: level === 5 ? 'voice' : level === 4 ? 'keys' : 'all',
+        layer: level >= 5 ? 'voice' : level === 4 ? 'keys' : 'all',
+        slots: input.heard(heardLivers(room.livers, level)),
       },
       why: busy ? 'busy' : why(known, level, conversing, voice, repair !== 'none'),
       spareMs: spare,
@@ -151,7 +156,7 @@ export class ViewerPolicy {
     };
   }
 
-  #learn(path: Path, nowMs: number): void {
+  #learn(path: Path, last: Level, nowMs: number): void {
     const { packetsOut, packetsLost, dropped } = path;
     const before = this.#counts ?? { packetsOut, packetsLost, dropped };
     const stepMs = nowMs - this.#atMs;
@@ -174,7 +179,7 @@ export class ViewerPolicy {
       recentLoss: this.#loss.recent,
       queueBytes: path.queueBytes,
     };
-    this.#congestion.update(signs, stepMs, nowMs, this.#repair.kind === 'since_key');
+    this.#congestion.update(signs, stepMs, nowMs, this.#repair.kind === 'since_key', last);
   }
 
   /** As reported lately, within the bounds. */

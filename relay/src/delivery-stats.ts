@@ -3,7 +3,7 @@ import type { Decision } from '../policy/viewer.ts';
 import type { SessionKey } from '../room/types.ts';
 
 const MAX_SLOWEST = 50;
-const LEVELS = 6;
+const LEVELS = 9;
 
 export interface ClassCount {
   /** Voice packets that share a datagram. */
@@ -16,7 +16,7 @@ export interface ClassCount {
 /** Viewers now, by what was decided for them. */
 export interface DeliveryStats {
   classes: ClassCount[];
-  /** Viewers at each step of the congestion ladder, 0 to 5. */
+  /** Viewers at each step of the congestion ladder, 0 to 8. */
   levels: number[];
   /** Viewers whose loss asks for repair that the bounds do not allow. */
   repairDenied: number;

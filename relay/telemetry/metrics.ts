@@ -122,7 +122,10 @@ export class Metrics {
     const comments = counter('comments', 'Comments taken.');
     const classes = gauge('delivery_class', 'Viewers by how their datagrams are made.');
     const busy = gauge('busy', '1 while the relay itself is the bottleneck and sends less often.');
-    const levels = gauge('congestion_level', 'Viewers by what is given up for their path: 0 nothing, 5 all but voice.');
+    const levels = gauge(
+      'congestion_level',
+      'Viewers by what is given up for their path: 0 nothing, 5 all but voice, 6 to 8 livers as well.',
+    );
     const denied = gauge('repair_denied', 'Viewers whose loss asks for repair that the bounds do not allow.');
     const changes = counter('delivery_changes', 'Changes of a delivery class, by what decided it.');
     const repairBytes = counter('repair_bytes', 'Payload bytes of repair to viewers.');

@@ -1,4 +1,4 @@
-import type { DeliveryClass } from '../media/plane.ts';
+import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import { RoomDelivery } from '../policy/room.ts';
 import type { Tuning } from '../policy/tuning.ts';
 import type { Decision } from '../policy/viewer.ts';
@@ -188,13 +188,7 @@ export function simulate(scenario: Scenario): ViewerResult[] {
       queueBytes: 0,
     };
     const held: Held = { pending: [], voice: 0, deadline: 0, sent: [] };
-    let delivery: DeliveryClass = scenario.forced ?? {
-      voice: 1,
-      holdMs: 0,
-      repair: 'none',
-      spacingMs: 0,
-      layer: 'all',
-    };
+    let delivery: DeliveryClass = scenario.forced ?? DIRECT;
     room.watching(key);
 
     const present = (unit: Unit, atMs: number) => {

@@ -281,11 +281,13 @@ pub struct DeliveryClass {
     /// sooner after it was sent is on its way still.
     pub spacing_ms: u8,
     pub layer: Layer,
+    /// Mask of the slots that are heard.
+    pub slots: u8,
 }
 
 impl Default for DeliveryClass {
     fn default() -> Self {
-        DeliveryClass { voice: 1, hold_ms: 0, repair: Repair::None, spacing_ms: 0, layer: Layer::All }
+        DeliveryClass { voice: 1, hold_ms: 0, repair: Repair::None, spacing_ms: 0, layer: Layer::All, slots: u8::MAX }
     }
 }
 

@@ -303,7 +303,7 @@ impl NativeEngine {
         self.send(Command::RoomUnpublish { room, slot: slot as u8 })
     }
 
-    /// `repair`: 0 none, 1 repeat, 2 since key. `layer`: 0 all, 1 keys, 2 voice.
+    /// `repair`: 0 none, 1 repeat, 2 since key. `layer`: 0 all, 1 keys, 2 voice. `slots`: a mask.
     #[napi]
     #[allow(clippy::too_many_arguments)]
     pub fn room_set_class(
@@ -315,6 +315,7 @@ impl NativeEngine {
         repair: u32,
         spacing_ms: u32,
         layer: u32,
+        slots: u32,
     ) -> Result<(), Failure> {
         let class = DeliveryClass {
             voice: voice as u8,
@@ -331,6 +332,7 @@ impl NativeEngine {
                 1 => Layer::Keys,
                 _ => Layer::Voice,
             },
+            slots: slots as u8,
         };
         self.send(Command::RoomSetClass { room, session, class })
     }

@@ -22,7 +22,8 @@ fn samples() -> Vec<(&'static str, Event)> {
         cwnd: 14_520,
         class: DeliveryClass::default(),
     };
-    let class = DeliveryClass { voice: 3, hold_ms: 46, repair: Repair::SinceKey, spacing_ms: 30, layer: Layer::Keys };
+    let class =
+        DeliveryClass { voice: 3, hold_ms: 46, repair: Repair::SinceKey, spacing_ms: 30, layer: Layer::Keys, slots: 5 };
     vec![
         (
             "incoming",

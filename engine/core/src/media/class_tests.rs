@@ -15,7 +15,7 @@ struct Heard {
 }
 
 const CLASS: DeliveryClass =
-    DeliveryClass { voice: 2, hold_ms: 26, repair: Repair::None, spacing_ms: 0, layer: Layer::All };
+    DeliveryClass { voice: 2, hold_ms: 26, repair: Repair::None, spacing_ms: 0, layer: Layer::All, slots: u8::MAX };
 
 struct Play {
     stage: Stage,
@@ -300,6 +300,22 @@ fn layers_leave_motion_out() {
     }
 }
 
+#[test]
+fn slots_leave_publishers_out() {
+    for (slots, heard_units) in [(u8::MAX, 3), (!(1 << 3), 0)] {
+        for repair in [Repair::None, Repair::SinceKey] {
+            let mut play = Play::new(DeliveryClass { slots, ..repairing(repair, 10) });
+            play.uplink(0, 1, &[(KEY, 0, 9), (DELTA, 1, 9), (VOICE, 0, 0)]);
+            play.until(300);
+            let heard = play.heard.iter().filter(|heard| heard.to.contains(&2));
+            let mut units: Vec<_> = heard.flat_map(|heard| heard.units.iter().map(|unit| (unit.1, unit.2))).collect();
+            units.sort();
+            units.dedup();
+            assert_eq!(units.len(), heard_units, "{slots:b} {repair:?}");
+        }
+    }
+}
+
 /// One unit with a payload of so many bytes.
 fn big(play: &mut Play, at_ms: u64, from: SessionId, head: u8, sequence: u32, bytes: usize) {
     play.until(at_ms);
@@ -438,7 +454,7 @@ fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
         let mut below = |n: u64| random.next_u64() % n;
         let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][below(4) as usize];
         let (voice, hold_ms, spacing_ms) = (1 + below(4) as u8, below(60) as u8, below(40) as u8);
-        let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, layer: Layer::All };
+        let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, layer: Layer::All, slots: u8::MAX };
         let mut play = Play::new(class);
         play.stage.publish(4, 6, 1);
         play.stage.sync(4, 1_000);

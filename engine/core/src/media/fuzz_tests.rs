@@ -72,7 +72,8 @@ fn any_class(random: &mut Random) -> DeliveryClass {
     let [voice, hold_ms, spacing_ms] = [6, 90, 120].map(|below| (random.next_u64() % below) as u8);
     let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][random.next_u64() as usize % 4];
     let layer = [Layer::All, Layer::Keys, Layer::Voice][random.next_u64() as usize % 3];
-    DeliveryClass { voice, hold_ms, repair, spacing_ms, layer }
+    let slots = random.next_u64() as u8;
+    DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots }
 }
 
 /// Checks whatever leaves the plane, and keeps the probes to answer them.

@@ -102,7 +102,7 @@ impl Group {
             Layer::Keys => kind != KIND_MOTION || key,
             Layer::Voice => kind != KIND_MOTION,
         };
-        layer && self.mute != Some(slot)
+        layer && self.class.slots & (1 << slot) != 0 && self.mute != Some(slot)
     }
 
     /// When `poll` has something to do.
