@@ -119,9 +119,9 @@ function received(): number {
   return members.reduce((sum, { raw }) => sum + raw.receivedBytes, gone.bytes);
 }
 
-/** What members believe, once all that was on its way has come: how many differ from this number. */
-function wrong(total: number): number {
-  return members.filter((member) => member.total !== total).length;
+/** How many believe, once all that was on its way has come, that other people are here than these. */
+function wrong(): number {
+  return members.filter((member) => member.total !== members.length).length;
 }
 
 interface Question extends Room {
@@ -129,12 +129,11 @@ interface Question extends Room {
   count: number;
   perSecond: number;
   seconds: number;
-  total: number;
 }
 
 process.on('message', async (m: Question) => {
   const reply = (value: unknown) => process.send?.({ answer: m.ask, value });
   if (m.ask === 'fill') reply(await fill(m, m.count));
   if (m.ask === 'measure') reply(await measure(m, m.perSecond, m.seconds));
-  if (m.ask === 'wrong') reply(wrong(m.total));
+  if (m.ask === 'wrong') reply(wrong());
 });

@@ -108,7 +108,7 @@ async function roomOf(members: number, options: PresenceOptions, log: (text: str
     log(`${options.perSecond} a second leave and come, ${options.seconds} s`);
     const churn = await measure(options.perSecond);
     await sleep(6000);
-    const wrong = await askChild<number>(load, 'wrong', { total: members });
+    const wrong = await askChild<number>(load, 'wrong');
     const { joined, left, failed } = churn.measured;
     const calmUs = (calm.jsUs / calm.measured.seconds) * churn.measured.seconds;
     return {

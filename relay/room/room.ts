@@ -102,6 +102,11 @@ export class Room {
     return member.slot !== undefined && this.#slots.shared(member);
   }
 
+  /** Whether it asked for presence. */
+  listens(session: SessionKey): boolean {
+    return this.#presence.audience.has(session);
+  }
+
   may(session: SessionKey, permission: Permission): boolean {
     return this.#members.get(session)?.permissions.includes(permission) ?? false;
   }

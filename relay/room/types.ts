@@ -91,7 +91,10 @@ export type RoomAction =
   | { do: 'liver'; liver: Liver }
   | { do: 'left'; slot: number; gen: number }
   | { do: 'tell'; to: Iterable<SessionKey>; message: RelayMessage }
-  /** As `tell`, but a session that reads slowly goes without: answer with `behind`, and it gets the newest state later. */
+  /**
+   * As `tell`, but a session that reads slowly goes without: answer with `behind`, and it gets the newest state later. A
+   * `presence` may take a while to get to all, but not past a later `members`.
+   */
   | { do: 'news'; to: Iterable<SessionKey>; message: RelayMessage }
   /** Seconds between two comments of one person. */
   | { do: 'slow'; seconds: number }

@@ -93,7 +93,8 @@ export class RoomActions {
         return;
       }
       case 'news':
-        this.#news(hosted, action);
+        if (action.message.t === 'presence') hosted.news.change(action.to, action.message);
+        else hosted.news.whole(action.to, action.message);
         return;
       case 'slow':
         hosted.comments.slowSeconds = action.seconds;
@@ -166,16 +167,6 @@ export class RoomActions {
 
   #tellAll(hosted: HostedRoom, message: Uint8Array): void {
     for (const session of hosted.room.members()) this.#sessions.of(session)?.sendEncoded(message);
-  }
-
-  /** Who reads slowly goes without: the room sends the newest state later. */
-  #news(hosted: HostedRoom, { to, message }: Of<'news'>): void {
-    const encoded = encodeMessage(message);
-    for (const session of to) {
-      if (this.#sessions.of(session)?.sendNews(encoded) !== false) continue;
-      this.#options.counters.add('presence_put_off');
-      this.dispatch(hosted, { type: 'behind', session });
-    }
   }
 
   #publish(hosted: HostedRoom, { session, slot, gen }: Of<'mediaPublish'>): void {

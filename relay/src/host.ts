@@ -13,6 +13,7 @@ import type { MediaPlane } from '../media/plane.ts';
 import type { LoadCounts } from '../policy/load.ts';
 import { ReliableSession } from '../reliable/session.ts';
 import type { Hub, ReliableLimits } from '../reliable/types.ts';
+import type { Room } from '../room/room.ts';
 import type { Identity, RoomEvent } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { ResumeTokens } from '../token/resume.ts';
@@ -22,6 +23,7 @@ import { DeliveryLoop } from './delivery.ts';
 import { type DeliveryStats, deliveryStats, roomDelivery } from './delivery-stats.ts';
 import type { RoomLifecycle } from './lifecycle.ts';
 import { LiveTokens } from './live-tokens.ts';
+import { News } from './news.ts';
 import { type HostedRoom, infoOf, type RoomDetail, type RoomInfo, Rooms, type RoomTotals } from './rooms.ts';
 import { ServiceModeration } from './service-moderation.ts';
 import { type HostedSession, Sessions } from './sessions.ts';
@@ -85,6 +87,7 @@ export class RelayHost implements Hub {
       limits: rooms,
       plane: options.plane,
       comments: (room, rules) => new RoomComments({ room, rules, filter, rates, clock, counts }),
+      news: (room) => this.#news(room),
     });
     this.#limits = {
       helloMs: limits.helloMs,
@@ -354,6 +357,18 @@ export class RelayHost implements Hub {
       if (session === key) this.#options.lifecycle.broke(hosted.name, slot, sub);
     }
     this.#actions.dispatch(hosted, { type: 'leave', session: key, clean });
+  }
+
+  #news(room: Room): News {
+    return new News({
+      sessions: this.#sessions,
+      listens: (session) => room.listens(session),
+      behind: (session) => {
+        this.#options.counters.add('presence_put_off');
+        // It changes what the next tick does, and nothing now.
+        room.handle({ type: 'behind', session }, this.nowMs());
+      },
+    });
   }
 
   #open(name: string): HostedRoom | undefined {

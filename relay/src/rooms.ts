@@ -5,6 +5,7 @@ import { RoomDelivery } from '../policy/room.ts';
 import { Room } from '../room/room.ts';
 import { Aliases } from './aliases.ts';
 import type { RoomDeliveryDetail } from './delivery-stats.ts';
+import type { News } from './news.ts';
 
 const MAX_SLOTS = 8;
 
@@ -15,6 +16,7 @@ export interface HostedRoom {
   media: MediaRoom;
   delivery: RoomDelivery;
   comments: RoomComments;
+  news: News;
 }
 
 export interface RoomsOptions {
@@ -22,6 +24,7 @@ export interface RoomsOptions {
   plane: MediaPlane;
   /** Makes what a new room's comments are kept by. */
   comments(name: string, room: Room): RoomComments;
+  news(room: Room): News;
 }
 
 export interface RoomInfo {
@@ -76,7 +79,7 @@ export class Rooms {
 
   /** Undefined when this relay has all the rooms it may have. */
   open(name: string, nowMs: number): HostedRoom | undefined {
-    const { limits, plane, comments } = this.#options;
+    const { limits, plane, comments, news } = this.#options;
     if (this.#byName.size >= limits.max) return undefined;
     const alias = this.#aliases.take();
     const media = plane.openRoom({
@@ -88,7 +91,7 @@ export class Rooms {
     const caps = { viewerBytes: limits.viewerRepairBytes, roomBytes: limits.roomRepairBytes };
     const delivery = new RoomDelivery(limits.budgetMs, caps);
     const room = new Room(limits, nowMs);
-    const hosted = { name, alias, room, media, delivery, comments: comments(name, room) };
+    const hosted = { name, alias, room, media, delivery, comments: comments(name, room), news: news(room) };
     this.#byName.set(name, hosted);
     return hosted;
   }
@@ -96,6 +99,7 @@ export class Rooms {
   vanish(hosted: HostedRoom): void {
     hosted.media.close();
     hosted.comments.close();
+    hosted.news.close();
     this.#byName.delete(hosted.name);
     this.#aliases.give(hosted.alias);
   }
