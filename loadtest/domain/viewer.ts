@@ -98,6 +98,7 @@ class FullViewer {
   readonly #counted = new Map<number, { motion: number[]; voice: number[] }>();
   readonly #delays = new Map<number, number>();
   #bytes = { in: 0, out: 0 };
+  #closing = false;
   /** Of the newest unit; undefined before the first. */
   #uncertaintyMs: number | undefined;
 
@@ -114,7 +115,7 @@ class FullViewer {
     this.watcher.onFrame((frame) => this.#frame(frame));
     this.watcher.onVoice((voice) => this.#voice(voice));
     this.watcher.room.on('state', ({ state, error }) => {
-      if (error && (state === 'reconnecting' || state === 'closed') && !scope.signal.aborted)
+      if (error && (state === 'reconnecting' || state === 'closed') && !this.#closing && !scope.signal.aborted)
         rig.lost(error, this.#tags);
     });
     this.watcher.room.on('comment', ({ text, atMs }) => this.#comment(text, atMs));
@@ -165,6 +166,7 @@ class FullViewer {
   }
 
   close(): void {
+    this.#closing = true;
     clearInterval(this.#timer);
     this.#look();
     this.watcher.close();
