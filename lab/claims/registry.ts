@@ -24,6 +24,7 @@ import { fanoutCost } from './relay/fanout.ts';
 import { freshClone } from './relay/fresh-clone.ts';
 import { intruders } from './relay/intruders.ts';
 import { realRecordings } from './relay/recordings.ts';
+import { roomInBrowser } from './rooms/browser.ts';
 import { commentsShown } from './rooms/comments.ts';
 import { deafViewer } from './rooms/deaf.ts';
 import { presenceCost } from './rooms/presence.ts';
@@ -60,5 +61,6 @@ export const claims: Claim[] = [
   commentsShown,
   deafViewer,
   roomStateMachine,
+  roomInBrowser,
   presenceCost,
 ];
