@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { press, write } from '../lab/browsers/demo.ts';
 import type { BrowserPage } from '../lab/browsers/index.ts';
 import { type DemoRig, noBrowser, startDemo, WAIT_MS } from './demo-rig.ts';
@@ -37,6 +37,7 @@ describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
     rig = await startDemo();
   });
 
+  afterEach(() => rig?.leave());
   afterAll(() => rig?.close());
 
   it('shows a liver of another page: moving face, voice, lag; a comment comes back', async () => {

@@ -1,9 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Room, type Watcher, watch } from '@hayate/client';
 import { demoAssets } from '@hayate/demo';
 import { engineAvailable } from '@hayate/engine';
-import { type RunningRelay, startRelay } from '@hayate/relay';
+import { mintToken, type RunningRelay, readSharedKey, startRelay } from '@hayate/relay';
+import { webSocketConnector } from '@hayate/transport/fails-components';
 import { type BrowserPage, type ChromiumOptions, findBrowsers, launchChromium } from '../lab/browsers/index.ts';
 
 /** Why the demo page cannot be tried here; undefined: it can. */
@@ -12,13 +14,25 @@ export const noBrowser = findBrowsers().chromium === undefined ? 'no Chromium he
 /** Sound may wait for a slow machine; frames and figures may not. */
 export const WAIT_MS = 40_000;
 
+export interface DemoViewer {
+  readonly room: Room;
+  /** That came so far. */
+  units(slot: number): { motion: number; voice: number };
+  /** Rejects after `WAIT_MS`. */
+  until(done: () => boolean): Promise<void>;
+}
+
 export interface DemoRig {
   readonly relay: RunningRelay;
   /** A browser of its own for each page: hidden tabs draw nothing. */
   open(query: string, options?: ChromiumOptions): Promise<BrowserPage>;
+  /** A viewer without a browser, closed with the rig. */
+  watch(room: string): Promise<DemoViewer>;
   /** Another relay at the same addresses. */
   restart(whileGone?: () => Promise<void>): Promise<void>;
-  /** Ends the relay and all pages. */
+  /** Ends all pages and viewers: they take the time of those that come. */
+  leave(): Promise<void>;
+  /** Ends them and the relay. */
   close(): Promise<void>;
 }
 
@@ -27,6 +41,7 @@ export async function startDemo(): Promise<DemoRig> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hayate-demo-'));
   const assets = await demoAssets();
   const pages: BrowserPage[] = [];
+  const watchers: Watcher[] = [];
   const start = (listenPort = 0, httpPort = 0) =>
     startRelay(
       {
@@ -41,6 +56,10 @@ export async function startDemo(): Promise<DemoRig> {
       },
       { assets },
     );
+  const leave = async () => {
+    for (const watcher of watchers.splice(0)) watcher.close();
+    await Promise.all(pages.splice(0).map((page) => page.close()));
+  };
   let relay = await start();
   return {
     get relay() {
@@ -53,6 +72,33 @@ export async function startDemo(): Promise<DemoRig> {
       await page.goto(`${relay.httpAddress}/${query}`);
       return page;
     },
+    async watch(room) {
+      const { url, certificateHashes, keyFile } = relay;
+      const token = await mintToken(readSharedKey(keyFile!), {
+        room,
+        sub: 'in-node',
+        roles: ['viewer'],
+        ttlSeconds: 600,
+      });
+      const connector = relay.transport === 'websocket' ? { connector: webSocketConnector() } : {};
+      const watcher = watch({ url, certificateHashes, token }, connector);
+      watchers.push(watcher);
+      await watcher.ready;
+      return {
+        room: watcher.room,
+        units(slot) {
+          const { motion, voice } = watcher.stats().slots.get(slot) ?? {};
+          return { motion: motion?.received ?? 0, voice: voice?.received ?? 0 };
+        },
+        async until(done) {
+          const limitMs = performance.now() + WAIT_MS;
+          while (!done()) {
+            if (performance.now() > limitMs) throw new Error(`not within ${WAIT_MS} ms: ${done}`);
+            await new Promise((resolve) => setTimeout(resolve, 20));
+          }
+        },
+      };
+    },
     async restart(whileGone) {
       const { port } = relay.address;
       const http = Number(new URL(relay.httpAddress).port);
@@ -60,8 +106,9 @@ export async function startDemo(): Promise<DemoRig> {
       await whileGone?.();
       relay = await start(port, http);
     },
+    leave,
     async close() {
-      await Promise.all(pages.map((page) => page.close()));
+      await leave();
       await relay.close();
       await rm(stateDir, { recursive: true, force: true });
     },
