@@ -81,8 +81,7 @@ export class RelayHost implements Hub {
     this.#options = options;
     this.gifts = options.gifts;
     const { rooms, limits, comments, gifts } = options.config;
-    const { filter } = options;
-    const [clock, counts, rates] = [systemClock, options.counters, comments];
+    const [clock, counts, rates, filter] = [systemClock, options.counters, comments, options.filter];
     this.#rooms = new Rooms({
       limits: rooms,
       plane: options.plane,
@@ -363,6 +362,7 @@ export class RelayHost implements Hub {
     return new News({
       sessions: this.#sessions,
       listens: (session) => room.listens(session),
+      after: (ms, callback) => systemClock.after(ms, callback),
       behind: (session) => {
         this.#options.counters.add('presence_put_off');
         // It changes what the next tick does, and nothing now.

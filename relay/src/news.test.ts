@@ -1,10 +1,9 @@
 import type { RelayMessage } from '@hayate/codec/messages';
 import { decodeMessage } from '@hayate/codec/messages';
 import { expect, it } from 'vitest';
+import { ManualClock } from '../test/clock.ts';
 import { News } from './news.ts';
 import type { Sessions } from './sessions.ts';
-
-const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 function scene(slow: ReadonlySet<number> = new Set()) {
   const deaf = new Set<number>();
@@ -24,27 +23,35 @@ function scene(slow: ReadonlySet<number> = new Set()) {
     }),
   } as unknown as Pick<Sessions, 'of'>;
   const options = { sessions, listens: (key: number) => !deaf.has(key), behind: (key: number) => behind.push(key) };
-  return { news: new News(options), sent, behind, deaf };
+  const clock = new ManualClock(0);
+  const news = new News({ ...options, after: (ms, callback) => clock.after(ms, callback) });
+  const turn = () => clock.skip();
+  return { news, sent, behind, deaf, turn, clock };
 }
 
 const change = (total: number): RelayMessage => ({ t: 'presence', total, viewers: 0, entered: [], left: [] });
 const list = (total: number): RelayMessage => ({ t: 'members', total, viewers: 0, members: [] });
 const keys = (count: number) => Array.from({ length: count }, (_, n) => n);
 
-it('goes to a hundred at once, and to the others in later turns', async () => {
-  const { news, sent } = scene();
+it('goes to a hundred at once, and to the others later', () => {
+  const { news, sent, turn, clock } = scene();
   news.change(keys(250), change(1));
   expect(sent).toHaveLength(100);
-  await turn();
+  turn();
   expect(sent).toHaveLength(200);
-  await turn();
+  turn();
   expect(sent.map(([key]) => key)).toEqual(keys(250));
-  await turn();
-  expect(sent).toHaveLength(250);
+  expect(turn()).toBe(false);
+  expect(clock.nowMs()).toBe(20);
+  // However many: within two seconds.
+  news.change(keys(100_000), change(2));
+  while (turn());
+  expect(sent).toHaveLength(100_250);
+  expect(clock.nowMs()).toBeLessThanOrEqual(2020);
 });
 
-it('never sends a change after the whole that had it already, nor two out of order', async () => {
-  const { news, sent } = scene();
+it('never sends a change after the whole that had it already, nor two out of order', () => {
+  const { news, sent, turn } = scene();
   news.change(keys(250), change(1));
   news.whole([240, 999], list(2));
   expect(sent.slice(-2)).toEqual([
@@ -52,21 +59,21 @@ it('never sends a change after the whole that had it already, nor two out of ord
     [999, 'members 2'],
   ]);
   news.change(keys(250), change(3));
-  for (let n = 0; n < 4; n++) await turn();
+  for (let n = 0; n < 4; n++) turn();
   const of = (key: number) => sent.filter(([k]) => k === key).map(([, what]) => what);
   expect(of(240)).toEqual(['members 2', 'presence 3']);
   expect(of(249)).toEqual(['presence 1', 'presence 3']);
   expect(sent).toHaveLength(249 + 2 + 250);
 });
 
-it('tells who was left out, and stops with its room', async () => {
-  const { news, sent, behind, deaf } = scene(new Set([3, 170]));
+it('tells who was left out, and stops with its room', () => {
+  const { news, sent, behind, deaf, turn } = scene(new Set([3, 170]));
   news.change(keys(250), change(1));
   deaf.add(150);
-  await turn();
+  turn();
   expect(behind).toEqual([3, 170]);
   news.close();
-  await turn();
+  turn();
   // Neither of the two, nor who turned it off meanwhile.
   expect(sent).toHaveLength(197);
 });

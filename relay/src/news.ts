@@ -2,8 +2,11 @@ import { encodeMessage, type RelayMessage } from '@hayate/codec/messages';
 import type { SessionKey } from '../room/types.ts';
 import type { Sessions } from './sessions.ts';
 
-/** Sessions that are written to in one turn of the event loop: about 2 ms. Gifts and comments come in between. */
+/** Sessions that are written to at once; then gifts, comments and the engine have their turn. */
 const SLICE = 100;
+const GAP_MS = 10;
+/** Of the largest rooms more at once, so that it takes 2 s at most: the next change comes after 5. */
+const MOST_SLICES = 200;
 
 export interface NewsOptions {
   sessions: Pick<Sessions, 'of'>;
@@ -11,15 +14,18 @@ export interface NewsOptions {
   listens(session: SessionKey): boolean;
   /** This session reads slowly and was left out. */
   behind(session: SessionKey): void;
+  /** Calls back after so many ms; gives the way to cancel it. */
+  after(ms: number, callback: () => void): () => void;
 }
 
-/** News of one room's people on their way. A message is encoded once; what is for thousands is sent over several turns. */
+/** News of one room's people on their way. A message is encoded once; what is for thousands is sent piece by piece. */
 export class News {
   readonly #options: NewsOptions;
   #encoded = new Uint8Array(0);
   /** Sessions that the last change has not been sent to yet. */
   #waiting = new Set<SessionKey>();
-  #timer: NodeJS.Immediate | undefined;
+  #size = SLICE;
+  #cancel: (() => void) | undefined;
 
   constructor(options: NewsOptions) {
     this.#options = options;
@@ -31,6 +37,7 @@ export class News {
     while (this.#waiting.size > 0) this.#slice();
     this.#encoded = encodeMessage(message);
     this.#waiting = new Set(to);
+    this.#size = Math.max(SLICE, Math.ceil(this.#waiting.size / MOST_SLICES));
     this.#turn();
   }
 
@@ -44,20 +51,20 @@ export class News {
   }
 
   close(): void {
-    clearImmediate(this.#timer);
+    this.#cancel?.();
     this.#waiting.clear();
   }
 
   #turn(): void {
-    clearImmediate(this.#timer);
+    this.#cancel?.();
     this.#slice();
-    this.#timer = this.#waiting.size > 0 ? setImmediate(() => this.#turn()) : undefined;
+    this.#cancel = this.#waiting.size > 0 ? this.#options.after(GAP_MS, () => this.#turn()) : undefined;
   }
 
   #slice(): void {
     let count = 0;
     for (const session of this.#waiting) {
-      if (count++ === SLICE) return;
+      if (count++ === this.#size) return;
       this.#waiting.delete(session);
       if (this.#options.listens(session)) this.#send(session, this.#encoded);
     }
