@@ -32,6 +32,7 @@ describe('development', () => {
       certificateHashes: relay.certificateHashes,
       transport: 'websocket',
       httpAddress: relay.httpAddress,
+      metricsAddress: relay.metricsAddress,
       apiAddress: relay.apiAddress,
       serviceTokenFile: join(stateDir, 'service.token'),
       keyFile: join(stateDir, 'token.key'),

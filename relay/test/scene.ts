@@ -20,7 +20,7 @@ export async function watching(rig: Rig, options = {}): Promise<TestClient> {
 export async function eventually<T>(read: () => Promise<T>, matches: (value: T) => boolean): Promise<T> {
   for (let tries = 0; ; tries++) {
     const value = await read();
-    if (matches(value) || tries >= 200) return value;
+    if (matches(value) || tries >= 750) return value;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
