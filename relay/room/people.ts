@@ -29,13 +29,23 @@ export interface Person {
   older: Person | undefined;
 }
 
+interface Change {
+  here: boolean;
+  /** When the changes were taken. */
+  wasHere: boolean;
+  /** Somebody has a list that shows them otherwise than they were then. */
+  listed: boolean;
+  /** Lists given until the last change of this person. */
+  lists: number;
+}
+
 /** Who is in the room. What comes and goes costs the same in rooms of any size, and so does the list of the first few. */
 export class People {
   readonly #bySub = new Map<string, Person>();
   /** Livers and moderators: the first in each list. */
   readonly #featured = new Set<Person>();
-  /** Who entered or left since the changes were taken. Whoever did both is not in it, unless a list was given in between. */
-  #changed = new Map<string, { change: 'entered' | 'left'; lists: number }>();
+  /** Who entered or left since the changes were taken, but for who is as everybody knows. */
+  #changed = new Map<string, Change>();
   /** Lists given so far. */
   #lists = 0;
   #newest: Person | undefined;
@@ -80,7 +90,7 @@ export class People {
     if (person.newer) person.newer.older = person.older;
     else this.#newest = person.older;
     if (person.older) person.older.newer = person.newer;
-    this.#note(person.sub, 'left');
+    this.#note(person.sub, false);
     return true;
   }
 
@@ -123,8 +133,8 @@ export class People {
     const known: Person[] = [];
     const left: string[] = [];
     let [allEntered, allLeft] = [0, 0];
-    for (const [sub, { change }] of this.#changed) {
-      if (change === 'left') {
+    for (const [sub, { here }] of this.#changed) {
+      if (!here) {
         allLeft += 1;
         if (left.length < count) left.push(sub);
         continue;
@@ -145,15 +155,21 @@ export class People {
     if (older) older.newer = person;
     this.#newest = person;
     this.#bySub.set(sub, person);
-    this.#note(sub, 'entered');
+    this.#note(sub, true);
     return person;
   }
 
-  #note(sub: string, change: 'entered' | 'left'): void {
-    const before = this.#changed.get(sub);
-    // Who has a list of in between knows one half of it, and must hear of the other.
-    if (before && before.change !== change && before.lists === this.#lists) this.#changed.delete(sub);
-    else this.#changed.set(sub, { change, lists: this.#lists });
+  #note(sub: string, here: boolean): void {
+    const lists = this.#lists;
+    const change = this.#changed.get(sub);
+    if (!change) {
+      this.#changed.set(sub, { here, wasHere: !here, listed: false, lists });
+      return;
+    }
+    if (change.lists !== lists && change.here !== change.wasHere) change.listed = true;
+    change.here = here;
+    change.lists = lists;
+    if (here === change.wasHere && !change.listed) this.#changed.delete(sub);
   }
 }
 

@@ -118,6 +118,20 @@ describe('presence', () => {
     expect(stage.take(1)).toMatchObject([{ entered: [{ sub: 's2' }], left: ['s3'], total: 2 }]);
   });
 
+  it('tells who has an old list of somebody who went, came and went while another list was given', () => {
+    const stage = new RoomStage();
+    for (const s of [1, 2, 3]) stage.join(s);
+    stage.presence(1);
+    stage.pass(1000);
+    stage.leave(2);
+    stage.presence(3);
+    stage.join(4, { sub: 's2' });
+    stage.leave(4);
+    stage.take(1);
+    stage.pass(1000);
+    expect(stage.take(1)).toMatchObject([{ entered: [], left: ['s2'], total: 2 }]);
+  });
+
   it('tells of watchers alone too', () => {
     const stage = new RoomStage();
     for (const s of [1, 2]) stage.join(s);

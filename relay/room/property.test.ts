@@ -5,7 +5,7 @@ import { steps } from '../test/room-steps.ts';
 import { Room } from './room.ts';
 import type { RoomAction, RoomEvent } from './types.ts';
 
-const RUNS = { seed: 7, numRuns: 1500 };
+const RUNS = { seed: 7, numRuns: 5000 };
 
 function property(make: () => RoomLike) {
   return fc.property(steps, (all) => new RoomModel(make()).run(all));

@@ -14,7 +14,7 @@ const PROPERTY = 'relay/room/property.test.ts';
 const RULES = ['relay/room/presence.test.ts', 'relay/room/floor.test.ts', PROPERTY];
 const FUZZ = ['relay/test/fuzz.test.ts', 'codec/messages/messages.test.ts'];
 /** Beyond the committed seed of the test. */
-const RUNS = 20_000;
+const RUNS = 50_000;
 /** Deliberate faults that the property must find. */
 const FAULTS = 16;
 
