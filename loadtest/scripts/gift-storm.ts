@@ -29,5 +29,7 @@ export async function liver() {
 export async function give() {
   const room = await watch({ room: 'load-gifts', decode: 'all', sub: `fan-${__VU}` });
   await room.gift({ liver: 'liver', amount: 100 + (__ITER % 9) });
+  // Whoever stays for a moment would see a second one.
+  await sleep(0.5);
   room.close();
 }
