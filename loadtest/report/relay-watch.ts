@@ -1,4 +1,5 @@
 import type { Environment } from '../runner/environment.ts';
+import { parseMetrics, total } from './prometheus.ts';
 import type { Series } from './series.ts';
 
 const PERIOD_MS = 1000;
@@ -12,18 +13,19 @@ export function watchRelay(address: string, series: Series, environment: Environ
   const read = async () => {
     const text = await textOf(address);
     if (text === undefined || stopped) return;
+    const samples = parseMetrics(text);
     const now = {
       atMs: environment.nowMs(),
-      cpu: total(text, 'hayate_process_cpu_seconds_total'),
-      out: total(text, 'hayate_udp_bytes_total', 'direction="out"'),
+      cpu: total(samples, 'hayate_process_cpu_seconds_total'),
+      out: total(samples, 'hayate_udp_bytes_total', { direction: 'out' }),
     };
     if (before) {
       const seconds = (now.atMs - before.atMs) / 1000;
       series.note('relay_cpu', 'percent', (100 * (now.cpu - before.cpu)) / seconds);
       series.note('relay_bytes_out', 'rate', (now.out - before.out) / seconds);
     }
-    series.note('relay_memory', 'value', total(text, 'hayate_process_resident_bytes'));
-    series.note('relay_viewers', 'value', total(text, 'hayate_viewers'));
+    series.note('relay_memory', 'value', total(samples, 'hayate_process_resident_bytes'));
+    series.note('relay_viewers', 'value', total(samples, 'hayate_viewers'));
     before = now;
   };
   const arm = () => {
@@ -47,14 +49,4 @@ async function textOf(address: string): Promise<string | undefined> {
   } catch {
     return undefined;
   }
-}
-
-/** Sum over the lines of one metric whose labels hold `label`. */
-function total(text: string, name: string, label = ''): number {
-  let sum = 0;
-  for (const line of text.split('\n')) {
-    const found = /^([a-zA-Z_:][\w:]*)(\{.*\})? (\S+)/.exec(line);
-    if (found?.[1] === name && (found[2] ?? '').includes(label)) sum += Number(found[3]);
-  }
-  return sum;
 }

@@ -1,2 +1,3 @@
 export { EXIT } from '../errors.ts';
+export { parseMetrics, type Sample, total } from '../report/prometheus.ts';
 export { type LoadtestFlags, runLoadtest } from './run-loadtest.ts';
