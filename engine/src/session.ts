@@ -2,9 +2,11 @@ import { callUser, quiet } from './callbacks.ts';
 import { Datagrams } from './datagrams.ts';
 import { type CloseKind, closeError, EngineError } from './errors.ts';
 import { Inbox } from './inbox.ts';
+import { IncomingStream } from './incoming-stream.ts';
 import type { NativeEngine } from './native.ts';
 import { datagramMode } from './options.ts';
-import { IncomingStream, ReceiveHalf, SendHalf, sendOptions } from './streams.ts';
+import { ReceiveHalf } from './receive-half.ts';
+import { SendHalf, sendOptions } from './send-half.ts';
 import type {
   CloseInfo,
   DatagramMode,

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { EngineError } from './errors.ts';
 import { fakeNative } from './fake-native.ts';
-import { ReceiveHalf, SendHalf } from './streams.ts';
+import { ReceiveHalf } from './receive-half.ts';
+import { SendHalf } from './send-half.ts';
 
 const bytes = (length: number, from = 0) => Uint8Array.from({ length }, (_, i) => (from + i) & 0xff);
 
