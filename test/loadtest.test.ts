@@ -49,7 +49,7 @@ function run(script: string, ...flags: string[]): Promise<{ code: number | null;
 }
 
 describe.skipIf(!available.ok)('rooms under load', () => {
-  it('livers, viewers, comments and gifts are counted, and the report is one file', async () => {
+  it('livers, viewers, comments, gifts, speakers and switches of the network are counted, and the report is one file', async () => {
     const report = join(dir, 'report.html');
     const exported = join(dir, 'export.json');
     const { out } = await run(SMOKE, '--env', 'SECONDS=8', '--report', report, '--summary-export', exported);
@@ -61,6 +61,8 @@ describe.skipIf(!available.ok)('rooms under load', () => {
     expect(metrics['motion_exact']!['passes']).toBeGreaterThan(500);
     expect(metrics['gift_lost']).toMatchObject({ value: 0, fails: 3 });
     expect(metrics['gift_doubled']).toMatchObject({ value: 0, fails: 3 });
+    for (const name of ['speak_time', 'rejoin_time']) expect(metrics[name]!['min']).toBeGreaterThan(0);
+    expect(metrics['sessions_lost']).toBeUndefined();
     expect(metrics['clock_uncertainty']).toMatchObject({ max: 0 });
     expect(out).toContain('MOTION LIVE');
     const html = readFileSync(report, 'utf8');

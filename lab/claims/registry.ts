@@ -14,6 +14,7 @@ import { crowded } from './lag/crowd.ts';
 import { networks } from './lag/matrix.ts';
 import { properties } from './lag/properties.ts';
 import { streamCost } from './lag/stream.ts';
+import { capacity } from './loadtest/capacity.ts';
 import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
@@ -58,6 +59,7 @@ export const claims: Claim[] = [
   runnerCrowd,
   likeK6,
   reportPage,
+  capacity,
   commentsShown,
   deafViewer,
   roomStateMachine,

@@ -1,9 +1,8 @@
-import { encodeMessage, MessageReader } from '@hayate/codec/messages';
-import type { EngineSession, LinkOptions } from '@hayate/engine';
-import type { Tags } from '../metrics/registry.ts';
+import type { LinkOptions } from '@hayate/engine';
+import { Control, controlStream } from './control.ts';
 import type { Rig } from './rig.ts';
+import type { Seat } from './seat.ts';
 
-const CONNECT_TIMEOUT_MS = 15_000;
 /** What the SDK's schedule keeps between the last voice packet's coming and its time. */
 const MARGIN_MS = 2;
 /** Reports are sent as the SDK does while nothing changes. */
@@ -15,84 +14,90 @@ const REPORT_MS = 4000;
  */
 export class LightViewer {
   readonly ready = Promise.resolve();
-  readonly #session: EngineSession;
   readonly #rig: Rig;
-  readonly #tags: Tags;
+  readonly #seat: Seat;
+  readonly #token: string;
   readonly #timer: ReturnType<typeof setInterval>;
-
+  #connection: Connection;
   #bytes = { in: 0, out: 0 };
   #closing = false;
 
-  private constructor(rig: Rig, tags: Tags, session: EngineSession, writer: WritableStreamDefaultWriter<Uint8Array>) {
-    this.#session = session;
+  private constructor(rig: Rig, seat: Seat, token: string, connection: Connection) {
     this.#rig = rig;
-    this.#tags = tags;
-    const report = encodeMessage({ t: 'report', marginMs: MARGIN_MS });
-    const ended = (error?: unknown) => {
-      clearInterval(this.#timer);
-      if (!this.#closing) rig.lost(error ?? new Error('the relay ended it'), tags);
-    };
-    session.closed.then(({ reason }) => ended(reason ? new Error(reason) : undefined), ended);
+    this.#seat = seat;
+    this.#token = token;
+    this.#connection = connection;
     this.#timer = setInterval(() => {
-      writer.write(report.slice()).catch(() => {});
+      this.#connection.control.send({ t: 'report', marginMs: MARGIN_MS });
       void this.#count();
     }, REPORT_MS);
     this.#timer.unref();
+    this.#follow(connection);
   }
 
   /** Joins and watches. Rejects with the relay's refusal. */
-  static async open(rig: Rig, tags: Tags, link: LinkOptions | undefined, token: string): Promise<LightViewer> {
-    const { url, certificateHashes } = rig.target;
-    const session = rig.engine.connect(url, {
-      ...(certificateHashes && {
-        serverCertificateHashes: certificateHashes.map((hash) => ({
-          algorithm: 'sha-256' as const,
-          value: Buffer.from(hash, 'hex'),
-        })),
-      }),
-      ...rig.path(link),
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    });
-    session.setDatagramMode('refuse');
-    await session.ready;
-    const stream = await session.createBidirectionalStream({ sendOrder: 30 });
-    const writer = stream.writable.getWriter();
-    const reader = stream.readable.getReader();
-    const messages = new MessageReader({ from: 'relay' });
-    writer.write(encodeMessage({ t: 'hello', v: 1, token })).catch(() => {});
-    writer.write(encodeMessage({ t: 'watch', id: 1 })).catch(() => {});
-    for (let watching = false; !watching; ) {
-      const message = messages.next();
-      if (!message) {
-        const { value, done } = await reader.read();
-        if (done) throw new Error('the relay ended the control stream');
-        messages.push(value);
-      } else if (message.t === 'error') throw new Error(`${message.code}: ${message.message}`);
-      else watching = message.t === 'done';
+  static async open(rig: Rig, seat: Seat, token: string): Promise<LightViewer> {
+    return new LightViewer(rig, seat, token, await enter(rig, seat.link, token));
+  }
+
+  /** The session of the old network is gone; another one over `link`. Rejects with the relay's refusal. */
+  async switchNetwork(link: LinkOptions | undefined): Promise<void> {
+    const sinceMs = performance.now();
+    const old = this.#connection;
+    old.left = true;
+    await this.#count();
+    old.control.session.close();
+    const connection = await enter(this.#rig, link, this.#token);
+    this.#connection = connection;
+    this.#bytes = { in: 0, out: 0 };
+    if (this.#closing) {
+      connection.control.session.close();
+      return;
     }
-    drain(reader);
-    return new LightViewer(rig, tags, session, writer);
+    this.#follow(connection);
+    this.#rig.add('rejoin_time', performance.now() - sinceMs, this.#seat.tags);
   }
 
   close(): void {
     this.#closing = true;
     clearInterval(this.#timer);
-    void this.#count().finally(() => this.#session.close());
+    const { session } = this.#connection.control;
+    void this.#count().finally(() => session.close());
+  }
+
+  #follow(connection: Connection): void {
+    const ended = (error?: unknown) => {
+      if (connection.left || this.#closing) return;
+      clearInterval(this.#timer);
+      this.#rig.lost(error ?? new Error('the relay ended it'), this.#seat.tags);
+    };
+    connection.control.session.closed.then(({ reason }) => ended(reason ? new Error(reason) : undefined), ended);
   }
 
   async #count(): Promise<void> {
-    const stats = await this.#session.getStats().catch(() => undefined);
-    if (!stats) return;
+    const { session } = this.#connection.control;
+    const stats = await session.getStats().catch(() => undefined);
+    if (!stats || session !== this.#connection.control.session) return;
     const { bytes_in = 0, bytes_out = 0 } = stats;
-    this.#rig.addBytes(bytes_in - this.#bytes.in, bytes_out - this.#bytes.out, this.#tags);
+    this.#rig.addBytes(bytes_in - this.#bytes.in, bytes_out - this.#bytes.out, this.#seat.tags);
     this.#bytes = { in: bytes_in, out: bytes_out };
   }
 }
 
-/** What comes on the control stream is taken, or the relay would end a session that does not read. */
-function drain(reader: ReadableStreamDefaultReader<Uint8Array>): void {
-  const read = async () => {
-    while (!(await reader.read()).done);
-  };
-  read().catch(() => {});
+interface Connection {
+  control: Control;
+  /** Ended by this side, for another network. */
+  left: boolean;
+}
+
+/** A session that watches. Rejects with the relay's refusal. */
+async function enter(rig: Rig, link: LinkOptions | undefined, token: string): Promise<Connection> {
+  const session = rig.connect(rig.target.url, rig.target.certificateHashes, link);
+  session.setDatagramMode('refuse');
+  const control = new Control(session, await controlStream(session));
+  control.send({ t: 'hello', v: 1, token });
+  control.send({ t: 'watch', id: 1 });
+  await control.answer('done');
+  control.drain();
+  return { control, left: false };
 }

@@ -1,119 +1,23 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { type Publisher, publish as publishRoom } from '@hayate/client';
-import { type MotionFrame, parseLiveLinkCsv } from '@hayate/codec/motion';
-import { createPerformer } from '@hayate/demo/performer';
-import { createNodeVoice, type NodeVoice } from '@hayate/demo/voice';
+import { type Publisher, publish as publishRoom, type Room } from '@hayate/client';
 import type { LinkOptions } from '@hayate/engine';
 import { engineConnector } from '@hayate/transport/engine';
-import { ConfigError } from '../errors.ts';
 import { neededScope } from '../runner/vu.ts';
-import type { Rig } from './rig.ts';
 import { rigOf } from './rig.ts';
+import { type ActOptions, mediaOf, perform } from './stage.ts';
 
-const VOICE_MS = 20;
-const FPS = 30;
-const MINUTE_FRAMES = 60 * FPS;
-
-export interface PublishOptions {
+export interface PublishOptions extends ActOptions {
   room: string;
   /** Who publishes; default: a name of this virtual user. */
   sub?: string;
-  /** Live Link Face CSV; default: the procedural performer. */
-  recording?: string;
-  /** Default true: Opus at 24 kbit/s, 20 ms a packet. */
-  voice?: boolean;
-  /** Opus leaves silence out (DTX). Default false: every packet is sent. */
-  dtx?: boolean;
   link?: LinkOptions;
+  /** Grants every request to speak. Default false: nobody answers them. */
+  grants?: boolean;
 }
 
 export interface LoadLiver {
   readonly publisher: Publisher;
   close(): Promise<void>;
 }
-
-interface Playing {
-  publisher: Publisher;
-  frames: readonly MotionFrame[];
-  voice: NodeVoice | undefined;
-  dtx: boolean;
-  frame: number;
-  packet: number;
-  motionDueUs: number;
-  voiceDueUs: number;
-}
-
-const frames = new Map<string, MotionFrame[]>();
-const voices = new Map<boolean, Promise<NodeVoice>>();
-
-function framesOf(recording: string | undefined): MotionFrame[] {
-  const key = recording ?? '';
-  let found = frames.get(key);
-  if (!found) {
-    if (recording !== undefined && !existsSync(recording)) throw new ConfigError(`no recording ${recording}`);
-    const performer = createPerformer({ seed: 7, fps: FPS });
-    found = recording
-      ? [...parseLiveLinkCsv(readFileSync(recording, 'utf8').split('\n'))].map(({ frame }) => frame)
-      : Array.from({ length: MINUTE_FRAMES }, (_, n) => performer.frame((n * 1e6) / FPS));
-    frames.set(key, found);
-  }
-  return found;
-}
-
-function voiceOf(dtx: boolean): Promise<NodeVoice> {
-  let found = voices.get(dtx);
-  found ??= createNodeVoice(createPerformer({ seed: 7, fps: FPS }), { bitrate: 24_000, constant: !dtx });
-  voices.set(dtx, found);
-  return found;
-}
-
-/** Livers of one test: one timer plays them all, each at a phase of its own. */
-class Stage {
-  readonly #playing = new Set<Playing>();
-  readonly #nowUs: () => number;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(nowUs: () => number) {
-    this.#nowUs = nowUs;
-  }
-
-  add(liver: Playing): () => void {
-    this.#playing.add(liver);
-    if (this.#timer === undefined) this.#turn();
-    return () => this.#playing.delete(liver);
-  }
-
-  readonly #turn = (): void => {
-    this.#timer = undefined;
-    if (this.#playing.size === 0) return;
-    const nowUs = this.#nowUs();
-    let nextUs = Number.POSITIVE_INFINITY;
-    for (const liver of this.#playing) {
-      play(liver, nowUs);
-      nextUs = Math.min(nextUs, liver.motionDueUs, liver.voice ? liver.voiceDueUs : nextUs);
-    }
-    this.#timer = setTimeout(this.#turn, Math.max(0, Math.floor((nextUs - this.#nowUs()) / 1000)));
-  };
-}
-
-/** Everything due; capture times are those of the schedule, so that what this process is late with counts as lag. */
-function play(liver: Playing, nowUs: number): void {
-  const { publisher, frames: all, voice } = liver;
-  while (liver.motionDueUs <= nowUs) {
-    publisher.motion(all[liver.frame % all.length]!, Math.round(liver.motionDueUs));
-    liver.frame += 1;
-    liver.motionDueUs += 1e6 / FPS;
-  }
-  while (voice && liver.voiceDueUs <= nowUs) {
-    const packet = voice.packet(liver.packet);
-    // A packet leaves when its last sample was spoken.
-    if (!liver.dtx || packet.length > 2) publisher.voice(packet, Math.round(liver.voiceDueUs - VOICE_MS * 1000));
-    liver.packet += 1;
-    liver.voiceDueUs += VOICE_MS * 1000;
-  }
-}
-
-const stages = new WeakMap<Rig, Stage>();
 
 /** A liver of `room` that performs until it is closed or its iteration ends. Resolves once media flows. */
 export async function publish(options: PublishOptions): Promise<LoadLiver> {
@@ -123,35 +27,18 @@ export async function publish(options: PublishOptions): Promise<LoadLiver> {
   const sub = options.sub ?? `liver-${vu}`;
   const token = await rig.target.token({ room: options.room, sub, roles: ['liver', 'viewer'] });
   const { certificateHashes, url } = rig.target;
-  const voice = options.voice === false ? undefined : await voiceOf(options.dtx === true);
   const publisher = publishRoom(
     { url, token, ...(certificateHashes && { certificateHashes }) },
     {
       connector: engineConnector(rig.engine, rig.path(options.link)),
-      motion: { fps: FPS },
-      ...(voice && { voice: { channels: 1, frameMs: VOICE_MS } }),
+      ...mediaOf(options),
       signal: scope.signal,
     },
   );
   scope.onEnd(() => void publisher.close());
-  publisher.on('sent', (unit) => rig.sent.note(options.room, unit));
-  await publisher.ready;
-  const stage = stages.get(rig) ?? new Stage(() => publisher.room.nowUs());
-  stages.set(rig, stage);
-  const nowUs = publisher.room.nowUs();
-  // Phases by the user's number: else all livers would send in one instant.
-  const phase = ((vu * 0.618) % 1) * 1e6;
-  const leave = stage.add({
-    publisher,
-    frames: framesOf(options.recording),
-    voice,
-    dtx: options.dtx === true,
-    frame: vu * 97,
-    packet: vu * 31,
-    motionDueUs: nowUs + (phase % (1e6 / FPS)),
-    voiceDueUs: nowUs + (phase % (VOICE_MS * 1000)),
-  });
-  scope.onEnd(() => void leave());
+  if (options.grants) grantAll(publisher.room);
+  const leave = await perform(rig, publisher, options, { room: options.room, vu });
+  scope.onEnd(leave);
   return {
     publisher,
     close: async () => {
@@ -159,4 +46,15 @@ export async function publish(options: PublishOptions): Promise<LoadLiver> {
       await publisher.close();
     },
   };
+}
+
+/** Who cannot be granted (no slot is left) is told so at once. */
+function grantAll(room: Room): void {
+  room.on('speak', ({ subject, state }) => {
+    if (state !== 'requested') return;
+    room.moderate
+      .grant(subject)
+      .catch(() => room.moderate.deny(subject))
+      .catch(() => {});
+  });
 }

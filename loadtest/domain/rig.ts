@@ -1,4 +1,12 @@
-import { type Engine, engineAvailable, type LinkOptions, openEngine } from '@hayate/engine';
+import { setPriority } from 'node:os';
+import {
+  type Engine,
+  type EngineSession,
+  engineAvailable,
+  type LinkOptions,
+  type LinkProfile,
+  openEngine,
+} from '@hayate/engine';
 import { ConfigError } from '../errors.ts';
 import type { Metric, Series, Tags } from '../metrics/registry.ts';
 import type { Contains, MetricType } from '../metrics/sinks.ts';
@@ -6,12 +14,15 @@ import type { TestRun } from '../runner/run.ts';
 import { SentTimes } from './sent-times.ts';
 import { findTarget, type Target } from './target.ts';
 
-/** Viewers without a link of their own share this many sockets, as many users share a machine's. */
+/** Viewers whose links have no state of their own share this many sockets, as many users share a machine's. */
 const SHARED_SOCKETS = 32;
 /** The runner's lateness is looked at so often. */
 const DELAY_PERIOD_MS = 20;
 const VIEWERS_EVERY = 50;
+/** The engine's threads have it, where the system allows. */
+const PRIORITY = -10;
 const LOST_LOGGED = 5;
+const CONNECT_TIMEOUT_MS = 15_000;
 
 const METRICS = {
   motion_lag: ['trend', 'time'],
@@ -21,6 +32,8 @@ const METRICS = {
   comment_lag: ['trend', 'time'],
   gift_lag: ['trend', 'time'],
   join_time: ['trend', 'time'],
+  rejoin_time: ['trend', 'time'],
+  speak_time: ['trend', 'time'],
   clock_uncertainty: ['trend', 'time'],
   runner_delay: ['trend', 'time'],
   motion_exact: ['rate', 'default'],
@@ -39,8 +52,10 @@ const METRICS = {
   webtransport_datagrams_received_bytes: ['counter', 'data'],
   webtransport_read_count: ['counter', 'default'],
   webtransport_read_bytes: ['counter', 'data'],
+  webtransport_read_size: ['trend', 'data'],
   webtransport_write_count: ['counter', 'default'],
   webtransport_write_bytes: ['counter', 'data'],
+  webtransport_write_size: ['trend', 'data'],
   webtransport_streams_total: ['counter', 'default'],
 } as const satisfies Record<string, [MetricType, Contains]>;
 
@@ -55,6 +70,8 @@ export class Rig {
   readonly #metrics: Record<DomainMetric, Metric>;
   readonly #series = new Map<DomainMetric, WeakMap<Tags, Series>>();
   readonly #timer: ReturnType<typeof setInterval>;
+  /** By what is in it. */
+  readonly #links = new Map<string, number>();
   #sessions = 0;
   #viewers = 0;
   #lost = 0;
@@ -65,6 +82,7 @@ export class Rig {
     this.run = run;
     this.#metrics = metrics;
     this.target = findTarget({ ...process.env, ...envOf() });
+    preferThisThread();
     this.engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 2000 });
     let dueMs = performance.now() + DELAY_PERIOD_MS;
     const tags = run.options.tags;
@@ -114,13 +132,37 @@ export class Rig {
     if (this.#lost === LOST_LOGGED) this.run.log.warn('further lost sessions are counted in sessions_lost');
   }
 
-  /** Where the next session of this process goes out: a link has a socket of its own. */
-  path(link: LinkOptions | undefined): { link: LinkOptions } | { socketGroup: number } {
+  /** A session without the SDK; `hashes`: SHA-256 (hex) of self-made certificates. */
+  connect(
+    url: string,
+    hashes: readonly string[] | undefined,
+    link: LinkOptions | undefined,
+    connectTimeoutMs = CONNECT_TIMEOUT_MS,
+  ): EngineSession {
+    const ofHash = (hash: string) => ({ algorithm: 'sha-256' as const, value: Buffer.from(hash, 'hex') });
+    return this.engine.connect(url, {
+      ...(hashes && { serverCertificateHashes: hashes.map(ofHash) }),
+      ...this.path(link),
+      connectTimeoutMs,
+    });
+  }
+
+  /** Where the next session of this process goes out. */
+  path(link: LinkOptions | undefined): { link?: LinkOptions; socketGroup?: number } {
     this.#sessions += 1;
-    if (!link) return { socketGroup: 1 + (this.#sessions % SHARED_SOCKETS) };
+    const shared = this.#sessions % SHARED_SOCKETS;
+    if (!link) return { socketGroup: shared };
+    if (onlyDelays(link)) return { link, socketGroup: SHARED_SOCKETS * (1 + this.#indexOf(link)) + shared };
     // Else all users of a profile would lose the same packets.
     const seed = 2 * this.#sessions;
     return { link: { ...link, tx: { ...link.tx, seed }, rx: { ...link.rx, seed: seed + 1 } } };
+  }
+
+  #indexOf(link: LinkOptions): number {
+    const key = JSON.stringify(link);
+    const index = this.#links.get(key) ?? this.#links.size;
+    this.#links.set(key, index);
+    return index;
   }
 
   watching(change: 1 | -1, tags: Tags): void {
@@ -132,6 +174,26 @@ export class Rig {
     clearInterval(this.#timer);
     await this.engine.close();
   }
+}
+
+/**
+ * The script's thread as preferred as the engine's: else, where cores are short, its livers speak late because this
+ * process's own viewers are served first, and that would show as lag.
+ */
+function preferThisThread(): void {
+  try {
+    // On Linux 0 is the calling thread.
+    setPriority(0, PRIORITY);
+  } catch {
+    // Not allowed: runner_delay tells what it costs.
+  }
+}
+
+/** What one user sends on it changes nothing for another. */
+function onlyDelays({ tx = {}, rx = {}, rebindEveryMs = 0 }: LinkOptions): boolean {
+  const stateless = ({ loss, burst, rateKbps, reorder, duplicate }: LinkProfile) =>
+    [loss, burst, rateKbps, reorder, duplicate].every((each) => !each);
+  return rebindEveryMs === 0 && stateless(tx) && stateless(rx);
 }
 
 const rigs = new WeakMap<TestRun, { metrics: Record<DomainMetric, Metric>; rig: Rig | undefined }>();

@@ -2,8 +2,6 @@ import type { EngineSession, LinkOptions } from '@hayate/engine';
 import { neededScope } from '../runner/vu.ts';
 import { type Rig, rigOf } from './rig.ts';
 
-const CONNECT_TIMEOUT_MS = 15_000;
-
 export interface ConnectOptions {
   /** SHA-256 (hex) of a self-made certificate; default: those of the relay under test. */
   certificateHashes?: string[];
@@ -30,16 +28,7 @@ export async function connect(url: string, options: ConnectOptions = {}): Promis
   const { tags } = scope;
   const hashes = options.certificateHashes ?? rig.target.certificateHashes;
   const beganMs = performance.now();
-  const session = rig.engine.connect(url, {
-    ...(hashes && {
-      serverCertificateHashes: hashes.map((hash) => ({
-        algorithm: 'sha-256' as const,
-        value: Buffer.from(hash, 'hex'),
-      })),
-    }),
-    ...rig.path(options.link),
-    connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-  });
+  const session = rig.connect(url, hashes, options.link, options.connectTimeoutMs);
   let openedMs: number | undefined;
   const closed = session.closed.then(
     () => {},
@@ -101,6 +90,7 @@ function counted(
       transform: (chunk, controller) => {
         rig.add(`webtransport_${way}_count`, 1, tags);
         rig.add(`webtransport_${way}_bytes`, chunk.length, tags);
+        rig.add(`webtransport_${way}_size`, chunk.length, tags);
         rig.addBytes(way === 'read' ? chunk.length : 0, way === 'write' ? chunk.length : 0, tags);
         controller.enqueue(chunk);
       },

@@ -39,6 +39,9 @@ export interface Series {
   add(value: number): void;
 }
 
+/** Where else samples of a metric with these tags go. */
+export type Split = (metric: Metric, tags: Tags) => readonly Series[];
+
 const NAME = /^[a-zA-Z_][a-zA-Z0-9_]{0,127}$/;
 
 /** All metrics of one test. */
@@ -46,6 +49,7 @@ export class Registry {
   readonly #metrics = new Map<string, Metric>();
   readonly #nowMs: () => number;
   #outputs: Output[] = [];
+  readonly #splits: Split[] = [];
   /** Asked for before the metric was made: by name of the metric. */
   readonly #wanted = new Map<string, { submetric: string; tags: Tags | undefined; thresholds: Threshold[] }[]>();
 
@@ -65,6 +69,11 @@ export class Registry {
 
   onSample(output: Output): void {
     this.#outputs = [...this.#outputs, output];
+  }
+
+  /** Samples go there too, of series that are made from now on. */
+  split(split: Split): void {
+    this.#splits.push(split);
   }
 
   /** The metric of this name; the same one when asked again. Throws ConfigError for another type or a wrong name. */
@@ -105,8 +114,9 @@ export class Registry {
 
   /** Where samples with these tags go. Keep it: finding it costs, adding does not. */
   series(metric: Metric, tags: Tags): Series {
-    const sinks = [metric.sink];
+    const sinks: Series[] = [metric.sink];
     for (const { sink, tags: wanted } of metric.submetrics) if (matches(tags, wanted)) sinks.push(sink);
+    for (const split of this.#splits) sinks.push(...split(metric, tags));
     return {
       add: (value) => {
         for (const sink of sinks) sink.add(value);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { check, group, sleep } from '../k6/index.ts';
 import { Counter, Gauge, Rate, Trend } from '../k6/metrics.ts';
+import { loadingRun } from '../runner/vu.ts';
 import { runScript } from '../test/script.ts';
 import { exportData, summaryData } from './data.ts';
 import { formatBytes, formatNumber, formatShare, formatTime } from './format.ts';
+import { Parts } from './parts.ts';
 import { clockTime, planText, progressLines } from './progress.ts';
 import { summaryText } from './summary.ts';
 
@@ -39,7 +41,7 @@ function busyScript() {
 describe('summary', () => {
   it('has the order and look of k6', async () => {
     const { run } = await runScript(busyScript);
-    const text = summaryText(summaryData(run, TTY), { mode: 'compact', color: false, checks: run.checks.inOrder });
+    const text = summaryText(summaryData(run, TTY), { color: false, checks: run.checks.inOrder, parts: undefined });
     expect(text).toBe(
       `
 
@@ -93,11 +95,88 @@ describe('summary', () => {
     );
   });
 
-  it('is coloured on a terminal, and lists groups in full mode', async () => {
+  it('is coloured on a terminal', async () => {
     const { run } = await runScript(busyScript);
-    const text = summaryText(summaryData(run, TTY), { mode: 'full', color: true, checks: run.checks.inOrder });
+    const text = summaryText(summaryData(run, TTY), { color: true, checks: run.checks.inOrder, parts: undefined });
     expect(text).toContain('\u001b[31m✗\u001b[39m');
-    expect(text).toContain('GROUP: outer');
+  });
+
+  it('has scenarios and groups on their own in full mode, as k6', async () => {
+    let parts: Parts | undefined;
+    const { run } = await runScript(() => {
+      parts = new Parts(loadingRun()!.registry);
+      const count = new Counter('my_counter');
+      const scenario = { executor: 'per-vu-iterations', iterations: 2 };
+      return {
+        options: { scenarios: { b: { ...scenario, exec: 'b' }, a: { ...scenario, exec: 'a' } } },
+        setup: () => check(1, { 'of setup': () => true }),
+        a: async () => {
+          group('outer', () => group('inner', () => [count.add(1), check(1, { 'is one': (value) => value === 1 })]));
+          await sleep(1);
+        },
+        b: () => sleep(1),
+      };
+    });
+    const text = summaryText(summaryData(run, TTY), { color: false, checks: run.checks.inOrder, parts });
+    expect(text.slice(text.indexOf('  █ SCENARIO'))).toBe(
+      `  █ SCENARIO: a 
+
+    checks_total.......: 2       1/s
+    checks_succeeded...: 100.00% 2 out of 2
+    checks_failed......: 0.00%   0 out of 2
+
+    ✓ is one
+
+    CUSTOM
+    my_counter...........: 2   1/s
+
+    EXECUTION
+    iteration_duration...: avg=1s min=1s med=1s max=1s p(90)=1s p(95)=1s
+    iterations...........: 2   1/s
+
+    NETWORK
+    data_received........: 0 B 0 B/s
+    data_sent............: 0 B 0 B/s
+
+    ↳ GROUP: outer 
+
+      ↳ GROUP: inner 
+
+        checks_total.......: 2       1/s
+        checks_succeeded...: 100.00% 2 out of 2
+        checks_failed......: 0.00%   0 out of 2
+
+        ✓ is one
+
+        CUSTOM
+        my_counter...: 2 1/s
+
+
+  █ SCENARIO: b 
+
+    EXECUTION
+    iteration_duration...: avg=1s min=1s med=1s max=1s p(90)=1s p(95)=1s
+    iterations...........: 2   1/s
+
+    NETWORK
+    data_received........: 0 B 0 B/s
+    data_sent............: 0 B 0 B/s
+
+
+
+`,
+    );
+  });
+
+  it('without scenarios has the groups beside the total', async () => {
+    let parts: Parts | undefined;
+    const { run } = await runScript(() => {
+      parts = new Parts(loadingRun()!.registry);
+      return busyScript();
+    });
+    const text = summaryText(summaryData(run, TTY), { color: false, checks: run.checks.inOrder, parts });
+    expect(text).toContain('\n  █ GROUP: outer \n\n    checks_total.......: 8      4/s\n');
+    expect(text).not.toContain('SCENARIO');
   });
 
   it('as data is k6’s: metrics, groups, options, state', async () => {

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 
-/** A check's counts, named as in k6's summary data. */
-export interface CheckNode {
+export interface CheckCounts {
   name: string;
-  path: string;
-  id: string;
   passes: number;
   fails: number;
+}
+
+/** A check's counts, named as in k6's summary data. */
+export interface CheckNode extends CheckCounts {
+  path: string;
+  id: string;
 }
 
 /** A group of checks and groups, named as in k6's summary data. */

@@ -23,11 +23,21 @@ export const options: Options = {
   scenarios: {
     liver: { executor: 'per-vu-iterations', vus: 1, iterations: 1, exec: 'liver', maxDuration: `${SECONDS + 30}s` },
     ...scenarios,
+    switching: {
+      executor: 'per-vu-iterations',
+      vus: 2,
+      iterations: 1,
+      exec: 'switching',
+      startTime: '3s',
+      tags: { network: 'switching' },
+      maxDuration: `${SECONDS + 30}s`,
+    },
   },
   thresholds: {
     'motion_lag{network:fibre}': ['p(99)<=100'],
     'motion_exact{network:fibre}': ['rate>0.98'],
     'motion_exact{network:lteLossy}': ['rate>0.9'],
+    rejoin_time: ['max<2000'],
     // Nothing is shown later than the budget and 50 ms.
     motion_lag: ['max<=155'],
   },
@@ -42,4 +52,14 @@ export async function viewer() {
   const network = __ENV['NETWORK'] as keyof typeof links;
   await watch({ room: 'load-networks', decode: 'all', link: links[network] });
   await sleep(SECONDS);
+}
+
+/** Out of the house and in again. */
+export async function switching() {
+  const room = await watch({ room: 'load-networks', decode: 'all', link: links.fibre });
+  for (const link of [links.lte, links.fibre]) {
+    await sleep(SECONDS / 3);
+    await room.switchNetwork(link);
+  }
+  await sleep(SECONDS / 3);
 }

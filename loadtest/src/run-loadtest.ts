@@ -5,6 +5,7 @@ import { ConfigError, EXIT, textOf } from '../errors.ts';
 import { exportData, type SummaryData, summaryData } from '../report/data.ts';
 import { reportHtml } from '../report/html.ts';
 import { type JsonOutput, openJsonOutput } from '../report/json.ts';
+import { Parts } from '../report/parts.ts';
 import { planText, progressLines } from '../report/progress.ts';
 import { watchRelay } from '../report/relay-watch.ts';
 import { Series } from '../report/series.ts';
@@ -55,8 +56,10 @@ export async function runLoadtest(
   let run: TestRun;
   let script: Script;
   let outputs: JsonOutput[];
+  let parts: Parts | undefined;
   try {
     ({ run, script } = await loadScript(file, flags.env, environment, log));
+    if (flags.summaryMode === 'full') parts = new Parts(run.registry);
     run.prepare(script, readOptions(script.options, flags.options));
     for (const name of run.registry.unknown()) {
       throw new ConfigError(`a threshold is on ${name}, and no metric has that name`);
@@ -83,7 +86,7 @@ export async function runLoadtest(
     series?.close();
     interrupt.removeEventListener('abort', onInterrupt);
   }
-  const summarised = await summarise(run, script, flags, terminal, log);
+  const summarised = await summarise({ run, script, parts }, flags, terminal, log);
   if (series && flags.report !== undefined) {
     writeReport(flags.report, { run, result, series, file }, log);
   }
@@ -113,8 +116,7 @@ async function closeOutput(output: JsonOutput, log: RunLog): Promise<void> {
 
 /** False when the script's handleSummary failed; then the usual text is shown. */
 async function summarise(
-  run: TestRun,
-  script: Script,
+  { run, script, parts }: { run: TestRun; script: Script; parts: Parts | undefined },
   flags: LoadtestFlags,
   terminal: Terminal,
   log: RunLog,
@@ -132,7 +134,7 @@ async function summarise(
   }
   if (own) writeSummaries(own, terminal, log);
   else if (flags.summaryMode !== 'disabled') {
-    terminal.out(summaryText(data, { mode: flags.summaryMode, color: flags.color, checks: run.checks.inOrder }));
+    terminal.out(summaryText(data, { color: flags.color, checks: run.checks.inOrder, parts }));
   }
   if (flags.summaryExport !== undefined) writeExport(flags.summaryExport, data, log);
   return good;
@@ -178,7 +180,7 @@ function writeReport(
     clock: clockWords(run),
     target: target?.url,
   };
-  const text = summaryText(data, { mode: 'compact', color: false, checks: run.checks.inOrder });
+  const text = summaryText(data, { color: false, checks: run.checks.inOrder, parts: undefined });
   try {
     writeFileSync(where, reportHtml(facts, data, series, text));
   } catch (error) {

@@ -96,8 +96,9 @@ function differences(k6: string[], own: string[]): string[] {
   ];
 }
 
-const CODES: { what: string; interruptAt?: string }[] = [
-  { what: 'good' },
+/** `full`: with scenarios and groups in the summary. */
+const CODES: { what: string; interruptAt?: string; full?: true }[] = [
+  { what: 'good', full: true },
   { what: 'crossed' },
   { what: 'init_throws' },
   { what: 'bad_expression' },
@@ -122,9 +123,12 @@ async function run(context: ClaimContext) {
   };
   const summaries: string[][] = [];
   try {
-    for (const { what, interruptAt } of CODES) {
+    for (const { what, interruptAt, full } of CODES) {
       context.log(`${what}: in k6, then here`);
-      const { real, own } = await both(() => ['-e', `WHAT=${what}`], interruptAt);
+      const { real, own } = await both(
+        () => ['-e', `WHAT=${what}`, ...(full ? ['--summary-mode', 'full'] : [])],
+        interruptAt,
+      );
       checks.figure(`exit code, ${what}`, { k6: real.code, hayate: own.code });
       checks.check(real.code === own.code, `${what}: k6 ends with ${real.code}, this with ${own.code}`);
       if (what !== 'good' && what !== 'crossed') continue;
