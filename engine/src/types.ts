@@ -193,7 +193,7 @@ export interface DeliveryClass {
 export interface MemberStats {
   /** The `id` of the EngineSession. */
   session: number;
-  /** Smoothed. */
+  /** Smoothed; 0 while it holds a time in which the engine itself stood still. */
   rttMs: number;
   minRttMs: number;
   packetsOut: number;

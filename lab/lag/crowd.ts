@@ -24,12 +24,18 @@ export interface CrowdResult extends CrowdOptions {
   waits_for_core_percent: { relay: number; viewers: number; livers: number };
   relay_cpu_us_per_viewer_s: number;
   rss_kb_per_viewer: number;
+  /** Of it, what the heap of JavaScript grew by. */
+  heap_kb_per_viewer: number;
   /** Of one viewer in every fifth room, whose every unit is looked at: sent by its liver, and arrived. */
   units: { sent: number; arrived: number };
   /** Over all: handed to connections by the relay, and taken off them at the other end, in the measured time. */
   datagrams: { relay_out: number; clients_in: number };
   /** By the relay, from its start until the end of the measured time. */
   dropped: Record<string, number>;
+  /** The same by when: while sessions come, while rooms begin, in the measured time. */
+  dropped_when: { joining: number; beginning: number; measured: number };
+  /** Times that the relay's engine was more than 20 ms late, in the measured time. */
+  stalls: number;
   refused: Record<string, number>;
   presentation_lag_ms: Summary['presentation_lag_ms'];
   exact_ratio: number | null;
@@ -42,8 +48,8 @@ export interface CrowdResult extends CrowdOptions {
   gauges: { during: Record<string, number>; after: Record<string, number> };
 }
 
-/** Who has just joined is in conversation for 10 s; then what fits must fit for some more. */
-const WARM_SECONDS = 12;
+/** What fits must fit for some seconds, and is then come to in steps. */
+const WARM_SECONDS = 16;
 /** Rooms begin one after the other: a viewer's first seconds, every packet at once, cost several times the later ones. */
 const START_SECONDS = 90;
 /** One room in so many has a viewer with a link of its own whose every unit is looked at. */
@@ -51,6 +57,7 @@ const LOGGED_EVERY = 5;
 /** The relay keeps a lost liver's slot for 5 s and an empty room for one here. */
 const EMPTY_MS = 1000;
 const LEAVE_MS = 15_000;
+const DROPPED = 'hayate_datagrams_dropped_total';
 const GAUGES = ['sessions', 'rooms', 'viewers', 'livers', 'delivery_class', 'congestion_level', 'repair_denied'];
 
 const nowUs = () => Number(process.hrtime.bigint() / 1000n);
@@ -58,6 +65,8 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const gaugesOf = (samples: Sample[]) =>
   Object.fromEntries(GAUGES.map((name) => [name, total(samples, `hayate_${name}`)]));
+
+const grown = (from: Sample[], to: Sample[], name: string) => total(to, name) - total(from, name);
 
 function byLabel(samples: Sample[], name: string, label: string): Record<string, number> {
   const found = samples.filter((sample) => sample.name === name && sample.value > 0);
@@ -134,17 +143,23 @@ export async function crowd(options: CrowdOptions, log: (text: string) => void):
     const all = rooms * viewers;
     log(`${all} viewers in ${rooms} rooms: connecting`);
     const rssBefore = rssKb(rig.relay.pid);
+    const before = await readMetrics(rig.relay.metrics);
     const joinedFrom = nowUs();
     const { motion } = await rig.open(plans);
+    const joined = await readMetrics(rig.relay.metrics);
     const joinSeconds = (nowUs() - joinedFrom) / 1e6;
     log(`rooms begin within ${START_SECONDS} s; ${WARM_SECONDS} s later ${options.seconds} s count`);
     const meter = new Meter(rig);
     let rss = 0;
+    let begun: Sample[] = [];
     let during: Sample[] = [];
     let ended: Sample[] = [];
     const done = await rig.play(plans, WARM_SECONDS, options.seconds, {
       staggerSeconds: START_SECONDS,
-      begin: () => meter.begin(),
+      begin: async () => {
+        begun = await readMetrics(rig.relay.metrics);
+        await meter.begin();
+      },
       midway: async () => {
         rss = rssKb(rig.relay.pid);
         during = await readMetrics(rig.relay.metrics);
@@ -176,9 +191,16 @@ export async function crowd(options: CrowdOptions, log: (text: string) => void):
       waits_for_core_percent: { relay: waits[0]!, viewers: waits[1]!, livers: waits[2]! },
       relay_cpu_us_per_viewer_s: round((spent.relay * 1e6) / spent.us / all, 1),
       rss_kb_per_viewer: round((rss - rssBefore) / all, 1),
+      heap_kb_per_viewer: round(grown(before, during, 'hayate_process_heap_bytes') / 1024 / all, 1),
       units: seen.units,
       datagrams: { relay_out: spent.out, clients_in: spent.into },
-      dropped: byLabel(ended, 'hayate_datagrams_dropped_total', 'reason'),
+      dropped: byLabel(ended, DROPPED, 'reason'),
+      dropped_when: {
+        joining: total(joined, DROPPED),
+        beginning: grown(joined, begun, DROPPED),
+        measured: grown(begun, ended, DROPPED),
+      },
+      stalls: grown(begun, ended, 'hayate_engine_stalls_total'),
       refused: byLabel(ended, 'hayate_datagrams_refused_total', 'reason'),
       presentation_lag_ms: seen.presentation_lag_ms,
       exact_ratio: seen.exact_ratio,

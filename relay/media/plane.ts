@@ -70,7 +70,7 @@ export const DIRECT: Readonly<DeliveryClass> = {
 /** One member's path, from its acknowledgements. Counts grow for as long as the connection lives. */
 export interface MemberStats {
   session: Session;
-  /** Smoothed; 0 where the body cannot know it. */
+  /** Smoothed; 0 where the body cannot know it, or not now. */
   rttMs: number;
   minRttMs: number;
   packetsOut: number;

@@ -35,3 +35,18 @@ it('does not swing with a load that repair and small classes make: 0.9 when free
   }
   expect(changes).toBe(1);
 });
+
+it('is patient where it was free too early: longer each time', () => {
+  const load = new RelayLoad();
+  let cpuUs = 0;
+  const freeAt: number[] = [];
+  for (let second = 0; second < 300; second += 1) {
+    const before = load.busy;
+    // What it sends once it is free makes it busy again.
+    cpuUs += (before ? 0.5 : 0.9) * 1e6;
+    if (before && !load.update({ cpuUs, dropped: 0 }, 1000 * second)) freeAt.push(second);
+    else load.update({ cpuUs, dropped: 0 }, 1000 * second);
+  }
+  const pauses = freeAt.slice(1).map((second, n) => second - freeAt[n]!);
+  expect(pauses).toEqual([12, 22, 42, 82, 82]);
+});

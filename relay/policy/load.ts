@@ -1,3 +1,5 @@
+import { Patience } from './patience.ts';
+
 /** Totals of the media plane. They grow. */
 export interface LoadCounts {
   /** CPU time of the thread that forwards. */
@@ -6,10 +8,12 @@ export interface LoadCounts {
   dropped: number;
 }
 
-/** Share of its core above which the forwarding thread is busy, and below which it is not, after so long. */
+/** Share of its core above which the forwarding thread is busy, and below which it is not, */
 const BUSY = 0.75;
 const FREE = 0.6;
+/** after so long; doubled up to the greatest each time that sending more made it busy again soon. */
 const FREE_MS = 5000;
+const MAX_FREE_MS = 80_000;
 
 /**
  * Whether the relay itself is the bottleneck. Then its own lateness looks like slow and lossy paths, and what those call
@@ -18,7 +22,7 @@ const FREE_MS = 5000;
 export class RelayLoad {
   #before: { counts: LoadCounts; ms: number } | undefined;
   #busy = false;
-  #freeSinceMs: number | undefined;
+  readonly #free = new Patience(FREE_MS, MAX_FREE_MS);
 
   get busy(): boolean {
     return this.#busy;
@@ -32,10 +36,10 @@ export class RelayLoad {
     const share = (counts.cpuUs - before.counts.cpuUs) / 1000 / (nowMs - before.ms);
     const dropped = counts.dropped > before.counts.dropped;
     // A drop alone is none: what waited in a connection at rest may be late without any load, and a peer can make it wait.
-    if (share > BUSY || (dropped && share > FREE)) this.#busy = true;
-    if (share > FREE) this.#freeSinceMs = undefined;
-    else this.#freeSinceMs ??= nowMs;
-    if (this.#freeSinceMs !== undefined && nowMs - this.#freeSinceMs >= FREE_MS) this.#busy = false;
+    const busy = share > BUSY || (dropped && share > FREE);
+    if (busy && !this.#busy) this.#free.failed(nowMs);
+    if (this.#free.ready(share <= FREE, nowMs)) this.#busy = false;
+    if (busy) this.#busy = true;
     return this.#busy;
   }
 }

@@ -1,10 +1,10 @@
 import type { RepairKind } from '@hayate/codec/messages';
-import { type DeliveryClass, DIRECT } from '../media/plane.ts';
+import { DIRECT } from '../media/plane.ts';
 import type { SessionKey } from '../room/types.ts';
 import { Livers } from './livers.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 import { type UplinkAsk, type UplinkCounts, UplinkPolicy, type ViewersNeed } from './uplink.ts';
-import { type Decision, type Path, ViewerPolicy, type ViewerReport } from './viewer.ts';
+import { type Decision, type Path, sameClass, ViewerPolicy, type ViewerReport } from './viewer.ts';
 
 /** Bounds on what repair may cost, payload bytes a second. */
 export interface RepairCaps {
@@ -42,7 +42,7 @@ export interface RoomDeliverySummary {
 
 interface Viewer {
   policy: ViewerPolicy;
-  decision: Decision | undefined;
+  decision: Readonly<Decision> | undefined;
   /** Counted in what the room spends on repair. */
   repairs: boolean;
 }
@@ -146,7 +146,7 @@ export class RoomDelivery {
     path: Path,
     now: { conversing: boolean; busy: boolean },
     nowMs: number,
-  ): { decision: Decision; changed: boolean } | undefined {
+  ): { decision: Readonly<Decision>; changed: boolean } | undefined {
     const viewer = this.#viewers.get(session);
     if (!viewer) return undefined;
     const room = {
@@ -156,11 +156,13 @@ export class RoomDelivery {
       livers: this.#livers.count,
     };
     const repairAllowed = this.#repairAllowed(viewer, nowMs);
+    // The decision is written in place.
+    const before = viewer.decision?.delivery ?? DIRECT;
     const decision = viewer.policy.decide(
       { path, room, ...now, repairAllowed, heard: (most) => this.#livers.heard(most, nowMs) },
       nowMs,
     );
-    const changed = !sameClass(viewer.decision?.delivery ?? DIRECT, decision.delivery);
+    const changed = !sameClass(before, decision.delivery);
     viewer.decision = decision;
     const repairs = decision.delivery.repair !== 'none';
     if (repairs !== viewer.repairs) {
@@ -178,7 +180,7 @@ export class RoomDelivery {
   }
 
   /** Viewers by class and reason; calls back once a viewer that was decided for. */
-  forEachDecision(take: (decision: Decision) => void): void {
+  forEachDecision(take: (decision: Readonly<Decision>) => void): void {
     for (const { decision } of this.#viewers.values()) if (decision) take(decision);
   }
 
@@ -249,17 +251,6 @@ export class RoomDelivery {
     }
     return { leastSpareMs, lowVoice: 2 * low > all };
   }
-}
-
-function sameClass(a: DeliveryClass, b: DeliveryClass): boolean {
-  return (
-    a.voice === b.voice &&
-    a.holdMs === b.holdMs &&
-    a.repair === b.repair &&
-    a.spacingMs === b.spacingMs &&
-    a.layer === b.layer &&
-    a.slots === b.slots
-  );
 }
 
 function spareOf({ spareMs }: Decision): number {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { random } from '../../codec/bench/random.ts';
 import { RoundTrip } from './round-trip.ts';
 import { TUNING } from './tuning.ts';
+import { ViewerPolicy } from './viewer.ts';
 
 const STEP_MS = 500;
 const LEAST_MS = 30;
@@ -57,4 +58,30 @@ describe('round trip', () => {
     for (let step = 0; step < 40; step += 1) trip.add(40, LEAST_MS, STEP_MS);
     expect(trip.ms).toBeCloseTo(40, 0);
   });
+});
+
+describe('while round trips hold what the relay itself was late', () => {
+  /** Voice packets a datagram after `rttMs` of a second, once all has settled at 10 ms. */
+  const voiceAfter = (rttMs: number) => {
+    const policy = new ViewerPolicy();
+    const input = {
+      room: { budgetMs: 100, uplinkMs: 40, frameMs: 20, livers: 1 },
+      conversing: false,
+      busy: false,
+      repairAllowed: 'since_key',
+      heard: () => 255,
+    } as const;
+    const path = { minRttMs: 9, packetsLost: 0, dropped: 0, queueBytes: 0 };
+    policy.report({ marginMs: 2, asks: false }, 25_000);
+    let voice = 0;
+    for (let ms = 500; ms <= 31_000; ms += 500) {
+      const now = { ...path, rttMs: ms <= 30_000 ? 10 : rttMs, packetsOut: ms / 20 };
+      voice = policy.decide({ ...input, path: now }, ms).delivery.voice;
+    }
+    return voice;
+  };
+
+  it('they are not told, and nothing is sent more often', () => expect(voiceAfter(0)).toBe(3));
+
+  it('control: told they would cost all viewers their bundles', () => expect(voiceAfter(80)).toBe(1));
 });

@@ -12,6 +12,8 @@ export interface Tuning {
   jitterShare: number;
   /** Over which round trips are averaged, ms. */
   roundTripMs: number;
+  /** More is held by so much a step, ms: what the SDK's playout keeps free above the latest units. */
+  holdStepMs: number;
   /** How far into the reserve more holding may go, ms, */
   upSlackMs: number;
   /** and only after it would have fitted for so long, ms; doubled up to the greatest each time that it did not last. */
@@ -58,6 +60,7 @@ export const TUNING: Readonly<Tuning> = {
   reportMs: 10_000,
   jitterShare: 0.75,
   roundTripMs: 4000,
+  holdStepMs: 3,
   upSlackMs: 5,
   upHoldMs: 3000,
   maxUpHoldMs: 60_000,

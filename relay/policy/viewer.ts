@@ -1,5 +1,5 @@
 import type { RepairKind } from '@hayate/codec/messages';
-import type { DeliveryClass } from '../media/plane.ts';
+import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import { Congestion, heardLivers, type Level, lastLevel } from './congestion.ts';
 import { spareMs } from './lag.ts';
 import { LossEstimate } from './loss.ts';
@@ -11,7 +11,7 @@ import { TUNING, type Tuning } from './tuning.ts';
 
 /** What the relay knows of one viewer's path, from acknowledgements and its own queue. Counts grow. */
 export interface Path {
-  /** 0: not known. */
+  /** 0: not known, or not now. */
   rttMs: number;
   minRttMs: number;
   packetsOut: number;
@@ -47,6 +47,7 @@ export interface ViewerInput {
 /** What decided the class; the first that applies. */
 type Why = 'unknown_path' | 'busy' | 'congestion' | 'conversation' | 'no_spare' | 'loss' | 'spare';
 
+/** Of one viewer; the next decision overwrites it, but for `delivery`, which stays as it is. */
 export interface Decision {
   delivery: DeliveryClass;
   why: Why;
@@ -66,12 +67,6 @@ export interface ViewerReport {
   marginMs: number;
   /** It asks for what it lacks. */
   asks: boolean;
-}
-
-interface Counts {
-  packetsOut: number;
-  packetsLost: number;
-  dropped: number;
 }
 
 /** On a busy relay, and who is in conversation. */
@@ -96,14 +91,29 @@ export class ViewerPolicy {
   #voice: Voice = 1;
   /** The least that was possible while waiting for more. */
   #reachable: Voice = 4;
+  /** How long the first voice packet of a datagram waits for the others, ms. */
+  #heldMs = 0;
   #strict = false;
   #report: (ViewerReport & { untilMs: number }) | undefined;
-  #requestMs = 0;
+  #requestMs = Number.NaN;
   #leastRttMs = 0;
   #requests = false;
   readonly #request: Patience;
-  #counts: Counts | undefined;
+  // Written in place: what lives from one decision to the next would fill the old part of the heap.
+  #packetsOut = 0;
+  #packetsLost = 0;
+  #dropped = 0;
+  #learnt = false;
   #atMs = 0;
+  readonly #decision: Decision = {
+    delivery: DIRECT,
+    why: 'unknown_path',
+    spareMs: Number.NaN,
+    pathSpareMs: Number.NaN,
+    loss: 0,
+    level: 0,
+    repairDenied: false,
+  };
 
   constructor(tuning: Tuning = TUNING) {
     this.#tuning = tuning;
@@ -119,7 +129,7 @@ export class ViewerPolicy {
     this.#report = { ...report, untilMs: nowMs + this.#tuning.reportMs };
   }
 
-  decide(input: ViewerInput, nowMs: number): Decision {
+  decide(input: ViewerInput, nowMs: number): Readonly<Decision> {
     const { path, room, conversing, busy } = input;
     this.#learn(path, lastLevel(room.livers), nowMs);
     const level = this.#congestion.level;
@@ -138,35 +148,39 @@ export class ViewerPolicy {
     if (busy) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE) as Voice;
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
     const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
-    return {
-      delivery: {
-        voice,
-        holdMs: holdMs(voice, room.frameMs),
-        repair: known ? how : repair,
-        spacingMs: how === 'none' ? 0 : Math.round(spacingMs),
-        layer: level >= 5 ? 'voice' : level === 4 ? 'keys' : 'all',
-        slots: input.heard(heardLivers(room.livers, level)),
-      },
-      why: busy ? 'busy' : why(known, level, conversing, voice, repair !== 'none'),
-      spareMs: spare,
-      pathSpareMs: spare + marginMs - minMarginMs,
-      loss,
-      level,
-      repairDenied: allowed !== wanted,
-    };
+    const delivery = {
+      voice,
+      holdMs: this.#hold(voice, room.frameMs, busy || level > 0),
+      repair: known ? how : repair,
+      spacingMs: how === 'none' ? 0 : Math.round(spacingMs),
+      layer: level >= 5 ? 'voice' : level === 4 ? 'keys' : 'all',
+      slots: input.heard(heardLivers(room.livers, level)),
+    } as const;
+    const decision = this.#decision;
+    if (!sameClass(decision.delivery, delivery)) decision.delivery = delivery;
+    decision.why = busy ? 'busy' : why(known, level, conversing, voice, repair !== 'none');
+    decision.spareMs = spare;
+    decision.pathSpareMs = spare + marginMs - minMarginMs;
+    decision.loss = loss;
+    decision.level = level;
+    decision.repairDenied = allowed !== wanted;
+    return decision;
   }
 
   #learn(path: Path, last: Level, nowMs: number): void {
-    const { packetsOut, packetsLost, dropped } = path;
-    const before = this.#counts ?? { packetsOut, packetsLost, dropped };
     const stepMs = nowMs - this.#atMs;
-    const first = this.#counts === undefined;
-    this.#counts = { packetsOut, packetsLost, dropped };
+    const sent = Math.max(0, path.packetsOut - this.#packetsOut);
+    const lost = Math.max(0, path.packetsLost - this.#packetsLost);
+    const dropped = path.dropped - this.#dropped;
+    const first = !this.#learnt;
+    this.#learnt = true;
+    this.#packetsOut = path.packetsOut;
+    this.#packetsLost = path.packetsLost;
+    this.#dropped = path.dropped;
     this.#atMs = nowMs;
     this.#roundTrip.add(path.rttMs, path.minRttMs, stepMs);
     if (first) return;
-    const sent = Math.max(0, packetsOut - before.packetsOut);
-    this.#loss.add(sent, Math.max(0, packetsLost - before.packetsLost), stepMs);
+    this.#loss.add(sent, lost, stepMs);
     this.#repair.update(this.#loss.rate, this.#loss.bursty, nowMs);
     const { strictLoss, strictEndLoss } = this.#tuning;
     this.#strict = this.#loss.rate >= (this.#strict ? strictEndLoss : strictLoss);
@@ -175,7 +189,7 @@ export class ViewerPolicy {
       rttMs: path.rttMs,
       minRttMs: path.minRttMs,
       sent,
-      dropped: dropped - before.dropped,
+      dropped,
       recentLoss: this.#loss.recent,
       queueBytes: path.queueBytes,
     };
@@ -198,7 +212,7 @@ export class ViewerPolicy {
   /** Where the viewer asks, the round trip fits and losses are single, it gets again what it asks for. */
   #mayRequest({ path }: ViewerInput, spare: number, repair: RepairKind, nowMs: number): void {
     const { requestMs, requestLoss, requestEndLoss, downSlackMs } = this.#tuning;
-    this.#requestMs = requestMs + path.rttMs;
+    if (path.rttMs > 0) this.#requestMs = requestMs + path.rttMs;
     this.#leastRttMs = Math.min(path.minRttMs, MAX_REQUEST_SPACING_MS);
     const asks = this.#report?.asks === true && nowMs < this.#report.untilMs;
     const single = !this.#loss.bursty && this.#loss.steady < (this.#requests ? requestEndLoss : requestLoss);
@@ -226,6 +240,16 @@ export class ViewerPolicy {
     return this.#plan(spare + downSlackMs, frameMs, repair, this.#voice);
   }
 
+  /**
+   * Less is held at once, and all where packets are too many already; else more only in steps that the playout's reserve
+   * takes: it learns of a longer lag from what comes, and a step over its reserve comes too late before it has.
+   */
+  #hold(voice: Voice, frameMs: number, atOnce: boolean): number {
+    const wholeMs = (voice - 1) * frameMs;
+    this.#heldMs = atOnce ? wholeMs : Math.min(wholeMs, this.#heldMs + this.#tuning.holdStepMs);
+    return this.#heldMs < wholeMs ? this.#heldMs : holdMs(voice, frameMs);
+  }
+
   #plan(spare: number, frameMs: number, repair: RepairKind, atMost: Voice = 4): Plan {
     const spareMs = Number.isFinite(spare) ? spare : 0;
     const requestMs = this.#requests ? this.#requestMs : undefined;
@@ -242,6 +266,17 @@ export class ViewerPolicy {
     };
     return plan(input, this.#tuning);
   }
+}
+
+export function sameClass(a: DeliveryClass, b: DeliveryClass): boolean {
+  return (
+    a.voice === b.voice &&
+    a.holdMs === b.holdMs &&
+    a.repair === b.repair &&
+    a.spacingMs === b.spacingMs &&
+    a.layer === b.layer &&
+    a.slots === b.slots
+  );
 }
 
 function why(known: boolean, level: Level, conversing: boolean, voice: Voice, repairs: boolean): Why {

@@ -104,6 +104,7 @@ export class Metrics {
       livers: gauge('livers', 'Livers announced, lingering ones included.'),
     };
     const resident = gauge('process_resident_bytes', 'Memory of the process.');
+    const heap = gauge('process_heap_bytes', 'Of it, the heap of JavaScript.');
     const cpu = counter('process_cpu_seconds', 'CPU time of the process, engine and JavaScript.');
     const loopDelay = gauge('event_loop_delay_ms', 'Delay of the event loop since the last scrape.');
     const accepted = counter('sessions_accepted', 'Sessions that came.');
@@ -111,6 +112,10 @@ export class Metrics {
     const connectRefused = counter('connect_refused', 'CONNECT refused before a session, by HTTP status.');
     const handshakes = counter('handshakes', 'QUIC handshakes, by how they ended.');
     const panics = counter('engine_panics', 'Faults caught in the engine; each cost one connection.');
+    const stalls = counter(
+      'engine_stalls',
+      'Times that the engine was more than 20 ms late: no core, or one turn too long.',
+    );
     const datagrams = counter('datagrams', 'Datagrams, by direction.');
     const bytes = counter(
       'udp_bytes',
@@ -156,7 +161,9 @@ export class Metrics {
         for (const [name, instrument] of Object.entries(gauges))
           result.observe(instrument, s[name as keyof typeof gauges]);
         community.observe(result, s.counters, s.community);
-        result.observe(resident, process.memoryUsage.rss());
+        const memory = process.memoryUsage();
+        result.observe(resident, memory.rss);
+        result.observe(heap, memory.heapTotal);
         const { user, system } = process.cpuUsage();
         result.observe(cpu, (user + system) / 1e6);
         for (const [quantile, ns] of this.#delays())
@@ -168,6 +175,7 @@ export class Metrics {
           if (s.plane[name] !== undefined) result.observe(handshakes, s.plane[name], { result: label });
         }
         result.observe(panics, s.plane['panics'] ?? 0);
+        result.observe(stalls, s.plane['stalls'] ?? 0);
         result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
         result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
         result.observe(bytes, s.plane['bytes_in'] ?? 0, { direction: 'in' });

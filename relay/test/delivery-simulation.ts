@@ -24,6 +24,10 @@ interface SimulatedViewer {
   asks?: boolean;
   /** What it claims; default the truth; NaN: it reports nothing. */
   reportMs?: (atMs: number) => number;
+  /** It is in conversation until then. */
+  conversesMs?: number;
+  /** Each unit when it comes, a copy not counted. */
+  onUnit?: (unit: { voice: boolean; sequence: number; captureMs: number }, atMs: number) => void;
 }
 
 export interface Scenario {
@@ -52,6 +56,8 @@ export interface ViewerResult {
 const LOOKAHEAD_MS = 6.5;
 
 interface Unit {
+  /** Of its kind. */
+  sequence: number;
   captureMs: number;
   bytes: number;
   voice: boolean;
@@ -194,6 +200,7 @@ export function simulate(scenario: Scenario): ViewerResult[] {
     const present = (unit: Unit, atMs: number) => {
       if (unit.came.has(key)) return;
       unit.came.add(key);
+      viewer.onUnit?.(unit, atMs);
       result.lags.push({ atMs: unit.captureMs, lagMs: atMs - unit.captureMs + (viewer.marginMs ?? 2) });
     };
 
@@ -281,10 +288,10 @@ export function simulate(scenario: Scenario): ViewerResult[] {
       const { decision, changed } = room.decide(
         key,
         { ...path, minRttMs: Math.min(path.minRttMs, path.rttMs) },
-        { conversing: false, busy: false },
+        { conversing: now < (viewer.conversesMs ?? 0), busy: false },
         now,
       )!;
-      result.decisions.push({ atMs: now, decision });
+      result.decisions.push({ atMs: now, decision: { ...decision } });
       if (changed && !scenario.forced) {
         if (held.pending.length > 0) flush();
         delivery = decision.delivery;
@@ -297,8 +304,8 @@ export function simulate(scenario: Scenario): ViewerResult[] {
 
   let waiting: Unit[] = [];
   let mayHold = false;
-  const publish = (voice: boolean, captureMs: number) => {
-    waiting.push({ captureMs, bytes: voice ? VOICE_BYTES : MOTION_BYTES, voice, came: new Set<number>() });
+  const publish = (voice: boolean, sequence: number, captureMs: number) => {
+    waiting.push({ sequence, captureMs, bytes: voice ? VOICE_BYTES : MOTION_BYTES, voice, came: new Set<number>() });
     if (!voice && mayHold) return;
     const units = waiting;
     waiting = [];
@@ -317,11 +324,11 @@ export function simulate(scenario: Scenario): ViewerResult[] {
     });
   };
   const everyVoice = (n: number) => {
-    publish(true, (n - 1) * VOICE_MS - LOOKAHEAD_MS);
+    publish(true, n, (n - 1) * VOICE_MS - LOOKAHEAD_MS);
     agenda.at((n + 1) * VOICE_MS, () => everyVoice(n + 1));
   };
   const everyFrame = (n: number) => {
-    publish(false, agenda.nowMs);
+    publish(false, n, agenda.nowMs);
     agenda.at((n + 1) * MOTION_MS + 7, () => everyFrame(n + 1));
   };
   const everySecond = () => {
@@ -354,13 +361,14 @@ export function lagP99(result: ViewerResult, fromMs: number, toMs = Number.POSIT
   );
 }
 
-/** How often the class changed in that time. */
+/** How often the class changed in that time; a rise in steps counts once. */
 export function changes(result: ViewerResult, fromMs: number): number {
+  const kindOf = ({ holdMs: _, ...rest }: DeliveryClass) => JSON.stringify(rest);
   let n = 0;
   for (let i = 1; i < result.decisions.length; i++) {
     const { atMs, decision } = result.decisions[i]!;
     const before = result.decisions[i - 1]!.decision;
-    if (atMs >= fromMs && JSON.stringify(before.delivery) !== JSON.stringify(decision.delivery)) n += 1;
+    if (atMs >= fromMs && kindOf(before.delivery) !== kindOf(decision.delivery)) n += 1;
   }
   return n;
 }

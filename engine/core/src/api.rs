@@ -316,7 +316,7 @@ pub enum Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemberStats {
     pub session: SessionId,
-    /// Smoothed.
+    /// Smoothed; 0 while it holds a time in which the engine itself stood still.
     pub rtt_us: u32,
     pub min_rtt_us: u32,
     pub packets_out: u64,

@@ -9,6 +9,7 @@ const TEST_FILES = [
   'relay/policy/congestion.test.ts',
   'relay/policy/uplink.test.ts',
   'relay/test/recovery.test.ts',
+  'test/holding.test.ts',
   'client/watch/schedule.test.ts',
   'client/watch/voice-buffer.test.ts',
   'client/watch/voice-hour.test.ts',

@@ -48,7 +48,8 @@ impl Run {
         }
     }
 
-    fn stats(&mut self, token: u32, of: StatsOf) -> Event {
+    fn stats(&mut self, now: Now, token: u32, of: StatsOf) -> Event {
+        let stalled = self.stalls.in_round_trips(now.us);
         let core = &mut self.core;
         let values = match of {
             StatsOf::Engine => {
@@ -62,7 +63,7 @@ impl Run {
             StatsOf::Slot(room, slot) => self.media.stats_slot(room, slot),
             StatsOf::Members(room) => {
                 let members = self.media.members(room).into_iter();
-                let rows = members.filter_map(|(session, class)| core.stats_member(session, class)).collect();
+                let rows = members.filter_map(|(session, class)| core.stats_member(session, class, stalled)).collect();
                 return Event::Members { token, rows };
             }
         };
@@ -103,7 +104,7 @@ impl Run {
                 core.with_session(session, |conn, out| conn.credit_stream(stream, bytes, out));
             }
             Command::Stats { token, of } => {
-                let event = self.stats(token, of);
+                let event = self.stats(now, token, of);
                 self.core.out.events.push(event);
             }
             Command::ReloadCertificates { endpoint } => core.check_certificates(Some(endpoint)),

@@ -16,6 +16,7 @@ mod receive;
 mod repeats;
 mod send;
 mod session;
+mod stalls;
 mod stats;
 mod streams;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use endpoint::Endpoint;
 use quinn_proto::EndpointEvent;
 use repeats::Repeats;
 use rustc_hash::FxHashMap;
+use stalls::Stalls;
 use stats::Counters;
 use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -227,6 +229,7 @@ pub(crate) struct Run {
     commands: VecDeque<Input>,
     readable: Vec<u32>,
     next_housekeeping_us: u64,
+    stalls: Stalls,
     stopping: bool,
 }
 
@@ -270,6 +273,7 @@ impl Run {
             commands: VecDeque::new(),
             readable: Vec::new(),
             next_housekeeping_us: now.us + HOUSEKEEPING_US,
+            stalls: Stalls::default(),
             stopping: false,
         }
     }
@@ -293,7 +297,8 @@ impl Run {
         }
     }
 
-    fn wait(&mut self) {
+    /// Gives when the wait was to be over at the latest.
+    fn wait(&mut self) -> u64 {
         let now = self.core.clock.now();
         let wheel_us = self.core.wheel.deadline_ms().map(|ms| ms * 1000);
         let links_us = self.core.links_deadline_us();
@@ -305,10 +310,19 @@ impl Run {
         let timeout = if hurry { Duration::ZERO } else { Duration::from_micros(at_us.saturating_sub(now.us)) };
         self.readable.clear();
         self.core.io.wait(Some(timeout), &mut self.readable);
+        now.us + timeout.as_micros() as u64
+    }
+
+    /// What the thread did was to be done at `due_us`.
+    fn arrived(&mut self, due_us: u64) -> u64 {
+        let now_us = self.core.clock.now().us;
+        self.core.out.counters.stalls += u64::from(self.stalls.arrived(due_us, now_us));
+        now_us
     }
 
     fn turn(&mut self) {
-        self.wait();
+        let due_us = self.wait();
+        self.arrived(due_us);
         let now = self.core.clock.now();
         self.core.out.counters.turns += 1;
         for key in self.readable.drain(..) {
@@ -331,7 +345,7 @@ impl Run {
         self.sessions_closed(now);
         self.core.io.flush();
         self.publish();
-        let took_us = self.core.clock.now().us - now.us;
+        let took_us = self.arrived(now.us) - now.us;
         let counters = &mut self.core.out.counters;
         counters.turn_max_us = counters.turn_max_us.max(took_us);
     }

@@ -19,6 +19,8 @@ counters! {
         refused_400, refused_403, refused_404, refused_405, refused_429, refused_431, refused_503, refused_other,
         sessions, streams, streams_overrun, stream_bytes_in, stream_bytes_out,
         h3_errors, panics, timers, timers_early, turns, rebinds,
+        /// Times that the thread had no core, or was too long in a turn.
+        stalls,
         /// Packets put off until their connection was worked on anyway.
         packets_deferred,
         /// Copies of packets that leave twice; those that found no room to wait.
@@ -150,10 +152,11 @@ impl Core {
         })
     }
 
-    /// None for a session that is gone.
-    pub(super) fn stats_member(&self, session: SessionId, class: DeliveryClass) -> Option<MemberStats> {
+    /// None for a session that is gone. `stalled`: its smoothed round trip is not only its path's.
+    pub(super) fn stats_member(&self, session: SessionId, class: DeliveryClass, stalled: bool) -> Option<MemberStats> {
         let index = self.sessions.get(&session)?;
-        Some(self.conns[*index as usize].as_ref()?.member_stats(class))
+        let stats = self.conns[*index as usize].as_ref()?.member_stats(class);
+        Some(if stalled { MemberStats { rtt_us: 0, ..stats } } else { stats })
     }
 }
 
