@@ -110,14 +110,18 @@ describe('the delivery loop', () => {
     expect(only.fake.classes.get(1)!.at(-1)).toMatchObject({ voice: 3, repair: 'none' });
   });
 
-  it('holds back for who just came, then saves packets, and says so once', async () => {
+  it('holds back for who just came, then saves packets step by step, and says each step once', async () => {
     const only = target([1, 2]);
     const { loop: subject, counts } = loop([only]);
     await run(subject, [only], 9_900);
     expect(only.fake.classes.size).toBe(0);
     await run(subject, [only], 30_000);
-    expect(only.fake.classes.get(1)).toMatchObject([{ voice: 3, holdMs: 66, repair: 'none' }]);
-    expect(counts.changes).toBe(2);
+    const told = only.fake.classes.get(1)!;
+    expect(told[0]).toMatchObject({ voice: 3, holdMs: 3 });
+    expect(told.at(-1)).toMatchObject({ voice: 3, holdMs: 66, repair: 'none' });
+    const holds = told.map(({ holdMs }) => holdMs);
+    expect(holds).toEqual([...new Set(holds)].sort((a, b) => a - b));
+    expect(counts.changes).toBe(2 * holds.length);
     expect(counts.repairBytes).toBeGreaterThan(28_000);
   });
 
