@@ -27,10 +27,9 @@ export function askChild<T>(child: ChildProcess, question: string, fields: objec
 
 /**
  * Ahead of everything else on the machine, all its threads, where that is allowed: a bench measures itself, not its
- * neighbours. What its threads are apart stays: the engine's is ten steps above JavaScript. Threads made later inherit it.
- * `nice`: -20 for what stands in for phones with a processor of their own.
+ * neighbours. The engine's thread stays above JavaScript. Threads made later inherit it. `nice`: -20 for what stands in for phones with a processor of their own.
  */
-export function prefer(pid: number, nice = -10): void {
+export function prefer(pid: number, nice = -15): void {
   for (const task of readdirSync(`/proc/${pid}/task`)) {
     try {
       setPriority(Number(task), Math.max(-20, getPriority(Number(task)) + nice));

@@ -4,12 +4,12 @@ import { RelayLoad } from './load.ts';
 /** Shares of the core, a second each. */
 function after(shares: number[], drops: number[] = []): boolean[] {
   const load = new RelayLoad();
-  load.update({ cpuUs: 0, dropped: 0 }, 0);
+  load.update({ cpuUs: 0, waitedUs: 0, dropped: 0 }, 0);
   let [cpuUs, dropped] = [0, 0];
   return shares.map((share, n) => {
     cpuUs += share * 1e6;
     dropped += drops[n] ?? 0;
-    return load.update({ cpuUs, dropped }, 1000 * (n + 1));
+    return load.update({ cpuUs, waitedUs: 0, dropped }, 1000 * (n + 1));
   });
 }
 
@@ -31,7 +31,7 @@ it('does not swing with a load that repair and small classes make: 0.9 when free
   for (let n = 0; n < 600; n += 1) {
     const before = load.busy;
     cpuUs += (before ? 0.65 : 0.9) * 1e6;
-    if (load.update({ cpuUs, dropped: 0 }, 1000 * n) !== before) changes += 1;
+    if (load.update({ cpuUs, waitedUs: 0, dropped: 0 }, 1000 * n) !== before) changes += 1;
   }
   expect(changes).toBe(1);
 });
@@ -44,9 +44,18 @@ it('is patient where it was free too early: longer each time', () => {
     const before = load.busy;
     // What it sends once it is free makes it busy again.
     cpuUs += (before ? 0.5 : 0.9) * 1e6;
-    if (before && !load.update({ cpuUs, dropped: 0 }, 1000 * second)) freeAt.push(second);
-    else load.update({ cpuUs, dropped: 0 }, 1000 * second);
+    if (before && !load.update({ cpuUs, waitedUs: 0, dropped: 0 }, 1000 * second)) freeAt.push(second);
+    else load.update({ cpuUs, waitedUs: 0, dropped: 0 }, 1000 * second);
   }
   const pauses = freeAt.slice(1).map((second, n) => second - freeAt[n]!);
   expect(pauses).toEqual([12, 22, 42, 82, 82]);
+});
+
+it('counts what a neighbour takes from its core', () => {
+  const busyWith = (waited: number) => {
+    const load = new RelayLoad();
+    load.update({ cpuUs: 0, waitedUs: 0, dropped: 0 }, 0);
+    return load.update({ cpuUs: 0.4e6, waitedUs: waited * 1e6, dropped: 5 }, 1000);
+  };
+  expect([busyWith(0.1), busyWith(0.3)]).toEqual([false, true]);
 });

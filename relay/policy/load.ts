@@ -2,13 +2,14 @@ import { Patience } from './patience.ts';
 
 /** Totals of the media plane. They grow. */
 export interface LoadCounts {
-  /** CPU time of the thread that forwards. */
+  /** CPU time of the thread that forwards, and time that it was ready to run and had no core. */
   cpuUs: number;
+  waitedUs: number;
   /** Datagrams dropped because it did not get to them in time. */
   dropped: number;
 }
 
-/** Share of its core above which the forwarding thread is busy, and below which it is not, */
+/** Share of the time that it runs or would, above which the forwarding thread is busy, and below which it is not, */
 const BUSY = 0.75;
 const FREE = 0.6;
 /** after so long; doubled up to the greatest each time that sending more made it busy again soon. */
@@ -33,7 +34,9 @@ export class RelayLoad {
     if (before && nowMs <= before.ms) return this.#busy;
     this.#before = { counts, ms: nowMs };
     if (!before) return this.#busy;
-    const share = (counts.cpuUs - before.counts.cpuUs) / 1000 / (nowMs - before.ms);
+    // A neighbour on its core takes from it as its own work does.
+    const ranUs = counts.cpuUs - before.counts.cpuUs + counts.waitedUs - before.counts.waitedUs;
+    const share = ranUs / 1000 / (nowMs - before.ms);
     const dropped = counts.dropped > before.counts.dropped;
     // A drop alone is none: what waited in a connection at rest may be late without any load, and a peer can make it wait.
     const busy = share > BUSY || (dropped && share > FREE);

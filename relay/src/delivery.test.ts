@@ -74,7 +74,7 @@ function loop(targets: DeliveryTarget[], share = 0.1) {
     targets: () => targets,
     keyOf: (session) => session as unknown as SessionKey,
     nowMs: () => now,
-    load: async () => ({ cpuUs: now * 1000 * share, dropped: 0 }),
+    load: async () => ({ cpuUs: now * 1000 * share, waitedUs: 0, dropped: 0 }),
     onChange: () => {
       counts.changes += 1;
     },

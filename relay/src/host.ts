@@ -137,8 +137,8 @@ export class RelayHost implements Hub {
   }
 
   async #load(): Promise<LoadCounts | undefined> {
-    const { cpu_us, dropped_overload } = await this.#options.plane.stats();
-    return cpu_us === undefined ? undefined : { cpuUs: cpu_us, dropped: dropped_overload ?? 0 };
+    const { cpu_us, waited_us = 0, dropped_overload = 0 } = await this.#options.plane.stats();
+    return cpu_us === undefined ? undefined : { cpuUs: cpu_us, waitedUs: waited_us, dropped: dropped_overload };
   }
 
   accept({ session: transport, origin }: IncomingSession): void {

@@ -66,6 +66,8 @@ it('shows sessions, media, refusals and delays at each scrape', async () => {
   expect(at('hayate_community_waiting')).toBe(0);
   expect(at('hayate_joins_limited_total{by="address"}')).toBe(0);
   expect(at('hayate_process_resident_bytes')).toBeGreaterThan(1e6);
+  expect(at('hayate_process_heap_bytes')).toBeGreaterThan(1e6);
+  expect(metrics.has('hayate_engine_stalls_total')).toBe(true);
   expect([...metrics.keys()].some((k) => k.startsWith('hayate_event_loop_delay_ms'))).toBe(true);
 
   liver.session.close();

@@ -52,6 +52,13 @@ pub(crate) fn thread_cpu_us() -> u64 {
     read_us(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
+/// Time that the calling thread was ready to run and had no core; 0 where that is not told.
+pub(crate) fn thread_waited_us() -> u64 {
+    // Linux: ns on a core, ns in a run queue, slices.
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0) / 1000
+}
+
 #[cfg(not(unix))]
 pub(crate) fn monotonic_us() -> u64 {
     0

@@ -3,7 +3,7 @@
 use super::conn::{Conn, Phase, SessionCounters};
 use super::Core;
 use crate::api::{DeliveryClass, EndpointId, MemberStats, SessionId};
-use crate::clock::thread_cpu_us;
+use crate::clock::{thread_cpu_us, thread_waited_us};
 use std::sync::atomic::Ordering;
 
 counters! {
@@ -105,6 +105,7 @@ impl Core {
             ("event_queue_full", load(&self.shared.event_queue_full)),
             ("event_queue_expired", load(&self.shared.event_queue_expired)),
             ("cpu_us", thread_cpu_us() as f64),
+            ("waited_us", thread_waited_us() as f64),
             ("sessions_open", self.out.counters.sessions_open as f64),
             ("streams_open", self.out.counters.streams_open as f64),
             ("connections_open", self.conns.iter().flatten().count() as f64),
