@@ -184,7 +184,7 @@ describe.each(['engine', 'websocket'] as const)('client and relay over %s', (tra
     for (const room of [giver, other]) {
       const numbers: number[] = [];
       shown.set(room, numbers);
-      room.on('gift', ({ number }) => numbers.push(number));
+      room.on('gift', ({ number }) => numbers.push(number!));
     }
     await until(() => giver.giftsSeen !== undefined && other.giftsSeen !== undefined);
     const tickets = await Promise.all(Array.from({ length: 30 }, (_, n) => ticket({ jti: `g${n}` })));
@@ -198,7 +198,7 @@ describe.each(['engine', 'websocket'] as const)('client and relay over %s', (tra
     const apart = tickets.slice(20).map((each) => giver.gift(each));
     relay = await start(port);
     const receipts = await Promise.all([...before, ...during, ...apart]);
-    const numbers = receipts.map(({ number }) => number);
+    const numbers = receipts.map(({ number }) => number!);
     expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
     for (const [n, { number, gift, atMs }] of receipts.entries()) {
       expect(await relay.ledger!.find(`g${n}`)).toMatchObject({ sequence: number, id: gift, atMs });

@@ -84,5 +84,7 @@ async function mint(room: Room, options: GiftCommandOptions): Promise<string> {
 
 function wordsOf({ number, gift, atMs, repeat }: GiftReceipt, room: string): string {
   const when = new Date(atMs).toISOString();
-  return `taken${repeat ? ' before' : ''}: number ${number} of room ${room}, ${gift} of the ledger, ${when}\n`;
+  const place = number === undefined ? `room ${room}` : `number ${number} of room ${room}`;
+  const entry = gift === undefined ? 'not in the ledger of its region yet' : `${gift} of the ledger`;
+  return `taken${repeat ? ' before' : ''}: ${place}, ${entry}, ${when}\n`;
 }

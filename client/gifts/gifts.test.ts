@@ -181,7 +181,7 @@ describe('gifts of the room', () => {
     room.on('gift', (gift) => events.push(gift));
     const iterated: number[] = [];
     void (async () => {
-      for await (const { number } of room.gifts) iterated.push(number);
+      for await (const { number } of room.gifts) iterated.push(number!);
     })();
     await relay.advance(50);
     expect(room.giftsSeen).toBe(1);
@@ -206,7 +206,7 @@ describe('gifts of the room', () => {
     for (const jti of ['one', 'two', 'three']) gifts.add(jti);
     const room = connect();
     const numbers: number[] = [];
-    room.on('gift', ({ number }) => numbers.push(number));
+    room.on('gift', ({ number }) => numbers.push(number!));
     await relay.advance(50);
     expect(numbers).toEqual([2, 3]);
     room.close();
@@ -217,7 +217,7 @@ describe('gifts of the room', () => {
     const room = connect();
     const numbers: number[] = [];
     const warnings: string[] = [];
-    room.on('gift', ({ number }) => numbers.push(number));
+    room.on('gift', ({ number }) => numbers.push(number!));
     room.on('warning', ({ code }) => warnings.push(code));
     await relay.advance(50);
     gifts.add('one');
@@ -249,6 +249,77 @@ describe('gifts of the room', () => {
     gifts.add('four');
     await relay.advance(20);
     expect(shown).toEqual(['one', 'two', 'three', 'four']);
+    room.close();
+  });
+
+  const inCluster = async () => {
+    const { relay, gifts, connect } = start({ gifts: { after: 0 } });
+    const room = connect();
+    const told: string[] = [];
+    room.on('gift', ({ jti, number }) => told.push(`${jti} ${number}`));
+    room.on('gift_placed', ({ jti, number }) => told.push(`${jti} is ${number}`));
+    room.on('warning', ({ code }) => told.push(code));
+    room.gifts[Symbol.asyncIterator]();
+    await relay.advance(50);
+    return { relay, gifts, room, told };
+  };
+  const early = (jti: string) => {
+    const { n: _, ...unplaced } = { ...record, jti };
+    return unplaced;
+  };
+
+  it('are shown at once without a place, which comes later, over sessions too', async () => {
+    const { relay, gifts, room, told } = await inCluster();
+    gifts.tell(early('a'));
+    gifts.tell(early('b'));
+    gifts.tell(early('a'));
+    await relay.advance(20);
+    expect(room.giftsSeen).toBe(0);
+    gifts.tell({ t: 'placed', n: 1, kind: 'gift', jti: 'b' });
+    gifts.tell({ t: 'placed', n: 1, kind: 'gift', jti: 'b' });
+    await relay.advance(20);
+    expect(room.giftsSeen).toBe(1);
+    // The next relay sends the whole record: it does not know what the one before had sent.
+    gifts.records = [{ ...record, jti: 'b' }];
+    relay.last.transport.kill();
+    await relay.advance(1000);
+    gifts.add('a');
+    await relay.advance(20);
+    expect(told).toEqual(['a undefined', 'b undefined', 'b is 1', 'a is 2']);
+    expect(gifts.opened.at(-1)).toEqual({ t: 'gifts', after: 1 });
+    room.close();
+  });
+
+  it('are shown once when they come with their place first', async () => {
+    const { relay, gifts, room, told } = await inCluster();
+    gifts.add('a');
+    await relay.advance(20);
+    gifts.tell(early('a'));
+    await relay.advance(20);
+    expect(told).toEqual(['a 1']);
+    room.close();
+  });
+
+  it('are asked for anew when a place comes of one that did not', async () => {
+    const { relay, gifts, room, told } = await inCluster();
+    gifts.tell({ t: 'placed', n: 1, kind: 'gift', jti: 'a' });
+    await relay.advance(20);
+    expect(told).toEqual(['protocol_error']);
+    gifts.add('a');
+    await relay.advance(1000);
+    expect(told).toEqual(['protocol_error', 'a 1']);
+    room.close();
+  });
+
+  it('have a receipt without places', async () => {
+    const { relay, gifts, room } = await inCluster();
+    gifts.fate = () => 'lost';
+    const outcome = watched(room.gift('one'));
+    await relay.advance(50);
+    const sent = relay.last.received.findLast(({ t }) => t === 'gift') as { id: number };
+    gifts.tell({ t: 'gifted', id: sent.id, at: 5, repeat: false });
+    await relay.advance(20);
+    expect(outcome.receipt).toEqual({ atMs: 5, repeat: false });
     room.close();
   });
 
@@ -316,7 +387,7 @@ describe('whatever happens between', () => {
         const room = relay.entry.connectRoom(TARGET, { gifts: { after: 0, storage: webGiftStorage('g', map) } });
         gifts.fate = () => fates.next().value;
         const shown: number[] = [];
-        room.on('gift', ({ number }) => shown.push(number));
+        room.on('gift', ({ number }) => shown.push(number!));
         const given: { jti: string; outcome: ReturnType<typeof watched> }[] = [];
         for (const [index, each] of steps.entries()) {
           if (each.do === 'give') given.push({ jti: `g${index}`, outcome: watched(room.gift(`g${index}`)) });

@@ -109,7 +109,8 @@ export class PendingGifts {
   }
 
   answered({ id, n, gift, at, repeat }: Gifted): void {
-    this.#sent(id)?.settle({ number: n, gift, atMs: at, repeat });
+    const places = { ...(n !== undefined && { number: n }), ...(gift !== undefined && { gift }) };
+    this.#sent(id)?.settle({ ...places, atMs: at, repeat });
   }
 
   refused(message: ErrorMessage & { id: number }): void {

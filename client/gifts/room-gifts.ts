@@ -1,21 +1,22 @@
 import type { HayateError } from '@hayate/codec/errors';
-import { codeError, type GiftPosted, type RelayMessage } from '@hayate/codec/messages';
+import { codeError, type GiftPlaced, type GiftPosted, type RelayMessage } from '@hayate/codec/messages';
 import type { Environment } from '../room/environment.ts';
 import { BoundedQueue } from '../room/queue.ts';
 import { errorOf, type RelaySession } from '../room/relay-session.ts';
 import type { Participant } from '../room/room.ts';
 import { StandingStream } from '../room/standing-stream.ts';
 import { PendingGifts } from './pending.ts';
-import type { GiftOptions, GiftOutcome, GiftReceipt, RoomGift, RoomGiftOptions } from './types.ts';
+import type { GiftOptions, GiftOutcome, GiftReceipt, PlacedGift, RoomGift, RoomGiftOptions } from './types.ts';
 
 const QUEUE_LIMIT = 4096;
-/** Records remembered by name, for the case that another relay has another sequence. */
-const REMEMBERED = 1024;
+/** Records remembered by name: they may come without their place and with it, and another ledger has another sequence. */
+const REMEMBERED = 4096;
 
 export interface RoomGiftsSetup {
   environment: Environment;
   options: RoomGiftOptions;
   onGift(gift: RoomGift): void;
+  onPlaced(placed: PlacedGift): void;
   onSettled(outcome: GiftOutcome): void;
   onWarning(error: HayateError): void;
 }
@@ -25,7 +26,8 @@ export class RoomGifts implements Participant {
   readonly #setup: RoomGiftsSetup;
   readonly #pending: PendingGifts;
   readonly #queues = new Set<BoundedQueue<RoomGift>>();
-  readonly #shown = new Set<string>();
+  /** Names of what was shown, and whether without a place so far. */
+  readonly #shown = new Map<string, boolean>();
   readonly #stream: StandingStream;
   #seen: number | undefined;
   #closed = false;
@@ -101,6 +103,9 @@ export class RoomGifts implements Participant {
       case 'gift':
         this.#onRecord(message);
         break;
+      case 'placed':
+        this.#onPlaced(message);
+        break;
       case 'gifted':
         this.#pending.answered(message);
         break;
@@ -118,18 +123,49 @@ export class RoomGifts implements Participant {
   }
 
   #onRecord(record: GiftPosted): void {
-    const seen = this.#seen ?? record.n - 1;
-    if (record.n <= seen) return;
+    const { n, kind, jti } = record;
+    if (n !== undefined && !this.#advance(n)) return;
+    const name = `${kind} ${jti}`;
+    const unplaced = this.#shown.get(name);
+    if (unplaced === undefined) {
+      this.#remember(name, n === undefined);
+      this.#show(giftOf(record));
+    } else if (unplaced && n !== undefined) this.#placed(name, { kind, jti, number: n });
+  }
+
+  #onPlaced({ n, kind, jti }: GiftPlaced): void {
+    const name = `${kind} ${jti}`;
+    const unplaced = this.#shown.get(name);
+    // Looked at before the place counts as seen: a new stream brings the whole record.
+    if (unplaced === undefined && n > (this.#seen ?? n - 1)) {
+      throw codeError('protocol_error', `a place came for ${jti}, which did not`);
+    }
+    if (this.#advance(n) && unplaced) this.#placed(name, { kind, jti, number: n });
+  }
+
+  /** Whether this is the room's next number; an older one is left out. */
+  #advance(n: number): boolean {
+    const seen = this.#seen ?? n - 1;
+    if (n <= seen) return false;
     // Never skipped: a new stream begins after the last one that came.
-    if (record.n > seen + 1) throw codeError('protocol_error', `gift ${record.n} came after ${seen}`);
-    this.#seen = record.n;
+    if (n > seen + 1) throw codeError('protocol_error', `gift ${n} came after ${seen}`);
+    this.#seen = n;
     this.#stream.works();
-    const name = `${record.kind} ${record.jti}`;
-    if (this.#shown.has(name)) return;
-    this.#shown.add(name);
-    const [oldest] = this.#shown;
+    return true;
+  }
+
+  #placed(name: string, placed: PlacedGift): void {
+    this.#shown.set(name, false);
+    this.#setup.onPlaced(placed);
+  }
+
+  #remember(name: string, unplaced: boolean): void {
+    this.#shown.set(name, unplaced);
+    const [oldest] = this.#shown.keys();
     if (this.#shown.size > REMEMBERED && oldest !== undefined) this.#shown.delete(oldest);
-    const gift = giftOf(record);
+  }
+
+  #show(gift: RoomGift): void {
     this.#setup.onGift(gift);
     for (const queue of [...this.#queues]) {
       if (queue.size < QUEUE_LIMIT) queue.push(gift);
@@ -140,7 +176,7 @@ export class RoomGifts implements Participant {
 
 function giftOf({ n, kind, jti, of, sub, name, liver, item, amount, currency, at }: GiftPosted): RoomGift {
   return {
-    number: n,
+    ...(n !== undefined && { number: n }),
     kind,
     jti,
     ...(of !== undefined && { of }),

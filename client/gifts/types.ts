@@ -1,7 +1,7 @@
 /** A record of the room: a gift, or what takes one back. */
 export interface RoomGift {
-  /** Place in the room: from 1, without gaps. */
-  number: number;
+  /** Place in the room: from 1, without gaps. Absent in a cluster until `gift_placed` tells it. */
+  number?: number;
   kind: 'gift' | 'void' | 'refund';
   /** The ticket's `jti`; of a void or refund their own key. */
   jti: string;
@@ -21,12 +21,19 @@ export interface RoomGift {
   atMs: number;
 }
 
-/** The relay's word that a gift is on its disk. */
-export interface GiftReceipt {
-  /** Place in the room. */
+/** A record that was shown without its place has one now. */
+export interface PlacedGift {
+  kind: 'gift' | 'void' | 'refund';
+  jti: string;
   number: number;
-  /** Place in the relay's whole ledger. */
-  gift: number;
+}
+
+/** The relay's word that a gift is durable. */
+export interface GiftReceipt {
+  /** Place in the room. Absent in a cluster: not known yet. */
+  number?: number;
+  /** Place in the ledger of its region. Absent in a cluster while that ledger cannot be reached. */
+  gift?: number;
   atMs: number;
   /** It was taken before: this is the first answer again. */
   repeat: boolean;

@@ -112,6 +112,7 @@ export class RelayRoom implements Room {
       environment,
       options: options.gifts ?? {},
       onGift: (gift) => this.#emit('gift', gift),
+      onPlaced: (placed) => this.#emit('gift_placed', placed),
       onSettled: (outcome) => this.#emit('gift_settled', outcome),
       onWarning: (error) => this.#emit('warning', error),
     });

@@ -2,7 +2,7 @@ import type { HayateError } from '@hayate/codec/errors';
 import type { RepairKind } from '@hayate/codec/messages';
 import type { FaceConfigOptions, MotionConfig, MotionFrame } from '@hayate/codec/motion';
 import type { Connector, SessionStats } from '@hayate/transport';
-import type { GiftOptions, GiftOutcome, GiftReceipt, RoomGift, RoomGiftOptions } from '../gifts/types.ts';
+import type { GiftOptions, GiftOutcome, GiftReceipt, PlacedGift, RoomGift, RoomGiftOptions } from '../gifts/types.ts';
 import type {
   CommentsDeleted,
   Permission,
@@ -121,6 +121,8 @@ export interface RoomEvents {
   speak: SpeakChange;
   /** Once each, over all sessions, voids and refunds too. */
   gift: RoomGift;
+  /** In a cluster: a gift that was shown at once has its number now. Once each, in the order of numbers. */
+  gift_placed: PlacedGift;
   gift_settled: GiftOutcome;
   uplink: UplinkReport;
   /** Something was refused; the session goes on. `error.code` is a row of the code table. */

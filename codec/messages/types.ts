@@ -211,14 +211,16 @@ export interface GiftsOpen {
   after: number;
 }
 
-/** Answer to `gift`: it is on the disk. A repeat of its `jti` gets the same but for `repeat`. */
+/**
+ * Answer to `gift`: it is durable. A repeat of its `jti` gets the same but for `repeat`, and for what was not known yet.
+ */
 export interface Gifted {
   t: 'gifted';
   id: number;
-  /** Place in the room. */
-  n: number;
-  /** Place in the whole ledger. */
-  gift: number;
+  /** Place in the room. Absent in a cluster: not known yet, the room's stream tells it. */
+  n?: number;
+  /** Place in the ledger of its region. Absent in a cluster: on the disks of two relays, and not there yet. */
+  gift?: number;
   /** ms since 1970. */
   at: number;
   repeat: boolean;
@@ -227,8 +229,8 @@ export interface Gifted {
 /** A record of the room: a gift, or what takes one back. */
 export interface GiftPosted {
   t: 'gift';
-  /** Place in the room: from 1, without gaps. */
-  n: number;
+  /** Place in the room: from 1, without gaps. Absent in a cluster: durable, its place follows by `placed` or by itself. */
+  n?: number;
   kind: 'gift' | 'void' | 'refund';
   /** `jti` of the gift; key of a void or refund. */
   jti: string;
@@ -243,6 +245,15 @@ export interface GiftPosted {
   currency: string;
   /** ms since 1970. */
   at: number;
+}
+
+/** The place of a record that came on this stream without one. */
+export interface GiftPlaced {
+  t: 'placed';
+  n: number;
+  kind: 'gift' | 'void' | 'refund';
+  /** As in the record. */
+  jti: string;
 }
 
 export type ClientMessage =
@@ -282,7 +293,8 @@ export type RelayMessage =
   | Reactions
   | GiftsOpen
   | Gifted
-  | GiftPosted;
+  | GiftPosted
+  | GiftPlaced;
 
 /** Messages by who sends them. */
 export interface MessagesFrom {

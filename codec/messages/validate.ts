@@ -143,9 +143,9 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
   reactions: { counts: reactionCounts },
   comment: { n: uint(), sub: text, name: optional(text), text: comment, at: uint() },
   gifts: { after: uint() },
-  gifted: { ...id, n: uint(), gift: uint(), at: uint(), repeat: bool },
+  gifted: { ...id, n: optional(uint()), gift: optional(uint()), at: uint(), repeat: bool },
   gift: {
-    n: uint(),
+    n: optional(uint()),
     kind: oneOf('gift', 'void', 'refund'),
     jti: text,
     of: optional(text),
@@ -157,6 +157,7 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
     currency: text,
     at: uint(),
   },
+  placed: { n: uint(), kind: oneOf('gift', 'void', 'refund'), jti: text },
 };
 
 const TABLES: Record<keyof MessagesFrom, Record<string, Fields>> = { client: CLIENT, relay: RELAY };

@@ -72,7 +72,7 @@ export function giftsPanel(room: Room, probe: PageProbe, gives: boolean): { pane
   };
 
   room.on('gift', (gift) => {
-    probe.giftsShown.push(gift.number);
+    if (gift.number !== undefined) probe.giftsShown.push(gift.number);
     list.append(h('li', {}, ...words(room, gift)));
     while (list.childElementCount > KEPT) list.firstElementChild?.remove();
     list.scrollTop = list.scrollHeight;
@@ -92,10 +92,10 @@ function words(room: Room, { kind, name, subject, item, liver, amount }: RoomGif
   return [who, `: ${kind} of ${kind === 'void' ? `a ${item}` : amount}`];
 }
 
-function burst(effects: HTMLElement, { item, number, name, subject }: RoomGift): void {
+function burst(effects: HTMLElement, { item, atMs, name, subject }: RoomGift): void {
   const known = ITEMS.find((each) => each.item === item)?.item ?? 'gift';
-  // By the number, so that gifts in a row do not lie on each other.
-  const style = `left: ${10 + ((number * 37) % 80)}%`;
+  // By the time, so that gifts in a row do not lie on each other.
+  const style = `left: ${10 + ((atMs * 37) % 80)}%`;
   const effect = h('div', { class: 'effect', style }, sign(known), h('small', {}, name ?? subject));
   effects.append(effect);
   while (effects.childElementCount > MAX_EFFECTS) effects.firstElementChild?.remove();

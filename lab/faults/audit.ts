@@ -25,7 +25,7 @@ export function audit(records: readonly LedgerRecord[], acked: Iterable<Acked>):
     if (byJti.has(each.key) || places.has(place)) doubled++;
     byJti.set(each.key, each);
     places.add(place);
-    heads.set(each.room, Math.max(each.sequence, heads.get(each.room) ?? 0));
+    heads.set(each.room, Math.max(each.sequence ?? 0, heads.get(each.room) ?? 0));
   }
   let lost = 0;
   for (const { ticket, receipt } of acked) {

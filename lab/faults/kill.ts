@@ -102,7 +102,7 @@ function reordered(senders: Senders): number {
   );
   let count = 0;
   for (const sent of rooms.values()) {
-    sent.sort((a, b) => a.receipt!.sequence - b.receipt!.sequence);
+    sent.sort((a, b) => a.receipt!.sequence! - b.receipt!.sequence!);
     // The latest start of what stands in front against each answer behind it.
     let latest = -1;
     for (const each of sent) {

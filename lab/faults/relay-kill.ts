@@ -65,7 +65,7 @@ export async function killRelay(options: KillOptions, log: (text: string) => voi
       const target = { url, certificateHashes: [hash], token: () => office.token(name, sub) };
       const room = connectRoom(target, { connector: engineConnector(engine), gifts: { after: 0 }, ...RETRY });
       const client: Client = { room, name, sub, gifts: [] };
-      room.on('gift', ({ number, jti }) => client.gifts.push({ number, jti }));
+      room.on('gift', ({ number, jti }) => client.gifts.push({ number: number!, jti }));
       room.on('state', ({ state }) => {
         if (state === 'reconnecting') reconnects++;
       });
@@ -93,7 +93,7 @@ export async function killRelay(options: KillOptions, log: (text: string) => voi
       try {
         const ticket = await office.ticket(gift);
         const { number, gift: id, atMs, repeat } = await client.room.gift(ticket);
-        acked.push({ ticket: gift, receipt: { id, room: gift.room, sequence: number, atMs, repeat } });
+        acked.push({ ticket: gift, receipt: { id: id!, room: gift.room, sequence: number!, atMs, repeat } });
         if (repeat) repeats++;
         if (!again) return;
         const second = await client.room.gift(ticket);

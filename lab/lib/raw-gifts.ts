@@ -40,7 +40,7 @@ export class RawGifts {
     this.#waiting.set(id, resolve);
     await this.#writer.write(encodeMessage({ t: 'gift', id, ticket }));
     const answer = await promise;
-    if (answer.t === 'gifted') return { answer: answer.repeat ? 'repeat' : 'taken', number: answer.n };
+    if (answer.t === 'gifted') return { answer: answer.repeat ? 'repeat' : 'taken', number: answer.n! };
     return { answer: answer.code };
   }
 
@@ -56,7 +56,7 @@ export class RawGifts {
       if (done) break;
       messages.push(value);
       for (let message = messages.next(); message; message = messages.next()) {
-        if (message.t === 'gift') this.shown.push(message.n);
+        if (message.t === 'gift') this.shown.push(message.n!);
         if (message.t !== 'gifted' && message.t !== 'error') continue;
         if (message.id !== undefined) this.#waiting.get(message.id)?.(message);
       }

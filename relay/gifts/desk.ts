@@ -26,6 +26,7 @@ export interface DeskOptions {
 export class GiftDesk {
   readonly #options: DeskOptions;
   readonly #feeds = new Map<string, Promise<GiftFeed>>();
+  readonly #follows = new Map<string, () => void>();
   /** Of those who gave lately; a record has none. */
   readonly #names = new Map<string, string>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -80,7 +81,7 @@ export class GiftDesk {
           ...subscription,
           end: () => {
             subscription.end();
-            if (opened.empty && this.#feeds.get(room) === feed) this.#feeds.delete(room);
+            if (opened.empty && this.#feeds.get(room) === feed) this.#drop(room);
           },
         };
       }
@@ -89,9 +90,12 @@ export class GiftDesk {
     }
   }
 
-  /** Looks for records that other processes wrote: voids and refunds of the command line. Each second by itself. */
+  /**
+   * Looks for records that other processes wrote: voids and refunds of the command line. Each second by itself, but where
+   * the ledger tells of them.
+   */
   async tail(): Promise<void> {
-    if (this.#feeds.size === 0) this.#tailId = undefined;
+    if (this.#feeds.size === 0 || this.#options.ledger.follow) this.#tailId = undefined;
     if (this.#tailId === undefined || this.#tailing) return;
     this.#tailing = true;
     try {
@@ -110,6 +114,12 @@ export class GiftDesk {
 
   close(): void {
     clearInterval(this.#timer);
+    for (const room of [...this.#feeds.keys()]) this.#drop(room);
+  }
+
+  /** A durable record that came another way: from another relay. Known ones do nothing. */
+  offer(record: LedgerRecord): void {
+    void this.#offer(record);
   }
 
   #open(room: string): Promise<GiftFeed> {
@@ -119,9 +129,20 @@ export class GiftDesk {
       return new GiftFeed(room, sequence, ledger, (sub) => this.#names.get(sub));
     });
     this.#feeds.set(room, feed);
+    // Before the head is known, so that nothing comes between; it waits for the feed.
+    const end = ledger.follow?.(room, (record) => void this.#offer(record));
+    if (end) this.#follows.set(room, end);
     // The next one tries again.
-    feed.catch(() => this.#feeds.delete(room));
+    feed.catch(() => {
+      if (this.#feeds.get(room) === feed) this.#drop(room);
+    });
     return feed;
+  }
+
+  #drop(room: string): void {
+    this.#feeds.delete(room);
+    this.#follows.get(room)?.();
+    this.#follows.delete(room);
   }
 
   #claimed(gift: GiftTicket, { id, sequence, atMs }: Receipt, name: string | undefined): void {
@@ -133,7 +154,7 @@ export class GiftDesk {
     }
     const { jti, room, sender, liver, item, currency, reg, amount } = gift;
     const of = { room, sender, liver, item, currency, reg, amount, shownAtMs: null, gift: null, reason: null };
-    void this.#offer({ ...of, id, sequence, kind: 'gift', key: jti, atMs });
+    void this.#offer({ ...of, id: id ?? 0, sequence, kind: 'gift', key: jti, atMs });
     this.#options.onRecord?.();
   }
 

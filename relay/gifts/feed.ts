@@ -1,9 +1,14 @@
-import { encodeMessage, type GiftPosted } from '@hayate/codec/messages';
-import type { Ledger, LedgerRecord } from '../ledger/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeMessage, type GiftPlaced, type GiftPosted } from '@hayate/codec/messages';
+import type { Ledger, LedgerRecord, PlacedRecord } from '../ledger/index.ts';
 
 /** Records that a room keeps at hand: who is no further behind reads nothing from the disk. */
 const KEPT = 128;
 const PAGE = 64;
+/** Records shown before they have a place, of a room; further ones are shown with theirs. Clients remember more names. */
+const EARLY = 512;
+/** A copy of the ledger may be behind what is known of it. */
+const BEHIND_MS = 20;
 
 /** Where a viewer's records go. */
 export interface GiftSink {
@@ -25,26 +30,38 @@ interface Subscriber {
   sink: GiftSink;
   /** The last sequence that was handed on. */
   cursor: number;
+  /** It was handed these without their place. */
+  early: Set<string>;
   /** It has all that the room has, and waits for more. */
   idle: boolean;
   ended: boolean;
 }
 
+interface Kept {
+  name: string;
+  message: Uint8Array;
+  /** The place alone, for who has the rest. */
+  placed: Uint8Array;
+}
+
 /**
- * The records of one room as its viewers get them: each once and in order. A viewer that reads slowly holds up nobody, and
- * costs nothing but its place: it goes on from the ledger.
+ * The records of one room as its viewers get them: each once and in order, and in a cluster those without a place at once,
+ * which get it later. A viewer that reads slowly holds up nobody, and costs nothing but its place: it goes on from the
+ * ledger.
  */
 export class GiftFeed {
   readonly #room: string;
   readonly #ledger: Ledger;
   readonly #nameOf: (sub: string) => string | undefined;
   readonly #subscribers = new Set<Subscriber>();
-  /** Messages of the sequences up to `#head`, the newest last. */
-  #kept: Uint8Array[] = [];
+  /** Of the sequences up to `#head`, the newest last. */
+  #kept: Kept[] = [];
   #head = 0;
   /** The last sequence that is known to exist. */
   #known = 0;
   #filling = false;
+  /** What has no place yet, by name. */
+  readonly #early = new Map<string, Uint8Array>();
 
   /** @param head the room's last sequence now */
   constructor(room: string, head: number, ledger: Ledger, nameOf: (sub: string) => string | undefined) {
@@ -58,18 +75,27 @@ export class GiftFeed {
     return this.#subscribers.size === 0;
   }
 
-  /** @param after undefined: from now on. One that the room has not reached begins at the room's last. */
+  /**
+   * @param after undefined: from now on. One that the room has not reached begins at the room's last, but in a cluster:
+   * there is one sequence, and this relay's copy of it is behind
+   */
   subscribe(after: number | undefined, sink: GiftSink): Subscription {
+    const behind = this.#ledger.follow !== undefined;
     const subscriber: Subscriber = {
       sink,
-      cursor: Math.min(after ?? this.#head, this.#head),
-      idle: true,
+      cursor: behind ? (after ?? this.#head) : Math.min(after ?? this.#head, this.#head),
+      early: new Set(),
+      idle: false,
       ended: false,
     };
     this.#subscribers.add(subscriber);
     return {
       after: subscriber.cursor,
-      start: () => this.#wake(subscriber),
+      start: () => {
+        // Who came back may have missed them.
+        const missed = after === undefined ? [] : [...this.#early];
+        void this.#pump(subscriber, missed);
+      },
       end: () => {
         subscriber.ended = true;
         this.#subscribers.delete(subscriber);
@@ -77,8 +103,12 @@ export class GiftFeed {
     };
   }
 
-  /** A durable record of this room; any number of times and in any order. */
+  /** A durable record of this room; any number of times and in any order, without its place and with it. */
   offer(record: LedgerRecord): void {
+    if (!isPlaced(record)) {
+      this.#show(record);
+      return;
+    }
     if (record.sequence <= this.#head) return;
     this.#known = Math.max(this.#known, record.sequence);
     if (record.sequence === this.#head + 1) {
@@ -90,9 +120,24 @@ export class GiftFeed {
     }
   }
 
-  #append(record: LedgerRecord): void {
+  #show(record: LedgerRecord): void {
+    const name = nameOf(record);
+    if (this.#early.has(name) || this.#early.size >= EARLY || this.#kept.some((each) => each.name === name)) return;
+    const message = encodeMessage(posted(record, this.#nameOf(record.sender)));
+    this.#early.set(name, message);
+    for (const subscriber of this.#subscribers) {
+      // Who is behind gets it with its place.
+      if (!subscriber.idle) continue;
+      subscriber.idle = false;
+      void this.#pump(subscriber, [[name, message]]);
+    }
+  }
+
+  #append(record: PlacedRecord): void {
+    const name = nameOf(record);
     this.#head = record.sequence;
-    this.#kept.push(encodeMessage(posted(record, this.#nameOf(record.sender))));
+    this.#early.delete(name);
+    this.#kept.push({ name, ...messagesOf(record, this.#nameOf(record.sender)) });
     if (this.#kept.length > KEPT) this.#kept.shift();
   }
 
@@ -100,7 +145,9 @@ export class GiftFeed {
     this.#filling = true;
     try {
       while (this.#head < this.#known) {
-        for (const record of await this.#ledger.resume(this.#room, this.#head, PAGE)) this.offer(record);
+        const page = await this.#ledger.resume(this.#room, this.#head, PAGE);
+        if (page.length === 0) await sleep(BEHIND_MS);
+        for (const record of page) this.offer(record);
       }
     } catch {
       // The ledger is busy: the next record, or the next look at what others wrote, tries again.
@@ -112,17 +159,22 @@ export class GiftFeed {
   #wake(subscriber: Subscriber): void {
     if (!subscriber.idle) return;
     subscriber.idle = false;
-    void this.#pump(subscriber);
+    void this.#pump(subscriber, []);
   }
 
-  async #pump(subscriber: Subscriber): Promise<void> {
+  async #pump(subscriber: Subscriber, early: readonly [name: string, message: Uint8Array][]): Promise<void> {
     const { sink } = subscriber;
     try {
+      for (const [name, message] of early) {
+        if (subscriber.ended || !this.#early.has(name)) continue;
+        subscriber.early.add(name);
+        const wait = sink.send(message);
+        if (wait) await wait;
+      }
       while (!subscriber.ended && subscriber.cursor < this.#head) {
         const at = this.#kept.length - (this.#head - subscriber.cursor);
         // No promise where the viewer keeps up.
-        const wait = at >= 0 ? sink.send(this.#kept[at]!) : this.#page(subscriber);
-        if (at >= 0) subscriber.cursor += 1;
+        const wait = at >= 0 ? this.#hand(subscriber, this.#kept[at]!) : this.#page(subscriber);
         if (wait) await wait;
       }
       subscriber.idle = true;
@@ -132,21 +184,42 @@ export class GiftFeed {
     }
   }
 
+  #hand(subscriber: Subscriber, { name, message, placed }: Omit<Kept, 'sequence'>): Promise<void> | undefined {
+    subscriber.cursor += 1;
+    return subscriber.sink.send(subscriber.early.delete(name) ? placed : message);
+  }
+
   async #page(subscriber: Subscriber): Promise<void> {
-    for (const record of await this.#ledger.resume(this.#room, subscriber.cursor, PAGE)) {
+    const page = await this.#ledger.resume(this.#room, subscriber.cursor, PAGE);
+    if (page.length === 0) await sleep(BEHIND_MS);
+    for (const record of page) {
       if (subscriber.ended) return;
-      const wait = subscriber.sink.send(encodeMessage(posted(record, this.#nameOf(record.sender))));
-      subscriber.cursor = record.sequence;
+      const messages = messagesOf(record, this.#nameOf(record.sender));
+      const wait = this.#hand(subscriber, { name: nameOf(record), ...messages });
       if (wait) await wait;
     }
   }
+}
+
+function isPlaced(record: LedgerRecord): record is PlacedRecord {
+  return record.sequence !== null;
+}
+
+function nameOf({ kind, key }: LedgerRecord): string {
+  return `${kind} ${key}`;
+}
+
+function messagesOf(record: PlacedRecord, name: string | undefined): { message: Uint8Array; placed: Uint8Array } {
+  const { sequence: n, kind, key: jti } = record;
+  const placed: GiftPlaced = { t: 'placed', n, kind, jti };
+  return { message: encodeMessage(posted(record, name)), placed: encodeMessage(placed) };
 }
 
 function posted(record: LedgerRecord, name: string | undefined): GiftPosted {
   const { sequence, kind, key, gift, sender, liver, item, amount, currency, atMs } = record;
   return {
     t: 'gift',
-    n: sequence,
+    ...(sequence === null ? {} : { n: sequence }),
     kind,
     jti: key,
     ...(gift === null ? {} : { of: gift }),

@@ -185,7 +185,7 @@ describe('gifts', () => {
     const bytes = stream.readable.getReader();
     while (seen.length < total) {
       reader.push((await bytes.read()).value!);
-      for (let m = reader.next(); m; m = reader.next()) if (m.t === 'gift') seen.push(m.n);
+      for (let m = reader.next(); m; m = reader.next()) if (m.t === 'gift') seen.push(m.n!);
     }
     expect(seen).toEqual(Array.from({ length: total }, (_, n) => n + 1));
     expect(ledger.reads - before).toBeGreaterThan(5);

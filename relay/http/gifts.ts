@@ -19,7 +19,7 @@ const giftSchema = z
     idempotencyKey: z.string().openapi({ description: "The webhook's `webhook-id`: one for each record, for ever." }),
     id: count,
     room: text,
-    sequence: count,
+    sequence: count.nullable().openapi({ description: 'Null in a cluster: the place is given apart from the ledger.' }),
     kind: z.enum(['gift', 'void', 'refund']),
     key: text,
     atMs: count,
@@ -44,7 +44,7 @@ const pageSchema = z
   .openapi('GiftPage');
 const cursorSchema = z.object({ consumer: text, id: count }).openapi('GiftCursor');
 const receiptSchema = z
-  .object({ id: count, room: text, sequence: count, atMs: count, repeat: z.boolean() })
+  .object({ id: count.nullable(), room: text, sequence: count.nullable(), atMs: count, repeat: z.boolean() })
   .openapi('GiftReceipt');
 const deadSchema = z
   .object({ records: z.array(giftSchema.extend({ attempts: count })), next: count, more: z.boolean() })

@@ -12,6 +12,7 @@ export type {
   LedgerRecord,
   LedgerStats,
   OutboxEntry,
+  PlacedRecord,
   ReadCursor,
   ReadPage,
   ReadRecord,

@@ -21,6 +21,7 @@ import type {
   LedgerRecord,
   LedgerStats,
   OutboxEntry,
+  PlacedRecord,
   ReadCursor,
   ReadPage,
   Receipt,
@@ -34,7 +35,7 @@ interface Delivery {
 
 /** The ledger as plain lists: durable for as long as the process. For tests, and the reference of the one on disk. */
 export class MemoryLedger implements Ledger {
-  readonly #records: LedgerRecord[] = [];
+  readonly #records: PlacedRecord[] = [];
   readonly #outbox = new Map<number, Delivery>();
   readonly #delivered = new Map<number, number>();
   readonly #cursors = new Map<string, number>();
@@ -80,7 +81,7 @@ export class MemoryLedger implements Ledger {
     return this.#byKey('gift', jti);
   }
 
-  async resume(room: string, afterSequence: number, limit: number): Promise<LedgerRecord[]> {
+  async resume(room: string, afterSequence: number, limit: number): Promise<PlacedRecord[]> {
     this.#live();
     checkLimit(limit);
     return this.#records.filter((each) => each.room === room && each.sequence > afterSequence).slice(0, limit);

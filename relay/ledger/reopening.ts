@@ -9,6 +9,7 @@ import type {
   LedgerRecord,
   LedgerStats,
   OutboxEntry,
+  PlacedRecord,
   ReadCursor,
   ReadPage,
   Receipt,
@@ -75,7 +76,7 @@ export class ReopeningLedger implements Ledger {
     return this.#current.find(jti);
   }
 
-  resume(room: string, afterSequence: number, limit: number): Promise<LedgerRecord[]> {
+  resume(room: string, afterSequence: number, limit: number): Promise<PlacedRecord[]> {
     return this.#current.resume(room, afterSequence, limit);
   }
 

@@ -31,11 +31,11 @@ export type RecordKind = 'gift' | 'void' | 'refund';
 
 /** One line of the ledger. It never changes: what takes back a gift is a record of its own, in the gift's room. */
 export interface LedgerRecord {
-  /** Place in the whole ledger, from 1, without gaps: the cursor of the pull API. */
+  /** Place in the whole ledger, from 1, without gaps: the cursor of the pull API. In a cluster: of its region's ledger. */
   id: number;
   room: string;
-  /** Place in the room, from 1, without gaps. */
-  sequence: number;
+  /** Place in the room, from 1, without gaps. In a cluster null until the room's home region gave it one. */
+  sequence: number | null;
   kind: RecordKind;
   /** `jti` of a gift, key of an amendment. */
   key: string;
@@ -55,11 +55,18 @@ export interface LedgerRecord {
   reason: string | null;
 }
 
-/** The answer to a claim or an amendment: durable when it is given, and the same for every repeat but for `repeat`. */
+export type PlacedRecord = LedgerRecord & { sequence: number };
+
+/**
+ * The answer to a claim or an amendment: durable when it is given, and the same for every repeat but for `repeat`, and for
+ * what was not known yet.
+ */
 export interface Receipt {
-  id: number;
+  /** In a cluster null for what waits on the disks of two relays until their region's ledger can be reached. */
+  id: number | null;
   room: string;
-  sequence: number;
+  /** In a cluster null until the room's home region gave it one. */
+  sequence: number | null;
   atMs: number;
   repeat: boolean;
 }
@@ -140,7 +147,7 @@ export interface Ledger {
   /** The gift claimed under this `jti`. */
   find(jti: string): Promise<LedgerRecord | undefined>;
   /** A room's records after a sequence, in order. */
-  resume(room: string, afterSequence: number, limit: number): Promise<LedgerRecord[]>;
+  resume(room: string, afterSequence: number, limit: number): Promise<PlacedRecord[]>;
   /** The last record of a room, and of all. */
   head(room: string): Promise<LedgerHead>;
   /** All rooms' records after an id, in order: no record ever appears behind a cursor. */
@@ -158,6 +165,11 @@ export interface Ledger {
   deadLetters(afterId: number, limit: number): Promise<OutboxEntry[]>;
   /** Puts dead and delivered records back into the outbox, due at once; resolves with how many exist. */
   redeliver(ids: readonly number[]): Promise<number>;
+  /**
+   * Tells of a room's records as they become known, whoever wrote them: any number of times and in any order, those
+   * without a place too. Undefined: `since` has to be asked. Gives what ends it.
+   */
+  follow?(room: string, listener: (record: LedgerRecord) => void): () => void;
   stats(): LedgerStats;
   /** Answers what waits, then lets go of the file. Idempotent. */
   close(): Promise<void>;

@@ -133,7 +133,8 @@ export class GiftStream {
 
   #given(id: number, { sequence, id: gift, atMs, repeat }: Receipt): void {
     this.#options.onGiven();
-    this.#send({ t: 'gifted', id, n: sequence, gift, at: atMs, repeat });
+    const places = { ...(sequence !== null && { n: sequence }), ...(gift !== null && { gift }) };
+    this.#send({ t: 'gifted', id, ...places, at: atMs, repeat });
   }
 
   #refuse(id: number, error: unknown): void {

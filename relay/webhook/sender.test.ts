@@ -391,7 +391,7 @@ describe('any failures', () => {
             const events = taken.map(({ body }) => (JSON.parse(body) as GiftEvent).data);
             const places = events.filter((each) => each.room === `room-${room}`).map(({ sequence }) => sequence);
             // Taken again after a cut is not out of order: nothing later was sent before.
-            expect(places).toEqual(places.toSorted((a, b) => a - b));
+            expect(places).toEqual(places.toSorted((a, b) => a! - b!));
           }
           expect(await dead()).toEqual([]);
           await ledger.close();

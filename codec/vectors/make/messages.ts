@@ -144,6 +144,20 @@ const RELAY: RelayMessage[] = [
     currency: 'JPY',
     at: 1_763_874_060_000,
   },
+  { t: 'gifted', id: 7, gift: 901, at: 1_763_874_000_000, repeat: false },
+  { t: 'gifted', id: 8, at: 1_763_874_000_000, repeat: true },
+  {
+    t: 'gift',
+    kind: 'gift',
+    jti: 'g-2',
+    sub: 'u',
+    liver: 'liver-1',
+    item: 'star',
+    amount: 100,
+    currency: 'JPY',
+    at: 1_763_874_060_000,
+  },
+  { t: 'placed', n: 5, kind: 'gift', jti: 'g-2' },
 ];
 
 /** Good ones that the encoder here writes otherwise; by hand. */
@@ -198,6 +212,7 @@ const BAD: [string, keyof MessagesFrom, string, string][] = [
     'aa 6174 6467696674 616e 01 646b696e64 63746970 636a7469 6161 63737562 6175 656c69766572 616c 646974656d 6169 66616d6f756e74 01 6863757272656e6379 634a5059 626174 01',
     'field',
   ],
+  ['place of nothing', 'relay', 'a3 6174 66706c61636564 616e 05 646b696e64 6467696674', 'field'],
   ['presence whose on is a number', 'client', 'a3 6174 6870726573656e6365 626964 01 626f6e 01', 'field'],
   ['moderate without an action', 'client', 'a2 6174 686d6f646572617465 626964 01', 'field'],
   ['moderate of an unknown action', 'client', 'a3 6174 686d6f646572617465 626964 01 66616374696f6e 6378797a', 'field'],

@@ -24,7 +24,7 @@ const page: GiftPage = {
       if (state === 'open') page.sessions += 1;
     });
     room.on('gift', ({ number, jti, item }) => {
-      page.shown.push({ number, jti });
+      page.shown.push({ number: number!, jti });
       const effect = document.createElement('div');
       effect.className = 'effect';
       effect.textContent = item;

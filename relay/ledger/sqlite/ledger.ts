@@ -21,6 +21,7 @@ import type {
   LedgerRecord,
   LedgerStats,
   OutboxEntry,
+  PlacedRecord,
   ReadCursor,
   ReadPage,
   Receipt,
@@ -133,7 +134,7 @@ class SqliteLedger implements Ledger {
     return this.#call('find', jti);
   }
 
-  async resume(room: string, afterSequence: number, limit: number): Promise<LedgerRecord[]> {
+  async resume(room: string, afterSequence: number, limit: number): Promise<PlacedRecord[]> {
     checkName(room);
     checkInteger('afterSequence', afterSequence, 0);
     checkLimit(limit);

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { LedgerRecord } from '../types.ts';
+import type { PlacedRecord } from '../types.ts';
 import { cursorSeal, deliverySeal, outboxSeal } from './schema.ts';
 
 export const FIELDS = [
@@ -8,7 +8,7 @@ export const FIELDS = [
 ].join(', ');
 
 /** A record as it lies on the disk. */
-export type Row = LedgerRecord & { checksum: Uint8Array };
+export type Row = PlacedRecord & { checksum: Uint8Array };
 
 export type Statements = ReturnType<typeof prepareAll>;
 
@@ -67,7 +67,7 @@ export function prepareAll(db: DatabaseSync) {
 }
 
 /** The record of a row, without its checksum and whatever else was selected. */
-export function recordOf(row: Row): LedgerRecord {
+export function recordOf(row: Row): PlacedRecord {
   const { id, room, sequence, kind, key, atMs, sender, liver, item, currency, reg, amount } = row;
   const { shownAtMs, gift, reason } = row;
   return { id, room, sequence, kind, key, atMs, sender, liver, item, currency, reg, amount, shownAtMs, gift, reason };

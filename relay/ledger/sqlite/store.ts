@@ -9,6 +9,7 @@ import type {
   LedgerQuery,
   LedgerRecord,
   OutboxEntry,
+  PlacedRecord,
   ReadCursor,
   ReadPage,
   ReadRecord,
@@ -172,7 +173,7 @@ export class LedgerStore {
   #append(fields: Omit<LedgerRecord, 'id' | 'sequence'>): Receipt {
     this.#tail ??= (this.#sql.tail.get() as Head | undefined) ?? { id: 0, checksum: CHAIN_START };
     const head = this.#sql.head.get(fields.room) as { sequence: number; checksum: Uint8Array } | undefined;
-    const record: LedgerRecord = { ...fields, id: this.#tail.id + 1, sequence: (head?.sequence ?? 0) + 1 };
+    const record: PlacedRecord = { ...fields, id: this.#tail.id + 1, sequence: (head?.sequence ?? 0) + 1 };
     const checksum = checksumOf(record, head?.checksum ?? CHAIN_START);
     const { id, room, sequence, kind, key, atMs, sender, liver, item, currency, reg, amount } = record;
     const { shownAtMs, gift, reason } = record;
@@ -184,12 +185,12 @@ export class LedgerStore {
     return { id, room, sequence, atMs, repeat: false };
   }
 
-  #checkedAll(rows: readonly unknown[]): LedgerRecord[] {
+  #checkedAll(rows: readonly unknown[]): PlacedRecord[] {
     return rows.map((row) => this.#checked(row as Row));
   }
 
   /** Each read compares a record with its checksum and that with the one before in its room. */
-  #checked(row: Row): LedgerRecord {
+  #checked(row: Row): PlacedRecord {
     const record = recordOf(row);
     const before = row.sequence === 1 ? undefined : this.#sql.checksumAt.get(row.room, row.sequence - 1);
     const { checksum } = (before as { checksum: Uint8Array } | undefined) ?? { checksum: CHAIN_START };
