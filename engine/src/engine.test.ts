@@ -16,6 +16,18 @@ function start(): { engine: EngineImpl; native: FakeNative } {
 
 const URL_V1 = 'https://127.0.0.1:4433/v1';
 
+test('commands of a batch, and of what events cause, reach the engine in one go', () => {
+  const { engine, native } = start();
+  engine.batch(() => engine.batch(() => engine.createRoom({ alias: 1 })));
+  expect(native.calls.map(([name]) => name)).toEqual(['hold', 'roomCreate', 'release']);
+  const failing = () =>
+    engine.batch(() => {
+      throw new Error('of the caller');
+    });
+  expect(failing).toThrow('of the caller');
+  expect(native.of('release')).toHaveLength(2);
+});
+
 function dialled(url = URL_V1) {
   const { engine, native } = start();
   const session = engine.connect(url);

@@ -58,6 +58,7 @@ export class EngineImpl implements Engine, EventHandler {
   /** Groups for sessions that did not choose one, out of the way of those that users choose. */
   #nextGroup = USER_GROUPS;
   #alive = false;
+  #batching = false;
   #closing: Promise<void> | undefined;
   #closed = false;
   #allGone: (() => void) | undefined;
@@ -93,6 +94,19 @@ export class EngineImpl implements Engine, EventHandler {
       }
     }
     throw fromNative(failed);
+  }
+
+  batch<T>(run: () => T): T {
+    // The outermost one decides.
+    if (this.#batching || this.#closed) return run();
+    this.#batching = true;
+    this.port.hold();
+    try {
+      return run();
+    } finally {
+      this.#batching = false;
+      this.port.release();
+    }
   }
 
   connect(url: string, options: ConnectOptions = {}): EngineSession {
@@ -302,8 +316,8 @@ export class EngineImpl implements Engine, EventHandler {
 
   #wake(): void {
     try {
-      const batch = this.port.poll();
-      if (batch) decodeEvents(batch, this);
+      const events = this.port.poll();
+      if (events) this.batch(() => decodeEvents(events, this));
     } catch (error) {
       throwLater(error);
     }

@@ -94,6 +94,9 @@ export interface NativeAddress {
 export interface NativeEngine {
   keepAlive(on: boolean): void;
   poll(): Buffer | null;
+  /** Until `release` commands do not wake the engine one by one. */
+  hold(): void;
+  release(): void;
   shutdown(): void;
   listen(config: NativeListenConfig): { endpoint: number; address: NativeAddress; hashes: Buffer[] };
   connect(config: NativeConnectConfig): number;

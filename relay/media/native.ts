@@ -38,6 +38,10 @@ export class NativePlane implements MediaPlane {
     return new NativeRoom(this.#engine.createRoom(options), this.#admitted);
   }
 
+  batch(run: () => void): void {
+    this.#engine.batch(run);
+  }
+
   stats(): Promise<Record<string, number>> {
     return this.#engine.getStats();
   }

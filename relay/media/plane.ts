@@ -15,6 +15,8 @@ export interface MediaPlane {
   /** The session is over. Rooms and slots that it was in are left by their own calls. */
   forget(session: Session): void;
   openRoom(options: MediaRoomOptions): MediaRoom;
+  /** Runs `run` at once; what it asks of sessions and rooms may be carried out together after it. */
+  batch(run: () => void): void;
   /** Flat: `datagrams_in`, `datagrams_out`, `dropped_<reason>`, ... whatever the body counts. */
   stats(): Promise<Record<string, number>>;
   close(): void;

@@ -89,6 +89,10 @@ export class ScriptPlane implements MediaPlane {
     return new ScriptRoom(this, options);
   }
 
+  batch(run: () => void): void {
+    run();
+  }
+
   async stats(): Promise<Record<string, number>> {
     return Object.fromEntries(this.#counts);
   }

@@ -46,6 +46,10 @@ export class RoomActions {
   }
 
   carryOut(hosted: HostedRoom, actions: readonly RoomAction[]): void {
+    if (actions.length > 0) this.#options.plane.batch(() => this.#carryOut(hosted, actions));
+  }
+
+  #carryOut(hosted: HostedRoom, actions: readonly RoomAction[]): void {
     for (const action of actions) {
       try {
         this.#apply(hosted, action);

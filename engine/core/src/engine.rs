@@ -88,6 +88,15 @@ impl Engine {
         self.shared.push(Input::Command(command));
     }
 
+    /// Several commands follow at once: the engine need not wake for each of them. `release` must follow.
+    pub fn hold(&self) {
+        self.shared.hold();
+    }
+
+    pub fn release(&self) {
+        self.shared.release();
+    }
+
     /// Moves all waiting events to the end of `out`.
     pub fn take_events(&self, out: &mut Vec<Event>) {
         self.shared.take_events(out);

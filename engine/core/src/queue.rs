@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// bounded by what they refer to (stream credit, sessions) and always taken.
 const COMMAND_DATAGRAMS: usize = 8192;
 const COMMAND_BYTES: usize = 8 << 20;
+/// A held queue wakes the engine all the same when so many commands wait.
+const HELD_COMMANDS: usize = 256;
 
 pub(crate) struct NewListener {
     pub endpoint: EndpointId,
@@ -42,6 +44,8 @@ struct Commands {
     queue: Vec<Input>,
     datagrams: usize,
     bytes: usize,
+    /// More commands come at once: the engine is woken after them.
+    held: bool,
 }
 
 struct Events {
@@ -106,9 +110,9 @@ impl Shared {
         }
     }
 
-    /// One wake a batch: only who finds the queue empty wakes the engine.
+    /// One wake a batch: only who finds the queue empty wakes the engine, and nobody while it is held.
     pub fn push(&self, input: Input) {
-        let was_empty = {
+        let wakes = {
             let mut commands = locked(&self.commands);
             if let Some(bytes) = datagram_bytes(&input) {
                 if commands.datagrams >= COMMAND_DATAGRAMS || commands.bytes + bytes > COMMAND_BYTES {
@@ -119,9 +123,25 @@ impl Shared {
                 commands.bytes += bytes;
             }
             commands.queue.push(input);
-            commands.queue.len() == 1
+            commands.queue.len() == if commands.held { HELD_COMMANDS } else { 1 }
         };
-        if was_empty {
+        if wakes {
+            self.wake.wake();
+        }
+    }
+
+    /// Until `release` commands do not wake the engine one by one. It may take them meanwhile all the same.
+    pub fn hold(&self) {
+        locked(&self.commands).held = true;
+    }
+
+    pub fn release(&self) {
+        let wakes = {
+            let mut commands = locked(&self.commands);
+            commands.held = false;
+            !commands.queue.is_empty()
+        };
+        if wakes {
             self.wake.wake();
         }
     }
@@ -270,5 +290,29 @@ mod tests {
         assert_eq!(out.len(), COMMAND_DATAGRAMS + 1);
         shared.push(Input::Command(Command::Shutdown));
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_held_queue_wakes_once_and_when_much_waits() {
+        let (shared, wakes, _) = shared(1000, 100);
+        let push = |times| (0..times).for_each(|_| shared.push(Input::Command(Command::Shutdown)));
+        let woken = || wakes.swap(0, Ordering::Relaxed);
+        shared.hold();
+        shared.release();
+        assert_eq!(woken(), 0, "nothing waits");
+        shared.hold();
+        push(HELD_COMMANDS - 1);
+        assert_eq!(woken(), 0);
+        push(1);
+        assert_eq!(woken(), 1, "the engine begins with them");
+        let mut out = Vec::new();
+        shared.take_commands(&mut out);
+        push(3);
+        assert_eq!(woken(), 0);
+        shared.release();
+        assert_eq!(woken(), 1);
+        shared.take_commands(&mut Vec::new());
+        push(1);
+        assert_eq!(woken(), 1, "not held any more");
     }
 }

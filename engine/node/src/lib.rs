@@ -357,6 +357,20 @@ impl NativeEngine {
         self.send(Command::Stats { token, of })
     }
 
+    #[napi]
+    pub fn hold(&self) {
+        if let Some(engine) = &self.engine {
+            engine.hold();
+        }
+    }
+
+    #[napi]
+    pub fn release(&self) {
+        if let Some(engine) = &self.engine {
+            engine.release();
+        }
+    }
+
     fn engine(&self) -> Result<&Engine, Failure> {
         self.engine.as_ref().ok_or_else(|| failure("closed", "the engine is closed"))
     }

@@ -18,6 +18,9 @@ import type {
 import type { StoreMethod } from './store.ts';
 import type { FromWorker, Request, ToWorker, WorkerTask } from './worker.ts';
 
+/** How long a visit waits for others to cross with it. */
+const VISIT_WAIT_MS = 20;
+
 interface Waiting {
   resolve(value: never): void;
   reject(error: HayateError): void;
@@ -124,9 +127,10 @@ class SqliteCommunity implements CommunityStore {
     }
     const id = this.#nextId++;
     const answer = new Promise<T>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-    // After the input of this turn: what came together crosses in one message.
-    if (this.#queue.length === 0) setImmediate(() => this.#flush());
     this.#queue.push({ id, method, args });
+    // What came together crosses in one message. Nobody waits for a visit, and joins come in crowds.
+    if (method !== 'visit' && method !== 'left') setImmediate(() => this.#flush());
+    else if (this.#queue.length === 1) setTimeout(() => this.#flush(), VISIT_WAIT_MS);
     return answer;
   }
 
