@@ -1,5 +1,5 @@
 import { callUser, throwLater } from './callbacks.ts';
-import { EngineError, streamCodeOf } from './errors.ts';
+import { type EngineError, streamCodeOf, toldError } from './errors.ts';
 import type { StreamPort } from './stream-port.ts';
 import type { StreamHandler } from './types.ts';
 
@@ -79,7 +79,7 @@ export class ReceiveHalf {
   }
 
   handleReset(code: number): void {
-    this.#fail(new EngineError('stream_reset', `the peer reset the stream (${code})`, { streamErrorCode: code }));
+    this.#fail(toldError('stream_reset', `the peer reset the stream (${code})`, { streamErrorCode: code }));
   }
 
   /**

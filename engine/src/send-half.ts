@@ -1,4 +1,4 @@
-import { EngineError, streamCodeOf } from './errors.ts';
+import { EngineError, streamCodeOf, toldError } from './errors.ts';
 import type { StreamPort } from './stream-port.ts';
 import type { EngineSendStream, SendOptions } from './types.ts';
 
@@ -114,7 +114,7 @@ export class SendHalf {
   handleStopped(code: number): void {
     if (this.#done) return;
     this.#port.streamReset(this.#session, this.#stream, code);
-    this.#fail(new EngineError('stream_stopped', `the peer reads no more (${code})`, { streamErrorCode: code }));
+    this.#fail(toldError('stream_stopped', `the peer reads no more (${code})`, { streamErrorCode: code }));
   }
 
   handleSessionEnd(error: EngineError, byPeer = false): void {

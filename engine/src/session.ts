@@ -1,6 +1,6 @@
 import { callUser, quiet } from './callbacks.ts';
 import { Datagrams } from './datagrams.ts';
-import { type CloseKind, closeError, EngineError } from './errors.ts';
+import { type CloseKind, closeError, EngineError, toldError } from './errors.ts';
 import { Inbox } from './inbox.ts';
 import { IncomingStream } from './incoming-stream.ts';
 import type { NativeEngine } from './native.ts';
@@ -297,8 +297,7 @@ export class Session implements EngineSession {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#error = error;
-    const gone =
-      error ?? new EngineError('closed', `the session was closed (${info?.closeCode}) ${info?.reason}`.trim());
+    const gone = error ?? toldError('closed', `the session was closed (${info?.closeCode}) ${info?.reason}`.trim());
     this.#ready.reject(gone);
     if (error) this.#closed.reject(error);
     else this.#closed.resolve(info!);
