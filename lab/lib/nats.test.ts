@@ -1,0 +1,62 @@
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type NatsRig, natsServer, startNats } from './nats.ts';
+
+const binary = await natsServer();
+const skip = 'skip' in binary ? binary.skip : undefined;
+if (skip) console.log(`SKIPPED NATS rig: ${skip}`);
+
+const bucket = (connection: NatsConnection, domain: string) =>
+  new Kvm(jetstream(connection, { domain, timeout: 1000 })).create(`of_${domain}`);
+
+describe.skipIf(skip)('two regions of one NATS server', () => {
+  let rig: NatsRig;
+  beforeAll(async () => {
+    rig = await startNats({ regions: ['jp', 'us'] });
+  });
+  afterAll(() => rig.stop());
+
+  it('reaches a domain through the other one, and each works without the other', async () => {
+    const [jp, us] = rig.regions;
+    const connection = await connect({ servers: us!.urls });
+    const far = await bucket(connection, 'jp');
+    const near = await bucket(connection, 'us');
+    await far.put('room', 'from us');
+    await near.put('room', 'at home');
+
+    await jp!.kill();
+    await expect(far.put('room', 'lost')).rejects.toThrow();
+    await near.put('room', 'still here');
+    expect((await near.get('room'))?.string()).toBe('still here');
+
+    await jp!.start();
+    await rig.joined();
+    expect((await far.get('room'))?.string()).toBe('from us');
+    await connection.close();
+  });
+});
+
+describe.skipIf(skip)('a region of three NATS servers', () => {
+  it('goes on without one of them and stands still without two', async () => {
+    const rig = await startNats({ regions: ['jp'], servers: 3 });
+    try {
+      const [first, second, third] = rig.regions[0]!.servers;
+      const connection = await connect({ servers: third!.url });
+      const js = jetstream(connection, { domain: 'jp', timeout: 1000 });
+      const kv = await new Kvm(js).create('rooms', { replicas: 3 });
+      await kv.put('room', '1');
+
+      await first!.kill();
+      await rig.regions[0]!.ready();
+      await expect.poll(() => kv.put('room', '2').catch(() => 0), { timeout: 15_000 }).toBeGreaterThan(1);
+
+      await second!.kill();
+      await expect(kv.put('room', '3')).rejects.toThrow();
+      await connection.close();
+    } finally {
+      await rig.stop();
+    }
+  }, 60_000);
+});

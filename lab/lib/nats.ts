@@ -1,0 +1,261 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Running } from './processes.ts';
+
+/** The server that the rig runs; the 2.12 line is the oldest with wildcard expected-last-subject-sequence. */
+const NATS_VERSION = 'v2.15.3';
+const MODULE = `github.com/nats-io/nats-server/v2@${NATS_VERSION}`;
+const CACHE = join(homedir(), '.cache/hayate/nats');
+
+export type NatsBinary = { path: string } | { skip: string };
+
+let found: Promise<NatsBinary> | undefined;
+
+/** The server's binary, built once a machine by `go install`; `skip` says why there is none. */
+export function natsServer(): Promise<NatsBinary> {
+  found ??= build();
+  return found;
+}
+
+async function build(): Promise<NatsBinary> {
+  const folder = join(CACHE, NATS_VERSION);
+  const path = join(folder, 'nats-server');
+  if (existsSync(path)) return { path };
+  mkdirSync(folder, { recursive: true });
+  const failed = await new Promise<string | undefined>((resolve) => {
+    const env = { ...process.env, GOBIN: folder };
+    execFile('go', ['install', MODULE], { env, timeout: 240_000 }, (error, _out, err) =>
+      resolve(error ? err.trim().split('\n').at(-1) || error.message : undefined),
+    );
+  });
+  if (failed === undefined) return { path };
+  return { skip: `no nats-server: \`go install ${MODULE}\` says: ${failed}` };
+}
+
+interface Ports {
+  client: number;
+  leaf: number;
+  cluster: number;
+  monitor: number;
+}
+
+/** One server. It keeps ports and store over stop and start, as a machine that comes back does. */
+class NatsServer {
+  readonly name: string;
+  /** `nats://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly ports: Ports;
+  #child: Running | undefined;
+  readonly #command: string[];
+
+  constructor(name: string, ports: Ports, command: string[]) {
+    this.name = name;
+    this.ports = ports;
+    this.url = `nats://127.0.0.1:${ports.client}`;
+    this.#command = command;
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
+  /** Up as soon as clients are taken; JetStream of a region of three needs two of them up: see `NatsRegion.ready`. */
+  async start(): Promise<void> {
+    if (this.#child) return;
+    const [binary, ...args] = this.#command;
+    this.#child = new Running(binary!, args);
+    await this.#child.line(/Server is ready/, 10_000);
+  }
+
+  async stop(): Promise<void> {
+    await this.#end('SIGTERM');
+  }
+
+  /** SIGKILL: nothing is flushed or said. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    this.#child = undefined;
+    await child?.stop(signal);
+  }
+
+  /** A page of the server's monitoring, as `/varz` or `/leafz`. Rejects while it is down. */
+  async monitor<T>(page: string): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${this.ports.monitor}${page}`);
+    return (await response.json()) as T;
+  }
+
+  async jetStreamReady(): Promise<boolean> {
+    try {
+      return (await this.monitor<{ status?: string }>('/healthz?js-enabled-only=true')).status === 'ok';
+    } catch {
+      return false;
+    }
+  }
+}
+
+class NatsRegion {
+  readonly region: string;
+  readonly servers: NatsServer[];
+
+  constructor(region: string, servers: NatsServer[]) {
+    this.region = region;
+    this.servers = servers;
+  }
+
+  get urls(): string[] {
+    return this.servers.map((server) => server.url);
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.start()));
+    await this.ready();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.stop()));
+  }
+
+  async kill(): Promise<void> {
+    await Promise.all(this.servers.map((server) => server.kill()));
+  }
+
+  /** Resolves once every server that runs answers for JetStream and, of three, the meta group has its leader. */
+  async ready(timeoutMs = 20_000): Promise<void> {
+    await poll(timeoutMs, `JetStream of ${this.region}`, async () => {
+      const up = this.servers.filter((server) => server.pid !== 0);
+      const ok = await Promise.all(up.map((server) => server.jetStreamReady()));
+      if (up.length === 0 || ok.includes(false)) return false;
+      if (this.servers.length === 1) return true;
+      const jsz = await up[0]!.monitor<{ meta_cluster?: { leader?: string } }>('/jsz');
+      return Boolean(jsz.meta_cluster?.leader);
+    });
+  }
+}
+
+export interface NatsRig {
+  /** By the order of `regions`. */
+  regions: NatsRegion[];
+  region(name: string): NatsRegion;
+  /** Resolves once each region sees all the others over leafnodes. */
+  joined(timeoutMs?: number): Promise<void>;
+  /** Stops everything and removes the stores. */
+  stop(): Promise<void>;
+}
+
+export interface NatsRigOptions {
+  /** Names; each is a JetStream domain of its own. */
+  regions: readonly string[];
+  /** Servers a region: 1, or 3 for streams of three copies. Default 1. */
+  servers?: 1 | 3;
+  /**
+   * `always` syncs each write before its ack (JetStream's default does not). `2m` is for measurements which have nothing
+   * to do with the disk.
+   */
+  syncInterval?: 'always' | '2m';
+  /**
+   * Address that region `from` dials to reach region `to` over leafnodes, `HOST:PORT` for the real `port`. For a proxy
+   * in between that can cut or delay the ocean. A region dials all those before it in `regions`.
+   */
+  ocean?: (from: string, to: string, port: number) => Promise<string> | string;
+}
+
+/** Runs `regions` x `servers` servers of their own on free ports of this machine. Throws where there is no binary. */
+export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
+  const binary = await natsServer();
+  if ('skip' in binary) throw new Error(binary.skip);
+  const dir = mkdtempSync(join(tmpdir(), 'hayate-nats-'));
+  const count = options.servers ?? 1;
+  const ports = new Map<string, Ports[]>();
+  const free = await freePorts(options.regions.length * count * 4);
+  for (const region of options.regions) {
+    const take = () => free.pop()!;
+    const one = () => ({ client: take(), leaf: take(), cluster: take(), monitor: take() });
+    ports.set(region, Array.from({ length: count }, one));
+  }
+  const regions: NatsRegion[] = [];
+  for (const [index, region] of options.regions.entries()) {
+    const own = ports.get(region)!;
+    const remotes = options.regions.slice(0, index).map(async (to) => {
+      const dial = options.ocean ?? ((_from, _to, port) => `127.0.0.1:${port}`);
+      const addresses = await Promise.all(ports.get(to)!.map(({ leaf }) => dial(region, to, leaf)));
+      return `{ urls: [${addresses.map((address) => `"nats-leaf://${address}"`).join(', ')}] }`;
+    });
+    const remoteText = (await Promise.all(remotes)).join(', ');
+    const servers = own.map((at, n) => {
+      const name = `${region}-${n + 1}`;
+      const file = join(dir, `${name}.conf`);
+      const others = own.filter((other) => other !== at).map(({ cluster }) => `"nats-route://127.0.0.1:${cluster}"`);
+      writeFileSync(
+        file,
+        [
+          `server_name: "${name}"`,
+          `listen: "127.0.0.1:${at.client}"`,
+          `http: "127.0.0.1:${at.monitor}"`,
+          `jetstream { domain: "${region}", store_dir: "${join(dir, name)}", sync_interval: ${options.syncInterval ?? 'always'} }`,
+          `leafnodes { listen: "127.0.0.1:${at.leaf}", reconnect: "200ms", remotes: [${remoteText}] }`,
+          count > 1
+            ? `cluster { name: "${region}", listen: "127.0.0.1:${at.cluster}", routes: [${others.join(', ')}] }`
+            : '',
+        ].join('\n'),
+      );
+      return new NatsServer(name, at, [binary.path, '-c', file]);
+    });
+    regions.push(new NatsRegion(region, servers));
+  }
+  const rig: NatsRig = {
+    regions,
+    region: (name) => regions.find(({ region }) => region === name)!,
+    joined: (timeoutMs = 20_000) =>
+      poll(timeoutMs, 'leafnodes', async () => {
+        const pages = regions
+          .slice(1)
+          .flatMap(({ servers }) =>
+            servers.map((server) => server.monitor<{ leafs?: unknown[] }>('/leafz').catch(() => undefined)),
+          );
+        const wanted = regions.slice(1).flatMap(({ servers }, index) => servers.map(() => index + 1));
+        return (await Promise.all(pages)).every((page, n) => (page?.leafs?.length ?? 0) >= wanted[n]!);
+      }),
+    stop: async () => {
+      await Promise.all(regions.map((region) => region.kill()));
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+  try {
+    await Promise.all(regions.map((region) => region.start()));
+    await rig.joined();
+    return rig;
+  } catch (error) {
+    await rig.stop();
+    throw error;
+  }
+}
+
+/** The servers give no event for a quorum or a leafnode that came up: they are asked. */
+async function poll(timeoutMs: number, what: string, done: () => Promise<boolean>): Promise<void> {
+  const until = Date.now() + timeoutMs;
+  while (!(await done().catch(() => false))) {
+    if (Date.now() > until) throw new Error(`${what} not ready within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** All held at once before any is let go, so that no two are the same. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
