@@ -161,7 +161,7 @@ export interface NatsRigOptions {
   syncInterval?: 'always' | '2m';
   /**
    * Address that region `from` dials to reach region `to` over leafnodes, `HOST:PORT` for the real `port`. For a proxy
-   * in between that can cut or delay the ocean. A region dials all those before it in `regions`.
+   * in between that can cut or delay the ocean (servers tell each other no address that leads around it). A region dials all those before it in `regions`.
    */
   ocean?: (from: string, to: string, port: number) => Promise<string> | string;
 }
@@ -199,7 +199,7 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
           `listen: "127.0.0.1:${at.client}"`,
           `http: "127.0.0.1:${at.monitor}"`,
           `jetstream { domain: "${region}", store_dir: "${join(dir, name)}", sync_interval: ${options.syncInterval ?? 'always'} }`,
-          `leafnodes { listen: "127.0.0.1:${at.leaf}", reconnect: "200ms", remotes: [${remoteText}] }`,
+          `leafnodes { listen: "127.0.0.1:${at.leaf}", no_advertise: true, reconnect: "200ms", remotes: [${remoteText}] }`,
           count > 1
             ? `cluster { name: "${region}", listen: "127.0.0.1:${at.cluster}", routes: [${others.join(', ')}] }`
             : '',

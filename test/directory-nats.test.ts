@@ -1,0 +1,93 @@
+import { setTimeout as after } from 'node:timers/promises';
+import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
+import { vi } from 'vitest';
+import { type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
+import { TcpLine } from '../lab/lib/tcp-line.ts';
+import { directoryContract } from '../relay/test/directory-contract.ts';
+import type { DirectoryStage } from '../relay/test/directory-stage.ts';
+
+const REGIONS = ['jp', 'us'];
+const WAIT_MS = 45_000;
+
+interface JetStreamPage {
+  account_details?: { stream_detail: { name: string; state: { last_seq: number } }[] }[];
+}
+
+/** By stream, of one server: the last sequence. */
+async function lastSequences(region: NatsRig['regions'][number]): Promise<Map<string, number>> {
+  const page = await region.servers[0]!.monitor<JetStreamPage>('/jsz?accounts=true&streams=true');
+  const streams = page.account_details?.flatMap(({ stream_detail }) => stream_detail) ?? [];
+  return new Map(streams.map(({ name, state }) => [name, state.last_seq]));
+}
+
+async function natsStage(servers: 1 | 3): Promise<DirectoryStage> {
+  const lines: TcpLine[] = [];
+  const rig = await startNats({
+    regions: REGIONS,
+    servers,
+    ocean: async (_from, _to, port) => {
+      const line = await TcpLine.to(port);
+      lines.push(line);
+      return line.address;
+    },
+  });
+  const all: { shutdown(): Promise<void> }[] = [];
+  // Nothing tells of a state of a server, or of what a directory has heard: they are asked until they say so.
+  const until = async (what: string, condition: () => boolean | Promise<boolean>) => {
+    const end = performance.now() + WAIT_MS;
+    while (!(await condition())) {
+      if (performance.now() > end) throw new Error(`not within ${WAIT_MS} ms: ${what}`);
+      await after(10);
+    }
+  };
+  return {
+    until,
+    directory: async (region) => {
+      const nats = new NatsLink({ servers: rig.region(region).urls });
+      const directory = natsDirectory({
+        region,
+        regions: REGIONS,
+        nats,
+        replicas: servers,
+        heartbeatMs: 200,
+        goneMs: 1000,
+      });
+      all.push(directory, { shutdown: () => nats.close() });
+      await until('the directory is connected', () => directory.health().connected);
+      return { directory, kill: () => nats.close() };
+    },
+    copied: () =>
+      until('the copies are complete', async () => {
+        const [jp, us] = await Promise.all(rig.regions.map(lastSequences));
+        return jp!.size === 4 && [...jp!].every(([stream, sequence]) => us!.get(stream) === sequence);
+      }),
+    away: (region) => rig.region(region).kill(),
+    back: async (region) => {
+      await rig.region(region).start();
+      await rig.joined();
+    },
+    cut: async () => {
+      for (const line of lines) line.cut();
+    },
+    heal: async () => {
+      for (const line of lines) line.heal();
+      await rig.joined();
+    },
+    stop: async () => {
+      await Promise.all(all.map((one) => one.shutdown()));
+      await rig.stop();
+      await Promise.all(lines.map((line) => line.close()));
+    },
+  };
+}
+
+// Servers ask a lost domain again after 10 to 20 s.
+vi.setConfig({ testTimeout: 90_000 });
+
+const binary = await natsServer();
+const missing = 'skip' in binary ? binary.skip : undefined;
+const slow = process.env['HAYATE_SLOW'] === '1' ? undefined : 'three servers a region: set HAYATE_SLOW=1';
+for (const reason of [missing, slow]) if (reason) console.log(`SKIPPED directory over NATS: ${reason}`);
+
+directoryContract('NATS, a server a region', () => natsStage(1), missing);
+directoryContract('NATS, three servers a region', () => natsStage(3), missing ?? slow);
