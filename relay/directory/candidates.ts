@@ -1,4 +1,5 @@
-import { hash } from './rendezvous.ts';
+import { type Group, grouped } from './grouped.ts';
+import { mix } from './hash.ts';
 import type { KnownRelay, RelayLoad } from './types.ts';
 
 export interface Wish {
@@ -8,7 +9,7 @@ export interface Wish {
   except?: ReadonlySet<string>;
   /** At most so many. Default 8. */
   limit?: number;
-  /** Spreads those who ask at once over relays of equal load: any number, as a random one or a hash of the asker. */
+  /** Spreads those who ask at once over relays of equal load: any 32 bits, as a random number or a hash of the asker. */
   seed?: number;
 }
 
@@ -16,6 +17,8 @@ export interface Wish {
 const FULL_EGRESS_BPS = 125_000_000;
 /** Relays within a tenth of each other are alike: loads are a second old. */
 const STEPS = 10;
+/** Above every order among relays of one step. */
+const STEP = 2 ** 32;
 
 /** 0 idle to 1 full. */
 function fullness(load: RelayLoad): number {
@@ -24,19 +27,53 @@ function fullness(load: RelayLoad): number {
 
 /**
  * Relays for a client to try, best first: its own region before others, never one that drains, a fresh load before an old
- * one, the least loaded first. Those of other regions follow as a last resort: at least one of each where there is one.
+ * one, the least loaded first. Others follow as a last resort: the best of each other region is among them where `limit`
+ * allows. The array must not be changed afterwards.
  */
 export function candidates(relays: readonly KnownRelay[], wish: Wish = {}): KnownRelay[] {
-  const { region, except, limit = 8, seed = 0 } = wish;
-  const usable = relays.filter(({ id, draining }) => !draining && !except?.has(id));
-  const rank = new Map(usable.map((relay) => [relay, hash(relay.id, seed)]));
-  const step = (relay: KnownRelay) => (relay.loadFresh ? Math.round(fullness(relay.load) * STEPS) : STEPS + 1);
-  const better = (a: KnownRelay, b: KnownRelay) =>
-    step(a) - step(b) || rank.get(a)! - rank.get(b)! || (a.id < b.id ? -1 : 1);
-  const near = usable.filter((relay) => relay.region === region).sort(better);
-  const far = usable.filter((relay) => relay.region !== region).sort(better);
-  const firstOfEach = [...new Map(far.toReversed().map((relay) => [relay.region, relay])).values()].sort(better);
-  const rest = far.filter((relay) => !firstOfEach.includes(relay));
-  const kept = region === undefined ? 0 : Math.min(firstOfEach.length, Math.max(0, limit - 1));
-  return [...near.slice(0, limit - kept), ...firstOfEach, ...rest].slice(0, limit);
+  const { region, limit = 8 } = wish;
+  const near: Ranked[] = [];
+  const firsts: Ranked[] = [];
+  const others: Ranked[] = [];
+  for (const [of, group] of grouped(relays)) {
+    const best = bestOf(group, wish, limit);
+    if (of === region) {
+      near.push(...best);
+    } else {
+      firsts.push(...best.slice(0, 1));
+      others.push(...best.slice(1));
+    }
+  }
+  const kept = region === undefined ? 0 : Math.min(firsts.length, limit - 1);
+  const ordered = [
+    ...near.slice(0, limit - kept),
+    ...firsts.sort(byRank),
+    ...others.sort(byRank),
+    ...near.slice(limit - kept),
+  ];
+  return ordered.slice(0, limit).map(({ relay }) => relay);
+}
+
+interface Ranked {
+  relay: KnownRelay;
+  rank: number;
+}
+
+const byRank = (a: Ranked, b: Ranked): number => a.rank - b.rank;
+
+/** The best `limit` of a region in their order: one pass, without sorting all of them. */
+function bestOf({ relays, hashes }: Group<KnownRelay>, { except, seed = 0 }: Wish, limit: number): Ranked[] {
+  const best: Ranked[] = [];
+  for (const [i, relay] of relays.entries()) {
+    if (relay.draining) continue;
+    const step = relay.loadFresh ? Math.round(fullness(relay.load) * STEPS) : STEPS + 1;
+    const rank = step * STEP + mix(hashes[i]! ^ seed);
+    if (best.length === limit && rank >= best[limit - 1]!.rank) continue;
+    if (except?.has(relay.id)) continue;
+    let at = best.length;
+    while (at > 0 && best[at - 1]!.rank > rank) at--;
+    best.splice(at, 0, { relay, rank });
+    if (best.length > limit) best.pop();
+  }
+  return best;
 }

@@ -6,7 +6,18 @@ export interface RoomRecord extends RoomEntry {
    * Which creation of the room this is of: kept by claims and moves. Two regions may create a room each; the earlier
    * creation is the room.
    */
-  born: { at: number; region: string };
+  born: Birth;
+  /**
+   * Creations that had ended when this one began: what is left of them elsewhere, as the word of a move, is void. The latest
+   * few.
+   */
+  ended?: Birth[];
+}
+
+interface Birth {
+  /** ms since 1970. */
+  at: number;
+  region: string;
 }
 
 /** A record and the region whose bucket holds it. */
@@ -15,9 +26,30 @@ export interface Held {
   record: RoomRecord;
 }
 
-/** By creation: negative when `a` was first. The same for everybody, whatever came when. */
-function byBirth(a: RoomRecord, b: RoomRecord): number {
-  return a.born.at - b.born.at || (a.born.region < b.born.region ? -1 : a.born.region > b.born.region ? 1 : 0);
+/** What is left of a creation elsewhere is forgotten within an hour, so that only the latest matter. */
+const ENDED_KEPT = 8;
+
+/** Negative when `a` was first. The same for everybody, whatever came when. */
+function byBirth({ born: a }: RoomRecord, { born: b }: RoomRecord): number {
+  return a.at - b.at || (a.region < b.region ? -1 : a.region > b.region ? 1 : 0);
+}
+
+const nameOf = ({ at, region }: Birth): string => `${at} ${region}`;
+
+/** The other creations among these and what they had ended, for a record that takes their place. */
+export function endedWith(held: readonly Held[], born: Birth): Birth[] {
+  const all = held.flatMap(({ record }) => [record.born, ...(record.ended ?? [])]);
+  const others = new Map(all.map((one) => [nameOf(one), one]));
+  others.delete(nameOf(born));
+  return [...others.values()].sort((a, b) => b.at - a.at).slice(0, ENDED_KEPT);
+}
+
+/** Those of a creation that another has ended count as closed. */
+function judged(held: readonly Held[]): Held[] {
+  const ended = new Set(held.flatMap(({ record }) => record.ended ?? []).map(nameOf));
+  return held.map((one) =>
+    ended.has(nameOf(one.record.born)) ? { bucket: one.bucket, record: { ...one.record, closed: true } } : one,
+  );
 }
 
 /**
@@ -27,7 +59,7 @@ function byBirth(a: RoomRecord, b: RoomRecord): number {
 export function winner(held: readonly Held[]): Held | undefined {
   // A closed record ends its creation only where no move went past it.
   const latest: Held[] = [];
-  for (const one of held) {
+  for (const one of judged(held)) {
     const index = latest.findIndex(({ record }) => byBirth(record, one.record) === 0);
     if (index < 0) latest.push(one);
     else if (isLater(one, latest[index]!)) latest[index] = one;
@@ -60,28 +92,28 @@ export type Repair =
   /** Closes the creation that lost, so that it does not come back when the winner closes. */
   | { write: 'end'; bucket: string; record: RoomRecord };
 
-/** What `region` has to write so that creations which met become one. Each region writes its own bucket only. */
-export function repairs(held: readonly Held[], region: string): Repair[] {
+/** What is to be written so that creations which met become one. Whoever sees it first does it. */
+export function repairs(held: readonly Held[]): Repair[] {
   const best = winner(held);
   if (!best || best.record.closed) return [];
   const others = held.filter(({ record }) => byBirth(record, best.record) !== 0);
   const out: Repair[] = [];
   const highest = Math.max(0, ...others.map(({ record }) => record.epoch));
-  if (best.bucket === region && best.record.home === region && highest >= best.record.epoch) {
-    out.push({ write: 'raise', bucket: region, record: { ...best.record, epoch: highest + 1 } });
+  if (highest >= best.record.epoch) {
+    const { home } = best.record;
+    const ended = endedWith(held, best.record.born);
+    out.push({ write: 'raise', bucket: home, record: { ...best.record, epoch: highest + 1, ended } });
   }
   for (const { bucket, record } of others) {
-    if (bucket === region && !record.closed) out.push({ write: 'end', bucket, record: { ...record, closed: true } });
+    if (!record.closed) out.push({ write: 'end', bucket, record: { ...record, closed: true } });
   }
-  return out;
+  // Where the winner comes home to a bucket that another holds, it takes that one's place.
+  return out.filter(
+    ({ write, bucket }) =>
+      write === 'raise' || !out.some((other) => other.write === 'raise' && other.bucket === bucket),
+  );
 }
 
 export function entryOf({ room, home, origin, epoch, closed }: RoomRecord): RoomEntry {
   return closed ? { room, home, origin, epoch, closed } : { room, home, origin, epoch };
-}
-
-export function sameEntry(a: RoomEntry | undefined, b: RoomEntry | undefined): boolean {
-  return (
-    a?.home === b?.home && a?.origin === b?.origin && a?.epoch === b?.epoch && a?.closed === b?.closed && !a === !b
-  );
 }

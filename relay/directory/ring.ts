@@ -1,4 +1,4 @@
-import { hash } from './rendezvous.ts';
+import { hash } from './hash.ts';
 
 /**
  * Relays in the order of a hash of their ids, closed to a ring. Each hears the heartbeats of the next few only, so that a

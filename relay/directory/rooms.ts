@@ -1,6 +1,6 @@
 import type { Clock } from '../webhook/clock.ts';
 import { DirectoryError } from './errors.ts';
-import { entryOf, type Held, type RoomRecord, repairs, sameEntry, winner } from './record.ts';
+import { endedWith, entryOf, type Held, type RoomRecord, repairs, winner } from './record.ts';
 import { RevisionConflict, type Stored, type Substrate } from './substrate.ts';
 import type { RoomEntry } from './types.ts';
 
@@ -83,9 +83,11 @@ export class Rooms {
       await this.#lookOrThrow(known, this.#where);
       const there = this.#winner(known)?.record;
       if (there && !there.closed) return entryOf(there);
-      const epoch = 1 + Math.max(0, ...this.#all(known).map(({ record }) => record.epoch));
+      const epoch = this.#nextEpoch(known);
       const born = { at: this.#options.clock.nowMs(), region: home };
-      if (await this.#write(known, home, { room, home, origin, epoch, born }, attempt)) return this.#mustEntry(known);
+      const ended = endedWith(this.#all(known), born);
+      const record = { room, home, origin, epoch, born, ...(ended.length > 0 ? { ended } : {}) };
+      if (await this.#write(known, home, record, attempt)) return this.#mustEntry(known);
     }
   }
 
@@ -97,7 +99,7 @@ export class Rooms {
       // The answer to a write that went through was lost.
       if (record.epoch === expectedEpoch + 1 && record.origin === origin) return entryOf(record);
       if (record.epoch !== expectedEpoch) throw conflict(record);
-      const next = { ...record, origin, epoch: record.epoch + 1 };
+      const next = { ...record, origin, epoch: this.#nextEpoch(known) };
       if (await this.#write(known, record.home, next, attempt)) return this.#mustEntry(known);
     }
   }
@@ -106,7 +108,7 @@ export class Rooms {
     const known = this.#knownOf(room);
     await this.#lookOrThrow(known, 'home');
     const record = this.#openRecord(known);
-    const next = { ...record, ...to, epoch: record.epoch + 1 };
+    const next = { ...record, ...to, epoch: this.#nextEpoch(known) };
     if (to.home === record.home) return this.claim(room, record.epoch, to.origin);
     // First the fence: from here on nobody can claim it in the old home. The entry says it all, should the second be lost.
     if (!(await this.#write(known, record.home, next, 0, MOVED_TTL_S))) {
@@ -220,6 +222,11 @@ export class Rooms {
     return [...known.held].flatMap(([bucket, { record }]) => (record ? [{ bucket, record }] : []));
   }
 
+  /** Over all that any creation of the room gave out. */
+  #nextEpoch(known: Known): number {
+    return 1 + Math.max(0, ...this.#all(known).map(({ record }) => record.epoch));
+  }
+
   #winner(known: Known): Held | undefined {
     return winner(this.#all(known));
   }
@@ -293,14 +300,15 @@ export class Rooms {
     known.held.set(region, { record: value === undefined ? undefined : parseRecord(value, known.room), revision });
   }
 
-  /** Tells the watchers, and has this region write what makes one of two rooms. */
+  /** Tells the watchers, and writes what makes one of two rooms. */
   #settle(known: Known): void {
     const entry = this.#entry(known);
-    if (entry && !sameEntry(entry, known.told)) {
+    // The one that stays of two is told of once its epoch is over the other's.
+    if (entry && isNews(entry, known.told)) {
       known.told = entry;
       for (const callback of known.callbacks) callback(entry);
     }
-    for (const { write, bucket, record } of repairs(this.#all(known), this.#substrate.region)) {
+    for (const { write, bucket, record } of repairs(this.#all(known))) {
       const ttlS = write === 'end' ? CLOSED_TTL_S : undefined;
       // Whoever is second finds it done; what fails is tried again with the next look.
       void this.#write(known, bucket, record, 0, ttlS).catch(() => {});
@@ -336,6 +344,12 @@ export class Rooms {
       }
     });
   }
+}
+
+/** Epochs grow; within one a room can only close. */
+function isNews(entry: RoomEntry, told: RoomEntry | undefined): boolean {
+  if (!told) return true;
+  return entry.epoch > told.epoch || (entry.epoch === told.epoch && entry.closed === true && told.closed !== true);
 }
 
 function conflict(record: RoomRecord): DirectoryError {

@@ -151,6 +151,18 @@ export function directoryContract(name: string, make: () => Promise<DirectorySta
       });
     });
 
+    it('a room opened anew is not the one that moved away and ended before', async () => {
+      const [a, b] = [await start('jp'), await start('us')];
+      await a.open('room', 'jp', 'jp-1');
+      await a.move('room', { home: 'us', origin: 'us-1' });
+      await b.close('room');
+      // Over the closed record; what the move left in jp is still there.
+      expect(await b.open('room', 'us', 'us-2')).toMatchObject({ home: 'us', origin: 'us-2', epoch: 3 });
+      await agree('room', a, b);
+      expect(await a.lookup('room')).toMatchObject({ origin: 'us-2', epoch: 3 });
+      expect(await a.claim('room', 3, 'us-3')).toMatchObject({ epoch: 4 });
+    });
+
     describe('trouble', () => {
       it('NATS away: what is known goes on, writes fail, and all is well when it is back', async () => {
         const [a, b, far] = [await start('jp'), await start('jp'), await start('us')];
