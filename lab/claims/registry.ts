@@ -19,6 +19,7 @@ import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
+import { directoryScale } from './regions/scale.ts';
 import { realBrowsers } from './relay/browsers.ts';
 import { engineStands } from './relay/engine-stands.ts';
 import { fanoutCost } from './relay/fanout.ts';
@@ -65,4 +66,5 @@ export const claims: Claim[] = [
   roomStateMachine,
   roomInBrowser,
   presenceCost,
+  directoryScale,
 ];

@@ -14,12 +14,16 @@ export interface RoomsOptions {
   cached: number;
   /** Between two looks whether a watched room changed unheard, ms. */
   auditMs: number;
+  /** So long after trouble copies may be far behind, ms. */
+  copiesBehindMs: number;
 }
 
 interface Known {
   room: string;
   /** By region: what its bucket holds. */
   held: Map<string, { record: RoomRecord | undefined; revision: number }>;
+  /** Of `held`: the one that counts. */
+  best: Held | undefined;
   /** Clock's ms of the last complete look; undefined before the first. */
   lookedAt: number | undefined;
   looking: Promise<void> | undefined;
@@ -35,8 +39,6 @@ const MOVED_TTL_S = 3600;
 const CLOSED_TTL_S = 2 * MOVED_TTL_S;
 /** Others that write the same room at the same time: each attempt lets one of them through. */
 const ATTEMPTS = 8;
-/** NATS takes 10 to 20 s to go on with a copy once its source is back. */
-const COPIES_BEHIND_MS = 60_000;
 const REFRESHED_AT_ONCE = 16;
 
 /** Rooms by all regions' buckets: cached, watched, written by compare-and-set in their home. */
@@ -81,7 +83,7 @@ export class Rooms {
     const known = this.#knownOf(room);
     for (let attempt = 0; ; attempt++) {
       await this.#lookOrThrow(known, this.#where);
-      const there = this.#winner(known)?.record;
+      const there = known.best?.record;
       if (there && !there.closed) return entryOf(there);
       const epoch = this.#nextEpoch(known);
       const born = { at: this.#options.clock.nowMs(), region: home };
@@ -124,7 +126,7 @@ export class Rooms {
     const known = this.#knownOf(room);
     for (let attempt = 0; ; attempt++) {
       await this.#lookOrThrow(known, 'home');
-      const best = this.#winner(known)?.record;
+      const best = known.best?.record;
       if (!best || best.closed) return;
       if (await this.#write(known, best.home, { ...best, closed: true }, attempt, CLOSED_TTL_S)) return;
     }
@@ -164,7 +166,7 @@ export class Rooms {
 
   /** All watched rooms anew, after a time in which changes were lost, and for a while the others by their homes. */
   async refresh(): Promise<void> {
-    this.#distrustedUntil = this.#options.clock.nowMs() + COPIES_BEHIND_MS;
+    this.#distrustedUntil = this.#options.clock.nowMs() + this.#options.copiesBehindMs;
     const rooms = [...this.#known.values()].filter(({ stop }) => stop !== undefined);
     const worker = async () => {
       for (let known = rooms.pop(); known; known = rooms.pop()) await this.#look(known, 'home').catch(() => {});
@@ -194,6 +196,7 @@ export class Rooms {
       known = {
         room,
         held: new Map(),
+        best: undefined,
         lookedAt: undefined,
         looking: undefined,
         callbacks: new Set(),
@@ -227,12 +230,7 @@ export class Rooms {
     return 1 + Math.max(0, ...this.#all(known).map(({ record }) => record.epoch));
   }
 
-  #winner(known: Known): Held | undefined {
-    return winner(this.#all(known));
-  }
-
-  #entry(known: Known): RoomEntry | undefined {
-    const best = this.#winner(known);
+  #entry({ best }: Known): RoomEntry | undefined {
     return best && entryOf(best.record);
   }
 
@@ -243,7 +241,7 @@ export class Rooms {
   }
 
   #openRecord(known: Known): RoomRecord {
-    const record = this.#winner(known)?.record;
+    const record = known.best?.record;
     if (!record || record.closed) throw new DirectoryError('room_unknown', `no open room ${known.room}`);
     return record;
   }
@@ -278,7 +276,7 @@ export class Rooms {
     if (failed) throw failed.reason;
     // A copy may be behind: before a room is taken for new, or written, its own domain is asked. One that is away is
     // another half of the world, and this half goes by what it has.
-    if (where === 'home' || !this.#winner(known)) {
+    if (where === 'home' || !known.best) {
       await Promise.allSettled(far.map((region) => this.#read(known, region, 'home')));
     }
     known.lookedAt = this.#options.clock.nowMs();
@@ -290,7 +288,9 @@ export class Rooms {
     const stored = await this.#substrate.read('rooms', region, known.room, where);
     if (stored) this.#take(known, region, stored);
     // Nothing there: of a copy because it is behind, of the bucket itself because it expired, unless a write came between.
-    else if (where === 'home' && known.held.get(region) === before) known.held.delete(region);
+    else if (where === 'home' && known.held.get(region) === before && known.held.delete(region)) {
+      known.best = winner(this.#all(known));
+    }
   }
 
   /** A region's bucket has this; old news changes nothing. */
@@ -298,6 +298,7 @@ export class Rooms {
     const had = known.held.get(region);
     if (had && had.revision > revision) return;
     known.held.set(region, { record: value === undefined ? undefined : parseRecord(value, known.room), revision });
+    known.best = winner(this.#all(known));
   }
 
   /** Tells the watchers, and writes what makes one of two rooms. */
