@@ -127,6 +127,11 @@ export interface Welcome {
   /** The `resume` of `hello` was taken. */
   resumed?: boolean;
   budgetMs: number;
+  /**
+   * Sessions whose welcome says the same count alike, whatever their relay: slots, generations, sequences, comments.
+   * Absent: this one counts by itself.
+   */
+  numbering?: string;
   livers: Liver[];
 }
 

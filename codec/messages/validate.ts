@@ -27,6 +27,7 @@ const MAX_LIST = 64;
 const MAX_NAMES = 8;
 const MAX_RESUME_CHARACTERS = 512;
 const MAX_REASON_CHARACTERS = 200;
+const MAX_NUMBERING_CHARACTERS = 256;
 
 const u32 = uint(0xffff_ffff);
 const slot = uint(7);
@@ -100,6 +101,7 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
     resume: optional(shortText(MAX_RESUME_CHARACTERS)),
     resumed: optional(bool),
     budgetMs: u32,
+    numbering: optional(shortText(MAX_NUMBERING_CHARACTERS)),
     livers: list(map(liver), MAX_LIVERS),
   },
   publishing: { ...id, slot, gen: generation },

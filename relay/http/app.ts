@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { type Candidate, candidatesSchema } from './relays.ts';
 import { type RoomDetails, type RoomSummary, roomSchema, roomsSchema } from './room-shapes.ts';
 import { json } from './shapes.ts';
 
@@ -43,6 +44,8 @@ export interface HttpBackend {
   rooms(): RoomSummary[];
   /** Undefined when there is no such room. */
   room(name: string): RoomDetails | undefined;
+  /** Relays that serve this room, the best one for whoever asks here first; whether the room is open does not matter. */
+  candidates(room: string): readonly Candidate[] | Promise<readonly Candidate[]>;
   /** Development only: gives tokens to anybody who asks. Undefined in production; the route is then absent. */
   grant: ((request: RoomRequest) => Promise<RoomGrant>) | undefined;
   /** Development only: signs a ticket for anybody who asks. Undefined in production; the route is then absent. */
@@ -135,6 +138,13 @@ const routes = {
     request: { params: z.object({ room: z.string().min(1).max(128) }) },
     responses: { 200: json('The room', roomSchema), 404: json('No such room', errorSchema) },
   }),
+  candidates: createRoute({
+    method: 'get',
+    path: '/v1/rooms/{room}/relays',
+    summary: 'Relays that a client may take for a room, open or not. Pages of any origin may ask.',
+    request: { params: z.object({ room: z.string().min(1).max(128) }) },
+    responses: { 200: json('Relays', candidatesSchema) },
+  }),
   grant: createRoute({
     method: 'post',
     path: '/v1/rooms',
@@ -191,6 +201,10 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
   app.openapi(routes.room, (c) => {
     const details = backend.room(c.req.valid('param').room);
     return details ? c.json(details, 200) : c.json({ code: 'invalid_argument', message: 'no such room' }, 404);
+  });
+  app.openapi(routes.candidates, async (c) => {
+    c.header('access-control-allow-origin', '*');
+    return c.json({ relays: [...(await backend.candidates(c.req.valid('param').room))] }, 200);
   });
   const { grant, ticket } = backend;
   if (grant) app.openapi(routes.grant, async (c) => c.json(await grant(c.req.valid('json')), 200));

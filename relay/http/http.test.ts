@@ -29,13 +29,14 @@ describe('HTTP API', () => {
         info: () => ({ url: '', certificateHashes: [], transport: 'engine' }),
         rooms: () => [],
         room: () => undefined,
+        candidates: () => [],
         grant: async () => Promise.reject(new Error('not asked')),
         ticket: async () => Promise.reject(new Error('not asked')),
       },
     });
     const routed = app.routes.filter((r) => r.method !== 'ALL').map((r) => `${r.method} ${r.path}`);
     expect(new Set(listed)).toEqual(new Set(routed.filter((r) => r !== 'GET /openapi.json').map(asInDocument)));
-    expect(listed).toHaveLength(7);
+    expect(listed).toHaveLength(8);
   });
 
   it('gives tokens that open the relay, in development', async () => {
@@ -105,6 +106,26 @@ describe('HTTP API', () => {
     expect(answer.status).toBe(400);
   });
 
+  it('names the relays of a room to pages of any origin; a single one names itself, and says when it goes', async () => {
+    const { relay, join, close } = await memory.start({ gifts: { region: 'jp' } });
+    const ask = async () => {
+      const answer = await fetch(`${relay.httpAddress}/v1/rooms/unopened/relays`);
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+      return answer.json();
+    };
+    const itself = { id: 'relay', region: 'jp', url: relay.url, certificateHashes: [] };
+    expect(await ask()).toEqual({ relays: [itself] });
+    // Nothing else is for foreign pages.
+    const other = await fetch(`${relay.httpAddress}/v1/relay`);
+    expect(other.headers.get('access-control-allow-origin')).toBeNull();
+    const viewer = await join();
+    const drained = relay.drain({ deadlineMs: 60_000 });
+    expect(await ask()).toEqual({ relays: [{ ...itself, draining: true }] });
+    viewer.session.close();
+    await drained;
+    await close();
+  });
+
   it('refuses a foreign Host, by which a page elsewhere could read tokens', async () => {
     const app = httpApp({
       backend: {
@@ -112,6 +133,7 @@ describe('HTTP API', () => {
         info: () => ({ url: '', certificateHashes: [], transport: 'engine' }),
         rooms: () => [],
         room: () => undefined,
+        candidates: () => [],
         grant: undefined,
         ticket: undefined,
       },

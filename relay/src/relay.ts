@@ -12,6 +12,7 @@ import { type GiftDelivery, openGiftDelivery } from '../gifts/deliver.ts';
 import { mintTicket, readTicketSigner } from '../gifts/mint.ts';
 import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
 import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
+import type { Candidate } from '../http/relays.ts';
 import type { RoomsApi } from '../http/rooms.ts';
 import { type HttpServer, serveHttp } from '../http/serve.ts';
 import { serviceApp } from '../http/service.ts';
@@ -210,6 +211,7 @@ class Relay implements RunningRelay {
       info: () => this.#info(),
       rooms: () => this.#host?.rooms() ?? [],
       room: (name) => this.#host?.room(name),
+      candidates: () => [this.#candidate()],
       grant: this.#grant(),
       ticket: await this.#ticket(),
     };
@@ -266,6 +268,13 @@ class Relay implements RunningRelay {
   #info(): RelayInfo {
     const { url, certificateHashes, transport } = this;
     return { url, certificateHashes, transport };
+  }
+
+  /** A relay without others is all there is. */
+  #candidate(): Candidate {
+    const { url, certificateHashes } = this;
+    const { region } = this.#config.gifts;
+    return { id: 'relay', region, url, certificateHashes, ...(this.#draining && { draining: true }) };
   }
 
   #writeState(): void {

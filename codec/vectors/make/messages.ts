@@ -158,6 +158,20 @@ const RELAY: RelayMessage[] = [
     at: 1_763_874_060_000,
   },
   { t: 'placed', n: 5, kind: 'gift', jti: 'g-2' },
+  {
+    t: 'welcome',
+    v: 1,
+    session: 's-2',
+    room: 'r',
+    alias: 1,
+    sub: 'u',
+    roles: ['viewer'],
+    permissions: ['watch'],
+    expiresAt: 1_763_877_600_000,
+    budgetMs: 100,
+    numbering: 'jp/r/1',
+    livers: [],
+  },
 ];
 
 /** Good ones that the encoder here writes otherwise; by hand. */
