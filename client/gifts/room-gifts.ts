@@ -1,9 +1,9 @@
 import type { HayateError } from '@hayate/codec/errors';
 import { codeError, type GiftPlaced, type GiftPosted, type RelayMessage } from '@hayate/codec/messages';
 import type { Environment } from '../room/environment.ts';
+import type { Participant } from '../room/participant.ts';
 import { BoundedQueue } from '../room/queue.ts';
 import { errorOf, type RelaySession } from '../room/relay-session.ts';
-import type { Participant } from '../room/room.ts';
 import { StandingStream } from '../room/standing-stream.ts';
 import { PendingGifts } from './pending.ts';
 import type { GiftOptions, GiftOutcome, GiftReceipt, PlacedGift, RoomGift, RoomGiftOptions } from './types.ts';

@@ -1,8 +1,8 @@
 import type { HayateError } from '@hayate/codec/errors';
 import { codeError, type RelayMessage } from '@hayate/codec/messages';
 import type { Environment } from '../room/environment.ts';
+import type { Participant } from '../room/participant.ts';
 import type { RelaySession } from '../room/relay-session.ts';
-import type { Participant } from '../room/room.ts';
 import type { RoomEvents, Welcome } from '../src/types.ts';
 import { moderation } from './moderation.ts';
 import { RoomPeople } from './presence.ts';

@@ -8,8 +8,8 @@ import type {
   Member as WireMember,
 } from '@hayate/codec/messages';
 import type { Environment } from '../room/environment.ts';
+import type { Participant } from '../room/participant.ts';
 import type { RelaySession } from '../room/relay-session.ts';
-import type { Participant } from '../room/room.ts';
 import { StandingRequest } from '../room/standing-request.ts';
 import type { PresenceChange, RoomMember, RoomPresence, RoomRules } from './types.ts';
 

@@ -10,10 +10,10 @@ import {
 } from '@hayate/codec/messages';
 import type { Environment } from '../room/environment.ts';
 import type { MessageStream } from '../room/message-stream.ts';
+import type { Participant } from '../room/participant.ts';
 import { BoundedQueue } from '../room/queue.ts';
 import { errorOf, REQUEST_LIMIT_MS, type RelaySession } from '../room/relay-session.ts';
 import { PendingRequests } from '../room/requests.ts';
-import type { Participant } from '../room/room.ts';
 import { StandingStream } from '../room/standing-stream.ts';
 import type { CommentsDeleted, RoomComment } from './types.ts';
 
@@ -32,7 +32,9 @@ export interface RoomCommentsSetup {
 export class RoomComments implements Participant {
   readonly #setup: RoomCommentsSetup;
   readonly #stream: StandingStream;
-  readonly #requests: PendingRequests<Done>;
+  #requests: PendingRequests<Done>;
+  /** Asked on the session that was left; answered there. */
+  #before: PendingRequests<Done> | undefined;
   readonly #queues = new Set<BoundedQueue<RoomComment>>();
   /** Written while the stream opens. */
   #unsent: CommentRequest[] = [];
@@ -53,6 +55,7 @@ export class RoomComments implements Participant {
         for (const message of this.#unsent.splice(0)) stream.send(message);
       },
       onMessage: (message) => this.#onMessage(message),
+      onLate: (message) => this.#onLate(message),
       onLost: () => {
         // What waits for the stream is no loss of it.
         if (!this.#open) return;
@@ -99,6 +102,11 @@ export class RoomComments implements Participant {
 
   onOpen(session: RelaySession): void {
     this.#hasSession = true;
+    if (this.#open) {
+      this.#open = undefined;
+      this.#before = this.#requests;
+      this.#requests = new PendingRequests(this.#setup.environment, REQUEST_LIMIT_MS);
+    }
     this.#stream.begin(session);
   }
 
@@ -107,6 +115,7 @@ export class RoomComments implements Participant {
     this.#open = undefined;
     this.#unsent = [];
     this.#requests.failAll(error);
+    this.#before?.failAll(error);
     this.#stream.end();
   }
 
@@ -117,6 +126,11 @@ export class RoomComments implements Participant {
   }
 
   onDatagram(): void {}
+
+  #onLate(message: RelayMessage): void {
+    if (message.t === 'done') this.#before?.answer(message.id, message);
+    else if (message.t === 'error' && message.id !== undefined) this.#before?.fail(message.id, errorOf(message));
+  }
 
   #onMessage(message: RelayMessage): void {
     const { onMissed, onDeleted, onReactions, onWarning } = this.#setup;

@@ -1,8 +1,8 @@
 import type { HayateError } from '@hayate/codec/errors';
 import { codeError, type SpeakState } from '@hayate/codec/messages';
 import { Listeners } from '../room/emitter.ts';
+import type { Participant } from '../room/participant.ts';
 import type { RelaySession } from '../room/relay-session.ts';
-import type { Participant } from '../room/room.ts';
 import type { Welcome } from '../src/types.ts';
 import type { SpeakRequest } from './types.ts';
 

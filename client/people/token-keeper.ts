@@ -2,8 +2,9 @@ import { HayateError } from '@hayate/codec/errors';
 import { codeError } from '@hayate/codec/messages';
 import { Backoff } from '../room/backoff.ts';
 import type { Environment } from '../room/environment.ts';
+import type { Participant } from '../room/participant.ts';
 import type { RelaySession } from '../room/relay-session.ts';
-import type { Participant } from '../room/room.ts';
+import { withLimit } from '../room/with-limit.ts';
 import type { Welcome } from '../src/types.ts';
 
 /** Part of the remaining lifetime after which another token is asked for. */
@@ -93,16 +94,5 @@ export class TokenKeeper implements Participant {
       this.#arm();
       this.#setup.onWarning(error);
     }
-  }
-}
-
-/** Rejects with `timeout` when the promise does not settle in time. */
-async function withLimit<T>(promise: Promise<T>, environment: Environment, limitMs: number): Promise<T> {
-  const { promise: limit, reject } = Promise.withResolvers<never>();
-  const timer = environment.setTimer(() => reject(codeError('timeout', `no new token within ${limitMs} ms`)), limitMs);
-  try {
-    return await Promise.race([promise, limit]);
-  } finally {
-    environment.clearTimer(timer);
   }
 }

@@ -16,10 +16,11 @@ import {
   type MotionFrame,
 } from '@hayate/codec/motion';
 import { Emitter } from '../room/emitter.ts';
+import type { Joining, Participant } from '../room/participant.ts';
 import type { RelaySession } from '../room/relay-session.ts';
-import type { Participant, RelayRoom } from '../room/room.ts';
+import type { RelayRoom } from '../room/room.ts';
 import { StandingRequest } from '../room/standing-request.ts';
-import type { Publisher, PublisherEvents, PublishOptions, PublishStats, UplinkReport } from '../src/types.ts';
+import type { Publisher, PublisherEvents, PublishOptions, PublishStats, UplinkReport, Welcome } from '../src/types.ts';
 import { Repeater } from './repeater.ts';
 
 const UNPUBLISH_LIMIT_MS = 1_000;
@@ -54,6 +55,10 @@ export class RoomPublisher implements Publisher, Participant {
   readonly #detach: () => void;
   readonly #unlisten: (() => void)[];
   #live: Live | undefined;
+  /** Of the room. */
+  #session: RelaySession | undefined;
+  /** The session that may take its place, and what to call when it has the slot. */
+  #joining: { session: RelaySession; ready(): void } | undefined;
   /** What a viewer holds no more than a key can mend: the next frame is one. */
   #keyNeeded = true;
   #held: TimedUnit[] = [];
@@ -90,7 +95,10 @@ export class RoomPublisher implements Publisher, Participant {
       retryMs: options.retryMs ?? 250,
       maxRetryMs: options.maxRetryMs ?? 10_000,
       send: (session) => this.#publish(session),
-      onGranted: (granted, session) => this.#onLive({ ...granted, session, sender: new UnitSender() }),
+      onGranted: (granted, session) => {
+        this.#onLive({ ...granted, session, sender: new UnitSender() });
+        if (this.#joining?.session === session) this.#joining.ready();
+      },
       onRefused: (error) => this.#onRefused(error),
     });
     this.#unlisten = [
@@ -165,10 +173,32 @@ export class RoomPublisher implements Publisher, Participant {
   }
 
   onOpen(session: RelaySession): void {
+    const joined = this.#joining?.session === session;
+    this.#session = session;
+    this.#joining = undefined;
+    if (!joined) this.#request.begin(session);
+  }
+
+  /** Media goes on to the present session until the other one gave a slot, and from then on to that. */
+  join(session: RelaySession, _welcome: Welcome, _livers: unknown, ready: () => void): Joining | undefined {
+    if (!this.#live) return undefined;
+    this.#joining = { session, ready };
     this.#request.begin(session);
+    return {
+      onLiver: () => {},
+      onDatagram: () => {},
+      abandon: () => {
+        if (this.#joining?.session !== session) return;
+        this.#joining = undefined;
+        if (this.#session && this.#live?.session === session) this.#request.begin(this.#session);
+        else this.#request.end();
+      },
+    };
   }
 
   onLost(error: HayateError): void {
+    this.#session = undefined;
+    this.#joining = undefined;
     this.#request.end();
     this.#takeHeld();
     this.#endRepair();
@@ -198,6 +228,8 @@ export class RoomPublisher implements Publisher, Participant {
   }
 
   #onLive(live: Live): void {
+    this.#flush();
+    this.#endRepair();
     this.#live = live;
     this.#keyNeeded = true;
     this.#ready.resolve();
@@ -206,7 +238,12 @@ export class RoomPublisher implements Publisher, Participant {
 
   #onRefused(error: HayateError): void {
     this.#emitter.emit('warning', error);
-    if (!error.retryable) this.#finish(error);
+    if (error.retryable) return;
+    const { session, ready } = this.#joining ?? {};
+    if (!session) this.#finish(error);
+    // Then it is for the room to go there or not; asked again there, it is refused for good.
+    this.#joining = undefined;
+    ready?.();
   }
 
   /** A moderator took the slot back: what is sent from now on is refused. */
@@ -265,7 +302,7 @@ export class RoomPublisher implements Publisher, Participant {
     const repeats = this.#repeater.ride(units, nowMs);
     let sent = true;
     for (const datagram of packBundles([...repeats, ...units], { maxBytes: MAX_UPLINK_BUNDLE_BYTES })) {
-      if (live.session.transport?.sendDatagram(datagram) !== true) {
+      if (live.session.transport.sendDatagram(datagram) !== true) {
         sent = this.#drop('queue_full');
         continue;
       }

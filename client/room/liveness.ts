@@ -1,16 +1,21 @@
 import type { Environment } from './environment.ts';
 
+const LATE_IN_A_ROW = 3;
+
 /**
  * Declares the relay dead after a silence. It sends something each 200 ms, so silence means a dead path.
  *
  * A check that itself ran late proves nothing: this thread stood still (a suspended tab, a long task) and what arrived
- * meanwhile is still queued behind it. Then the count starts over.
+ * meanwhile is still queued behind it. Then the count starts over. In a hidden page every check is late; what arrives is not
+ * held up there, so that some of them in a row with nothing between do prove it.
  */
 export class Liveness {
   readonly #environment: Environment;
   readonly #deadAfterMs: number;
   readonly #onDead: () => void;
   #heardMs = 0;
+  /** Late checks since something was heard. */
+  #late = 0;
   #expectedMs = 0;
   #timer: unknown;
 
@@ -22,12 +27,13 @@ export class Liveness {
 
   start(): void {
     this.stop();
-    this.#heardMs = this.#environment.nowMs();
+    this.heard();
     this.#arm();
   }
 
   heard(): void {
     this.#heardMs = this.#environment.nowMs();
+    this.#late = 0;
   }
 
   stop(): void {
@@ -43,8 +49,10 @@ export class Liveness {
 
   #check(): void {
     const now = this.#environment.nowMs();
-    const stalled = now - this.#expectedMs > this.#deadAfterMs / 4;
-    if (stalled) this.#heardMs = now;
+    if (now - this.#expectedMs > this.#deadAfterMs / 4) {
+      this.#late += 1;
+      if (this.#late < LATE_IN_A_ROW) this.#heardMs = now;
+    }
     if (now - this.#heardMs >= this.#deadAfterMs) {
       this.#timer = undefined;
       this.#onDead();

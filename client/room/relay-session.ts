@@ -12,15 +12,12 @@ import {
   type RelayMessage,
   type Welcome,
 } from '@hayate/codec/messages';
-import type { CloseInfo, Connector, SendStreamOptions, Session } from '@hayate/transport';
-import type { RelayTarget } from '../src/types.ts';
+import type { CloseInfo, SendStreamOptions, Session } from '@hayate/transport';
 import type { Environment } from './environment.ts';
 import { Liveness } from './liveness.ts';
 import { MessageStream } from './message-stream.ts';
 import { PendingRequests } from './requests.ts';
 
-/** From the first packet to `welcome`. */
-const WELCOME_LIMIT_MS = 10_000;
 export const REQUEST_LIMIT_MS = 5_000;
 /** A control stream that ends is followed by the session's close code, unless the relay broke. */
 const CODE_GRACE_MS = 500;
@@ -38,9 +35,12 @@ export type StreamName = keyof typeof STREAMS;
 type Answer = Done | Publishing | Access;
 
 export interface RelaySessionOptions {
-  target: RelayTarget;
-  connector: Connector;
+  /** Open. */
+  transport: Session;
+  token: string;
   environment: Environment;
+  /** From `hello` to `welcome`. */
+  welcomeLimitMs: number;
   deadAfterMs: number;
   agent: string;
   /** Of the session that was lost. */
@@ -57,32 +57,31 @@ export function errorOf(message: ErrorMessage): HayateError {
   return new HayateError(message.code, message.message, { retryable: message.retryable });
 }
 
-/** One session with a relay, from dialling to its end. */
+/** One session with a relay, from `hello` to its end. */
 export class RelaySession {
   readonly #options: RelaySessionOptions;
   readonly #requests: PendingRequests<Answer>;
   readonly #ended = Promise.withResolvers<HayateError>();
   readonly #liveness: Liveness;
-  readonly #dialling = new AbortController();
-  #session: Session | undefined;
+  readonly transport: Session;
   #control: MessageStream | undefined;
   #endedWith: HayateError | undefined;
-  #opened = false;
   #welcomed = false;
   #limitTimer: unknown;
 
   constructor(options: RelaySessionOptions) {
     this.#options = options;
-    const { environment } = options;
+    this.transport = options.transport;
+    const { environment, welcomeLimitMs } = options;
     this.#requests = new PendingRequests(environment, REQUEST_LIMIT_MS);
     this.#liveness = new Liveness(environment, options.deadAfterMs, () => {
       this.end(codeError('connection_lost', `nothing came from the relay for ${options.deadAfterMs} ms`));
     });
     this.#limitTimer = environment.setTimer(() => {
-      this.end(codeError('timeout', `no welcome within ${WELCOME_LIMIT_MS} ms`));
-    }, WELCOME_LIMIT_MS);
-    this.#dial().catch((error: unknown) => {
-      this.end(error instanceof HayateError ? error : codeError('connect_failed', 'dialling failed', error));
+      this.end(codeError('timeout', `no welcome within ${welcomeLimitMs} ms`));
+    }, welcomeLimitMs);
+    this.#run().catch((error: unknown) => {
+      this.end(error instanceof HayateError ? error : codeError('connection_lost', 'no control stream', error));
     });
   }
 
@@ -93,10 +92,6 @@ export class RelaySession {
 
   get over(): boolean {
     return this.#endedWith !== undefined;
-  }
-
-  get transport(): Session | undefined {
-    return this.#session;
   }
 
   /** Resolves with the relay's answer; rejects with its code, `timeout`, or what ended the session. */
@@ -115,10 +110,9 @@ export class RelaySession {
    * `onMessage` throws ends the stream with it.
    */
   async openStream(name: StreamName, onMessage: (message: RelayMessage) => void): Promise<MessageStream> {
-    const session = this.#session;
-    if (!session || this.#endedWith) throw this.#endedWith ?? codeError('connection_lost', 'no session yet');
+    if (this.#endedWith) throw this.#endedWith;
     try {
-      const stream = await session.openBidirectional(STREAMS[name]);
+      const stream = await this.transport.openBidirectional(STREAMS[name]);
       return new MessageStream(stream, (message) => {
         if (this.#endedWith) return;
         this.#liveness.heard();
@@ -134,7 +128,7 @@ export class RelaySession {
   /** The relay wants to know this clock. */
   answerProbe(probe: Uint8Array, receivedAtUs: number, nowUs: number): void {
     try {
-      this.#session?.sendDatagram(answerProbe(probe, Math.floor(receivedAtUs), nowUs));
+      this.transport.sendDatagram(answerProbe(probe, Math.floor(receivedAtUs), nowUs));
     } catch {
       // A malformed probe gets no answer, as a lost one.
     }
@@ -146,24 +140,16 @@ export class RelaySession {
     this.#endedWith = error;
     this.#options.environment.clearTimer(this.#limitTimer);
     this.#liveness.stop();
-    if (!this.#opened) this.#dialling.abort();
     this.#requests.failAll(error);
-    this.#session?.setDatagramHandler(undefined);
+    this.transport.setDatagramHandler(undefined);
     const closeCode = error.code === 'protocol_error' ? closeCodeOf('protocol_error') : 0;
-    this.#session?.close({ closeCode, reason: closeCode === 0 ? '' : error.message });
+    this.transport.close({ closeCode, reason: closeCode === 0 ? '' : error.message });
     this.#ended.resolve(error);
   }
 
-  async #dial(): Promise<void> {
-    const { target, connector } = this.#options;
-    const token = typeof target.token === 'string' ? target.token : await target.token();
-    if (this.#endedWith) return;
-    const session = connector(target.url, {
-      ...(target.certificateHashes && { serverCertificateHashes: target.certificateHashes.map(parseHash) }),
-      signal: this.#dialling.signal,
-      connectTimeoutMs: WELCOME_LIMIT_MS,
-    });
-    this.#session = session;
+  async #run(): Promise<void> {
+    const { agent, resume, token } = this.#options;
+    const session = this.transport;
     // A body may count from another instant than this package; the difference of two readings below 1 ms is no such case.
     const apartUs = this.#options.environment.nowMs() * 1000 - session.nowUs();
     const skewUs = Math.abs(apartUs) < 1000 ? 0 : apartUs;
@@ -177,12 +163,9 @@ export class RelaySession {
         this.end(error instanceof HayateError ? error : codeError('connection_lost', 'the connection died', error));
       },
     );
-    await session.ready;
-    this.#opened = true;
     const stream = await session.openBidirectional(CONTROL);
     if (this.#endedWith) return;
     this.#control = new MessageStream(stream, (message) => this.#onControl(message));
-    const { agent, resume } = this.#options;
     this.#control.send({ t: 'hello', v: 1, token, agent, ...(resume !== undefined && { resume }) });
     const reason = await this.#control.ended;
     if (reason.code === 'protocol_error' || reason.code === 'message_too_large') {
@@ -235,20 +218,4 @@ export class RelaySession {
 function endOf({ closeCode, reason }: CloseInfo): HayateError {
   if (closeCode === 0) return codeError('connection_lost', 'the relay went away without a word');
   return closeError(closeCode, reason);
-}
-
-/** Throws `invalid_argument` for a target that can never work. */
-export function checkTarget(target: RelayTarget): void {
-  const url = URL.parse(target.url);
-  if (url?.protocol !== 'https:') throw codeError('invalid_argument', `not an https URL of a relay: "${target.url}"`);
-  for (const hash of target.certificateHashes ?? []) parseHash(hash);
-}
-
-/** 64 hex digits, colons allowed. Throws `invalid_argument`. */
-function parseHash(hex: string): Uint8Array {
-  const digits = hex.replaceAll(':', '');
-  if (!/^[0-9a-fA-F]{64}$/.test(digits)) {
-    throw codeError('invalid_argument', `not a SHA-256 certificate hash (64 hex digits): "${hex}"`);
-  }
-  return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16));
 }

@@ -206,6 +206,7 @@ describe('room', () => {
     expect((results[5] as { value: RoomEvent[] }).value.map((event) => event.type)).toEqual([
       'access',
       'state',
+      'relay',
       'state',
     ]);
     await expect(room.comment('after')).rejects.toMatchObject({ code: 'connection_lost' });

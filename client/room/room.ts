@@ -21,32 +21,20 @@ import type {
   Room,
   RoomEvent,
   RoomEvents,
+  RoomRelay,
   Welcome,
 } from '../src/types.ts';
-import { Backoff } from './backoff.ts';
+import { Connection, type Place } from './connection.ts';
 import { Emitter } from './emitter.ts';
 import type { Environment } from './environment.ts';
+import { JoiningRoom } from './joining-room.ts';
 import { LiverList } from './livers.ts';
+import type { Participant } from './participant.ts';
 import { BoundedQueue } from './queue.ts';
-import { checkTarget, errorOf, RelaySession } from './relay-session.ts';
+import { errorOf } from './relay-session.ts';
 
 const QUEUE_LIMIT = 256;
-const FIRST_GIVE_UP_MS = 15_000;
-/** A session shorter than this does not count as a recovery: the back-off goes on growing. */
-const STABLE_MS = 5_000;
-const AGENT = 'hayate-client/0.1';
 const NOTHING: ReadonlySet<Permission> = new Set();
-
-/** What takes part in a room's sessions: publishers and watchers. */
-export interface Participant {
-  /** A session was welcomed; also called at once when there is one. */
-  onOpen(session: RelaySession, welcome: Welcome): void;
-  onLost(error: HayateError): void;
-  /** The room is closed for good; nothing follows. */
-  onClosed(error: HayateError): void;
-  /** Datagrams but probes, which the room answers itself. `data` is valid only during the call. */
-  onDatagram(type: number, data: Uint8Array, receivedAtUs: number): void;
-}
 
 export interface RoomSetup {
   target: RelayTarget;
@@ -63,38 +51,37 @@ export class RelayRoom implements Room {
   readonly moderate: RoomModeration;
   readonly environment: Environment;
 
-  readonly #setup: RoomSetup;
+  readonly #connection: Connection;
   readonly #emitter = new Emitter<RoomEvents>();
   readonly #eventQueues = new Set<BoundedQueue<RoomEvent>>();
   readonly #participants = new Set<Participant>();
-  readonly #livers = new LiverList();
   readonly #gifts: RoomGifts;
   readonly #community: Community;
-  readonly #backoff: Backoff;
   readonly #ready = Promise.withResolvers<Welcome>();
   readonly #closed = Promise.withResolvers<HayateError>();
   #state: ConnectionState = 'connecting';
-  #session: RelaySession | undefined;
+  #livers = new LiverList();
   #welcome: Welcome | undefined;
-  #openedMs = 0;
-  /** Since when there is no session. */
-  #searchingMs: number;
+  #relay: RoomRelay | undefined;
+  #joining: JoiningRoom | undefined;
   #everOpen = false;
-  #retryTimer: unknown;
-  #drainTimer: unknown;
-  /** Of the last session, for the next one. */
-  #resume: string | undefined;
-  /** A session opened since the relay last refused a token as expired. */
-  #mayRenew = true;
 
   /** Throws `invalid_argument` for a target that can never work. */
   constructor(setup: RoomSetup) {
-    this.#setup = setup;
     this.environment = setup.environment;
-    checkTarget(setup.target);
     const { options, environment } = setup;
-    this.#backoff = new Backoff(options.retryMs ?? 250, options.maxRetryMs ?? 10_000, environment.random);
-    this.#searchingMs = environment.nowMs();
+    this.#connection = new Connection({
+      ...setup,
+      onOpen: (place, welcome) => this.#onOpen(place, welcome),
+      onLost: (error) => this.#onLost(error),
+      onRetry: (error) => this.#setState(this.#everOpen ? 'reconnecting' : 'connecting', error),
+      onFinished: (error) => this.#finish(error),
+      onJoin: (place, welcome) => this.#onJoin(place, welcome),
+      onJoinFailed: () => this.#leaveJoining(),
+      onMove: (from, to, reason, overlapMs) => this.#onMove(from, to, reason, overlapMs),
+      onMessage: (place, message) => this.#onMessage(place, message),
+      onDatagram: (place, data, receivedAtUs) => this.#onDatagram(place, data, receivedAtUs),
+    });
     this.ready = this.#ready.promise;
     // Who only listens to events must not meet an unhandled rejection.
     this.ready.catch(() => {});
@@ -126,7 +113,7 @@ export class RelayRoom implements Room {
     const abort = () => this.#finish(codeError('closed', 'aborted', signal?.reason));
     signal?.addEventListener('abort', abort, { once: true });
     void this.closed.then(() => signal?.removeEventListener('abort', abort));
-    this.#connect();
+    this.#connection.begin();
   }
 
   get state(): ConnectionState {
@@ -137,12 +124,16 @@ export class RelayRoom implements Room {
     return this.#welcome;
   }
 
+  get relay(): RoomRelay | undefined {
+    return this.#relay;
+  }
+
   get livers(): ReadonlyMap<number, Liver> {
     return this.#livers.bySlot;
   }
 
   get reliability(): Room['reliability'] {
-    return this.#welcome ? this.#session?.transport?.reliability : undefined;
+    return this.#welcome ? this.#connection.place?.session.transport.reliability : undefined;
   }
 
   get permissions(): ReadonlySet<Permission> {
@@ -200,14 +191,11 @@ export class RelayRoom implements Room {
   }
 
   hintReconnect(): void {
-    if (this.#retryTimer === undefined) return;
-    this.environment.clearTimer(this.#retryTimer);
-    this.#backoff.reset();
-    this.#connect();
+    this.#connection.hurry();
   }
 
   async getStats(): Promise<SessionStats | undefined> {
-    return this.#welcome ? this.#session?.transport?.getStats() : undefined;
+    return this.#welcome ? this.#connection.place?.session.transport.getStats() : undefined;
   }
 
   nowUs(): number {
@@ -225,55 +213,77 @@ export class RelayRoom implements Room {
       return () => {};
     }
     this.#participants.add(participant);
-    if (this.#welcome && this.#session) participant.onOpen(this.#session, this.#welcome);
+    const { place } = this.#connection;
+    if (this.#welcome && place) participant.onOpen(place.session, this.#welcome);
     return () => this.#participants.delete(participant);
   }
 
-  #connect(): void {
-    this.#retryTimer = undefined;
-    const { target, connector, options, environment } = this.#setup;
-    const session: RelaySession = new RelaySession({
-      target,
-      connector,
-      environment,
-      deadAfterMs: options.deadAfterMs ?? 600,
-      agent: AGENT,
-      resume: this.#resume,
-      onWelcome: (welcome) => this.#onWelcome(session, welcome),
-      onMessage: (message) => this.#onMessage(message),
-      onDatagram: (data, receivedAtUs) => this.#onDatagram(session, data, receivedAtUs),
-    });
-    this.#session = session;
-    void session.ended.then((error) => this.#onEnded(session, error));
-  }
-
-  #onWelcome(session: RelaySession, wire: WireWelcome): void {
-    const welcome: Welcome = {
-      session: wire.session,
-      room: wire.room,
-      alias: wire.alias,
-      subject: wire.sub,
-      ...(wire.name !== undefined && { name: wire.name }),
-      roles: wire.roles,
-      permissions: new Set(wire.permissions),
-      expiresAtMs: wire.expiresAt,
-      resumed: wire.resumed === true,
-      budgetMs: wire.budgetMs,
-    };
+  #onOpen(place: Place, wire: WireWelcome): void {
+    const welcome = welcomeOf(wire);
     this.#welcome = welcome;
+    this.#relay = relayOf(place);
     this.#everOpen = true;
-    this.#openedMs = this.environment.nowMs();
-    this.#resume = wire.resume;
-    this.#mayRenew = true;
     // Before anybody hears of it, so that listeners find it as it is.
     this.#state = 'open';
-    for (const participant of [...this.#participants]) participant.onOpen(session, welcome);
+    for (const participant of [...this.#participants]) participant.onOpen(place.session, welcome);
     this.#setState('open');
+    this.#emit('relay', this.#relay);
     for (const liver of wire.livers) this.#emit('liver', this.#livers.came(liver));
     this.#ready.resolve(welcome);
   }
 
-  #onMessage(message: RelayMessage): void {
+  #onLost(error: HayateError): void {
+    this.#dropSession();
+    for (const participant of this.#participants) participant.onLost(error);
+  }
+
+  #onJoin(place: Place, wire: WireWelcome): void {
+    const welcome = welcomeOf(wire);
+    this.#joining = new JoiningRoom({
+      ...{ place, welcome },
+      livers: wire.livers,
+      participants: [...this.#participants],
+      onReady: () => this.#connection.move(),
+    });
+    this.#joining.begin();
+  }
+
+  #leaveJoining(): void {
+    this.#joining?.abandon();
+    this.#joining = undefined;
+  }
+
+  #onMove(from: Place, to: Place, reason: HayateError, overlapMs: number): void {
+    const { welcome, livers, messages } = this.#joining!;
+    this.#joining = undefined;
+    const continuous = welcome.numbering !== undefined && welcome.numbering === this.#welcome?.numbering;
+    const before = this.#livers.bySlot;
+    this.#welcome = welcome;
+    this.#relay = relayOf(to);
+    this.#livers = livers;
+    for (const participant of [...this.#participants]) participant.onOpen(to.session, welcome);
+    for (const { slot, generation } of before.values()) {
+      if (!livers.bySlot.has(slot)) this.#emit('left', { slot, generation });
+    }
+    for (const liver of livers.bySlot.values()) {
+      const known = before.get(liver.slot);
+      if (!continuous || known?.generation !== liver.generation) this.#emit('liver', liver);
+    }
+    this.#emit('relay', this.#relay);
+    this.#emit('moved', { from: relayOf(from), to: this.#relay, reason, overlapMs, continuous });
+    for (const message of messages) this.#onMessage(to, message);
+  }
+
+  #onMessage(place: Place, message: RelayMessage): void {
+    if (message.t === 'draining') {
+      this.#connection.drains(place, message.deadlineMs);
+      if (place === this.#connection.place) this.#emit('draining', { deadlineMs: message.deadlineMs });
+      return;
+    }
+    if (place !== this.#connection.place) {
+      if (place === this.#joining?.place) this.#joining.onMessage(message);
+      return;
+    }
     switch (message.t) {
       case 'liver':
         this.#emit('liver', this.#livers.came(message));
@@ -290,9 +300,6 @@ export class RelayRoom implements Room {
       case 'error':
         this.#emit('warning', errorOf(message));
         break;
-      case 'draining':
-        this.#onDraining(message.deadlineMs);
-        break;
       default:
         if (this.#community.take(message)) break;
         // `welcome` a second time, or what belongs on another stream.
@@ -300,72 +307,30 @@ export class RelayRoom implements Room {
     }
   }
 
-  /** Leaves within the first half of the grace at a random time, so that a room does not come back all at once. */
-  #onDraining(deadlineMs: number): void {
-    this.#emit('draining', { deadlineMs });
-    if (this.#drainTimer !== undefined) return;
-    const session = this.#session;
-    const leaveMs = this.environment.random() * (deadlineMs / 2);
-    this.#drainTimer = this.environment.setTimer(() => {
-      session?.end(codeError('draining', 'the relay is going away'));
-    }, leaveMs);
-  }
-
-  #onDatagram(session: RelaySession, data: Uint8Array, receivedAtUs: number): void {
+  #onDatagram(place: Place, data: Uint8Array, receivedAtUs: number): void {
     const type = data[0];
     if (type === undefined || type === DATAGRAM_TYPE.heartbeat) return;
     if (type === DATAGRAM_TYPE.probe) {
-      session.answerProbe(data, receivedAtUs, this.nowUs());
-      return;
+      place.session.answerProbe(data, receivedAtUs, this.nowUs());
+    } else if (place === this.#connection.place) {
+      for (const participant of this.#participants) participant.onDatagram(type, data, receivedAtUs);
+    } else if (place === this.#joining?.place) {
+      this.#joining.onDatagram(type, data, receivedAtUs);
     }
-    for (const participant of this.#participants) participant.onDatagram(type, data, receivedAtUs);
-  }
-
-  #onEnded(session: RelaySession, error: HayateError): void {
-    if (this.#session !== session || this.#state === 'closed') return;
-    const { options, environment } = this.#setup;
-    const wasOpen = this.#welcome !== undefined;
-    const now = environment.nowMs();
-    this.#dropSession();
-    if (wasOpen) {
-      this.#searchingMs = now;
-      if (now - this.#openedMs >= STABLE_MS) this.#backoff.reset();
-      for (const participant of this.#participants) participant.onLost(error);
-    }
-    const giveUpMs = options.giveUpMs ?? (this.#everOpen ? Number.POSITIVE_INFINITY : FIRST_GIVE_UP_MS);
-    const waitMs = this.#backoff.nextMs();
-    if (!(error.retryable || this.#renews(error)) || now + waitMs - this.#searchingMs > giveUpMs) {
-      this.#finish(error);
-      return;
-    }
-    this.#retryTimer = environment.setTimer(() => this.#connect(), waitMs);
-    this.#setState(this.#everOpen ? 'reconnecting' : 'connecting', error);
-  }
-
-  /** The token ended and another can be had. One that has ended already when it comes is no way out. */
-  #renews(error: HayateError): boolean {
-    if (error.code !== 'token_expired' || typeof this.#setup.target.token !== 'function' || !this.#mayRenew)
-      return false;
-    this.#mayRenew = false;
-    return true;
   }
 
   #dropSession(): void {
-    this.#session = undefined;
+    this.#leaveJoining();
     this.#welcome = undefined;
-    this.#livers.bySlot.clear();
-    if (this.#drainTimer !== undefined) this.environment.clearTimer(this.#drainTimer);
-    this.#drainTimer = undefined;
+    this.#relay = undefined;
+    this.#livers = new LiverList();
   }
 
   #finish(error: HayateError): void {
     if (this.#state === 'closed') return;
-    if (this.#retryTimer !== undefined) this.environment.clearTimer(this.#retryTimer);
-    this.#retryTimer = undefined;
-    const session = this.#session;
     this.#dropSession();
     this.#setState('closed', error);
-    session?.end(error);
+    this.#connection.finish(error);
     this.#ready.reject(error);
     this.#closed.resolve(error);
     for (const participant of [...this.#participants]) participant.onClosed(error);
@@ -392,4 +357,24 @@ export class RelayRoom implements Room {
     if (heard('gift')) this.#gifts.want();
     this.#community.people.want(heard('presence', 'rules'));
   }
+}
+
+function welcomeOf(wire: WireWelcome): Welcome {
+  return {
+    session: wire.session,
+    room: wire.room,
+    alias: wire.alias,
+    subject: wire.sub,
+    ...(wire.name !== undefined && { name: wire.name }),
+    roles: wire.roles,
+    permissions: new Set(wire.permissions),
+    expiresAtMs: wire.expiresAt,
+    resumed: wire.resumed === true,
+    budgetMs: wire.budgetMs,
+    ...(wire.numbering !== undefined && { numbering: wire.numbering }),
+  };
+}
+
+function relayOf({ relay: { url, id, region }, connectMs }: Place): RoomRelay {
+  return { url, ...(id !== undefined && { id }), ...(region !== undefined && { region }), connectMs };
 }

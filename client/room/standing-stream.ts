@@ -16,6 +16,8 @@ export interface StandingStreamOptions {
   /** It is open, the greeting is sent. */
   onOpen(stream: MessageStream): void;
   onMessage(message: RelayMessage): void;
+  /** On one that was left for a newer session's: answers that were on their way. */
+  onLate?(message: RelayMessage): void;
   /** It is over, or another one is about to open. */
   onLost(): void;
   /** It broke in a session that lives; it is opened again after a growing wait. */
@@ -88,11 +90,9 @@ export class StandingStream {
     const broken = (error: HayateError) => {
       if (!over()) this.again(error);
     };
-    const { name, greeting, onMessage, onOpen } = this.#options;
+    const { name, greeting, onMessage, onLate, onOpen } = this.#options;
     session
-      .openStream(name, (message) => {
-        if (!over()) onMessage(message);
-      })
+      .openStream(name, (message) => (over() ? onLate?.(message) : onMessage(message)))
       .then((stream) => {
         if (over()) return stream.close();
         this.#stream = stream;

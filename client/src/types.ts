@@ -32,6 +32,46 @@ export interface RelayTarget {
   token: string | (() => Promise<string>);
   /** SHA-256 of the relay's certificate (hex), for self-made ones. */
   certificateHashes?: string[];
+  /**
+   * Relays that serve the room, or what gives them (`relaysFrom`): the nearest is taken, another one when it goes or dies.
+   * A function is asked before the first connection and when they may have changed, and should answer within 1 s. Absent, or
+   * without an answer: `url` alone.
+   */
+  relays?: readonly RelayCandidate[] | (() => Promise<readonly RelayCandidate[]>);
+}
+
+/** As `GET /v1/rooms/ROOM/relays` names it. */
+export interface RelayCandidate {
+  /** `https://HOST:PORT/v1`. */
+  url: string;
+  id?: string;
+  /** Relays of one region are taken to be as near. */
+  region?: string;
+  certificateHashes?: string[];
+  /** 0 to 1: share of what it can bear. Clients spread over relays that are as near by what is left. */
+  load?: number;
+  draining?: boolean;
+}
+
+/** The relay that a room is on. */
+export interface RoomRelay {
+  url: string;
+  id?: string;
+  region?: string;
+  /** From dialling to the open session. */
+  connectMs: number;
+}
+
+/** A room went from one relay to another. */
+export interface RelayMove {
+  from: RoomRelay;
+  to: RoomRelay;
+  /** `draining`: it said that it would go; else what ended it. */
+  reason: HayateError;
+  /** For so long both were there. 0: the first one was gone, and nothing came meanwhile. */
+  overlapMs: number;
+  /** Slots, generations and sequences mean the same on both, and media is one stream. */
+  continuous: boolean;
 }
 
 export interface ConnectionOptions {
@@ -99,6 +139,8 @@ export interface Welcome {
   resumed: boolean;
   /** Lag budget of the room. */
   budgetMs: number;
+  /** Sessions of the same numbering count alike, whatever their relay. Undefined: this one counts by itself. */
+  numbering?: string;
 }
 
 export interface RoomEvents {
@@ -128,6 +170,10 @@ export interface RoomEvents {
   /** Something was refused; the session goes on. `error.code` is a row of the code table. */
   warning: HayateError;
   draining: { deadlineMs: number };
+  /** With each session: where it is. */
+  relay: RoomRelay;
+  /** After `relay`, where that is another one than before. */
+  moved: RelayMove;
 }
 
 export type RoomEvent = { [K in keyof RoomEvents]: { type: K; value: RoomEvents[K] } }[keyof RoomEvents];
@@ -141,6 +187,8 @@ export interface Room {
   readonly closed: Promise<HayateError>;
   /** Of the present session; undefined while there is none. */
   readonly welcome: Welcome | undefined;
+  /** Where the present session is; undefined while there is none. */
+  readonly relay: RoomRelay | undefined;
   /** By slot. Emptied when the session is lost. */
   readonly livers: ReadonlyMap<number, Liver>;
   /** `reliable-only`: media travels over TCP (WebSocket), and lag suffers under loss. Undefined without a session. */
@@ -246,7 +294,7 @@ export interface WatchOptions extends ConnectionOptions {
 }
 
 export interface WatchStats {
-  /** By slot, of its present generation; a new generation and a new session start from zero. */
+  /** By slot, of its present generation; a new generation starts from zero, a new session unless it counts as the one before. */
   slots: Map<number, { motion: UnitCounts; voice: UnitCounts; playout: PlayoutStats }>;
   /** Units not delivered, by reason: `unsynced`, `old_generation`, `clock_unsynced`, `datagram_malformed`, `iterator_full`, ... */
   dropped: Record<string, number>;

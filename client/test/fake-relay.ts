@@ -1,11 +1,11 @@
 import { encodeHeartbeat, encodeProbeReply, packBundles, parseProbe, type TimedUnit } from '@hayate/codec/bundle';
 import { type ClientMessage, encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
+import type { Connector } from '@hayate/transport';
 import { ManualClock, type MemoryLink, MemoryServer, type MemorySession } from '@hayate/transport/memory';
 import type { Environment } from '../room/environment.ts';
 import { createEntry, type Entry } from '../src/internal.ts';
 import type { FakeGifts } from './fake-gifts.ts';
 
-const ALIAS = 300;
 /** What the calendar says when the client's clock is at 0. */
 const START_WALL_MS = 1_800_000_000_000;
 
@@ -14,7 +14,7 @@ const welcome: Extract<RelayMessage, { t: 'welcome' }> = {
   v: 1,
   session: 's1',
   room: 'demo',
-  alias: ALIAS,
+  alias: 300,
   sub: 'ann',
   roles: ['liver', 'viewer'],
   permissions: ['publish', 'watch', 'comment', 'react', 'gift', 'speak'],
@@ -33,6 +33,8 @@ export interface Script {
   welcome: Partial<Extract<RelayMessage, { t: 'welcome' }>>;
   /** Close code in place of `welcome`. */
   refuse: number | undefined;
+  /** What one join costs: the next one waits. */
+  joinMs: number;
   heartbeats: boolean;
   probes: boolean;
   /** Answers to requests; undefined stays silent. */
@@ -57,7 +59,7 @@ export class FakeSession {
   }
 
   send(message: RelayMessage): void {
-    this.#control?.write(encodeMessage(message)).catch(() => {});
+    if (!this.#relay.dead) this.#control?.write(encodeMessage(message)).catch(() => {});
   }
 
   sendComment(message: RelayMessage): void {
@@ -65,7 +67,9 @@ export class FakeSession {
   }
 
   sendUnits(units: TimedUnit[], uncertainty16 = 0): void {
-    for (const datagram of packBundles(units, { alias: ALIAS, uncertainty16 })) this.transport.sendDatagram(datagram);
+    if (this.#relay.dead) return;
+    const { alias } = this.#relay;
+    for (const datagram of packBundles(units, { alias, uncertainty16 })) this.transport.sendDatagram(datagram);
   }
 
   async #accept(): Promise<void> {
@@ -91,6 +95,7 @@ export class FakeSession {
   }
 
   #onMessage(message: ClientMessage, writer: WritableStreamDefaultWriter<Uint8Array>): void {
+    if (this.#relay.dead) return;
     this.received.push(message);
     const { script } = this.#relay;
     if (script.gifts && (message.t === 'gifts' || message.t === 'gift')) {
@@ -100,7 +105,7 @@ export class FakeSession {
     if (message.t === 'hello') {
       this.#control = writer;
       if (script.refuse !== undefined) this.transport.close({ closeCode: script.refuse, reason: 'as scripted' });
-      else this.send({ ...welcome, ...script.welcome });
+      else this.#relay.join(() => this.send({ ...welcome, alias: this.#relay.alias, ...script.welcome }));
     } else if (message.t === 'comments') {
       this.comments = writer;
     } else if (message.t !== 'report' && message.t !== 'gifts') {
@@ -111,21 +116,32 @@ export class FakeSession {
 
   #onDatagram(data: Uint8Array): void {
     this.datagrams.push(data.slice());
-    if (data[0] !== 0x02 || !this.#relay.script.probes) return;
+    if (data[0] !== 0x02 || !this.#relay.script.probes || this.#relay.dead) return;
     const nowUs = this.#relay.nowUs();
     this.transport.sendDatagram(encodeProbeReply({ ...parseProbe(data), t2Us: nowUs, t3Us: nowUs }));
   }
 
   #heartbeat(): void {
     if (this.transport.core.state !== 'open') return;
-    if (this.#relay.script.heartbeats) this.transport.sendDatagram(encodeHeartbeat());
+    if (this.#relay.script.heartbeats && !this.#relay.dead) this.transport.sendDatagram(encodeHeartbeat());
     this.#relay.environment.setTimer(() => this.#heartbeat(), 200);
   }
 }
 
+export interface FakeRelayOptions {
+  up?: MemoryLink;
+  down?: MemoryLink;
+  offsetUs?: number;
+  alias?: number;
+  /** Of several relays: one for all. */
+  clock?: ManualClock;
+}
+
 /** A relay that plays a script, without a network, in the test's own time. */
 export class FakeRelay {
-  readonly clock = new ManualClock(5_000_000);
+  readonly clock: ManualClock;
+  readonly alias: number;
+  readonly connector: Connector;
   readonly environment: Environment;
   readonly entry: Entry;
   readonly sessions: FakeSession[] = [];
@@ -136,6 +152,7 @@ export class FakeRelay {
   readonly script: Script = {
     welcome: {},
     refuse: undefined,
+    joinMs: 0,
     heartbeats: true,
     probes: true,
     gifts: undefined,
@@ -148,10 +165,15 @@ export class FakeRelay {
   random: () => number = () => 0.5;
   /** Nobody answers while set. */
   deaf = false;
+  /** Killed: sessions stay as they are, nothing comes of them or of new ones. */
+  dead = false;
   #timers = 0;
+  #busyUntilUs = 0;
 
-  constructor(options: { up?: MemoryLink; down?: MemoryLink; offsetUs?: number } = {}) {
+  constructor(options: FakeRelayOptions = {}) {
     this.offsetUs = options.offsetUs ?? 0;
+    this.alias = options.alias ?? 300;
+    this.clock = options.clock ?? new ManualClock(5_000_000);
     this.environment = {
       nowMs: () => this.clock.nowUs() / 1000,
       wallMs: () => START_WALL_MS + this.clock.nowUs() / 1000,
@@ -180,13 +202,12 @@ export class FakeRelay {
     void empty.close();
     const connect = server.connector();
     const nobody = empty.connector();
-    this.entry = createEntry({
-      environment: this.environment,
-      defaultConnector: () => (url, connectOptions) => {
-        this.dialled.push(this.clock.nowUs() / 1000);
-        return (this.deaf ? nobody : connect)(url, connectOptions);
-      },
-    });
+    const silent = server.connector({ up: { delayMs: 1e9 } });
+    this.connector = (url, connectOptions) => {
+      this.dialled.push(this.clock.nowUs() / 1000);
+      return (this.dead ? silent : this.deaf ? nobody : connect)(url, connectOptions);
+    };
+    this.entry = createEntry({ environment: this.environment, defaultConnector: () => this.connector });
     void this.#accept(server);
   }
 
@@ -201,6 +222,14 @@ export class FakeRelay {
 
   nowUs(): number {
     return this.clock.nowUs() + this.offsetUs;
+  }
+
+  /** Welcomes are made one after the other. */
+  join(welcome: () => void): void {
+    const { joinMs } = this.script;
+    this.#busyUntilUs = Math.max(this.clock.nowUs(), this.#busyUntilUs) + joinMs * 1000;
+    if (joinMs === 0) welcome();
+    else this.clock.schedule(this.#busyUntilUs, welcome);
   }
 
   /** Moves time on in small steps, promises settling between. */

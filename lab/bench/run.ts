@@ -11,6 +11,7 @@ import { type CommentsOptions, comments } from './comments.ts';
 import { type ConversationOptions, conversation } from './conversation.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
 import { type GiftsOptions, gifts } from './gifts.ts';
+import { type HandOverOptions, handOver } from './hand-over.ts';
 import { type JoinsOptions, joins } from './joins.ts';
 import { type LedgerOptions, ledger } from './ledger.ts';
 import { type PagePartsOptions, pageParts } from './page-parts.ts';
@@ -33,7 +34,7 @@ async function report(
   const before = load();
   const figures = await measure((text) => process.stderr.write(`${text}\n`));
   const flags = Object.entries(options).filter(([key]) => key !== 'json' && key !== 'save');
-  const command = `npm run bench -- ${name.replace(/-\d+$/, '')} ${flags.map(([key, value]) => `--${kebab(key)} ${value}`).join(' ')}`;
+  const command = `npm run bench -- ${name.replace(/(-drain|-kill)?-\d+$/, '')} ${flags.map(([key, value]) => `--${kebab(key)} ${value}`).join(' ')}`;
   const about = {
     command,
     at: new Date().toISOString(),
@@ -129,6 +130,21 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: MatrixOptions & Common) => report('lag-matrix', options, (log) => matrix(options, log)));
+
+program
+  .command('hand-over')
+  .description(
+    'two relay processes with one liver on both: how long a viewer sees and hears nothing when its relay goes or dies',
+  )
+  .option('--how <how>', 'drain (SIGTERM) or kill (SIGKILL)', 'drain')
+  .option('--runs <n>', 'relays that go', Number, 20)
+  .option('--link <ms>', 'delay one way', Number, 10)
+  .option('--known <n>', 'relays that the viewer knows: 2, or 1 as negative control', Number, 2)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: HandOverOptions & Common) =>
+    report(`hand-over-${options.how}-${options.known}`, options, (log) => handOver(options, log)),
+  );
 
 program
   .command('conversation')

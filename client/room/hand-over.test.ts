@@ -1,0 +1,381 @@
+import type { HayateError } from '@hayate/codec/errors';
+import type { RelayMessage } from '@hayate/codec/messages';
+import { describe, expect, it } from 'vitest';
+import type { Room, RoomEvents, WatchedFrame, Watcher } from '../src/types.ts';
+import { FakeCluster } from '../test/fake-cluster.ts';
+import { FakeGifts } from '../test/fake-gifts.ts';
+import { Feed, MOTION } from '../test/feed.ts';
+
+const JP = { delayMs: 10 };
+const US = { delayMs: 60 };
+const LIVER = { slot: 2, gen: 7, sub: 'bo', motion: MOTION };
+
+type Seen = Pick<WatchedFrame, 'slot' | 'generation' | 'sequence' | 'receivedMs' | 'captureMs'>;
+
+/** Frames and voice packets as the application gets them, and the greatest pause between two of either. */
+function watched(watcher: Watcher) {
+  const frames: Seen[] = [];
+  const voices: Seen[] = [];
+  const take =
+    (list: Seen[]) =>
+    ({ slot, generation, sequence, receivedMs, captureMs }: Seen) => {
+      list.push({ slot, generation, sequence, receivedMs, captureMs });
+    };
+  watcher.onFrame(take(frames));
+  watcher.onVoice(take(voices));
+  const pause = (list: Seen[]) => Math.max(...list.slice(1).map((seen, n) => seen.receivedMs - list[n]!.receivedMs));
+  return { frames, voices, frozenMs: () => Math.max(pause(frames), pause(voices)) };
+}
+
+function heard<K extends keyof RoomEvents>(room: Room, type: K): RoomEvents[K][] {
+  const events: RoomEvents[K][] = [];
+  room.on(type, (value) => events.push(value));
+  return events;
+}
+
+/** Two relays of a region with clocks of their own, and one beyond the ocean. */
+function stage(numbering: string | undefined) {
+  const cluster = new FakeCluster([
+    { up: JP, down: JP, offsetUs: 777_000_000 },
+    { up: JP, down: { delayMs: 12 }, offsetUs: -3_000_000 },
+    { up: US, down: US },
+  ]);
+  for (const relay of cluster.relays) {
+    relay.script.welcome = { livers: [LIVER], ...(numbering !== undefined && { numbering }) };
+  }
+  return { cluster, target: cluster.target((n) => ({ region: n < 2 ? 'jp' : 'us' })) };
+}
+
+describe('several relays', () => {
+  it('takes the nearest, knows a second, and closes what it tried', async () => {
+    const cluster = new FakeCluster([
+      { up: US, down: US },
+      { up: JP, down: JP },
+      { up: US, down: US },
+    ]);
+    const room = cluster.entry.connectRoom(cluster.target((n) => ({ region: `region ${n}` })));
+    const relays = heard(room, 'relay');
+    await cluster.advance(1_500);
+    expect(relays).toMatchObject([{ url: 'https://r1/v1', id: 'r1', region: 'region 1' }]);
+    // A round trip, in steps of the test's time.
+    expect(Math.abs(relays[0]!.connectMs - 22)).toBeLessThan(5);
+    expect(room.relay).toEqual(relays[0]);
+    expect(cluster.relays.map(({ dialled }) => dialled.length)).toEqual([1, 1, 1]);
+    // Those that lost said nothing and are gone.
+    expect(cluster.relays.map(({ sessions }) => sessions.map(({ received }) => received.length))).toEqual([
+      [0],
+      [1],
+      [0],
+    ]);
+    expect(cluster.relays.map(({ sessions }) => sessions.map(({ transport }) => transport.core.state))).toEqual([
+      ['ended'],
+      ['open'],
+      ['ended'],
+    ]);
+    room.close();
+    await cluster.advance(1_000);
+    expect(cluster.timers).toBe(0);
+  });
+
+  it('asks a function for the list, and does without where it does not answer', async () => {
+    const { cluster, target } = stage(undefined);
+    const asked: number[] = [];
+    const relays = async () => {
+      asked.push(cluster.environment.nowMs());
+      return target.relays as never;
+    };
+    const room = cluster.entry.connectRoom({ ...target, url: 'https://r2/v1', relays });
+    const alone = cluster.entry.connectRoom({ ...target, relays: () => new Promise(() => {}) });
+    await cluster.advance(1_500);
+    expect(room.relay?.region).toBe('jp');
+    expect(alone.relay?.url).toBe('https://r0/v1');
+    expect(asked).toHaveLength(1);
+    // And now and then again: relays come and go.
+    await cluster.advance(460_000);
+    expect(asked.length).toBeGreaterThanOrEqual(2);
+    expect(asked.length).toBeLessThanOrEqual(5);
+    room.close();
+    alone.close();
+  });
+
+  it.each([
+    ['one stream', 'room of jp'],
+    ['another one', undefined],
+  ])('goes over to the second while the first still flows, as %s', async (_, numbering) => {
+    const { cluster, target } = stage(numbering);
+    const watcher = cluster.entry.watch(target);
+    const { room } = watcher;
+    const moved = heard(room, 'moved');
+    const states = heard(room, 'state');
+    // With numbers of their own, the relays have different livers' sequences.
+    const feeds = numbering
+      ? [new Feed(cluster.relays, { slot: 2, generation: 7 })]
+      : cluster.relays.map((relay) => new Feed([relay], { slot: 2, generation: 7 }));
+    const run = async (ms: number) => {
+      for (let passed = 0; passed < ms; passed += 20) {
+        for (const feed of feeds.slice(1)) await feed.run(0.001);
+        await feeds[0]!.run(20);
+      }
+    };
+    const { frames, voices, frozenMs } = watched(watcher);
+    await run(1_000);
+    const first = cluster.at(room.relay!.url);
+    const before = watcher.playout(2);
+    const relayBefore = room.relay!.url;
+    first.last.send({ t: 'draining', deadlineMs: 2_000 });
+    await run(3_000);
+    expect(moved).toHaveLength(1);
+    expect(moved[0]).toMatchObject({
+      from: { url: relayBefore },
+      reason: { code: 'draining' },
+      continuous: numbering !== undefined,
+    });
+    expect(moved[0]!.overlapMs).toBeGreaterThan(0);
+    expect(room.relay).toEqual(moved[0]!.to);
+    expect(room.relay!.region).toBe('jp');
+    expect(states.map(({ state }) => state)).toEqual(['open']);
+    // The one that was left is closed, and was not before the other one flowed.
+    expect(first.last.transport.core.state).toBe('ended');
+    expect(frozenMs()).toBeLessThan(numbering ? 60 : 100);
+    if (numbering) {
+      // Each unit once, none missing, shown by the same playout.
+      expect(frames.map(({ sequence }) => sequence)).toEqual(frames.map((__, n) => frames[0]!.sequence + n));
+      expect(voices.map(({ sequence }) => sequence)).toEqual(voices.map((__, n) => voices[0]!.sequence + n));
+      expect(watcher.playout(2)).toBe(before);
+      expect(watcher.stats().slots.get(2)!.motion.lost).toBe(0);
+    } else {
+      expect(watcher.playout(2)).not.toBe(before);
+    }
+    watcher.close();
+    await cluster.advance(1_000);
+    expect(cluster.timers).toBe(0);
+  });
+
+  it('without a second relay, a relay that goes is a pause (negative control)', async () => {
+    const { cluster, target } = stage('room of jp');
+    const { relays: _, ...alone } = target;
+    const watcher = cluster.entry.watch(alone, { retryMs: 1 });
+    const feed = new Feed(cluster.relays, { slot: 2, generation: 7 });
+    const { frozenMs } = watched(watcher);
+    await feed.run(1_000);
+    cluster.relays[0]!.deaf = true;
+    cluster.relays[0]!.last.send({ t: 'draining', deadlineMs: 2_000 });
+    await feed.run(4_000);
+    cluster.relays[0]!.deaf = false;
+    await feed.run(8_000);
+    expect(watcher.room.state).toBe('open');
+    expect(frozenMs()).toBeGreaterThan(1_000);
+    watcher.close();
+  });
+
+  it('stays when the second brings nothing, and takes the third', async () => {
+    const { cluster, target } = stage('room of jp');
+    const watcher = cluster.entry.watch(target);
+    const { room } = watcher;
+    const moved = heard(room, 'moved');
+    const feed = new Feed(cluster.relays, { slot: 2, generation: 7 });
+    const { frozenMs } = watched(watcher);
+    await feed.run(1_000);
+    const first = cluster.at(room.relay!.url);
+    const second = cluster.relays.find((relay, n) => relay !== first && n < 2)!;
+    // It welcomes, says yes, and no media comes.
+    second.script.answer = (message) => (message.t === 'watch' ? undefined : { t: 'done', id: message.id });
+    second.script.welcome = { ...second.script.welcome, livers: [] };
+    first.last.send({ t: 'draining', deadlineMs: 10_000 });
+    await feed.run(8_000);
+    expect(moved).toMatchObject([{ to: { region: 'us' } }]);
+    expect(second.last.transport.core.state).toBe('ended');
+    expect(frozenMs()).toBeLessThan(200);
+    watcher.close();
+  });
+
+  it('goes on at the second 600 ms after the first fell silent', async () => {
+    const { cluster, target } = stage('room of jp');
+    const watcher = cluster.entry.watch(target);
+    const { room } = watcher;
+    const states = heard(room, 'state');
+    const relays = heard(room, 'relay');
+    const feed = new Feed(cluster.relays, { slot: 2, generation: 7 });
+    const { frames, frozenMs } = watched(watcher);
+    await feed.run(2_000);
+    const playout = watcher.playout(2);
+    cluster.at(room.relay!.url).dead = true;
+    await feed.run(3_000);
+    expect(states.map(({ state, error }) => error?.code ?? state)).toEqual(['open', 'connection_lost', 'open']);
+    expect(relays.map(({ region }) => region)).toEqual(['jp', 'jp']);
+    expect(relays[0]!.url).not.toBe(relays[1]!.url);
+    // 600 to 750 to notice, up to 250 of jitter (here 125), four round trips of 20 ms.
+    expect(frozenMs()).toBeGreaterThan(600);
+    expect(frozenMs()).toBeLessThan(1_000);
+    // One stream before and after: nothing is shown twice.
+    expect(frames.every(({ sequence }, n) => n === 0 || sequence > frames[n - 1]!.sequence)).toBe(true);
+    expect(watcher.playout(2)).toBe(playout);
+    watcher.close();
+  });
+
+  it('without a second relay, a dead one is the end of it (negative control)', async () => {
+    const { cluster, target } = stage('room of jp');
+    const { relays: _, ...alone } = target;
+    const watcher = cluster.entry.watch(alone);
+    await new Feed(cluster.relays, { slot: 2, generation: 7 }).run(1_000);
+    cluster.relays[0]!.dead = true;
+    await cluster.advance(5_000);
+    expect(watcher.room.state).toBe('reconnecting');
+    watcher.close();
+  });
+
+  it('comes back to its old place when it was the network that was away', async () => {
+    const { cluster, target } = stage('room of jp');
+    for (const [n, relay] of cluster.relays.entries()) {
+      relay.script.welcome = { ...relay.script.welcome, resume: `place ${n}` };
+    }
+    // The old relay is nearer.
+    const room = cluster.entry.connectRoom(target);
+    await cluster.advance(1_000);
+    const url = room.relay!.url;
+    for (const relay of cluster.relays) relay.script.heartbeats = false;
+    await cluster.advance(700);
+    for (const relay of cluster.relays) relay.script.heartbeats = true;
+    await cluster.advance(1_000);
+    const hello = cluster.at(room.relay!.url).last.received[0];
+    // Either is right; a place is resumed at its own relay only.
+    expect(hello).toMatchObject({ t: 'hello' });
+    expect(hello && 'resume' in hello ? hello.resume : undefined).toBe(
+      room.relay!.url === url ? `place ${Number(url.slice(9, 10))}` : undefined,
+    );
+    room.close();
+  });
+
+  it('tries the third while the second does not answer', async () => {
+    const { cluster, target } = stage('room of jp');
+    const room = cluster.entry.connectRoom(target);
+    await cluster.advance(3_500);
+    for (const relay of cluster.relays.slice(0, 2)) relay.dead = true;
+    await cluster.advance(2_000);
+    expect(room.state).toBe('open');
+    expect(room.relay?.region).toBe('us');
+    room.close();
+  });
+
+  it('a relay that dies while its second is being joined hands over at once', async () => {
+    const { cluster, target } = stage('room of jp');
+    const watcher = cluster.entry.watch(target);
+    const { room } = watcher;
+    const moved = heard(room, 'moved');
+    const feed = new Feed(cluster.relays, { slot: 2, generation: 7 });
+    await feed.run(1_000);
+    const first = cluster.at(room.relay!.url);
+    const second = cluster.relays.find((relay, n) => relay !== first && n < 2)!;
+    // Late with its answer, so that the first one's end comes before.
+    const answers: (() => void)[] = [];
+    second.script.answer = (message) => {
+      answers.push(() => second.last.send({ t: 'done', id: message.id } as RelayMessage));
+      return undefined;
+    };
+    first.last.send({ t: 'draining', deadlineMs: 200 });
+    await feed.run(200);
+    expect(room.relay!.url).not.toBe(undefined);
+    first.last.transport.close({ closeCode: 501, reason: 'gone' });
+    await feed.run(40);
+    expect(moved).toMatchObject([{ reason: { code: 'draining' }, overlapMs: 0 }]);
+    for (const answer of answers) answer();
+    await feed.run(500);
+    expect(room.state).toBe('open');
+    await watcher.ready;
+    watcher.close();
+  });
+
+  it('a kick ends it, whatever else is under way', async () => {
+    const { cluster, target } = stage('room of jp');
+    const watcher = cluster.entry.watch(target);
+    const { room } = watcher;
+    const feed = new Feed(cluster.relays, { slot: 2, generation: 7 });
+    await feed.run(1_000);
+    const first = cluster.at(room.relay!.url);
+    first.last.send({ t: 'draining', deadlineMs: 200 });
+    await cluster.advance(110);
+    first.last.transport.close({ closeCode: 303, reason: 'kicked' });
+    await cluster.advance(1_000);
+    expect(await room.closed).toMatchObject({ code: 'kicked' });
+    expect(cluster.timers).toBe(0);
+  });
+
+  it('a publisher has its slot at the second before it leaves the first', async () => {
+    const { cluster, target } = stage('room of jp');
+    for (const relay of cluster.relays) {
+      relay.script.answer = (message) =>
+        message.t === 'publish'
+          ? { t: 'publishing', id: message.id, slot: 2, gen: cluster.relays.indexOf(relay) + 7 }
+          : { t: 'done', id: message.id };
+    }
+    const publisher = cluster.entry.publish(target);
+    const lives: number[] = [];
+    const errors: HayateError[] = [];
+    publisher.on('live', ({ generation }) => lives.push(generation));
+    publisher.on('interrupted', (error) => errors.push(error));
+    const moved = heard(publisher.room, 'moved');
+    const sendFor = async (ms: number) => {
+      let refused = 0;
+      for (let passed = 0; passed < ms; passed += 20) {
+        if (!publisher.motion({ face: true, values: new Float32Array(61).fill(0.5) }, publisher.room.nowUs()))
+          refused += 1;
+        await cluster.advance(20);
+      }
+      return refused;
+    };
+    await cluster.advance(500);
+    const first = cluster.at(publisher.room.relay!.url);
+    first.last.send({ t: 'draining', deadlineMs: 2_000 });
+    // Not one frame had nowhere to go.
+    expect(await sendFor(3_000)).toBe(0);
+    expect(moved).toHaveLength(1);
+    expect(errors).toEqual([]);
+    const second = cluster.at(publisher.room.relay!.url);
+    expect(second).not.toBe(first);
+    expect(lives).toEqual([cluster.relays.indexOf(first) + 7, cluster.relays.indexOf(second) + 7]);
+    const media = (relay: typeof first) =>
+      relay.sessions.flatMap(({ datagrams }) => datagrams).filter((data) => data[0] === 1);
+    expect(media(first).length + media(second).length).toBe(150);
+    // A key comes first: nobody there has the frame before.
+    expect(media(second)[0]![11]! & 0b100).toBe(0b100);
+    const closed = publisher.close();
+    await cluster.advance(100);
+    await closed;
+  });
+
+  it('comments go on after the last one, what was asked before is answered there, gifts are sent again', async () => {
+    const { cluster, target } = stage('room of jp');
+    const gifts = new FakeGifts();
+    let fates = 0;
+    gifts.fate = () => (fates++ === 0 ? 'lost' : 'answered');
+    for (const relay of cluster.relays) relay.script.gifts = gifts;
+    const room = cluster.entry.connectRoom(target);
+    const texts: string[] = [];
+    room.on('comment', ({ text }) => texts.push(text));
+    await cluster.advance(500);
+    const first = cluster.at(room.relay!.url);
+    const stayed = first.last;
+    stayed.sendComment({ t: 'comments', after: 40 });
+    stayed.sendComment({ t: 'comment', n: 41, sub: 'bo', text: 'one', at: 1 });
+    let asked: number | undefined;
+    first.script.answer = (message) => {
+      if (message.t === 'comment') asked = message.id;
+      return undefined;
+    };
+    const comment = room.comment('on its way');
+    const gift = room.gift('ticket');
+    await cluster.advance(100);
+    stayed.send({ t: 'draining', deadlineMs: 500 });
+    await cluster.advance(400);
+    const second = cluster.at(room.relay!.url);
+    expect(second).not.toBe(first);
+    expect(second.last.received).toContainEqual({ t: 'comments', after: 41 });
+    stayed.sendComment({ t: 'done', id: asked!, n: 42 });
+    second.last.sendComment({ t: 'comment', n: 42, sub: 'ann', text: 'on its way', at: 2 });
+    await cluster.advance(100);
+    expect(await comment).toEqual({ number: 42 });
+    expect(await gift).toMatchObject({ number: 1, repeat: true });
+    expect(texts).toEqual(['one', 'on its way']);
+    room.close();
+  });
+});

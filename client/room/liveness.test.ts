@@ -1,0 +1,56 @@
+import { ManualClock } from '@hayate/transport/memory';
+import { describe, expect, it } from 'vitest';
+import type { Environment } from './environment.ts';
+import { Liveness } from './liveness.ts';
+
+/** A page whose timers run at whole multiples of `everyMs` only, as a hidden one's do. */
+function page(everyMs: number) {
+  const clock = new ManualClock(5_000_000);
+  const nowMs = () => clock.nowUs() / 1000;
+  const environment: Environment = {
+    nowMs,
+    wallMs: nowMs,
+    random: () => 0.5,
+    setTimer: (run, delayMs) => {
+      const timer = { live: true };
+      const atMs = Math.ceil((nowMs() + delayMs) / everyMs) * everyMs;
+      clock.schedule(atMs * 1000, () => timer.live && run());
+      return timer;
+    },
+    clearTimer: (timer) => {
+      (timer as { live: boolean }).live = false;
+    },
+  };
+  let diedMs: number | undefined;
+  const liveness = new Liveness(environment, 600, () => {
+    diedMs = nowMs();
+  });
+  liveness.start();
+  let heardMs = 0;
+  /** How long after the last word it counted as dead. */
+  const pass = (ms: number, speaks: boolean) => {
+    for (let at = 0; at < ms; at += 200) {
+      if (speaks) {
+        liveness.heard();
+        heardMs = nowMs();
+      }
+      clock.advance(200);
+    }
+    return diedMs === undefined ? undefined : diedMs - heardMs;
+  };
+  return { pass };
+}
+
+describe('liveness', () => {
+  it.each([
+    ['a visible page', 1, 600, 800],
+    ['a hidden page, timers once a second', 1_000, 1_000, 5_000],
+    ['a page hidden for long, timers once a minute', 60_000, 60_000, 241_000],
+  ])('%s: a relay that speaks is not dead, one that does not is', (_, everyMs, least, most) => {
+    const { pass } = page(everyMs);
+    expect(pass(600_000, true)).toBeUndefined();
+    const afterMs = pass(600_000, false);
+    expect(afterMs).toBeGreaterThanOrEqual(least);
+    expect(afterMs).toBeLessThanOrEqual(most);
+  });
+});

@@ -1,0 +1,159 @@
+import { DATAGRAM_TYPE, encodeProbe, parseProbeReply, type ReceivedUnit, UnitReceiver } from '@hayate/codec/bundle';
+import { ClockSync } from '@hayate/codec/clock';
+import { HayateError } from '@hayate/codec/errors';
+import type { RelaySession } from '../room/relay-session.ts';
+import type { RelayRoom } from '../room/room.ts';
+import { GapAsker } from './asker.ts';
+import type { Timing } from './slots.ts';
+
+/** Units that came before the first clock sample or before the control stream told their codec. */
+const MAX_HELD = 256;
+const MAX_HELD_MS = 1000;
+
+interface Held {
+  unit: ReceivedUnit;
+  receivedUs: number;
+}
+
+export interface WatchPathOptions {
+  room: RelayRoom;
+  session: RelaySession;
+  /** Of the room in this session. */
+  alias: number;
+  /** Each unit once. False: it must wait, its codec is not known yet. */
+  onUnit(unit: ReceivedUnit, timing: Timing): boolean;
+  onDrop(reason: string): void;
+}
+
+/** A viewer's end of one session: datagrams to units with times of this viewer's clock, and requests for what is missing. */
+export class WatchPath {
+  readonly session: RelaySession;
+  readonly receiver: UnitReceiver;
+  readonly #options: WatchPathOptions;
+  readonly #room: RelayRoom;
+  readonly #asker: GapAsker;
+  readonly #clock: ClockSync;
+  #held: Held[] = [];
+  #joinedUs = Number.POSITIVE_INFINITY;
+  #probeTimer: unknown;
+  #askTimer: unknown;
+  #askMs = Number.POSITIVE_INFINITY;
+  #stopped = false;
+
+  constructor(options: WatchPathOptions) {
+    this.#options = options;
+    this.#room = options.room;
+    this.session = options.session;
+    this.receiver = new UnitReceiver(options.alias);
+    this.#asker = new GapAsker(options.alias);
+    const { random } = options.room.environment;
+    this.#clock = new ClockSync({ randomId: () => Math.floor(random() * 2 ** 32) });
+    this.#probe();
+  }
+
+  /** The relay said yes: what was captured before is backlog. */
+  joined(): void {
+    this.#joinedUs = this.#room.nowUs();
+  }
+
+  /** Undefined before the first answer to a probe. */
+  get rttMs(): number | undefined {
+    const { rttUs } = this.#clock;
+    return rttUs === undefined ? undefined : rttUs / 1000;
+  }
+
+  onDatagram(type: number, data: Uint8Array, receivedAtUs: number): void {
+    if (type === DATAGRAM_TYPE.bundle) {
+      const units = this.receiver.receive(data);
+      this.#ask(this.#asker.arrived(units, this.#room.nowUs() / 1000));
+      for (const unit of units) if (!this.#deliver(unit, receivedAtUs)) this.#hold(unit, receivedAtUs);
+    } else if (type === DATAGRAM_TYPE.probeReply) {
+      this.#onReply(data, receivedAtUs);
+    } else {
+      this.#options.onDrop('unknown_type');
+    }
+  }
+
+  /** Tries again what waited. */
+  release(): void {
+    if (this.#held.length === 0) return;
+    const held = this.#held;
+    this.#held = [];
+    const oldestUs = this.#room.nowUs() - MAX_HELD_MS * 1000;
+    for (const entry of held) {
+      if (entry.receivedUs < oldestUs) this.#options.onDrop('held_too_long');
+      else if (!this.#deliver(entry.unit, entry.receivedUs)) this.#held.push(entry);
+    }
+  }
+
+  /** Nothing is sent any more, nothing waits. Idempotent. */
+  stop(): void {
+    this.#stopped = true;
+    const { environment } = this.#room;
+    if (this.#probeTimer !== undefined) environment.clearTimer(this.#probeTimer);
+    this.#probeTimer = undefined;
+    if (this.#askTimer !== undefined) environment.clearTimer(this.#askTimer);
+    this.#askTimer = undefined;
+    this.#held = [];
+  }
+
+  #probe(): void {
+    const nowUs = this.#room.nowUs();
+    const probe = this.#clock.nextProbe(nowUs);
+    if (probe) this.session.transport.sendDatagram(encodeProbe(probe));
+    const waitMs = Math.max(1, (this.#clock.nextProbeAtUs - nowUs) / 1000);
+    this.#probeTimer = this.#room.environment.setTimer(() => this.#probe(), waitMs);
+  }
+
+  /** Sends a request for what is missing, and sees to it that the next one comes in time. One timer, armed anew for less. */
+  #ask(request: Uint8Array | undefined): void {
+    if (request) this.session.transport.sendDatagram(request);
+    const { environment } = this.#room;
+    const nextMs = this.#asker.nextMs;
+    if (this.#askTimer !== undefined && nextMs >= this.#askMs) return;
+    if (this.#askTimer !== undefined) environment.clearTimer(this.#askTimer);
+    this.#askTimer = undefined;
+    if (this.#stopped || nextMs === Number.POSITIVE_INFINITY) return;
+    this.#askMs = nextMs;
+    const waitMs = Math.max(1, nextMs - this.#room.nowUs() / 1000);
+    this.#askTimer = environment.setTimer(() => {
+      this.#askTimer = undefined;
+      this.#ask(this.#asker.due(this.#room.nowUs() / 1000));
+    }, waitMs);
+  }
+
+  #onReply(data: Uint8Array, receivedAtUs: number): void {
+    const wasSynced = this.#clock.synced;
+    try {
+      this.#clock.onReply(parseProbeReply(data), Math.floor(receivedAtUs));
+    } catch (error) {
+      if (!(error instanceof HayateError)) throw error;
+      this.#options.onDrop(error.code);
+      return;
+    }
+    const { rttMs } = this;
+    if (rttMs !== undefined) this.#asker.setRtt(rttMs);
+    if (!wasSynced) this.release();
+  }
+
+  /** Returns false when the unit must wait: its time or its codec is not known yet. */
+  #deliver(unit: ReceivedUnit, receivedUs: number): boolean {
+    const captureUs = this.#clock.toOwnUs(unit.captureUs, Math.floor(receivedUs));
+    if (captureUs === undefined) return false;
+    return this.#options.onUnit(unit, {
+      captureMs: captureUs / 1000,
+      receivedMs: receivedUs / 1000,
+      lagMs: (receivedUs - captureUs) / 1000,
+      uncertaintyMs: (unit.uncertaintyUs + this.#clock.uncertaintyUs(receivedUs)) / 1000,
+      backlog: captureUs < this.#joinedUs,
+    });
+  }
+
+  #hold(unit: ReceivedUnit, receivedUs: number): void {
+    if (this.#held.length >= MAX_HELD) {
+      this.#held.shift();
+      this.#options.onDrop('held_too_long');
+    }
+    this.#held.push({ unit: { ...unit, payload: unit.payload.slice() }, receivedUs });
+  }
+}
