@@ -151,15 +151,16 @@ export function packBundles(units: readonly TimedUnit[], options: PackOptions = 
   const uncertainty16 = options.uncertainty16 ?? 0;
   const maxBytes = options.maxBytes ?? MAX_DATAGRAM_BYTES;
   const make = (list: readonly TimedUnit[]): Bundle => toBundle(list, alias, uncertainty16);
-  const fits = (list: readonly TimedUnit[]): boolean => {
-    const bundle = make(list);
+  const isOne = (bundle: Bundle): boolean => {
     if (bundle.units[0]!.age16 > MAX_SIXTEENTHS || hasRepeat(bundle.units)) return false;
     return bundleBytes(alias, bundle.slots.length, uncertainty16, bundle.units) <= maxBytes;
   };
+  const fits = (list: readonly TimedUnit[]): boolean => isOne(make(list));
 
   if (units.length === 0) return [];
   const sorted = [...units].sort((a, b) => a.captureUs - b.captureUs);
-  if (fits(sorted)) return [encodeBundle(make(sorted))];
+  const whole = make(sorted);
+  if (isOne(whole)) return [encodeBundle(whole)];
 
   const bins: TimedUnit[][] = [];
   for (let slot = 0; slot < MAX_SLOTS; slot++) {
@@ -239,6 +240,7 @@ function checkUnits(units: readonly BundleUnit[], generations: ReadonlyMap<numbe
 }
 
 function hasRepeat(units: readonly BundleUnit[]): boolean {
+  if (units.length === 1) return false;
   const seen = new Set<number>();
   for (const unit of units) seen.add((unit.slot << 10) | (unit.kind << 8) | (unit.sequence & 0xff));
   return seen.size !== units.length;

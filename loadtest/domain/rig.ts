@@ -1,4 +1,3 @@
-import { setPriority } from 'node:os';
 import {
   type Engine,
   type EngineSession,
@@ -19,8 +18,6 @@ const SHARED_SOCKETS = 32;
 /** The runner's lateness is looked at so often. */
 const DELAY_PERIOD_MS = 20;
 const VIEWERS_EVERY = 50;
-/** The engine's threads have it, where the system allows. */
-const PRIORITY = -10;
 const LOST_LOGGED = 5;
 const CONNECT_TIMEOUT_MS = 15_000;
 
@@ -36,6 +33,7 @@ const METRICS = {
   speak_time: ['trend', 'time'],
   clock_uncertainty: ['trend', 'time'],
   runner_delay: ['trend', 'time'],
+  runner_skipped: ['counter', 'default'],
   motion_exact: ['rate', 'default'],
   motion_late: ['rate', 'default'],
   voice_gap: ['rate', 'default'],
@@ -75,6 +73,7 @@ export class Rig {
   #sessions = 0;
   #viewers = 0;
   #lost = 0;
+  #behind = false;
 
   constructor(run: TestRun, metrics: Record<DomainMetric, Metric>) {
     const available = engineAvailable();
@@ -82,7 +81,6 @@ export class Rig {
     this.run = run;
     this.#metrics = metrics;
     this.target = findTarget({ ...process.env, ...envOf() });
-    preferThisThread();
     this.engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 2000 });
     let dueMs = performance.now() + DELAY_PERIOD_MS;
     const tags = run.options.tags;
@@ -132,6 +130,16 @@ export class Rig {
     if (this.#lost === LOST_LOGGED) this.run.log.warn('further lost sessions are counted in sessions_lost');
   }
 
+  /** Units that livers of this process should have sent long ago. The first are told. */
+  skipped(units: number): void {
+    this.add('runner_skipped', units, this.run.options.tags);
+    if (this.#behind) return;
+    this.#behind = true;
+    this.run.log.warn(
+      'the runner is over 400 ms behind: units of its livers are left out and counted in runner_skipped',
+    );
+  }
+
   /** A session without the SDK; `hashes`: SHA-256 (hex) of self-made certificates. */
   connect(
     url: string,
@@ -173,19 +181,6 @@ export class Rig {
   async #close(): Promise<void> {
     clearInterval(this.#timer);
     await this.engine.close();
-  }
-}
-
-/**
- * The script's thread as preferred as the engine's: else, where cores are short, its livers speak late because this
- * process's own viewers are served first, and that would show as lag.
- */
-function preferThisThread(): void {
-  try {
-    // On Linux 0 is the calling thread.
-    setPriority(0, PRIORITY);
-  } catch {
-    // Not allowed: runner_delay tells what it costs.
   }
 }
 

@@ -9,6 +9,13 @@ import type { Rig } from './rig.ts';
 const VOICE_MS = 20;
 const FPS = 30;
 const MINUTE_FRAMES = 60 * FPS;
+const MOTION_US = 1e6 / FPS;
+const VOICE_US = VOICE_MS * 1000;
+/**
+ * What this process is so late with is not sent: a relay refuses it soon after, and a process that is behind would stay so
+ * for the work of it.
+ */
+const LATE_US = 400_000;
 
 /** What is played: a face and a voice. */
 export interface ActOptions {
@@ -64,10 +71,12 @@ function voiceOf(dtx: boolean): Promise<NodeVoice> {
 class Stage {
   readonly #playing = new Set<Playing>();
   readonly #nowUs: () => number;
+  readonly #skipped: (units: number) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(nowUs: () => number) {
+  constructor(nowUs: () => number, skipped: (units: number) => void) {
     this.#nowUs = nowUs;
+    this.#skipped = skipped;
   }
 
   add(liver: Playing): () => void {
@@ -81,12 +90,27 @@ class Stage {
     if (this.#playing.size === 0) return;
     const nowUs = this.#nowUs();
     let nextUs = Number.POSITIVE_INFINITY;
+    let skipped = 0;
     for (const liver of this.#playing) {
+      skipped += skip(liver, nowUs);
       play(liver, nowUs);
       nextUs = Math.min(nextUs, liver.motionDueUs, liver.voice ? liver.voiceDueUs : nextUs);
     }
+    if (skipped > 0) this.#skipped(skipped);
     this.#timer = setTimeout(this.#turn, Math.max(0, Math.floor((nextUs - this.#nowUs()) / 1000)));
   };
+}
+
+/** Passes over what is too late; gives the number of units. */
+function skip(liver: Playing, nowUs: number): number {
+  const frames = Math.max(0, Math.ceil((nowUs - LATE_US - liver.motionDueUs) / MOTION_US));
+  liver.frame += frames;
+  liver.motionDueUs += frames * MOTION_US;
+  if (!liver.voice) return frames;
+  const packets = Math.max(0, Math.ceil((nowUs - LATE_US - liver.voiceDueUs) / VOICE_US));
+  liver.packet += packets;
+  liver.voiceDueUs += packets * VOICE_US;
+  return frames + packets;
 }
 
 /** Everything due; capture times are those of the schedule, so that what this process is late with counts as lag. */
@@ -95,14 +119,14 @@ function play(liver: Playing, nowUs: number): void {
   while (liver.motionDueUs <= nowUs) {
     publisher.motion(all[liver.frame % all.length]!, Math.round(liver.motionDueUs));
     liver.frame += 1;
-    liver.motionDueUs += 1e6 / FPS;
+    liver.motionDueUs += MOTION_US;
   }
   while (voice && liver.voiceDueUs <= nowUs) {
     const packet = voice.packet(liver.packet);
     // A packet leaves when its last sample was spoken.
-    if (!liver.dtx || packet.length > 2) publisher.voice(packet, Math.round(liver.voiceDueUs - VOICE_MS * 1000));
+    if (!liver.dtx || packet.length > 2) publisher.voice(packet, Math.round(liver.voiceDueUs - VOICE_US));
     liver.packet += 1;
-    liver.voiceDueUs += VOICE_MS * 1000;
+    liver.voiceDueUs += VOICE_US;
   }
 }
 
@@ -121,7 +145,12 @@ export async function perform(
   const voice = act.voice === false ? undefined : await voiceOf(act.dtx === true);
   publisher.on('sent', (unit) => rig.sent.note(of.room, unit));
   await publisher.ready;
-  const stage = stages.get(rig) ?? new Stage(() => publisher.room.nowUs());
+  const stage =
+    stages.get(rig) ??
+    new Stage(
+      () => publisher.room.nowUs(),
+      (units) => rig.skipped(units),
+    );
   stages.set(rig, stage);
   const nowUs = publisher.room.nowUs();
   // Else all would send in one instant.
@@ -133,7 +162,7 @@ export async function perform(
     dtx: act.dtx === true,
     frame: of.vu * 97,
     packet: of.vu * 31,
-    motionDueUs: nowUs + (phase % (1e6 / FPS)),
-    voiceDueUs: nowUs + (phase % (VOICE_MS * 1000)),
+    motionDueUs: nowUs + (phase % MOTION_US),
+    voiceDueUs: nowUs + (phase % VOICE_US),
   });
 }

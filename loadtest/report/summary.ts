@@ -28,6 +28,7 @@ const SECTIONS: [string, (name: string) => boolean][] = [
         'rejoin_time',
         'speak_time',
         'runner_delay',
+        'runner_skipped',
         'viewers',
         'sessions_lost',
         'clock_uncertainty',
