@@ -62,6 +62,9 @@ export function physicsSection({ figures }: ClaimResult): string[] {
     `  48.6, holding one packet 20, reserve of playout 2: 97.1 of 100 ms. Livers on this machine add ${late ? `${late.p99} ms at p99 (at most ${late.max})` : 'what they are late'};`,
     '  a phone has a processor of its own. What is late by more than the 3 ms left either costs the second packet a datagram',
     '  or shows in the p99.',
+    '- **A run that is not above** (2026-11-29 08:31 UTC, commit a6d4349, load 5.5 from other work on the machine, livers up to',
+    '  4.9 ms late at p99 and 23 at most): 5 ms links 29.8 packets/s, 401.5 us, voice p99 117 ms (unbundled 562.1 us, 127 ms);',
+    '  20 ms links 32.6 packets/s, 432 us, 111 ms (unbundled 533.3 us, 147 ms).',
   ];
 }
 
@@ -89,6 +92,10 @@ export function conversationSection(result: ClaimResult): string[] {
   ];
 }
 
+/** Results from before a figure was measured have none. */
+const row = (name: string, value: string | number | undefined) =>
+  value === undefined ? [] : [`| ${name} | ${value} |`];
+
 export function crowdSection(result: ClaimResult): string[] {
   const { figures } = result;
   const of = <K extends keyof CrowdResult>(name: K) => figures[`crowd: ${name}`] as CrowdResult[K];
@@ -111,10 +118,12 @@ export function crowdSection(result: ClaimResult): string[] {
     `| CPU, % of one core | relay ${relay} (its engine ${relay_engine}), viewers ${viewers}, livers ${livers}: ${all} of 200 |`,
     `| ready to run without a core, % of the time | the relay's engine ${waits.relay}, the viewers' ${waits.viewers}, the livers' ${waits.livers} |`,
     `| relay, us a viewer and second | ${of('relay_cpu_us_per_viewer_s')} |`,
-    `| relay memory a viewer, KB | ${of('rss_kb_per_viewer')}, of it the heap of JavaScript ${of('heap_kb_per_viewer')} |`,
+    `| relay memory a viewer, KB | ${of('rss_kb_per_viewer')} |`,
+    ...row('of it the heap of JavaScript', of('heap_kb_per_viewer')),
     `| units sent / arrived | ${sent} / ${arrived} |`,
-    `| dropped by the relay | ${counts(of('dropped'))} (${counts(of('dropped_when'))}) |`,
-    `| the relay's engine 20 ms late | ${of('stalls')} times |`,
+    `| dropped by the relay | ${counts(of('dropped'))} |`,
+    ...row('when', of('dropped_when') && counts(of('dropped_when'))),
+    ...row("the relay's engine late by 20 ms and more, times", of('stalls')),
     `| voice p50 / p99, ms | ${half(voice)} |`,
     `| face p50 / p99, ms | ${half(motion)} |`,
     `| viewers by class | ${counts(of('viewers_by_class'))} |`,

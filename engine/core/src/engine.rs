@@ -106,6 +106,11 @@ impl Engine {
     pub(crate) fn panic_on(&self, session: SessionId) {
         self.shared.push(Input::PanicOn(session));
     }
+
+    #[cfg(test)]
+    pub(crate) fn stand_still(&self, time: std::time::Duration) {
+        self.shared.push(Input::StandStill(time));
+    }
 }
 
 /// Media before everything else of this process when cores are short: ten steps above the thread that opened the engine.

@@ -37,6 +37,8 @@ pub(crate) enum Input {
     Connect(Box<NewClient>),
     #[cfg(test)]
     PanicOn(SessionId),
+    #[cfg(test)]
+    StandStill(std::time::Duration),
 }
 
 #[derive(Default)]

@@ -44,6 +44,8 @@ impl Run {
             Input::Listen(new) => self.core.listen(now, *new),
             Input::Connect(new) => self.core.connect(now, *new),
             #[cfg(test)]
+            Input::StandStill(time) => std::thread::sleep(time),
+            #[cfg(test)]
             Input::PanicOn(session) => self.core.with_session(session, |_, _| panic!("asked for by a test")),
         }
     }

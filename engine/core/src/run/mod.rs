@@ -42,7 +42,6 @@ use stats::Counters;
 use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// So many turns in a row that panic outside of a connection's own work end the engine: it would only spin.
 const FAILED_TURNS: u32 = 100;
@@ -295,29 +294,6 @@ impl Run {
             self.core.give_up();
             self.publish();
         }
-    }
-
-    /// Gives when the wait was to be over at the latest.
-    fn wait(&mut self) -> u64 {
-        let now = self.core.clock.now();
-        let wheel_us = self.core.wheel.deadline_ms().map(|ms| ms * 1000);
-        let links_us = self.core.links_deadline_us();
-        let repeats_us = self.core.repeats.deadline_us();
-        let deadlines =
-            [wheel_us, links_us, repeats_us, self.media.next_deadline_us(), Some(self.next_housekeeping_us)];
-        let at_us = deadlines.into_iter().flatten().min().unwrap_or(now.us);
-        let hurry = std::mem::take(&mut self.core.hurry);
-        let timeout = if hurry { Duration::ZERO } else { Duration::from_micros(at_us.saturating_sub(now.us)) };
-        self.readable.clear();
-        self.core.io.wait(Some(timeout), &mut self.readable);
-        now.us + timeout.as_micros() as u64
-    }
-
-    /// What the thread did was to be done at `due_us`.
-    fn arrived(&mut self, due_us: u64) -> u64 {
-        let now_us = self.core.clock.now().us;
-        self.core.out.counters.stalls += u64::from(self.stalls.arrived(due_us, now_us));
-        now_us
     }
 
     fn turn(&mut self) {

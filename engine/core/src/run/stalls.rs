@@ -1,5 +1,9 @@
-//! When the engine itself stood still: its thread had no core, or one turn took too long. Round trips of that time are its
-//! own lateness, and no path's. Who took them for a path's would send more often, which is more work.
+//! Waiting for work, and when the engine itself stood still: its thread had no core, or one turn took too long. Round
+//! trips of that time are its own lateness, and no path's. Who took them for a path's would send more often, which is more
+//! work.
+
+use super::Run;
+use std::time::Duration;
 
 /// Later than that is a stall: an eighth of it, which one acknowledgement adds to a smoothed round trip, is no noise.
 const STALL_US: u64 = 20_000;
@@ -30,6 +34,31 @@ impl Stalls {
     /// Smoothed round trips hold a stall.
     pub fn in_round_trips(&self, now_us: u64) -> bool {
         now_us < self.until_us && now_us < self.since_us + MOST_US
+    }
+}
+
+impl Run {
+    /// Gives when the wait was to be over at the latest.
+    pub(super) fn wait(&mut self) -> u64 {
+        let now = self.core.clock.now();
+        let wheel_us = self.core.wheel.deadline_ms().map(|ms| ms * 1000);
+        let links_us = self.core.links_deadline_us();
+        let repeats_us = self.core.repeats.deadline_us();
+        let deadlines =
+            [wheel_us, links_us, repeats_us, self.media.next_deadline_us(), Some(self.next_housekeeping_us)];
+        let at_us = deadlines.into_iter().flatten().min().unwrap_or(now.us);
+        let hurry = std::mem::take(&mut self.core.hurry);
+        let timeout = if hurry { Duration::ZERO } else { Duration::from_micros(at_us.saturating_sub(now.us)) };
+        self.readable.clear();
+        self.core.io.wait(Some(timeout), &mut self.readable);
+        now.us + timeout.as_micros() as u64
+    }
+
+    /// What the thread did was to be done at `due_us`.
+    pub(super) fn arrived(&mut self, due_us: u64) -> u64 {
+        let now_us = self.core.clock.now().us;
+        self.core.out.counters.stalls += u64::from(self.stalls.arrived(due_us, now_us));
+        now_us
     }
 }
 

@@ -1,7 +1,7 @@
 //! What only a test inside the crate can cause.
 
 use crate::api::*;
-use crate::Engine;
+use crate::{Engine, Listening};
 use std::net::SocketAddr;
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -50,6 +50,17 @@ impl Host {
             _ => None,
         })
     }
+}
+
+/// A client's session, and the same at the server.
+fn joined(server: &mut Host, client: &mut Host, listening: &Listening) -> (SessionId, SessionId) {
+    let session = client.0.connect(connect_config(listening.addr, listening.hashes.clone())).unwrap();
+    client.until(|e| matches!(e, Event::SessionReady { session: s, .. } if *s == session).then_some(()));
+    let at_server = server.until(|e| match e {
+        Event::SessionIncoming { session, .. } => Some(*session),
+        _ => None,
+    });
+    (session, at_server)
 }
 
 pub(super) fn limits() -> TransportLimits {
@@ -105,16 +116,7 @@ pub(super) fn connect_config(addr: SocketAddr, certificate_hashes: Vec<[u8; 32]>
 fn a_panic_costs_one_connection() {
     let (mut server, mut client) = (Host::new(), Host::new());
     let listening = server.0.listen(listen_config()).unwrap();
-    let mut sessions = Vec::new();
-    for _ in 0..2 {
-        let session = client.0.connect(connect_config(listening.addr, listening.hashes.clone())).unwrap();
-        client.until(|e| matches!(e, Event::SessionReady { session: s, .. } if *s == session).then_some(()));
-        let at_server = server.until(|e| match e {
-            Event::SessionIncoming { session, .. } => Some(*session),
-            _ => None,
-        });
-        sessions.push((session, at_server));
-    }
+    let sessions = [(); 2].map(|()| joined(&mut server, &mut client, &listening));
     server.0.panic_on(sessions[0].1);
     let message = server.until(|e| match e {
         Event::Panic { message } => Some(message.clone()),
@@ -132,4 +134,37 @@ fn a_panic_costs_one_connection() {
     assert_eq!(from, sessions[1].1);
     let figures = ["panics", "sessions_open", "connections_open"].map(|name| server.figure(name));
     assert_eq!(figures, [1.0, 1.0, 1.0]);
+}
+
+#[test]
+fn round_trips_are_not_told_while_they_hold_what_the_engine_itself_was_late() {
+    let (mut server, mut client) = (Host::new(), Host::new());
+    let listening = server.0.listen(listen_config()).unwrap();
+    let (_, session) = joined(&mut server, &mut client, &listening);
+    let config = RoomConfig { alias: 7, max_age_ms: 500, max_ahead_ms: 20, max_members: 10 };
+    server.0.send(Command::RoomCreate { room: 1, config });
+    server.0.send(Command::RoomJoin { room: 1, session });
+    let rtt_us = |server: &mut Host| {
+        server.0.send(Command::Stats { token: 2, of: StatsOf::Members(1) });
+        server.until(|e| match e {
+            Event::Members { rows, .. } => rows.first().map(|row| row.rtt_us),
+            _ => None,
+        })
+    };
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let soon = |what: &str| assert!(Instant::now() < deadline, "{what}");
+    // Where the machine takes the core away time and again, what holds then is told all the same.
+    loop {
+        while rtt_us(&mut server) == 0 {
+            soon("no round trip is told");
+        }
+        let before = server.figure("stalls");
+        server.0.stand_still(Duration::from_millis(25));
+        assert!(server.figure("stalls") >= before);
+        if rtt_us(&mut server) == 0 {
+            assert!(server.figure("stalls") > before);
+            break;
+        }
+        soon("a stall changes nothing");
+    }
 }
