@@ -239,11 +239,15 @@ export class RoomPublisher implements Publisher, Participant {
   #onRefused(error: HayateError): void {
     this.#emitter.emit('warning', error);
     if (error.retryable) return;
-    const { session, ready } = this.#joining ?? {};
-    if (!session) this.#finish(error);
-    // Then it is for the room to go there or not; asked again there, it is refused for good.
+    const joining = this.#joining;
     this.#joining = undefined;
-    ready?.();
+    if (joining) {
+      // It is for the room to go there or not; asked again there, it is refused for good.
+      joining.ready();
+      return;
+    }
+    this.onLost(error);
+    this.#finish(error);
   }
 
   /** A moderator took the slot back: what is sent from now on is refused. */

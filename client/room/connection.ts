@@ -191,7 +191,7 @@ export class Connection {
     const session = new RelaySession({
       ...{ transport, token, environment, resume },
       deadAfterMs: options.deadAfterMs ?? 600,
-      welcomeLimitMs: this.#relays.size > 1 ? WELCOME_HASTE_MS : WELCOME_LIMIT_MS,
+      welcomeLimitMs: this.#relays.hasOther(relay) ? WELCOME_HASTE_MS : WELCOME_LIMIT_MS,
       agent: AGENT,
       onWelcome: (welcome) => this.#onWelcome(place, welcome),
       onMessage: (message) => onMessage(place, message),
@@ -274,7 +274,8 @@ export class Connection {
     }
     const { environment } = this.#setup;
     // It goes, and nobody else is there: the sooner it is left, the sooner another one may answer in its place.
-    if (this.#relays.size === 1) this.#place.session.end(codeError('draining', 'the relay is going away'));
+    if (!this.#relays.hasOther(this.#place.relay))
+      this.#place.session.end(codeError('draining', 'the relay is going away'));
     else if (error.retryable) this.#retryTimer = environment.setTimer(() => this.begin(), this.#backoff.nextMs());
   }
 

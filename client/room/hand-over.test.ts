@@ -343,6 +343,57 @@ describe('several relays', () => {
     await closed;
   });
 
+  it('a publisher that the second refuses is over once the room is there, and not before', async () => {
+    const { cluster, target } = stage('room of jp');
+    const room = cluster.entry.connectRoom(target);
+    const publisher = cluster.entry.publish(room);
+    const errors: string[] = [];
+    publisher.on('interrupted', ({ code }) => errors.push(code));
+    await cluster.advance(500);
+    const first = cluster.at(room.relay!.url);
+    for (const relay of cluster.relays) {
+      if (relay !== first)
+        relay.script.answer = ({ id }) => ({ t: 'error', id, code: 'not_permitted', message: '', retryable: false });
+    }
+    first.last.send({ t: 'draining', deadlineMs: 1_000 });
+    await cluster.advance(200);
+    expect(publisher.live).toBe(true);
+    await cluster.advance(500);
+    expect(cluster.at(room.relay!.url)).not.toBe(first);
+    expect([publisher.live, errors]).toEqual([false, ['not_permitted']]);
+    expect(room.state).toBe('open');
+    room.close();
+  });
+
+  it('a publisher that went ahead comes back when the room cannot follow', async () => {
+    const { cluster, target } = stage('room of jp');
+    for (const [n, relay] of cluster.relays.entries()) {
+      relay.script.answer = (message) =>
+        message.t === 'publish'
+          ? { t: 'publishing', id: message.id, slot: 3, gen: 10 + n }
+          : { t: 'done', id: message.id };
+    }
+    const room = cluster.entry.connectRoom(target);
+    const publisher = cluster.entry.publish(room);
+    const watcher = cluster.entry.watch(room);
+    const lives: number[] = [];
+    publisher.on('live', ({ generation }) => lives.push(generation));
+    // Only the first relay has the liver that is watched.
+    await cluster.advance(500);
+    const first = cluster.relays.indexOf(cluster.at(room.relay!.url));
+    const feed = new Feed([cluster.relays[first]!], { slot: 2, generation: 7 });
+    await feed.run(500);
+    cluster.relays[first]!.last.send({ t: 'draining', deadlineMs: 1_000 });
+    await feed.run(4_000);
+    expect(cluster.relays.indexOf(cluster.at(room.relay!.url))).toBe(first);
+    expect(lives[0]).toBe(10 + first);
+    expect(lives[1]).not.toBe(10 + first);
+    expect(lives).toContain(10 + first);
+    expect(lives.indexOf(10 + first, 1)).toBe(2);
+    watcher.close();
+    room.close();
+  });
+
   it('comments go on after the last one, what was asked before is answered there, gifts are sent again', async () => {
     const { cluster, target } = stage('room of jp');
     const gifts = new FakeGifts();

@@ -39,9 +39,8 @@ export class RoomRelays {
     this.#know(typeof relays === 'object' ? relays : []);
   }
 
-  /** Known ones. */
-  get size(): number {
-    return this.#choice.size;
+  hasOther({ url }: RelayCandidate): boolean {
+    return this.#choice.ranked(0).some((relay) => relay.url !== url);
   }
 
   opened({ relay, connectMs }: Pick<Dialled, 'relay' | 'connectMs'>): void {
@@ -113,7 +112,7 @@ export class RoomRelays {
   #armCheck(afterMs: number, present: () => string | undefined): void {
     const { environment, target } = this.#setup;
     environment.clearTimer(this.#checkTimer);
-    if (this.size < 2 && typeof target.relays !== 'function') return;
+    if (this.#choice.size < 2 && typeof target.relays !== 'function') return;
     const waitMs = afterMs * (0.5 + environment.random());
     this.#checkTimer = environment.setTimer(() => void this.#check(present), waitMs);
   }
