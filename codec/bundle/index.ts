@@ -8,3 +8,4 @@ export * from './receiver.ts';
 export { BundleScanner, forEachUnit } from './scan.ts';
 export * from './sender.ts';
 export * from './sequence.ts';
+export * from './trunk.ts';

@@ -9,6 +9,7 @@ export const DATAGRAM_TYPE = {
   probeReply: 0x03,
   heartbeat: 0x04,
   missing: 0x05,
+  trunk: 0x06,
 } as const;
 
 const PROBE_BYTES = 11;

@@ -36,7 +36,7 @@ function dialled(url = URL_V1) {
 
 function opened() {
   const d = dialled();
-  d.engine.sessionReady(d.id, 1100);
+  d.engine.sessionReady(d.id, 1100, undefined);
   return d;
 }
 
@@ -44,7 +44,7 @@ async function accepted() {
   const { engine, native } = start();
   const listener = await engine.listen({ host: '127.0.0.1', certificate: { selfSigned: {} } });
   const endpoint = (listener as unknown as { endpoint: number }).endpoint;
-  engine.sessionIncoming(endpoint, 100, '127.0.0.1:5000', '/v1', 'https://a.example');
+  engine.sessionIncoming(endpoint, 100, '127.0.0.1:5000', '/v1', 'https://a.example', undefined);
   const reader = listener.sessions.getReader();
   const session = (await reader.read()).value as EngineSession;
   return { engine, native, listener, endpoint, reader, session };
@@ -87,7 +87,7 @@ describe('connect', () => {
     expect(dialHosts(native)).toEqual(['127.0.0.1']);
     engine.sessionClosed(id, 'timed_out', 0, '');
     expect(dialHosts(native)).toEqual(['127.0.0.1', '::1']);
-    engine.sessionReady(session.id, 1100);
+    engine.sessionReady(session.id, 1100, undefined);
     await session.ready;
   });
 
@@ -209,7 +209,7 @@ describe('streams of a session', () => {
     const { engine, native, session, id } = dialled();
     const opening = session.createBidirectionalStream({ sendOrder: 20 });
     expect(native.of('openStream')).toEqual([]);
-    engine.sessionReady(id, 1100);
+    engine.sessionReady(id, 1100, undefined);
     await expect.poll(() => native.of('openStream')).toEqual([[id, 1, true, 20, 0]]);
     engine.streamOpened(id, 1, 8);
     const { readable, writable } = await opening;
@@ -239,7 +239,7 @@ describe('streams of a session', () => {
     session.setDatagramMode('room');
     session.setStreamLimits({ bidi: 3, uni: 1 });
     expect(native.of('setDatagramMode')).toEqual([]);
-    engine.sessionReady(id, 1100);
+    engine.sessionReady(id, 1100, undefined);
     expect(native.of('setDatagramMode')).toEqual([[id, 2]]);
     expect(native.of('setStreamLimits')).toEqual([[id, 3, 1]]);
   });

@@ -205,7 +205,14 @@ export class EngineImpl implements Engine, EventHandler {
 
   // --- EventHandler ---
 
-  sessionIncoming(endpoint: number, id: number, remote: string, path: string, origin: string | undefined): void {
+  sessionIncoming(
+    endpoint: number,
+    id: number,
+    remote: string,
+    path: string,
+    origin: string | undefined,
+    certificate: Uint8Array | undefined,
+  ): void {
     const entry = this.#listeners.get(endpoint);
     if (!entry) {
       this.port.closeSession(id, 0, '');
@@ -219,6 +226,7 @@ export class EngineImpl implements Engine, EventHandler {
       remoteAddress: remote,
       path,
       ...(origin === undefined ? {} : { origin }),
+      ...(certificate === undefined ? {} : { certificate: Uint8Array.from(certificate) }),
     });
     session.handleDialled(id);
     session.handleReady(limits.maxDatagramBytes);
@@ -227,9 +235,9 @@ export class EngineImpl implements Engine, EventHandler {
     listener.handleIncoming(session);
   }
 
-  sessionReady(id: number, maxDatagram: number): void {
+  sessionReady(id: number, maxDatagram: number, certificate: Uint8Array | undefined): void {
     this.#dials.delete(id);
-    this.#sessions.get(id)?.handleReady(maxDatagram);
+    this.#sessions.get(id)?.handleReady(maxDatagram, certificate);
   }
 
   sessionDraining(id: number): void {
@@ -436,6 +444,8 @@ function connectConfig(
     ...(o.origin === undefined ? {} : { origin: o.origin }),
     certificateHashes: Buffer.concat((o.serverCertificateHashes ?? []).map((h) => h.value)),
     ...(o.rootsPem === undefined ? {} : { rootsPem: o.rootsPem }),
+    ...(o.identity === undefined ? {} : { identityCert: o.identity.cert, identityKey: o.identity.key }),
+    ...(o.serverName === undefined ? {} : { serverName: o.serverName }),
     connectTimeoutMs,
     datagrams: config.datagramMode('deliver'),
     limits: config.limits(o.limits),

@@ -7,8 +7,16 @@ import type { MemberStats } from './types.ts';
  * Byte arguments are views into the batch: valid only during the call.
  */
 export interface EventHandler {
-  sessionIncoming(endpoint: number, session: number, remote: string, path: string, origin: string | undefined): void;
-  sessionReady(session: number, maxDatagram: number): void;
+  /** `certificate`: the peer's, DER. */
+  sessionIncoming(
+    endpoint: number,
+    session: number,
+    remote: string,
+    path: string,
+    origin: string | undefined,
+    certificate: Uint8Array | undefined,
+  ): void;
+  sessionReady(session: number, maxDatagram: number, certificate: Uint8Array | undefined): void;
   sessionDraining(session: number): void;
   sessionClosed(session: number, kind: CloseKind, code: number, reason: string): void;
   datagram(session: number, data: Uint8Array, atUs: number): void;
@@ -51,11 +59,12 @@ function decodeOne(r: Reader, h: EventHandler): void {
       const session = r.u32();
       const remote = r.text();
       const path = r.text();
-      h.sessionIncoming(endpoint, session, remote, path, r.u8() === 1 ? r.text() : undefined);
+      const origin = r.u8() === 1 ? r.text() : undefined;
+      h.sessionIncoming(endpoint, session, remote, path, origin, r.optionalBytes());
       return;
     }
     case 2:
-      h.sessionReady(r.u32(), r.u32());
+      h.sessionReady(r.u32(), r.u32(), r.optionalBytes());
       return;
     case 3:
       h.sessionDraining(r.u32());
@@ -207,6 +216,11 @@ class Reader {
 
   bytes(): Buffer {
     return this.take(this.u32());
+  }
+
+  optionalBytes(): Buffer | undefined {
+    const bytes = this.bytes();
+    return bytes.length === 0 ? undefined : bytes;
   }
 
   text(): string {

@@ -1,4 +1,5 @@
+export { issueCertificate, makeAuthority } from './authority.ts';
 export { openEngine } from './engine.ts';
 export { EngineError } from './errors.ts';
-export { engineAvailable } from './native.ts';
+export { engineAvailable, type PemPair } from './native.ts';
 export type * from './types.ts';

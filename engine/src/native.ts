@@ -23,6 +23,8 @@ export interface NativeLimits {
   streamWindowBytes: number;
   streamSendBytes: number;
   maxDatagramBytes: number;
+  rateCeilingKbps: number;
+  trunkFlushMs: number;
 }
 
 export interface NativeLinkProfile {
@@ -52,6 +54,7 @@ export interface NativeListenConfig {
   selfSignedNames: string[];
   selfSignedDays: number;
   selfSignedDir?: string;
+  clientCa?: string;
   paths: string[];
   origins: string[];
   maxSessions: number;
@@ -69,6 +72,9 @@ export interface NativeConnectConfig {
   origin?: string;
   certificateHashes: Buffer;
   rootsPem?: string;
+  identityCert?: string;
+  identityKey?: string;
+  serverName?: string;
   connectTimeoutMs: number;
   datagrams: number;
   limits: NativeLimits;
@@ -117,6 +123,7 @@ export interface NativeEngine {
   roomLeave(room: number, session: number): void;
   roomPublish(room: number, session: number, slot: number, generation: number): void;
   roomUnpublish(room: number, slot: number): void;
+  roomFeed(room: number, session: number, alias: number, slots: number): void;
   roomSetClass(
     room: number,
     session: number,
@@ -131,6 +138,12 @@ export interface NativeEngine {
   stats(token: number, of: number, id: number, slot: number): void;
 }
 
+/** PEM texts. */
+export interface PemPair {
+  cert: string;
+  key: string;
+}
+
 export interface NativeProxy {
   address(): NativeAddress;
   stats(): [string, number][];
@@ -140,6 +153,12 @@ export interface NativeProxy {
 interface Addon {
   NativeEngine: new (config: NativeEngineConfig, wake: () => void) => NativeEngine;
   NativeProxy: { start(config: NativeProxyConfig): NativeProxy };
+  NativeCertificates: NativeCertificates;
+}
+
+interface NativeCertificates {
+  makeAuthority(name: string, days: number): PemPair;
+  issueCertificate(authorityName: string, authorityKey: string, names: string[], days: number): PemPair;
 }
 
 const HOW = 'run `npm run engine` (needs Rust, https://rustup.rs)';
@@ -182,4 +201,8 @@ export function startNativeEngine(config: NativeEngineConfig, wake: () => void):
 
 export function startNativeProxy(config: NativeProxyConfig): NativeProxy {
   return addon().NativeProxy.start(config);
+}
+
+export function nativeCertificates(): NativeCertificates {
+  return addon().NativeCertificates;
 }

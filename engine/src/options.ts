@@ -27,11 +27,14 @@ export function limits(o: LimitOptions = {}): NativeLimits {
     keepAliveMs: o.keepAliveMs ?? 4_000,
     maxBidiStreams: o.maxBidiStreams ?? 16,
     maxUniStreams: o.maxUniStreams ?? 16,
-    datagramQueueBytes: o.datagramQueueBytes ?? 16 << 10,
+    // A trunk carries many rooms.
+    datagramQueueBytes: o.datagramQueueBytes ?? (o.rateCeilingKbps ? 256 << 10 : 16 << 10),
     datagramQueueMs: o.datagramQueueMs ?? 100,
     streamWindowBytes: o.streamWindowBytes ?? 256 << 10,
     streamSendBytes: o.streamSendBytes ?? 256 << 10,
     maxDatagramBytes: o.maxDatagramBytes ?? 1150,
+    rateCeilingKbps: o.rateCeilingKbps ?? 0,
+    trunkFlushMs: o.trunkFlushMs ?? 2,
   };
 }
 
@@ -40,7 +43,7 @@ export const REPAIRS: readonly DeliveryClass['repair'][] = ['none', 'repeat', 's
 export const LAYERS: readonly DeliveryClass['layer'][] = ['all', 'keys', 'voice'];
 
 export function datagramMode(mode: DatagramMode): number {
-  return { refuse: 0, deliver: 1, room: 2 }[mode];
+  return { refuse: 0, deliver: 1, room: 2, trunk: 3 }[mode];
 }
 
 function profile(p: LinkProfile = {}): NativeLinkProfile {
@@ -73,6 +76,7 @@ export function listenConfig(o: ListenOptions, host: string): NativeListenConfig
     selfSignedNames: self.names ?? ['localhost'],
     selfSignedDays: self.days ?? 14,
     ...(self.dir === undefined ? {} : { selfSignedDir: self.dir }),
+    ...(o.clientCa === undefined ? {} : { clientCa: o.clientCa }),
     paths: o.paths ?? [],
     origins: o.origins ?? [],
     maxSessions: o.maxSessions ?? 10_000,

@@ -8,7 +8,7 @@ import type { DeliveryClass, EngineRoom, EngineSession, MemberStats } from './ty
 export interface RoomHost {
   readonly port: Pick<
     NativeEngine,
-    'roomClose' | 'roomJoin' | 'roomLeave' | 'roomPublish' | 'roomUnpublish' | 'roomSetClass' | 'roomSend'
+    'roomClose' | 'roomJoin' | 'roomLeave' | 'roomPublish' | 'roomUnpublish' | 'roomFeed' | 'roomSetClass' | 'roomSend'
   >;
   owns(session: Session): boolean;
   roomStats(room: number, slot?: number): Promise<Record<string, number>>;
@@ -71,6 +71,17 @@ export class Room implements EngineRoom {
     if (this.#closed) return;
     this.#abandon(slot, 'the slot was unpublished');
     this.#host.port.roomUnpublish(this.id, slot);
+  }
+
+  feed(session: EngineSession, alias: number, slots: number): void {
+    this.#assertOpen();
+    if (
+      !(Number.isInteger(alias) && alias >= 0 && alias < 2 ** 30 && Number.isInteger(slots) && (slots & 255) === slots)
+    ) {
+      throw new EngineError('invalid_argument', 'a feed has an alias below 2^30 and a mask of slots');
+    }
+    const own = this.#own(session);
+    if (!own.isClosed) this.#host.port.roomFeed(this.id, own.id, alias, slots);
   }
 
   setClass(session: EngineSession, delivery: DeliveryClass): void {

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { callUser, quiet } from './callbacks.ts';
 import { Datagrams } from './datagrams.ts';
 import { type CloseKind, closeError, EngineError, toldError } from './errors.ts';
@@ -44,6 +45,7 @@ export interface SessionInit {
   remoteAddress?: string;
   path?: string;
   origin?: string;
+  certificate?: Uint8Array;
 }
 
 interface OpenStream {
@@ -67,6 +69,8 @@ export class Session implements EngineSession {
   readonly remoteAddress: string | undefined;
   readonly path: string | undefined;
   readonly origin: string | undefined;
+  #certificate: Uint8Array | undefined;
+  #names: readonly string[] | undefined;
 
   readonly #host: SessionHost;
   readonly #streamSendBytes: number;
@@ -96,6 +100,7 @@ export class Session implements EngineSession {
     this.remoteAddress = init.remoteAddress;
     this.path = init.path;
     this.origin = init.origin;
+    this.#certificate = init.certificate;
     const send = (data: Uint8Array) => host.port.sendDatagram(this.#id, data);
     this.datagrams = new Datagrams({ send, nowUs: () => host.nowUs() }, init.maxDatagramBytes);
   }
@@ -103,6 +108,15 @@ export class Session implements EngineSession {
   /** The engine's number; 0 until the name in the URL is resolved. */
   get id(): number {
     return this.#id;
+  }
+
+  get peerCertificate(): Uint8Array | undefined {
+    return this.#certificate;
+  }
+
+  get peerNames(): readonly string[] {
+    this.#names ??= this.#certificate === undefined ? undefined : dnsNames(this.#certificate);
+    return this.#names ?? [];
   }
 
   get ready(): Promise<void> {
@@ -191,8 +205,9 @@ export class Session implements EngineSession {
     this.#id = id;
   }
 
-  handleReady(maxDatagram: number): void {
+  handleReady(maxDatagram: number, certificate?: Uint8Array): void {
     if (this.#state !== 'connecting') return;
+    if (certificate !== undefined) this.#certificate = Uint8Array.from(certificate);
     this.#state = 'open';
     if (this.#mode) this.setDatagramMode(this.#mode);
     if (this.#streamLimits) this.setStreamLimits(this.#streamLimits);
@@ -321,6 +336,12 @@ export class Session implements EngineSession {
 function discard(stream: { readable: ReadableStream<Uint8Array>; writable?: WritableStream<Uint8Array> }): void {
   stream.readable.cancel().catch(() => {});
   stream.writable?.abort().catch(() => {});
+}
+
+/** In the order of the certificate. Node writes each as `DNS:name`, in quotes when it holds what could mislead: left out. */
+function dnsNames(certificate: Uint8Array): string[] {
+  const names = new X509Certificate(certificate).subjectAltName?.split(', ') ?? [];
+  return names.filter((name) => /^DNS:[\w.*-]+$/.test(name)).map((name) => name.slice('DNS:'.length));
 }
 
 /** W3C: a reason has at most 1024 bytes of UTF-8; a character is not cut. */

@@ -7,6 +7,7 @@ import { type EightOptions, eight } from '../lag/eight.ts';
 import { type MatrixOptions, matrix } from '../lag/matrix.ts';
 import { commit, load, machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
+import { type TrunkLoadOptions, trunkLoad } from '../regions/trunk-load.ts';
 import { type CommentsOptions, comments } from './comments.ts';
 import { type ConversationOptions, conversation } from './conversation.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
@@ -179,6 +180,23 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: EightOptions & Common) => report('eight-livers', options, (log) => eight(options, log)));
+
+program
+  .command('trunk')
+  .description(
+    'rooms of one relay heard at another over an emulated ocean link with bursts of loss: bytes, drops, repair',
+  )
+  .option('--rooms <n>', 'rooms, a liver each', Number, 40)
+  .option('--viewers <n>', 'viewers of each room at the far relay', Number, 1)
+  .option('--ocean <ms>', 'one way, +- 2', Number, 65)
+  .option('--burst <ms>', 'lost bursts, in the mean; 0.5 % of the time', Number, 15)
+  .option('--ceiling-kbps <n>', 'of the congestion controller; 0: CUBIC', Number, 20_000)
+  .option('--seed <n>', 'of the emulated losses', Number, 1)
+  .option('--seconds <n>', 'measured seconds of each part', Number, 20)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .option('--no-cpu', 'without the parts that compare its CPU with that of viewers')
+  .action((options: TrunkLoadOptions & Common) => report('trunk', options, (log) => trunkLoad(options, log)));
 
 program
   .command('page-parts')

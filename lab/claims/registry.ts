@@ -20,6 +20,7 @@ import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
 import { directoryScale } from './regions/scale.ts';
+import { trunkCarries } from './regions/trunk.ts';
 import { realBrowsers } from './relay/browsers.ts';
 import { engineStands } from './relay/engine-stands.ts';
 import { fanoutCost } from './relay/fanout.ts';
@@ -67,4 +68,5 @@ export const claims: Claim[] = [
   roomInBrowser,
   presenceCost,
   directoryScale,
+  trunkCarries,
 ];

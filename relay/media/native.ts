@@ -71,6 +71,10 @@ class NativeRoom implements MediaRoom {
     this.#room.unpublish(slot);
   }
 
+  feed(session: Session, alias: number, slots: number): void {
+    this.#room.feed(nativeOf(session), alias, slots);
+  }
+
   join(session: Session): void {
     this.#room.join(nativeOf(session));
   }

@@ -88,6 +88,11 @@ export interface MediaRoom {
   /** From now on the session's bundles are this slot's units. Resolves when its clock is synced; rejects when it closes first. */
   publish(session: Session, slot: number, generation: number): Promise<void>;
   unpublish(slot: number): void;
+  /**
+   * Bundles of a session between relays (datagram mode `trunk`) that bear this alias, the peer's, are units of this room as
+   * far as their slots are in the mask; 0 ends it. See `EngineRoom.feed`. Throws a TypeError in the scripted plane.
+   */
+  feed(session: Session, alias: number, slots: number): void;
   /** The session hears the room; first the units since each slot's last motion key. */
   join(session: Session): void;
   leave(session: Session): void;

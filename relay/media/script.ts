@@ -267,6 +267,10 @@ class ScriptRoom implements MediaRoom {
     publication.synced.reject(new HayateError('closed', 'unpublished before the clock was synced'));
   }
 
+  feed(): void {
+    throw new TypeError('the scripted plane has no trunks');
+  }
+
   join(session: Session): void {
     if (!this.listeners.has(session) && this.listeners.size >= this.options.maxMembers) {
       throw new HayateError('room_full', 'the room has no place left', { retryable: true });

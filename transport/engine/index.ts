@@ -17,7 +17,10 @@ export function nativeSession(session: Session): EngineSession | undefined {
 }
 
 export interface EngineConnectorOptions
-  extends Pick<EngineConnectOptions, 'rootsPem' | 'origin' | 'limits' | 'socketGroup' | 'link'> {}
+  extends Pick<
+    EngineConnectOptions,
+    'rootsPem' | 'identity' | 'serverName' | 'origin' | 'limits' | 'socketGroup' | 'link'
+  > {}
 
 /** Dials by the engine: HTTP/3 over UDP. `options` hold for every session it opens. */
 export function engineConnector(engine: Engine, options: EngineConnectorOptions = {}): Connector {

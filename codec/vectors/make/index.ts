@@ -6,6 +6,7 @@ import { missingVectors } from './missing.ts';
 import { motionVectors } from './motion.ts';
 import { probeVectors } from './probe.ts';
 import { sequenceVectors } from './sequence.ts';
+import { trunkVectors } from './trunk.ts';
 
 /** Every vector file, by name. */
 export function allVectors(): Record<string, VectorFile> {
@@ -17,6 +18,7 @@ export function allVectors(): Record<string, VectorFile> {
     'motion.json': motionVectors(),
     'probe.json': probeVectors(),
     'sequence.json': sequenceVectors(),
+    'trunk.json': trunkVectors(),
   };
 }
 

@@ -39,6 +39,8 @@ fn limits() -> TransportLimits {
         stream_window_bytes: 65_536,
         stream_send_bytes: 65_536,
         max_datagram_bytes: 1000,
+        rate_ceiling_kbps: 0,
+        trunk_flush_ms: 2,
     }
 }
 
@@ -76,6 +78,8 @@ fn client(sessions: u32, port: u16, hash: &str) {
                 origin: None,
                 certificate_hashes: vec![hash.clone().try_into().expect("32 bytes")],
                 roots_pem: None,
+                identity: None,
+                server_name: None,
                 connect_timeout_ms: 20_000,
                 datagrams: DatagramMode::Refuse,
                 limits: limits(),
@@ -114,6 +118,7 @@ fn main() {
         .listen(ListenConfig {
             addr: ([127, 0, 0, 1], 0).into(),
             certificate: CertificateSource::SelfSigned { names: vec!["localhost".into()], days: 10, dir: None },
+            client_ca: None,
             paths: Vec::new(),
             origins: Vec::new(),
             max_sessions: 100_000,

@@ -44,6 +44,9 @@ pub enum DatagramMode {
     Deliver,
     /// Bundles go to the room the session publishes in; others are dropped and counted; nothing reaches JavaScript.
     Room,
+    /// A session between two relays, docs/protocol.md section "Trunk": its bundles go to the rooms that it feeds, those to
+    /// it share datagrams, its clock is probed. It stays one until it ends.
+    Trunk,
 }
 
 #[derive(Clone, Debug)]
@@ -60,6 +63,10 @@ pub struct TransportLimits {
     /// Written stream bytes accepted ahead of the network, for one stream.
     pub stream_send_bytes: usize,
     pub max_datagram_bytes: usize,
+    /// Congestion control by a ceiling of so many kbit/s that takes loss under 5 % for noise, as trunks need it; 0: CUBIC.
+    pub rate_ceiling_kbps: u32,
+    /// How long a bundle on a trunk waits for others to share its datagram.
+    pub trunk_flush_ms: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +83,8 @@ pub struct ListenConfig {
     /// Dual-stack when `[::]`; port 0 picks one.
     pub addr: SocketAddr,
     pub certificate: CertificateSource,
+    /// PEM file of the roots that a client's certificate must come from; None: clients show none.
+    pub client_ca: Option<PathBuf>,
     /// Exact paths; empty = all.
     pub paths: Vec<String>,
     /// Exact origins; empty = all. A request without an Origin header (not a browser) passes.
@@ -100,6 +109,10 @@ pub struct ConnectConfig {
     pub certificate_hashes: Vec<[u8; 32]>,
     /// PEM file of trusted roots for when no hash is given; None: nothing is trusted without a hash.
     pub roots_pem: Option<PathBuf>,
+    /// The certificate that this side shows when it is asked for one.
+    pub identity: Option<Identity>,
+    /// The name that the server's certificate must bear, in place of the URL's host.
+    pub server_name: Option<String>,
     pub connect_timeout_ms: u32,
     pub datagrams: DatagramMode,
     pub limits: TransportLimits,
@@ -108,6 +121,13 @@ pub struct ConnectConfig {
     /// No other session is in `socket_group`: the socket tells the connection, so its packets need no connection id.
     pub own_socket: bool,
     pub link: Option<LinkPair>,
+}
+
+/// PEM files of a certificate chain and its key, read at each connect.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Emulated link, one direction. Deterministic for a seed.
@@ -237,6 +257,14 @@ pub enum Command {
         room: RoomId,
         slot: u8,
     },
+    /// Bundles of a session in `Trunk` mode that bear this alias (the peer's) are units of this room, as far as their slots
+    /// are in the mask; 0 ends that. What a slot holds stays until it is unpublished or a newer generation comes.
+    RoomFeed {
+        room: RoomId,
+        session: SessionId,
+        alias: u32,
+        slots: u8,
+    },
     /// From the next datagram on; what the member's class held goes to it first. Who is no member: nothing happens.
     RoomSetClass {
         room: RoomId,
@@ -283,11 +311,21 @@ pub struct DeliveryClass {
     pub layer: Layer,
     /// Mask of the slots that are heard.
     pub slots: u8,
+    /// Repeats leave when they are due, and do not wait for what comes next: members in `Trunk` mode, whatever they ask for.
+    pub prompt: bool,
 }
 
 impl Default for DeliveryClass {
     fn default() -> Self {
-        DeliveryClass { voice: 1, hold_ms: 0, repair: Repair::None, spacing_ms: 0, layer: Layer::All, slots: u8::MAX }
+        DeliveryClass {
+            voice: 1,
+            hold_ms: 0,
+            repair: Repair::None,
+            spacing_ms: 0,
+            layer: Layer::All,
+            slots: u8::MAX,
+            prompt: false,
+        }
     }
 }
 
@@ -380,11 +418,15 @@ pub enum Event {
         path: String,
         origin: Option<String>,
         remote: SocketAddr,
+        /// DER of the client's certificate, where the listener asks for one.
+        certificate: Option<Bytes>,
     },
     /// A client session is open.
     SessionReady {
         session: SessionId,
         max_datagram: u32,
+        /// DER of the server's certificate, when this side showed its own.
+        certificate: Option<Bytes>,
     },
     /// Peer asked to drain (WebTransport DRAIN or GOAWAY).
     SessionDraining {

@@ -115,6 +115,8 @@ fn test_limits() -> TransportLimits {
         stream_window_bytes: 8 << 20,
         stream_send_bytes: 8 << 20,
         max_datagram_bytes: 1000,
+        rate_ceiling_kbps: 0,
+        trunk_flush_ms: 2,
     }
 }
 
@@ -130,7 +132,7 @@ impl Wire {
         let source = CertificateSource::SelfSigned { names: vec!["localhost".into()], days: 10, dir: None };
         let certificates = CertStore::open(&source, SystemTime::now()).unwrap();
         let (chain, key) = certificates.current();
-        let mut server = ServerConfig::with_crypto(tls::server(chain, key).unwrap());
+        let mut server = ServerConfig::with_crypto(tls::server(chain, key, None).unwrap());
         server.transport_config(transport(own));
         let config = ConnectConfig {
             url: "https://localhost/".into(),
@@ -138,6 +140,8 @@ impl Wire {
             origin: None,
             certificate_hashes: certificates.hashes(),
             roots_pem: None,
+            identity: None,
+            server_name: None,
             connect_timeout_ms: 1000,
             datagrams: DatagramMode::Deliver,
             limits: test_limits(),

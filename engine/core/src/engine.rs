@@ -53,7 +53,8 @@ impl Engine {
         let certificates = CertStore::open(&config.certificate, SystemTime::now())?;
         let hashes = certificates.hashes();
         let (chain, key) = certificates.current();
-        let tls = tls::server(chain, key)?;
+        let clients = config.client_ca.as_deref().map(tls::clients_of).transpose()?;
+        let tls = tls::server(chain, key, clients.clone())?;
         let bind_failed = |error: std::io::Error| EngineError {
             code: "bind_failed",
             message: error.to_string(),
@@ -62,12 +63,12 @@ impl Engine {
         let socket = io::bind(config.addr, self.socket_buffer_bytes).map_err(bind_failed)?;
         let addr = socket.local_addr().map_err(bind_failed)?;
         let endpoint = self.shared.endpoints.fetch_add(1, Ordering::Relaxed);
-        self.shared.push(Input::Listen(Box::new(NewListener { endpoint, config, certificates, tls, socket })));
+        self.shared.push(Input::Listen(Box::new(NewListener { endpoint, config, certificates, clients, tls, socket })));
         Ok(Listening { endpoint, addr, hashes })
     }
 
     /// Starts a client session; `SessionReady` or `SessionClosed` follows. `bad_url` and `bad_certificate` (roots that
-    /// cannot be read) come at once.
+    /// or an identity that cannot be read) come at once.
     pub fn connect(&self, config: ConnectConfig) -> Result<SessionId, EngineError> {
         let url = url::Url::parse(&config.url).map_err(|error| failed("bad_url", error))?;
         if url.scheme() != "https" || url.host_str().is_none() {

@@ -14,6 +14,7 @@ pub mod media;
 mod prefetch;
 pub mod proxy;
 mod queue;
+mod rate_ceiling;
 mod run;
 mod tls;
 mod wheel;

@@ -2,6 +2,7 @@
 
 use crate::api::TransportLimits;
 use crate::congestion::UsedWindowConfig;
+use crate::rate_ceiling::RateCeilingConfig;
 use quinn_proto::{IdleTimeout, TransportConfig, VarInt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +41,10 @@ pub(crate) fn transport(limits: &TransportLimits) -> Arc<TransportConfig> {
         .enable_segmentation_offload(false)
         .initial_mtu(1200)
         .mtu_discovery_config(None)
-        .allow_spin(false)
-        .congestion_controller_factory(Arc::new(UsedWindowConfig::default()));
+        .allow_spin(false);
+    match limits.rate_ceiling_kbps {
+        0 => config.congestion_controller_factory(Arc::new(UsedWindowConfig::default())),
+        kbps => config.congestion_controller_factory(Arc::new(RateCeilingConfig { kbps })),
+    };
     Arc::new(config)
 }

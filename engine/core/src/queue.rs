@@ -5,6 +5,7 @@ use crate::cert::CertStore;
 use crate::clock::monotonic_us;
 use crate::io::Wake;
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use rustls::server::danger::ClientCertVerifier;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,6 +21,7 @@ pub(crate) struct NewListener {
     pub endpoint: EndpointId,
     pub config: ListenConfig,
     pub certificates: CertStore,
+    pub clients: Option<Arc<dyn ClientCertVerifier>>,
     pub tls: Arc<QuicServerConfig>,
     pub socket: UdpSocket,
 }

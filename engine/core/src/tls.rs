@@ -1,13 +1,16 @@
 //! TLS 1.3 by rustls and ring: AES-128 first, ALPN `h3`, no tickets (each costs memory and nobody resumes).
 
-use crate::api::{ConnectConfig, EngineError};
+use crate::api::{ConnectConfig, EngineError, Identity};
 use crate::cert::validity;
 use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature, CryptoProvider, WebPkiSupportedAlgorithms};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::WebPkiClientVerifier;
 use rustls::{CertificateError, CipherSuite, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 fn provider() -> Arc<CryptoProvider> {
@@ -29,17 +32,41 @@ fn failed(code: &'static str, error: impl ToString) -> EngineError {
     EngineError { code, message: error.to_string(), address: None }
 }
 
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, EngineError> {
+    let bad = |error: rustls::pki_types::pem::Error| failed("bad_certificate", format!("{}: {error}", path.display()));
+    CertificateDer::pem_file_iter(path).map_err(bad)?.collect::<Result<Vec<_>, _>>().map_err(bad)
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, EngineError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| failed("bad_certificate", error))?;
+    }
+    Ok(roots)
+}
+
+/// Clients must show a certificate that one of the roots in this PEM file vouches for.
+pub(crate) fn clients_of(ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, EngineError> {
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots(ca)?), provider())
+        .build()
+        .map_err(|error| failed("bad_certificate", format!("{}: {error}", ca.display())))
+}
+
+/// `clients` None: clients show no certificate.
 pub(crate) fn server(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 ) -> Result<Arc<QuicServerConfig>, EngineError> {
     let bad = |error: rustls::Error| failed("bad_certificate", error);
-    let mut tls = rustls::ServerConfig::builder_with_provider(provider())
+    let builder = rustls::ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(bad)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
         .map_err(bad)?;
+    let builder = match clients {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut tls = builder.with_single_cert(chain, key).map_err(bad)?;
     tls.alpn_protocols = vec![b"h3".to_vec()];
     tls.ignore_client_order = true;
     tls.send_tls13_tickets = 0;
@@ -53,20 +80,20 @@ pub(crate) fn client(config: &ConnectConfig) -> Result<Arc<QuicClientConfig>, En
     let builder = rustls::ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(bad)?;
-    let mut tls = match (&config.certificate_hashes[..], &config.roots_pem) {
-        ([], Some(path)) => {
-            let mut roots = RootCertStore::empty();
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|e| failed("bad_certificate", e))?;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|e| failed("bad_certificate", e))?;
-                roots.add(certificate).map_err(bad)?;
-            }
-            builder.with_root_certificates(roots).with_no_client_auth()
-        }
+    let builder = match (&config.certificate_hashes[..], &config.roots_pem) {
+        ([], Some(path)) => builder.with_root_certificates(roots(path)?),
         (hashes, _) => {
             let verifier = ByHash { hashes: hashes.to_vec(), algorithms: provider().signature_verification_algorithms };
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)).with_no_client_auth()
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
+    };
+    let mut tls = match &config.identity {
+        Some(Identity { cert, key }) => {
+            let unreadable = |error| failed("bad_certificate", format!("{}: {error}", key.display()));
+            let key = PrivateKeyDer::from_pem_file(key).map_err(unreadable)?;
+            builder.with_client_auth_cert(certificates(cert)?, key).map_err(bad)?
+        }
+        None => builder.with_no_client_auth(),
     };
     tls.alpn_protocols = vec![b"h3".to_vec()];
     tls.resumption = rustls::client::Resumption::disabled();

@@ -27,6 +27,8 @@ pub struct NativeLimits {
     pub stream_window_bytes: u32,
     pub stream_send_bytes: u32,
     pub max_datagram_bytes: u32,
+    pub rate_ceiling_kbps: u32,
+    pub trunk_flush_ms: u32,
 }
 
 #[napi(object)]
@@ -61,6 +63,7 @@ pub struct NativeListenConfig {
     pub self_signed_names: Vec<String>,
     pub self_signed_days: u32,
     pub self_signed_dir: Option<String>,
+    pub client_ca: Option<String>,
     pub paths: Vec<String>,
     pub origins: Vec<String>,
     pub max_sessions: u32,
@@ -81,6 +84,10 @@ pub struct NativeConnectConfig {
     /// SHA-256 hashes one after the other.
     pub certificate_hashes: Buffer,
     pub roots_pem: Option<String>,
+    /// PEM files, both or neither.
+    pub identity_cert: Option<String>,
+    pub identity_key: Option<String>,
+    pub server_name: Option<String>,
     pub connect_timeout_ms: u32,
     pub datagrams: u32,
     pub limits: NativeLimits,
@@ -103,7 +110,8 @@ pub fn datagram_mode(mode: u32) -> api::DatagramMode {
     match mode {
         0 => api::DatagramMode::Refuse,
         1 => api::DatagramMode::Deliver,
-        _ => api::DatagramMode::Room,
+        2 => api::DatagramMode::Room,
+        _ => api::DatagramMode::Trunk,
     }
 }
 
@@ -142,6 +150,8 @@ impl NativeLimits {
             stream_window_bytes: self.stream_window_bytes as usize,
             stream_send_bytes: self.stream_send_bytes as usize,
             max_datagram_bytes: self.max_datagram_bytes as usize,
+            rate_ceiling_kbps: self.rate_ceiling_kbps,
+            trunk_flush_ms: self.trunk_flush_ms,
         }
     }
 }
@@ -183,6 +193,7 @@ impl NativeListenConfig {
         Ok(api::ListenConfig {
             addr,
             certificate,
+            client_ca: self.client_ca.map(Into::into),
             paths: self.paths,
             origins: self.origins,
             max_sessions: self.max_sessions,
@@ -209,6 +220,11 @@ impl NativeConnectConfig {
             origin: self.origin,
             certificate_hashes: hashes.to_vec(),
             roots_pem: self.roots_pem.map(Into::into),
+            identity: self
+                .identity_cert
+                .zip(self.identity_key)
+                .map(|(cert, key)| api::Identity { cert: cert.into(), key: key.into() }),
+            server_name: self.server_name,
             connect_timeout_ms: self.connect_timeout_ms,
             datagrams: datagram_mode(self.datagrams),
             limits: self.limits.into_core(),

@@ -6,8 +6,9 @@
 //!
 //! ```text
 //! tag u8, then
-//!  1 SessionIncoming    endpoint u32, session u32, remote text, path text, has_origin flag, [origin text]
-//!  2 SessionReady       session u32, max_datagram u32
+//!  1 SessionIncoming    endpoint u32, session u32, remote text, path text, has_origin flag, [origin text],
+//!                       certificate bytes (DER; empty: none)
+//!  2 SessionReady       session u32, max_datagram u32, certificate bytes (as above)
 //!  3 SessionDraining    session u32
 //!  4 SessionClosed      session u32, cause u8, code u64, reason text
 //!                       cause: 0 peer, 1 local, 2 refused (code = HTTP status), 3 timed out, 4 certificate,
@@ -37,7 +38,7 @@ use hayate_core::api::{CloseCause, DeliveryClass, Event, Layer, MemberStats, Rep
 pub fn encode(event: &Event, out: &mut Vec<u8>) {
     let mut w = Writer(out);
     match event {
-        Event::SessionIncoming { endpoint, session, path, origin, remote } => {
+        Event::SessionIncoming { endpoint, session, path, origin, remote, certificate } => {
             w.u8(1);
             w.u32(*endpoint);
             w.u32(*session);
@@ -47,11 +48,13 @@ pub fn encode(event: &Event, out: &mut Vec<u8>) {
             if let Some(origin) = origin {
                 w.text(origin);
             }
+            w.bytes(certificate.as_deref().unwrap_or_default());
         }
-        Event::SessionReady { session, max_datagram } => {
+        Event::SessionReady { session, max_datagram, certificate } => {
             w.u8(2);
             w.u32(*session);
             w.u32(*max_datagram);
+            w.bytes(certificate.as_deref().unwrap_or_default());
         }
         Event::SessionDraining { session } => {
             w.u8(3);
@@ -192,7 +195,7 @@ impl Writer<'_> {
         for v in [row.queue_bytes, row.cwnd] {
             self.u32(v);
         }
-        let DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots } = row.class;
+        let DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots, prompt: _ } = row.class;
         let repair = match repair {
             Repair::None => 0,
             Repair::Repeat => 1,

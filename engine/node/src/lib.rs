@@ -27,6 +27,7 @@
 //! Panics: the core turns those of its thread into `Event::Panic`; those on the JavaScript thread are caught by
 //! `guarded` and thrown as an error with code `internal`. None unwinds into Node.
 
+mod authority;
 mod config;
 mod frame;
 mod proxy;
@@ -303,6 +304,12 @@ impl NativeEngine {
         self.send(Command::RoomUnpublish { room, slot: slot as u8 })
     }
 
+    /// `slots`: a mask.
+    #[napi]
+    pub fn room_feed(&self, room: u32, session: u32, alias: u32, slots: u32) -> Result<(), Failure> {
+        self.send(Command::RoomFeed { room, session, alias, slots: slots as u8 })
+    }
+
     /// `repair`: 0 none, 1 repeat, 2 since key. `layer`: 0 all, 1 keys, 2 voice. `slots`: a mask.
     #[napi]
     #[allow(clippy::too_many_arguments)]
@@ -333,6 +340,8 @@ impl NativeEngine {
                 _ => Layer::Voice,
             },
             slots: slots as u8,
+            // The engine's to decide.
+            prompt: false,
         };
         self.send(Command::RoomSetClass { room, session, class })
     }

@@ -22,8 +22,15 @@ fn samples() -> Vec<(&'static str, Event)> {
         cwnd: 14_520,
         class: DeliveryClass::default(),
     };
-    let class =
-        DeliveryClass { voice: 3, hold_ms: 46, repair: Repair::SinceKey, spacing_ms: 30, layer: Layer::Keys, slots: 5 };
+    let class = DeliveryClass {
+        voice: 3,
+        hold_ms: 46,
+        repair: Repair::SinceKey,
+        spacing_ms: 30,
+        layer: Layer::Keys,
+        slots: 5,
+        prompt: true,
+    };
     vec![
         (
             "incoming",
@@ -33,6 +40,7 @@ fn samples() -> Vec<(&'static str, Event)> {
                 path: "/v1?q=ä".into(),
                 origin: Some("https://example.org".into()),
                 remote: "[::1]:4433".parse().unwrap(),
+                certificate: None,
             },
         ),
         (
@@ -43,9 +51,14 @@ fn samples() -> Vec<(&'static str, Event)> {
                 path: "/".into(),
                 origin: None,
                 remote: "127.0.0.1:9".parse().unwrap(),
+                certificate: Some(Bytes::from_static(&[0x30, 0])),
             },
         ),
-        ("ready", Event::SessionReady { session, max_datagram: 1163 }),
+        ("ready", Event::SessionReady { session, max_datagram: 1163, certificate: None }),
+        (
+            "ready with a certificate",
+            Event::SessionReady { session, max_datagram: 1150, certificate: Some(Bytes::from_static(&[0x30, 0, 7])) },
+        ),
         ("draining", Event::SessionDraining { session }),
         ("closed by peer", closed(CloseCause::Peer { code: u32::MAX, reason: "done".into() })),
         ("closed here", closed(CloseCause::Local { code: 0, reason: String::new() })),

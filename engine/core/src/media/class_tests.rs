@@ -14,8 +14,15 @@ struct Heard {
     units: Vec<(u8, u8, u32, u64)>,
 }
 
-const CLASS: DeliveryClass =
-    DeliveryClass { voice: 2, hold_ms: 26, repair: Repair::None, spacing_ms: 0, layer: Layer::All, slots: u8::MAX };
+const CLASS: DeliveryClass = DeliveryClass {
+    voice: 2,
+    hold_ms: 26,
+    repair: Repair::None,
+    spacing_ms: 0,
+    layer: Layer::All,
+    slots: u8::MAX,
+    prompt: false,
+};
 
 struct Play {
     stage: Stage,
@@ -454,7 +461,7 @@ fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
         let mut below = |n: u64| random.next_u64() % n;
         let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][below(4) as usize];
         let (voice, hold_ms, spacing_ms) = (1 + below(4) as u8, below(60) as u8, below(40) as u8);
-        let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, layer: Layer::All, slots: u8::MAX };
+        let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, ..DeliveryClass::default() };
         let mut play = Play::new(class);
         play.stage.publish(4, 6, 1);
         play.stage.sync(4, 1_000);

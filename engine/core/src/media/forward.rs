@@ -43,6 +43,18 @@ pub struct Forwarded {
     pub late: u32,
 }
 
+impl Forwarded {
+    /// A unit that does not go on.
+    pub fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::New => {}
+            Verdict::Duplicate => self.duplicate += 1,
+            Verdict::Late => self.late += 1,
+            Verdict::Unsynced => self.unsynced += 1,
+        }
+    }
+}
+
 /// A unit that goes on.
 pub struct Passed<'a> {
     /// As it came on the uplink.
@@ -103,38 +115,45 @@ impl SlotForwarder {
         write_header(&mut out, self.alias, 1 << self.slot, &[self.generation], own_base_us as u64, uncertainty16);
         for unit in bundle.units() {
             let age_us = sixteenths_to_us(unit.age16);
-            let kind = &mut self.kinds[usize::from(unit.kind)];
-            match kind.offer(unit.sequence, unit.full, wrap48(bundle.base_us.wrapping_sub(age_us))) {
-                Verdict::New => {}
-                Verdict::Duplicate => {
-                    done.duplicate += 1;
-                    continue;
-                }
-                Verdict::Late => {
-                    done.late += 1;
-                    continue;
-                }
-                Verdict::Unsynced => {
-                    done.unsynced += 1;
+            let sender_us = wrap48(bundle.base_us.wrapping_sub(age_us));
+            match self.take(&unit, sender_us, own_base_us - age_us as i64, uncertainty16) {
+                Ok(unit) => passed(&unit),
+                Err(verdict) => {
+                    done.count(verdict);
                     continue;
                 }
             }
-            let capture_us = own_base_us - age_us as i64;
-            let sequence = kind.extended;
-            passed(&Passed { unit: &unit, sequence, capture_us, uncertainty16 });
             done.units += 1;
             out.push(unit.wire[0] | self.slot << 5);
             out.extend_from_slice(&unit.wire[1..]);
-            if unit.kind == KIND_MOTION {
-                // A sender that counts anew: its old sequences are ahead of its new ones and would stay for ever.
-                if kind.began {
-                    self.cache.clear();
-                }
-                self.cache.remember(&unit, sequence, capture_us, uncertainty16);
-            }
         }
         done.payload = (done.units > 0).then(|| out.into());
         Ok(done)
+    }
+
+    /// One unit by sequence and window, and into the join cache. `sender_us`: its capture time modulo 2^48, in the clock
+    /// that all units of this slot come with; `capture_us`: in the relay's. Never `Err(New)`.
+    pub fn take<'a>(
+        &mut self,
+        unit: &'a Unit<'a>,
+        sender_us: u64,
+        capture_us: i64,
+        uncertainty16: u16,
+    ) -> Result<Passed<'a>, Verdict> {
+        let kind = &mut self.kinds[usize::from(unit.kind)];
+        match kind.offer(unit.sequence, unit.full, sender_us) {
+            Verdict::New => {}
+            other => return Err(other),
+        }
+        let sequence = kind.extended;
+        if unit.kind == KIND_MOTION {
+            // A sender that counts anew: its old sequences are ahead of its new ones and would stay for ever.
+            if kind.began {
+                self.cache.clear();
+            }
+            self.cache.remember(unit, sequence, capture_us, uncertainty16);
+        }
+        Ok(Passed { unit, sequence, capture_us, uncertainty16 })
     }
 
     /// Base in the relay's clock, or why the whole bundle is refused.

@@ -73,7 +73,7 @@ fn any_class(random: &mut Random) -> DeliveryClass {
     let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][random.next_u64() as usize % 4];
     let layer = [Layer::All, Layer::Keys, Layer::Voice][random.next_u64() as usize % 3];
     let slots = random.next_u64() as u8;
-    DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots }
+    DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots, prompt: false }
 }
 
 /// Checks whatever leaves the plane, and keeps the probes to answer them.
@@ -127,6 +127,8 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
                 plane.session_closed(session, &mut out);
                 continue;
             }
+            30 | 31 => Command::SetDatagramMode { session: session % 2, mode: DatagramMode::Trunk },
+            32..35 => Command::RoomFeed { room, session, alias: 0, slots: slot.wrapping_mul(37) },
             20..24 => Command::RoomSetClass { room, session, class: any_class(&mut random) },
             8 => Command::RoomSend { room, data: Bytes::from_static(b"\x04") },
             9..20 => {
@@ -160,6 +162,14 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
                     let back = random.next_u64() % 300_000;
                     data[4..10].copy_from_slice(&(now - back).to_be_bytes()[2..]);
                 }
+                if random.next_u64().is_multiple_of(4) {
+                    let mut shared = vec![TYPE_TRUNK];
+                    for _ in 0..1 + random.next_u64() % 3 {
+                        write_varint(&mut shared, data.len() as u32);
+                        shared.extend_from_slice(&data);
+                    }
+                    data = shared;
+                }
                 plane.on_datagram(now, session, &data, &mut out);
                 continue;
             }
@@ -179,5 +189,5 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
     for name in ["units_out", "repair_units_out", "dropped_stale"] {
         assert!(value(name) > 100.0, "{name}: {}", value(name));
     }
-    assert!(plane.memberships.is_empty());
+    assert!(plane.memberships.is_empty() && plane.trunks.is_empty());
 }

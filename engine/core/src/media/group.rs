@@ -108,7 +108,8 @@ impl Group {
     /// When `poll` has something to do.
     pub fn deadline_us(&self) -> Option<u64> {
         if self.pending.is_empty() {
-            return self.repeats.front().map(|repeat| repeat.due_us + LINGER_US);
+            let linger_us = if self.class.prompt { 0 } else { LINGER_US };
+            return self.repeats.front().map(|repeat| repeat.due_us + linger_us);
         }
         Some(self.since_us + u64::from(self.class.hold_ms) * 1000)
     }

@@ -8,6 +8,7 @@ mod bundle;
 mod cache;
 mod clock;
 mod draft;
+mod feed;
 mod forward;
 mod group;
 mod lag;
@@ -17,6 +18,7 @@ mod refused;
 mod room;
 mod sequence;
 mod traffic;
+mod trunk;
 mod wire;
 
 #[cfg(test)]
@@ -24,11 +26,15 @@ mod class_tests;
 #[cfg(test)]
 mod fuzz_tests;
 #[cfg(test)]
+mod ocean_tests;
+#[cfg(test)]
 mod plane_tests;
+#[cfg(test)]
+mod trunk_tests;
 #[cfg(test)]
 mod vector_tests;
 
-use crate::api::{Command, DeliveryClass, Event, RoomId, SessionId};
+use crate::api::{Command, DatagramMode, DeliveryClass, Event, RoomId, SessionId};
 use bytes::Bytes;
 use clock::{parse_probe, parse_probe_reply, ClockSync};
 use missing::Missing;
@@ -40,10 +46,13 @@ use std::collections::hash_map::Entry;
 use std::collections::BinaryHeap;
 use std::hash::{BuildHasher, RandomState};
 use traffic::Totals;
+use trunk::Trunk;
 use wire::*;
 
 pub use bundle::{Bundle, Malformed, Unit, Units};
 pub use clock::answer_probe;
+pub use trunk::TrunkDatagram;
+pub use wire::TYPE_BUNDLE as BUNDLE_TYPE;
 
 /// Where the media plane's output goes. A payload's first byte is 0x00, the quarter stream id of session stream 0; the
 /// loop replaces it for sessions on other streams.
@@ -68,13 +77,14 @@ const ROOMS_A_POLL: usize = 8;
 pub struct MediaPlane {
     rooms: FxHashMap<RoomId, Room>,
     publishers: FxHashMap<SessionId, Publisher>,
+    trunks: FxHashMap<SessionId, Trunk>,
     /// Rooms that a session hears.
     memberships: FxHashMap<SessionId, Vec<RoomId>>,
     /// Of datagrams that belong to no publication, and of rooms that are no more.
     refused: RefusedCounts,
     /// Of rooms that are no more.
     closed: Totals,
-    /// When the next probe of any publisher is due.
+    /// When the next probe of any publisher or trunk is due.
     next_probe_us: Option<u64>,
     /// When a room wants to be looked at again: not after its own deadline. Only the entry that is the room's
     /// `scheduled_us` counts.
@@ -99,6 +109,7 @@ impl MediaPlane {
         MediaPlane {
             rooms: FxHashMap::default(),
             publishers: FxHashMap::default(),
+            trunks: FxHashMap::default(),
             memberships: FxHashMap::default(),
             refused: RefusedCounts::default(),
             closed: Totals::default(),
@@ -108,7 +119,7 @@ impl MediaPlane {
         }
     }
 
-    /// Takes the `Room*` commands. What names an unknown room, or a slot over 7, does nothing.
+    /// Takes the `Room*` commands, and the mode `Trunk`. What names an unknown room, or a slot over 7, does nothing.
     pub fn command(&mut self, now_us: u64, c: &Command, out: &mut dyn MediaOut) {
         match c {
             Command::RoomCreate { room, config } => {
@@ -124,6 +135,10 @@ impl MediaPlane {
             }
             Command::RoomPublish { room, session, slot, generation } => {
                 self.publish(now_us, *room, *session, *slot, *generation, out);
+            }
+            Command::SetDatagramMode { session, mode: DatagramMode::Trunk } => self.open_trunk(now_us, *session),
+            Command::RoomFeed { room, session, alias, slots } => {
+                self.feed(now_us, *room, *session, *alias, *slots, out);
             }
             Command::RoomUnpublish { room, slot } => self.unpublish(*room, *slot),
             Command::RoomSetClass { room, session, class } => {
@@ -141,9 +156,13 @@ impl MediaPlane {
         }
     }
 
-    /// A datagram of a session in `Room` mode, without the HTTP/3 prefix. `now_us` is when it was read.
+    /// A datagram of a session in `Room` or `Trunk` mode, without the HTTP/3 prefix. `now_us` is when it was read.
     pub fn on_datagram(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) {
         let refused = match data.first() {
+            Some(&(TYPE_BUNDLE | TYPE_TRUNK)) if self.trunks.contains_key(&from) => {
+                self.on_trunk(now_us, from, data, out);
+                Ok(())
+            }
             _ if data.len() > MAX_DATAGRAM_BYTES => Err(Refused::DatagramTooLarge),
             Some(&TYPE_BUNDLE) => self.on_bundle(now_us, from, data, out),
             Some(&TYPE_PROBE) => match parse_probe(data) {
@@ -186,11 +205,13 @@ impl MediaPlane {
             return;
         }
         self.next_probe_us = None;
-        for (session, publisher) in &mut self.publishers {
-            if let Some(probe) = publisher.clock.next_probe(now_us) {
-                out.send(*session, probe);
+        let publishers = self.publishers.iter_mut().map(|(session, publisher)| (*session, &mut publisher.clock));
+        let trunks = self.trunks.iter_mut().map(|(session, trunk)| (*session, &mut trunk.clock));
+        for (session, clock) in publishers.chain(trunks) {
+            if let Some(probe) = clock.next_probe(now_us) {
+                out.send(session, probe);
             }
-            let due = publisher.clock.next_probe_at_us();
+            let due = clock.next_probe_at_us();
             self.next_probe_us = Some(self.next_probe_us.map_or(due, |other| other.min(due)));
         }
     }
@@ -242,6 +263,7 @@ impl MediaPlane {
         if let Some(publisher) = self.publishers.get(&s) {
             self.unpublish(publisher.room, publisher.slot);
         }
+        self.close_trunk(s);
     }
 
     /// Empty for an unknown room. `bundles_out`, `units_out` and `bytes_out` count each receiver; `refused_*` only when
@@ -287,7 +309,7 @@ impl MediaPlane {
         let Some(room) = self.rooms.get_mut(&id) else {
             return;
         };
-        if room.join(session, out) {
+        if room.join(session, self.trunks.contains_key(&session), out) {
             self.memberships.entry(session).or_default().push(id);
         }
     }
@@ -308,6 +330,7 @@ impl MediaPlane {
         let Some(room) = self.rooms.remove(&id) else {
             return;
         };
+        self.forget_feeds(&room);
         self.refused.merge(room.refused());
         room.traffic().add_to(&mut self.closed);
         for (session, _) in room.members() {
@@ -335,8 +358,7 @@ impl MediaPlane {
         self.unpublish(id, slot);
         self.seed = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let clock = known.map_or_else(|| ClockSync::new(self.seed), |before| before.clock);
-        let due = clock.next_probe_at_us().max(now_us);
-        self.next_probe_us = Some(self.next_probe_us.map_or(due, |other| other.min(due)));
+        self.probe_by(clock.next_probe_at_us().max(now_us));
         if let Some(room) = self.rooms.get_mut(&id) {
             room.publish(now_us, session, slot, generation, out);
         }
@@ -377,8 +399,12 @@ impl MediaPlane {
     }
 
     fn on_reply(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {
+        let reply = parse_probe_reply(data);
+        if let Some(trunk) = self.trunks.get_mut(&from) {
+            return Refused::of_reply(trunk.clock.on_reply(&reply?, now_us)).map_or(Ok(()), Err);
+        }
         let publisher = self.publishers.get_mut(&from).ok_or(Refused::NotPublishing)?;
-        let reply = parse_probe_reply(data)?;
+        let reply = reply?;
         match Refused::of_reply(publisher.clock.on_reply(&reply, now_us)) {
             Some(why) => Err(why),
             None => {
@@ -422,5 +448,10 @@ impl MediaPlane {
             (Some(publisher), Some(room)) => room.count_refused(publisher.slot, why, 1),
             _ => self.refused.add(why, 1),
         }
+    }
+
+    /// The next probe is due then, or before.
+    fn probe_by(&mut self, due_us: u64) {
+        self.next_probe_us = Some(self.next_probe_us.map_or(due_us, |other| other.min(due_us)));
     }
 }

@@ -20,11 +20,17 @@ pub enum Refused {
     /// A bundle or probe reply of a session that does not publish.
     NotPublishing,
     UnknownType,
+    /// From a trunk: an alias or a slot that it does not feed.
+    NotFed,
+    /// From a trunk: somebody publishes in this slot here.
+    SlotTaken,
+    /// From a trunk: of a publisher before the present one, or before the last one.
+    OldGeneration,
     /// Of any type, over 1000 bytes: the relay warns its sender by this name.
     DatagramTooLarge,
 }
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 23] = [
     "refused_not_a_bundle",
     "refused_truncated",
     "refused_reserved_bit",
@@ -44,6 +50,9 @@ const NAMES: [&str; 20] = [
     "refused_implausible",
     "refused_not_publishing",
     "refused_unknown_type",
+    "refused_not_fed",
+    "refused_slot_taken",
+    "refused_old_generation",
     "refused_datagram_too_large",
 ];
 const MALFORMED: usize = 11;
@@ -60,7 +69,10 @@ impl Refused {
             Refused::Implausible => MALFORMED + 5,
             Refused::NotPublishing => MALFORMED + 6,
             Refused::UnknownType => MALFORMED + 7,
-            Refused::DatagramTooLarge => MALFORMED + 8,
+            Refused::NotFed => MALFORMED + 8,
+            Refused::SlotTaken => MALFORMED + 9,
+            Refused::OldGeneration => MALFORMED + 10,
+            Refused::DatagramTooLarge => MALFORMED + 11,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::clock::PeerClock;
 use super::draft::Part;
+use super::feed::Feeds;
 use super::forward::SlotForwarder;
 use super::group::{Group, Sources};
 use super::lag::Lag;
@@ -15,16 +16,21 @@ use crate::api::{DeliveryClass, Repair, RoomConfig, SessionId};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
-/// What one session publishes in one slot.
+/// What one session publishes in one slot, or trunks feed it.
 pub struct Publication {
-    session: SessionId,
-    forwarder: SlotForwarder,
-    lag: Lag,
-    refused: RefusedCounts,
+    /// None: fed.
+    pub(super) session: Option<SessionId>,
+    pub(super) forwarder: SlotForwarder,
+    pub(super) lag: Lag,
+    pub(super) refused: RefusedCounts,
     clock: Option<PeerClock>,
 }
 
 impl Publication {
+    pub fn new(session: Option<SessionId>, forwarder: SlotForwarder) -> Publication {
+        Publication { session, forwarder, lag: Lag::default(), refused: RefusedCounts::default(), clock: None }
+    }
+
     pub fn generation(&self) -> u8 {
         self.forwarder.generation()
     }
@@ -76,21 +82,22 @@ struct Place {
 }
 
 pub struct Room {
-    alias: u32,
-    max_age_ms: u32,
-    max_ahead_ms: u32,
+    pub(super) alias: u32,
+    pub(super) max_age_ms: u32,
+    pub(super) max_ahead_ms: u32,
     max_members: usize,
-    direct: Vec<SessionId>,
+    pub(super) direct: Vec<SessionId>,
     /// One for each other class that has members.
-    groups: Vec<Option<Box<Group>>>,
+    pub(super) groups: Vec<Option<Box<Group>>>,
     places: FxHashMap<SessionId, Place>,
     /// Of members that asked for what they lack.
     allowances: FxHashMap<SessionId, Allowance>,
     /// What groups hold; empty without any.
-    recent: Recent,
-    slots: Slots,
-    traffic: Traffic,
-    refused: RefusedCounts,
+    pub(super) recent: Recent,
+    pub(super) slots: Slots,
+    pub(super) feeds: Feeds,
+    pub(super) traffic: Traffic,
+    pub(super) refused: RefusedCounts,
     /// The plane looks here again at this time: kept for it.
     pub scheduled_us: Option<u64>,
 }
@@ -108,6 +115,7 @@ impl Room {
             allowances: FxHashMap::default(),
             recent: Recent::default(),
             slots: Default::default(),
+            feeds: Feeds::default(),
             traffic: Traffic::default(),
             refused: RefusedCounts::default(),
             scheduled_us: None,
@@ -145,7 +153,7 @@ impl Room {
     }
 
     /// False when the session is a member already or the room is full. A new member first gets the motion of the others.
-    pub fn join(&mut self, session: SessionId, out: &mut dyn MediaOut) -> bool {
+    pub fn join(&mut self, session: SessionId, trunk: bool, out: &mut dyn MediaOut) -> bool {
         if self.places.contains_key(&session) {
             return false;
         }
@@ -153,9 +161,17 @@ impl Room {
             self.traffic.joins_refused += 1;
             return false;
         }
-        self.places.insert(session, Place { group: DIRECT, at: self.direct.len() });
-        self.direct.push(session);
-        for publication in self.slots.iter().flatten().filter(|slot| slot.session != session) {
+        if trunk {
+            self.feeds.join(session);
+        }
+        let class = self.feeds.settled(session, DeliveryClass::default());
+        let place = self.place_in(class, None, session);
+        self.places.insert(session, place);
+        for (slot, publication) in self.slots.iter().enumerate() {
+            let Some(publication) = publication.as_ref().filter(|slot| slot.session != Some(session)) else { continue };
+            if class.slots & 1 << slot == 0 {
+                continue;
+            }
             for payload in publication.forwarder.join_bundles() {
                 self.traffic.bundles_out += 1;
                 self.traffic.bytes_out += payload.len() as u64 - 1;
@@ -169,6 +185,7 @@ impl Room {
         if let Some(place) = self.places.remove(&session) {
             self.unlist(place);
         }
+        self.feeds.leave(session);
         self.allowances.remove(&session);
     }
 
@@ -196,8 +213,9 @@ impl Room {
         let Some(place) = self.places.get(&session).copied() else {
             return;
         };
-        let class = settled(class);
-        let published = self.slots.iter().position(|slot| slot.as_ref().is_some_and(|slot| slot.session == session));
+        let class = self.feeds.settled(session, settled(class));
+        let own = |slot: &Option<Box<Publication>>| slot.as_ref().is_some_and(|slot| slot.session == Some(session));
+        let published = self.slots.iter().position(own);
         let mute = published.map(|slot| slot as u8).filter(|_| class != DeliveryClass::default());
         let to = self.group_of(class, mute);
         if to == place.group {
@@ -208,14 +226,19 @@ impl Room {
             let next = self.groups.get(to).and_then(Option::as_deref);
             group.hand_over(from, session, next, &mut self.traffic, out);
         }
-        let members = match self.groups.get_mut(to) {
+        let next = self.place_in(class, mute, session);
+        self.unlist(place);
+        self.places.insert(session, next);
+    }
+
+    fn place_in(&mut self, class: DeliveryClass, mute: Option<u8>, session: SessionId) -> Place {
+        let group = self.group_of(class, mute);
+        let members = match self.groups.get_mut(group) {
             Some(Some(group)) => &mut group.members,
             _ => &mut self.direct,
         };
-        let at = members.len();
         members.push(session);
-        self.unlist(place);
-        self.places.insert(session, Place { group: to, at });
+        Place { group, at: members.len() - 1 }
     }
 
     /// The index of the group, which is made when there is none.
@@ -246,13 +269,7 @@ impl Room {
             return;
         };
         let forwarder = SlotForwarder::new(self.alias, slot, generation, self.max_age_ms, self.max_ahead_ms);
-        *place = Some(Box::new(Publication {
-            session,
-            forwarder,
-            lag: Lag::default(),
-            refused: RefusedCounts::default(),
-            clock: None,
-        }));
+        *place = Some(Box::new(Publication::new(Some(session), forwarder)));
         // Who published there before hears it now, and the new one does not.
         let before = self.groups.iter().flatten().filter(|group| group.mute() == Some(slot));
         let mut moved: Vec<_> = before.flat_map(|group| group.members.iter().copied()).collect();
@@ -264,10 +281,11 @@ impl Room {
         }
     }
 
-    /// Who published there.
+    /// Who published there; None as well for a slot that was fed.
     pub fn unpublish(&mut self, slot: u8) -> Option<SessionId> {
         let publication = self.slots.get_mut(usize::from(slot))?.take()?;
-        Some(publication.session)
+        self.feeds.ended(slot, publication.generation());
+        publication.session
     }
 
     pub fn forward(
@@ -301,18 +319,24 @@ impl Room {
         let dropped = done.unsynced + done.late + done.duplicate;
         self.traffic.units_in += u64::from(done.units + dropped);
         if let Some(payload) = done.payload {
-            let hears_itself = self.places.get(&session).is_some_and(|place| place.group == DIRECT);
+            let hears_itself =
+                session.and_then(|session| self.places.get(&session)).is_some_and(|place| place.group == DIRECT);
             let receivers = self.direct.len() - usize::from(hears_itself);
             if receivers > 0 {
                 self.traffic.count_out(1, receivers as u64, u64::from(done.units), payload.len() - 1);
-                out.fan_out(&self.direct, hears_itself.then_some(session), &payload);
+                out.fan_out(&self.direct, session.filter(|_| hears_itself), &payload);
             }
-            let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
-            for group in self.groups.iter_mut().flatten() {
-                group.take(from, first..self.recent.next_serial(), &mut self.traffic, out);
-            }
+            self.give_to_groups(now_us, first, out);
         }
         Ok(())
+    }
+
+    /// The units from this serial on.
+    pub(super) fn give_to_groups(&mut self, now_us: u64, first: u64, out: &mut dyn MediaOut) {
+        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        for group in self.groups.iter_mut().flatten() {
+            group.take(from, first..self.recent.next_serial(), &mut self.traffic, out);
+        }
     }
 
     /// When `poll` has something to do.
@@ -380,12 +404,13 @@ impl Room {
 }
 
 /// A class within its limits; what means the same is the same.
-fn settled(class: DeliveryClass) -> DeliveryClass {
+pub(super) fn settled(class: DeliveryClass) -> DeliveryClass {
     let voice = class.voice.clamp(1, 4);
     DeliveryClass {
         voice,
         hold_ms: if voice == 1 { 0 } else { class.hold_ms },
         spacing_ms: if class.repair == Repair::None { 0 } else { class.spacing_ms },
+        prompt: false,
         ..class
     }
 }

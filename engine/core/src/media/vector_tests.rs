@@ -5,6 +5,7 @@ use super::clock::*;
 use super::forward::{SlotCounts, SlotForwarder};
 use super::missing::Missing;
 use super::sequence::{SequenceExtender, Verdict};
+use super::trunk::{Shared, TrunkDatagram};
 use super::wire::{signed48, wrap48, PREFIX};
 use serde_json::Value;
 
@@ -236,5 +237,25 @@ fn requests() {
             })
         });
         assert_eq!(Value::Array(entries.collect()), case["entries"], "{}", case["name"]);
+    }
+}
+
+#[test]
+fn shared_datagrams() {
+    for case in cases("trunk") {
+        let data = bytes(&case["hex"]);
+        let Some(shared) = expect_error(&case, Shared::parse(&data)) else { continue };
+        let bundles: Vec<_> = shared.collect();
+        let read: Vec<_> = bundles.iter().map(|bundle| Value::from(hex(bundle))).collect();
+        assert_eq!(Value::Array(read), case["bundles"], "{}", case["name"]);
+        if case["shortest"] == true && bundles.len() > 1 {
+            let mut filling = TrunkDatagram::default();
+            for bundle in bundles {
+                let bundle: bytes::Bytes = [&[PREFIX][..], bundle].concat().into();
+                assert!(filling.fits(&bundle, 1200));
+                filling.add(bundle);
+            }
+            assert_eq!(filling.take().unwrap()[1..], data[..], "{}", case["name"]);
+        }
     }
 }

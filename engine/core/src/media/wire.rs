@@ -4,10 +4,13 @@ pub const TYPE_BUNDLE: u8 = 0x01;
 pub const TYPE_PROBE: u8 = 0x02;
 pub const TYPE_PROBE_REPLY: u8 = 0x03;
 pub const TYPE_MISSING: u8 = 0x05;
+pub const TYPE_TRUNK: u8 = 0x06;
 /// Before each datagram that leaves the media plane: the quarter stream id of session stream 0.
 pub const PREFIX: u8 = 0x00;
 
 pub const MAX_DATAGRAM_BYTES: usize = 1000;
+/// Of a trunk's shared datagrams: what any QUIC path carries.
+pub const MAX_TRUNK_BYTES: usize = 1200;
 pub const MAX_PAYLOAD_BYTES: u64 = 900;
 pub const MAX_SLOTS: usize = 8;
 pub const MAX_ALIAS: u64 = 0x3fff_ffff;

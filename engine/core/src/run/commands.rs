@@ -23,6 +23,11 @@ impl Core {
         });
     }
 
+    fn is_open(&self, session: SessionId) -> bool {
+        let conn = self.sessions.get(&session).and_then(|index| self.conns[*index as usize].as_ref());
+        conn.is_some_and(|conn| conn.phase == Phase::Open)
+    }
+
     /// Ends all at once; each peer is told by one packet.
     fn shutdown(&mut self, now: Now) {
         for index in 0..self.conns.len() as u32 {
@@ -60,7 +65,11 @@ impl Run {
                 values
             }
             StatsOf::Endpoint(endpoint) => core.stats_endpoint(endpoint),
-            StatsOf::Session(session) => core.stats_session(session),
+            StatsOf::Session(session) => {
+                let mut values = core.stats_session(session);
+                values.extend(self.media.stats_trunk(core.clock.now().us, session));
+                values
+            }
             StatsOf::Room(room) => self.media.stats_room(room),
             StatsOf::Slot(room, slot) => self.media.stats_slot(room, slot),
             StatsOf::Members(room) => {
@@ -80,7 +89,12 @@ impl Run {
             }
             Command::StopListening { endpoint, close } => core.stop_listening(now, endpoint, close),
             Command::SendDatagram { session, data } => core.send_to_session(now, session, with_prefix(&data)),
-            Command::SetDatagramMode { session, mode } => core.with_session(session, |conn, _| conn.mode = mode),
+            Command::SetDatagramMode { session, mode } => {
+                core.with_session(session, |conn, _| conn.set_mode(mode));
+                if core.is_open(session) {
+                    self.media.command(now.us, &command, &mut ToSessions { core, now });
+                }
+            }
             Command::SetStreamLimits { session, bidi, uni } => {
                 core.with_session(session, |conn, _| conn.limit_streams(bidi, uni));
             }
@@ -120,13 +134,15 @@ impl Run {
             | Command::RoomLeave { .. }
             | Command::RoomPublish { .. }
             | Command::RoomUnpublish { .. }
+            | Command::RoomFeed { .. }
             | Command::RoomSetClass { .. }
             | Command::RoomSend { .. } => {
                 // A join or publish that crossed the session's end must not leave a ghost in the room.
-                if let Command::RoomJoin { session, .. } | Command::RoomPublish { session, .. } = &command {
-                    let open = |conn: &Conn| conn.phase == Phase::Open;
-                    let conn = core.sessions.get(session).and_then(|index| core.conns[*index as usize].as_ref());
-                    if !conn.is_some_and(|conn| open(conn)) {
+                if let Command::RoomJoin { session, .. }
+                | Command::RoomPublish { session, .. }
+                | Command::RoomFeed { session, .. } = &command
+                {
+                    if !core.is_open(*session) {
                         core.out.counters.dropped_unknown_id += 1;
                         return;
                     }

@@ -3,6 +3,7 @@
 use super::repeats::Owed;
 use super::session::H3;
 use super::streams::AppStream;
+use super::trunk::Shared;
 use super::{Ended, Got, Out};
 use crate::api::{CloseCause, DatagramMode, Event, SendOptions, SessionId, TransportLimits};
 use crate::clock::Now;
@@ -10,6 +11,7 @@ use crate::h3;
 use bytes::Bytes;
 use quinn_proto::{self as q, ConnectionError, ConnectionHandle, Dir, StreamId};
 use rustc_hash::FxHashMap;
+use rustls::pki_types::CertificateDer;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -50,6 +52,8 @@ pub(super) struct Conn {
     pub server: bool,
     /// The endpoint emulates a link: packets take the long way.
     pub linked: bool,
+    /// Both sides show certificates: the application is told the peer's.
+    pub tells_certificate: bool,
     pub phase: Phase,
     /// Counted in its endpoint's `handshaking`.
     pub handshaking: bool,
@@ -71,6 +75,8 @@ pub(super) struct Conn {
     /// When streams were written last.
     pub stream_us: u64,
     pub mode: DatagramMode,
+    /// In `Trunk` mode.
+    pub shared: Option<Box<Shared>>,
     pub limits: Arc<TransportLimits>,
     /// Quarter stream id of the session, the prefix of its datagrams.
     pub quarter: u64,
@@ -172,23 +178,31 @@ impl Conn {
                     None => CloseCause::Transport { code, reason },
                 }
             }
-            ConnectionError::TransportError(error) => {
-                let code = u64::from(error.code);
-                // TLS alerts: bad, unsupported, revoked, expired, unknown certificate, unknown CA, access, bad signature.
-                if !self.server && matches!(code.wrapping_sub(0x100), 42..=49 | 51) {
-                    CloseCause::Certificate { message: error.reason }
-                } else {
-                    CloseCause::Transport { code, reason: error.reason }
-                }
+            ConnectionError::TransportError(error) => self.tls_cause(u64::from(error.code), error.reason),
+            // The peer says so: a server that wants another certificate of ours.
+            ConnectionError::ConnectionClosed(close) => {
+                self.tls_cause(u64::from(close.error_code), String::from_utf8_lossy(&close.reason).into_owned())
             }
-            ConnectionError::ConnectionClosed(close) => CloseCause::Transport {
-                code: u64::from(close.error_code),
-                reason: String::from_utf8_lossy(&close.reason).into_owned(),
-            },
             ConnectionError::Reset => CloseCause::Reset,
             ConnectionError::TimedOut => CloseCause::TimedOut,
             other => CloseCause::Transport { code: 0, reason: other.to_string() },
         }
+    }
+
+    /// TLS alerts: bad, unsupported, revoked, expired, unknown certificate, unknown CA, access, bad signature, none shown.
+    fn tls_cause(&self, code: u64, reason: String) -> CloseCause {
+        if !self.server && matches!(code.wrapping_sub(0x100), 42..=49 | 51 | 116) {
+            CloseCause::Certificate { message: reason }
+        } else {
+            CloseCause::Transport { code, reason }
+        }
+    }
+
+    /// DER of the peer's own certificate, where both sides show theirs.
+    pub fn peer_certificate(&self) -> Option<Bytes> {
+        let identity = self.tells_certificate.then(|| self.q.crypto_session().peer_identity())??;
+        let chain = identity.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+        chain.first().map(|certificate| Bytes::copy_from_slice(certificate))
     }
 
     /// Tells the end of the session, once, and drops all that belonged to it.

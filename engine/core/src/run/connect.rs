@@ -115,7 +115,14 @@ impl Conn {
         self.opened(now, id, out);
         let mut remote = self.q.remote_address();
         remote.set_ip(remote.ip().to_canonical());
-        out.events.push(Event::SessionIncoming { endpoint: server.id, session: self.session, path, origin, remote });
+        out.events.push(Event::SessionIncoming {
+            endpoint: server.id,
+            session: self.session,
+            path,
+            origin,
+            remote,
+            certificate: self.peer_certificate(),
+        });
         self.release_early(out);
     }
 
@@ -161,7 +168,8 @@ impl Conn {
                 self.opened(now, id, out);
                 let room = self.q.datagrams().max_size().unwrap_or(0).saturating_sub(1);
                 let max_datagram = room.min(self.limits.max_datagram_bytes) as u32;
-                out.events.push(Event::SessionReady { session: self.session, max_datagram });
+                let certificate = self.peer_certificate();
+                out.events.push(Event::SessionReady { session: self.session, max_datagram, certificate });
                 self.release_early(out);
                 self.capsules(now, &rest, out);
             }

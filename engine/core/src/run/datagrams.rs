@@ -119,9 +119,16 @@ impl Core {
         self.conns[index as usize].as_ref().is_some_and(|conn| !conn.staged.is_empty())
     }
 
-    /// `payload` has the prefix for session stream 0. Builds the packet at once when nothing waits before it.
+    /// `payload` has the prefix for session stream 0. Builds the packet at once when nothing waits before it; bundles on a
+    /// trunk wait for company.
     pub(super) fn send_datagram(&mut self, now: Now, index: u32, payload: Bytes) {
         self.catch_up(now, index);
+        if let Some(payload) = self.share(now, index, payload) {
+            self.send_now(now, index, payload);
+        }
+    }
+
+    pub(super) fn send_now(&mut self, now: Now, index: u32, payload: Bytes) {
         let Some(conn) = self.conns[index as usize].as_mut() else { return };
         match conn.offer(now, payload, &mut self.out.counters) {
             Offer::Direct => {

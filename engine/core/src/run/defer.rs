@@ -23,6 +23,7 @@ impl Conn {
         self.phase == Phase::Open
             && self.server
             && self.mode != DatagramMode::Deliver
+            && self.shared.is_none()
             && !self.dirty
             && self.staged.is_empty()
             && self.deferred.len() < MOST

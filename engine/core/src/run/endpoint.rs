@@ -14,6 +14,7 @@ use crate::{h3, io, limits, tls};
 use quinn_proto::{
     self as q, ConnectionHandle, EndpointConfig, Incoming, RandomConnectionIdGenerator, ServerConfig, TransportConfig,
 };
+use rustls::server::danger::ClientCertVerifier;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(super) struct Server {
     pub id: EndpointId,
     pub config: ListenConfig,
     pub certificates: CertStore,
+    /// Who vouches for clients, where they must show certificates.
+    clients: Option<Arc<dyn ClientCertVerifier>>,
     transport: Arc<TransportConfig>,
     pub limits: Arc<TransportLimits>,
     pub waiting: VecDeque<Incoming>,
@@ -102,6 +105,7 @@ impl Core {
             limits: Arc::new(new.config.limits.clone()),
             config: new.config,
             certificates: new.certificates,
+            clients: new.clients,
             transport,
             waiting: VecDeque::new(),
             draining: false,
@@ -141,7 +145,9 @@ impl Core {
         let Some(endpoint) = self.endpoints[key as usize].as_mut() else { return };
         let mut config = q::ClientConfig::new(new.tls);
         config.transport_config(limits::transport(&new.config.limits));
-        let host = new.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = new.url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let host = new.config.server_name.as_deref().unwrap_or(host).to_owned();
+        let shows = new.config.identity.is_some();
         let (handle, connection) = match endpoint.q.connect(now.at, config, new.config.addr, &host) {
             Ok(made) => made,
             Err(error) => {
@@ -157,6 +163,7 @@ impl Core {
         let index = self.add_conn(now, key, handle, connection, limits, new.config.datagrams, false);
         if let Some(conn) = self.conns[index as usize].as_mut() {
             conn.session = session;
+            conn.tells_certificate = shows;
             conn.deadline_us = Some(now.us + u64::from(new.config.connect_timeout_ms) * 1000);
             conn.h3 = Some(Box::new(H3::client(request)));
         }
@@ -206,6 +213,7 @@ impl Core {
         });
         let mut heartbeat_us = 0;
         let mut linked = false;
+        let mut tells_certificate = false;
         if let Some(endpoint) = self.endpoints[key as usize].as_mut() {
             if endpoint.handles.len() <= handle.0 {
                 endpoint.handles.resize(handle.0 + 1, NO_CONN);
@@ -214,6 +222,7 @@ impl Core {
             endpoint.connections += 1;
             endpoint.handshaking += 1;
             linked = endpoint.links.is_some();
+            tells_certificate = endpoint.server.as_ref().is_some_and(|server| server.clients.is_some());
             heartbeat_us = endpoint.server.as_ref().map_or(0, |s| u64::from(s.config.heartbeat_ms) * 1000);
         }
         let empty_space = connection.datagrams().send_buffer_space();
@@ -224,6 +233,7 @@ impl Core {
             handle,
             server,
             linked,
+            tells_certificate,
             phase: Phase::Handshake,
             handshaking: true,
             session: 0,
@@ -236,6 +246,7 @@ impl Core {
             datagram_sent_us: now.us,
             received_us: now.us,
             mode,
+            shared: None,
             limits,
             quarter: 0,
             deferred: Vec::new(),
@@ -337,7 +348,7 @@ impl Core {
             }
             let (chain, key) = server.certificates.current();
             // The store checked that key and certificate belong together.
-            let Ok(tls) = tls::server(chain, key) else { continue };
+            let Ok(tls) = tls::server(chain, key, server.clients.clone()) else { continue };
             endpoint.q.set_server_config(Some(server_config(tls, &server.transport)));
             let hashes = server.certificates.hashes();
             self.out.events.push(Event::CertificateChanged { endpoint: server.id, hashes });

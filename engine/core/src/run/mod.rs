@@ -22,6 +22,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod trunk;
 
 use crate::api::{CloseCause, DatagramMode, EngineConfig, Event, SessionId};
 use crate::clock::{Clock, Now};
@@ -42,6 +43,7 @@ use stats::Counters;
 use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Arc;
+use trunk::Flushes;
 
 /// So many turns in a row that panic outside of a connection's own work end the engine: it would only spin.
 const FAILED_TURNS: u32 = 100;
@@ -91,6 +93,8 @@ pub(crate) struct Core {
     wheel: Wheel,
     /// Packets that leave once more.
     repeats: Repeats,
+    /// Shared datagrams of trunks that are being filled.
+    flushes: Flushes,
     expired: Vec<(u64, u32)>,
     /// Connections that have something to do in this turn.
     dirty: Vec<u32>,
@@ -255,6 +259,7 @@ impl Run {
             groups: FxHashMap::default(),
             wheel: Wheel::new(now.us / 1000),
             repeats: Repeats::default(),
+            flushes: Flushes::default(),
             expired: Vec::new(),
             dirty: Vec::new(),
             hurry: false,
@@ -317,6 +322,7 @@ impl Run {
             self.core.check_certificates(None);
         }
         self.core.hurry |= self.core.accept_some(now);
+        self.core.flush_trunks(self.core.clock.now());
         self.core.finish(now);
         self.sessions_closed(now);
         self.core.io.flush();

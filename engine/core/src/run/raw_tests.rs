@@ -60,7 +60,7 @@ impl Raw {
         let certificates = CertStore::open(&self_signed(), SystemTime::now()).unwrap();
         let (chain, key) = certificates.current();
         let transport = crate::limits::transport(&limits());
-        let mut raw = Raw::new(Some(server_config(tls::server(chain, key).unwrap(), &transport)));
+        let mut raw = Raw::new(Some(server_config(tls::server(chain, key, None).unwrap(), &transport)));
         let addr = raw.socket.local_addr().unwrap();
         let session = client.0.connect(connect_config(addr, certificates.hashes())).unwrap();
         raw.until("the handshake", |raw| raw.connected);

@@ -44,8 +44,9 @@ impl Run {
         let wheel_us = self.core.wheel.deadline_ms().map(|ms| ms * 1000);
         let links_us = self.core.links_deadline_us();
         let repeats_us = self.core.repeats.deadline_us();
-        let deadlines =
-            [wheel_us, links_us, repeats_us, self.media.next_deadline_us(), Some(self.next_housekeeping_us)];
+        let flushes_us = self.core.flushes.deadline_us();
+        let media_us = self.media.next_deadline_us();
+        let deadlines = [wheel_us, links_us, repeats_us, flushes_us, media_us, Some(self.next_housekeeping_us)];
         let at_us = deadlines.into_iter().flatten().min().unwrap_or(now.us);
         let hurry = std::mem::take(&mut self.core.hurry);
         let timeout = if hurry { Duration::ZERO } else { Duration::from_micros(at_us.saturating_sub(now.us)) };

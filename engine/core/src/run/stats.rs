@@ -200,6 +200,9 @@ impl Conn {
             ("datagram_queue", self.staged.len() as f64),
             ("datagram_queue_bytes", self.staged_bytes as f64),
         ]);
+        if let Some(shared) = self.shared.as_ref() {
+            shared.dump(&mut values);
+        }
         values
     }
 }

@@ -74,6 +74,8 @@ pub(super) fn limits() -> TransportLimits {
         stream_window_bytes: 65_536,
         stream_send_bytes: 65_536,
         max_datagram_bytes: 1000,
+        rate_ceiling_kbps: 0,
+        trunk_flush_ms: 2,
     }
 }
 
@@ -85,6 +87,7 @@ pub(super) fn listen_config() -> ListenConfig {
     ListenConfig {
         addr: "127.0.0.1:0".parse().unwrap(),
         certificate: self_signed(),
+        client_ca: None,
         paths: Vec::new(),
         origins: Vec::new(),
         max_sessions: 10,
@@ -103,6 +106,8 @@ pub(super) fn connect_config(addr: SocketAddr, certificate_hashes: Vec<[u8; 32]>
         origin: None,
         certificate_hashes,
         roots_pem: None,
+        identity: None,
+        server_name: None,
         connect_timeout_ms: 5000,
         datagrams: DatagramMode::Deliver,
         limits: limits(),

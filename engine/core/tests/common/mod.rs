@@ -93,7 +93,7 @@ impl Host {
 
     pub fn ready(&mut self, id: SessionId) -> u32 {
         self.until("session ready", |event| match event {
-            Event::SessionReady { session, max_datagram } if *session == id => Some(*max_datagram),
+            Event::SessionReady { session, max_datagram, .. } if *session == id => Some(*max_datagram),
             Event::SessionClosed { session, cause } if *session == id => panic!("closed: {cause:?}"),
             _ => None,
         })
@@ -178,6 +178,8 @@ pub fn limits() -> TransportLimits {
         stream_window_bytes: 65_536,
         stream_send_bytes: 65_536,
         max_datagram_bytes: 1000,
+        rate_ceiling_kbps: 0,
+        trunk_flush_ms: 2,
     }
 }
 
@@ -185,6 +187,7 @@ pub fn listen_config(addr: &str) -> ListenConfig {
     ListenConfig {
         addr: addr.parse().unwrap(),
         certificate: CertificateSource::SelfSigned { names: vec!["localhost".into()], days: 10, dir: None },
+        client_ca: None,
         paths: vec!["/v1".into()],
         origins: vec!["https://app.example".into()],
         max_sessions: 1000,
@@ -207,6 +210,8 @@ pub fn connect_config(listening: &Listening, group: u32) -> ConnectConfig {
         origin: None,
         certificate_hashes: listening.hashes.clone(),
         roots_pem: None,
+        identity: None,
+        server_name: None,
         connect_timeout_ms: 10_000,
         datagrams: DatagramMode::Deliver,
         limits: limits(),
