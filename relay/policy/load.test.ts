@@ -13,10 +13,11 @@ function after(shares: number[], drops: number[] = []): boolean[] {
   });
 }
 
-it('is busy at once, and free only after five quiet seconds', () => {
+it('is busy at once, and free only after eleven quiet seconds', () => {
+  const quiet = (seconds: number) => new Array<number>(seconds).fill(0.5);
   expect(after([0.3, 0.7, 0.8, 0.7, 0.7])).toEqual([false, false, true, true, true]);
-  expect(after([0.8, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5])).toEqual([true, true, true, true, true, true, false]);
-  expect(after([0.8, 0.5, 0.5, 0.7, 0.5, 0.5, 0.5])).toEqual(new Array(7).fill(true));
+  expect(after([0.8, ...quiet(12)])).toEqual([...new Array(12).fill(true), false]);
+  expect(after([0.8, ...quiet(6), 0.7, ...quiet(6)])).toEqual(new Array(14).fill(true));
 });
 
 it('is busy earlier when it drops what it did not get to, and not by drops that no load made', () => {
@@ -48,7 +49,7 @@ it('is patient where it was free too early: longer each time', () => {
     else load.update({ cpuUs, waitedUs: 0, dropped: 0 }, 1000 * second);
   }
   const pauses = freeAt.slice(1).map((second, n) => second - freeAt[n]!);
-  expect(pauses).toEqual([12, 22, 42, 82, 82]);
+  expect(pauses).toEqual([24, 46, 90, 90]);
 });
 
 it('counts what a neighbour takes from its core', () => {

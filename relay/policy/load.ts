@@ -12,9 +12,12 @@ export interface LoadCounts {
 /** Share of the time that it runs or would, above which the forwarding thread is busy, and below which it is not, */
 const BUSY = 0.75;
 const FREE = 0.6;
-/** after so long; doubled up to the greatest each time that sending more made it busy again soon. */
-const FREE_MS = 5000;
-const MAX_FREE_MS = 80_000;
+/**
+ * after so long, when the uplinks' lags of the last ten seconds hold nothing of it any more; doubled up to the greatest each
+ * time that sending more made it busy again soon.
+ */
+const FREE_MS = 11_000;
+const MAX_FREE_MS = 88_000;
 
 /**
  * Whether the relay itself is the bottleneck. Then its own lateness looks like slow and lossy paths, and what those call
