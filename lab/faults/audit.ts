@@ -21,10 +21,10 @@ export function audit(records: readonly LedgerRecord[], acked: Iterable<Acked>):
   const heads = new Map<string, number>();
   let doubled = 0;
   for (const each of records) {
-    const place = `${each.room} ${each.sequence}`;
-    if (byJti.has(each.key) || places.has(place)) doubled++;
+    const place = each.sequence === null ? undefined : `${each.room} ${each.sequence}`;
+    if (byJti.has(each.key) || (place !== undefined && places.has(place))) doubled++;
     byJti.set(each.key, each);
-    places.add(place);
+    if (place !== undefined) places.add(place);
     heads.set(each.room, Math.max(each.sequence ?? 0, heads.get(each.room) ?? 0));
   }
   let lost = 0;
@@ -32,10 +32,11 @@ export function audit(records: readonly LedgerRecord[], acked: Iterable<Acked>):
     const record = byJti.get(ticket.jti);
     const same =
       record &&
-      record.id === receipt.id &&
+      (receipt.id === null || record.id === receipt.id) &&
       record.room === ticket.room &&
-      record.sequence === receipt.sequence &&
-      record.atMs === receipt.atMs &&
+      (receipt.sequence === null || record.sequence === receipt.sequence) &&
+      // What two disks took may have been in the ledger before.
+      (receipt.id === null || record.atMs === receipt.atMs) &&
       record.sender === ticket.sender &&
       record.liver === ticket.liver &&
       record.item === ticket.item &&

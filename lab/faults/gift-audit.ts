@@ -37,7 +37,7 @@ export function auditGifts({ records, acked, shown, delivered }: GiftEvidence): 
     lost: ledger.lost,
     doubled: ledger.doubled,
     reordered: ledger.gaps,
-    webhook_missing: missing(records, delivered),
+    webhook_missing: undelivered(records, delivered),
   };
   const ackedOf = Map.groupBy(acked, ({ ticket }) => ticket.room);
   for (const { room, gifts } of shown) {
@@ -57,7 +57,8 @@ export function auditGifts({ records, acked, shown, delivered }: GiftEvidence): 
   return out;
 }
 
-function missing(records: readonly LedgerRecord[], delivered: readonly Delivered[]): number {
+/** Records that were never delivered as they are, or before an earlier one of their room. */
+export function undelivered(records: readonly LedgerRecord[], delivered: readonly Delivered[]): number {
   const first = new Map<string, { data: LedgerRecord; at: number }>();
   for (const [at, { data }] of delivered.entries()) if (!first.has(data.key)) first.set(data.key, { data, at });
   const latest = new Map<string, number>();

@@ -3,7 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { commit, load, machine } from '../lib/machine.ts';
+import { natsServer } from '../lib/nats.ts';
 import { root } from '../lib/processes.ts';
+import { clusterGifts } from './cluster-gifts.ts';
 import { killLedger } from './kill.ts';
 import { powerCut } from './power.ts';
 import { killRelay } from './relay-kill.ts';
@@ -15,6 +17,9 @@ const log = (text: string) => process.stderr.write(`${text}\n`);
 interface GiftFlags {
   kill?: boolean;
   powerCut?: boolean;
+  cluster?: boolean;
+  times: number;
+  regionDown: number;
   kills: number;
   cuts: number;
   seed: number;
@@ -26,7 +31,11 @@ async function report(name: string, flags: GiftFlags, run: () => Promise<{ passe
   const before = load();
   const figures = await run();
   const about = { at: new Date().toISOString(), commit: commit(), machine: machine(), load: { before, after: load() } };
-  const amount = name === 'power-cut' ? `--cuts ${flags.cuts}` : `--kills ${flags.kills}`;
+  const amounts: Record<string, string> = {
+    'power-cut': `--cuts ${flags.cuts}`,
+    cluster: `--times ${flags.times} --region-down ${flags.regionDown}`,
+  };
+  const amount = amounts[name] ?? `--kills ${flags.kills}`;
   const which = name === 'relay-kill' ? '' : ` --${name}`;
   const result = { command: `npm run faults -- gifts${which} ${amount} --seed ${flags.seed}`, ...figures, ...about };
   if (flags.save) {
@@ -49,6 +58,9 @@ program
     '--power-cut',
     'the ledger alone: power cuts at random points of recorded writes, full and read-only disks, flipped bits',
   )
+  .option('--cluster', 'two regions of two relays and three NATS servers: servers, regions, disks and origins fail')
+  .option('--times <n>', 'of each fault of --cluster', Number, 10)
+  .option('--region-down <s>', 'how long all NATS servers of a region stay down', Number, 12)
   .option('--kills <n>', 'kills', Number, 50)
   .option('--cuts <n>', 'power cuts', Number, 1000)
   .option('--seed <n>', 'of all that is random', Number, 1)
@@ -59,7 +71,21 @@ program
       program.error('--power-cut records with strace: install it (and allow ptrace)');
     const { seed, kills, cuts } = flags;
     const given = { kills, seed, perSecond: 100, rooms: 50 };
-    if (!flags.kill && !flags.powerCut) await report('relay-kill', flags, () => killRelay(given, log));
+    if (flags.cluster) {
+      const binary = await natsServer();
+      if ('skip' in binary) program.error(binary.skip);
+      const regionDownMs = flags.regionDown * 1000;
+      const cluster = {
+        times: flags.times,
+        seed,
+        perSecond: 40,
+        rooms: 20,
+        regionDownMs,
+        servers: 3,
+        patient: true,
+      } as const;
+      await report('cluster', flags, () => clusterGifts(cluster, log));
+    } else if (!flags.kill && !flags.powerCut) await report('relay-kill', flags, () => killRelay(given, log));
     if (flags.kill) await report('kill', flags, () => killLedger(given, log));
     if (flags.powerCut) await report('power-cut', flags, () => powerCut({ cuts, seed }, log));
   });

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Running } from './processes.ts';
 
 /** The server that the rig runs; the 2.12 line is the oldest with wildcard expected-last-subject-sequence. */
@@ -100,7 +101,7 @@ class NatsServer {
   }
 }
 
-class NatsRegion {
+export class NatsRegion {
   readonly region: string;
   readonly servers: NatsServer[];
 
@@ -137,6 +138,12 @@ class NatsRegion {
       return Boolean(jsz.meta_cluster?.leader);
     });
   }
+}
+
+/** A client of a region's servers that comes back whatever happens to them; waits for the first to be up. */
+export function connectNats({ urls: servers }: NatsRegion): Promise<NatsConnection> {
+  const again = { maxReconnectAttempts: -1, reconnectTimeWait: 100, reconnectJitter: 50, waitOnFirstConnect: true };
+  return connect({ servers, ...again });
 }
 
 export interface NatsRig {

@@ -11,6 +11,11 @@ export interface GiftDeliveryDeps {
   log: Logger;
   /** A gift was taken back by the API: the rooms are to hear of it. */
   amended?: () => void;
+  /**
+   * In a cluster: which relay of the region delivers. `onChange` tells whether this one does; the returned function lets go.
+   * Undefined: this one.
+   */
+  lease?: ((onChange: (held: boolean) => void) => () => Promise<void>) | undefined;
   /** For tests: when the webhook looks by itself, and tries again. */
   clock?: Clock | undefined;
 }
@@ -29,8 +34,22 @@ export interface GiftDelivery {
 
 /** @throws HayateError `invalid_argument` (URL, secret) */
 export async function openGiftDelivery(config: RelayConfig, deps: GiftDeliveryDeps): Promise<GiftDelivery> {
-  const { ledger } = deps;
-  const sender = await openSender(config, deps);
+  const { ledger, lease } = deps;
+  const open = await senderOf(config, deps);
+  let sender = lease ? undefined : open?.();
+  /** Those that let go of the lease and finish what is under way. */
+  const ending = new Set<Promise<void>>();
+  const end = () => {
+    const ended = sender?.close();
+    sender = undefined;
+    if (ended) void ending.add(ended.finally(() => ending.delete(ended)));
+  };
+  const letGo =
+    open &&
+    lease?.((held) => {
+      if (held) sender ??= open();
+      else end();
+    });
   const wake = (options?: { rescan: boolean }) => sender?.wake(options);
   return {
     api: {
@@ -46,26 +65,29 @@ export async function openGiftDelivery(config: RelayConfig, deps: GiftDeliveryDe
     stats: () => sender?.stats(),
     wake,
     async close() {
-      await sender?.close();
+      end();
+      await Promise.all(ending);
+      await letGo?.();
     },
   };
 }
 
-async function openSender(config: RelayConfig, deps: GiftDeliveryDeps): Promise<WebhookSender | undefined> {
+async function senderOf(config: RelayConfig, deps: GiftDeliveryDeps): Promise<(() => WebhookSender) | undefined> {
   const { url, secretFile, timeoutMs, concurrency, maxAttempts, deadAfterHours } = config.gifts.webhook;
   if (url === undefined || secretFile === undefined) return undefined;
   const { ledger, counters, log, clock } = deps;
   // Once before anything is taken: a relay that cannot sign does not start.
   await readSecrets(secretFile);
-  return new WebhookSender({
-    ledger,
-    counters,
-    log,
-    url: webhookUrl(url),
-    secrets: () => readSecrets(secretFile),
-    timeoutMs,
-    concurrency,
-    ...(clock ? { clock } : {}),
-    policy: { maxAttempts, deadAfterMs: deadAfterHours * 3_600_000 },
-  });
+  return () =>
+    new WebhookSender({
+      ledger,
+      counters,
+      log,
+      url: webhookUrl(url),
+      secrets: () => readSecrets(secretFile),
+      timeoutMs,
+      concurrency,
+      ...(clock ? { clock } : {}),
+      policy: { maxAttempts, deadAfterMs: deadAfterHours * 3_600_000 },
+    });
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { GiftTicket, Ledger, LedgerRecord, Receipt } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { GiftFeed, type GiftSink, type Subscription } from './feed.ts';
+import type { GiftForwarder } from './forward.ts';
 import type { CheckedTicket, Sender, TicketChecker } from './ticket.ts';
 
 /** How often the ledger is asked what other processes wrote. */
@@ -14,6 +15,10 @@ const NAMES = 1024;
 export interface DeskOptions {
   ledger: Ledger;
   checker: TicketChecker;
+  /** This relay's: its ledger takes these tickets. */
+  region: string;
+  /** Takes tickets of other regions there. Undefined: they are refused. */
+  forwarder?: GiftForwarder | undefined;
   counters: Counters;
   log: Logger;
   /** Since 1970. */
@@ -52,10 +57,15 @@ export class GiftDesk {
    * Resolves when the gift is durable. Calls are carried out in their order.
    * @throws HayateError with a code of the protocol's table
    */
-  async claim({ gift, expiresMs }: CheckedTicket, name?: string): Promise<Receipt> {
-    const { ledger, dateMs, counters } = this.#options;
+  async claim({ gift, expiresMs, ticket }: CheckedTicket, name?: string): Promise<Receipt> {
+    const { ledger, dateMs, counters, region, forwarder } = this.#options;
     try {
       const now = dateMs();
+      if (gift.reg !== region && forwarder) {
+        const receipt = await forwarder.forward(gift.reg, ticket, { room: gift.room, sub: gift.sender });
+        if (!receipt.repeat) this.#claimed(gift, receipt, name);
+        return receipt;
+      }
       if (now > expiresMs && !(await ledger.find(gift.jti))) {
         throw codeError('ticket_expired', 'the ticket has expired, and was not claimed before');
       }
@@ -65,6 +75,15 @@ export class GiftDesk {
       return receipt;
     } catch (error) {
       throw this.#refused(error);
+    }
+  }
+
+  /** What another region's relay was given and forwards. @throws HayateError with a code of the protocol's table */
+  async claimForwarded(ticket: string, sender: Sender): Promise<Receipt> {
+    try {
+      return await this.claim(await this.#options.checker.check(ticket, sender, this.#options.dateMs, true));
+    } catch (error) {
+      throw this.#known(error);
     }
   }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
 import { type Ledger, openSqliteLedger, ReopeningLedger } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import type { ClusterGifts, GiftCluster } from './cluster.ts';
 import { GiftDesk } from './desk.ts';
 import { openTicketKeys } from './keys.ts';
 import { ensureTicketKey } from './mint.ts';
@@ -17,6 +18,8 @@ export interface OpenGifts {
   devKeyFile: string | undefined;
   /** What ended the ledger, until it is open again: no gift is taken, and `/readyz` says so. */
   failure(): HayateError | undefined;
+  /** Undefined for a relay alone. */
+  cluster: ClusterGifts | undefined;
   /** Answers what waits and lets go of the file. Idempotent. */
   close(): Promise<void>;
 }
@@ -28,6 +31,8 @@ export interface GiftsDeps {
   ledger?: Ledger | undefined;
   /** Something new is in the ledger. */
   onRecord?: () => void;
+  /** Undefined: this relay is alone, and its file is the ledger. */
+  cluster?: GiftCluster | undefined;
 }
 
 /** Whether the configuration asks for gifts. @throws HayateError `invalid_argument` when it does and has no key */
@@ -46,14 +51,15 @@ export function giftsWanted({ dev, gifts }: RelayConfig): boolean {
  */
 export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<OpenGifts> {
   const { dev, gifts, stateDir } = config;
-  const { log, counters, onRecord } = deps;
+  const { log, counters, onRecord, cluster } = deps;
   let devKeyFile: string | undefined;
   if (dev && !gifts.publicKeyFile && !gifts.jwksFile && !gifts.jwksUrl) {
     devKeyFile = resolve(stateDir, 'ticket.key');
     ensureTicketKey(devKeyFile);
   }
   const keys = await openTicketKeys(devKeyFile === undefined ? gifts : { publicKeyFile: devKeyFile }, log);
-  const checker = new TicketChecker({ keys, region: gifts.region, issuer: gifts.issuer });
+  const region = cluster?.region ?? gifts.region;
+  const checker = new TicketChecker({ keys, region, regions: cluster?.regions, issuer: gifts.issuer });
   const path = resolve(gifts.ledgerFile ?? resolve(stateDir, 'ledger.db'));
   const opened = deps.ledger
     ? undefined
@@ -71,16 +77,23 @@ export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<O
         setTimer: (run, ms) => setTimeout(run, ms).unref(),
         clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
       });
-  const ledger = (deps.ledger ?? opened)!;
-  const desk = new GiftDesk({ ledger, checker, counters, log, dateMs: () => Date.now(), onRecord });
+  // A relay that is alone loads nothing of NATS.
+  const far = cluster && opened && (await (await import('./cluster.ts')).openClusterGifts(cluster, opened, log));
+  const ledger = (deps.ledger ?? far?.ledger ?? opened)!;
+  const desk = new GiftDesk({
+    ...{ ledger, checker, counters, log, region, forwarder: far?.forwarder, onRecord },
+    dateMs: () => Date.now(),
+  });
+  far?.serve((...args) => desk.claimForwarded(...args));
   return {
     ledger,
     desk,
     devKeyFile,
     failure: () => opened?.failure,
+    cluster: far?.face,
     async close() {
       desk.close();
-      await opened?.close();
+      await (far ?? opened)?.close();
     },
   };
 }

@@ -42,11 +42,15 @@ export interface CheckedTicket {
   gift: GiftTicket;
   /** Since 1970, leeway included. */
   expiresMs: number;
+  /** As it was submitted. */
+  ticket: string;
 }
 
 export interface TicketCheckerOptions {
   keys: TicketKeys;
   region: string;
+  /** Further ones whose tickets are taken there. */
+  regions?: readonly string[] | undefined;
   issuer?: string | undefined;
 }
 
@@ -61,18 +65,21 @@ export class TicketChecker {
   /**
    * All but `exp`.
    * @param nowMs since 1970
+   * @param here only tickets of this region
    * @throws HayateError `ticket_invalid`, `ticket_key_unknown`, `wrong_room`, `wrong_sender`, `wrong_region`,
    * `ticket_not_yet_valid`
    */
-  async check(ticket: string, sender: Sender, nowMs: () => number): Promise<CheckedTicket> {
-    const { region } = this.#options;
+  async check(ticket: string, sender: Sender, nowMs: () => number, here = false): Promise<CheckedTicket> {
+    const { region, regions = [] } = this.#options;
     const claims = claimsSchema.safeParse(await this.#verify(ticket));
     if (!claims.success)
       throw codeError('ticket_invalid', 'the claims of the ticket are not as documented', claims.error);
     const { room, sub, reg, iat, nbf = iat, exp } = claims.data;
     if (room !== sender.room) throw codeError('wrong_room', 'the ticket is for another room');
     if (sub !== sender.sub) throw codeError('wrong_sender', 'the ticket is of somebody else');
-    if (reg !== region) throw codeError('wrong_region', `the ticket is for another region than ${region}`);
+    if (reg !== region && (here || !regions.includes(reg))) {
+      throw codeError('wrong_region', `the ticket is for another region than ${region}`);
+    }
     if (Math.max(iat, nbf) * 1000 > nowMs() + LEEWAY_MS) {
       throw codeError('ticket_not_yet_valid', 'the ticket is not valid yet');
     }
@@ -80,6 +87,7 @@ export class TicketChecker {
     return {
       gift: { jti, room, sender: sub, liver, item, amount, currency, reg },
       expiresMs: exp * 1000 + LEEWAY_MS,
+      ticket,
     };
   }
 

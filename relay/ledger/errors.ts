@@ -7,6 +7,7 @@ export const ledgerCodes = {
   ledger_busy: { retryable: true, meaning: 'another process holds the file for too long: nothing was written' },
   ledger_failed: { retryable: true, meaning: 'the disk failed: no answers until the ledger is opened again' },
   ledger_closed: { retryable: true, meaning: 'the ledger was closed before the answer' },
+  ledger_unavailable: { retryable: true, meaning: 'in a cluster: NATS does not answer, and no second relay took it' },
   ledger_read_only: { retryable: false, meaning: 'the file or its folder cannot be written' },
   ledger_corrupt: { retryable: false, meaning: 'the file is damaged, older than its own witness, or not a ledger' },
   ledger_version: { retryable: false, meaning: 'the file was written by a newer version' },

@@ -1,6 +1,13 @@
 export { type LedgerCode, ledgerCodes } from './errors.ts';
 export { MemoryLedger } from './memory.ts';
 export { type EndingLedger, ReopeningLedger, type ReopeningOptions } from './reopening.ts';
+export {
+  type RegionLedger,
+  type SecondCopy,
+  type SpooledGift,
+  SpoolingLedger,
+  type SpoolingOptions,
+} from './spooling.ts';
 export { openSqliteLedger, type SqliteLedger, type SqliteLedgerOptions } from './sqlite/ledger.ts';
 export type {
   Amendment,
@@ -11,6 +18,7 @@ export type {
   LedgerQuery,
   LedgerRecord,
   LedgerStats,
+  LocalLedger,
   OutboxEntry,
   PlacedRecord,
   ReadCursor,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type GiftTicket, type Ledger, MemoryLedger, openSqliteLedger } from './index.ts';
+import { type GiftTicket, type LocalLedger, MemoryLedger, openSqliteLedger } from './index.ts';
 
 const NOW = 1_790_000_000_000;
 
@@ -20,14 +20,14 @@ function ticket(n: number, more: Partial<GiftTicket> = {}): GiftTicket {
   };
 }
 
-const bodies: { name: string; open(folder: string): Promise<Ledger> }[] = [
+const bodies: { name: string; open(folder: string): Promise<LocalLedger> }[] = [
   { name: 'memory', open: async () => new MemoryLedger() },
   { name: 'sqlite', open: (folder) => openSqliteLedger({ path: join(folder, 'ledger.db') }) },
 ];
 
 describe.each(bodies)('the ledger in $name', ({ open }) => {
   let folder: string;
-  let ledger: Ledger;
+  let ledger: LocalLedger;
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'hayate-ledger-'));
     ledger = await open(folder);

@@ -15,11 +15,11 @@ import type {
   Amendment,
   DeliveryOutcome,
   GiftTicket,
-  Ledger,
   LedgerHead,
   LedgerQuery,
   LedgerRecord,
   LedgerStats,
+  LocalLedger,
   OutboxEntry,
   PlacedRecord,
   ReadCursor,
@@ -34,7 +34,7 @@ interface Delivery {
 }
 
 /** The ledger as plain lists: durable for as long as the process. For tests, and the reference of the one on disk. */
-export class MemoryLedger implements Ledger {
+export class MemoryLedger implements LocalLedger {
   readonly #records: PlacedRecord[] = [];
   readonly #outbox = new Map<number, Delivery>();
   readonly #delivered = new Map<number, number>();

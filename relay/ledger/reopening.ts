@@ -3,11 +3,11 @@ import type {
   Amendment,
   DeliveryOutcome,
   GiftTicket,
-  Ledger,
   LedgerHead,
   LedgerQuery,
   LedgerRecord,
   LedgerStats,
+  LocalLedger,
   OutboxEntry,
   PlacedRecord,
   ReadCursor,
@@ -16,7 +16,7 @@ import type {
 } from './types.ts';
 
 /** A ledger that may end by itself. */
-export interface EndingLedger extends Ledger {
+export interface EndingLedger extends LocalLedger {
   /** Resolves when no call is taken any more: with what ended the ledger, with undefined after `close`. */
   readonly ended: Promise<HayateError | undefined>;
 }
@@ -43,7 +43,7 @@ const FOR_GOOD = new Set(['ledger_corrupt', 'ledger_version']);
  * A ledger that is opened again after its disk failed, by waits that double from 1 s to 60 s. Meanwhile every call rejects
  * with what ended it. Nothing of the old one is kept: the new one is what the file says, checked.
  */
-export class ReopeningLedger implements Ledger {
+export class ReopeningLedger implements LocalLedger {
   readonly #options: ReopeningOptions;
   #current: EndingLedger;
   #failure: HayateError | undefined;

@@ -152,8 +152,6 @@ export interface Ledger {
   head(room: string): Promise<LedgerHead>;
   /** All rooms' records after an id, in order: no record ever appears behind a cursor. */
   since(afterId: number, limit: number): Promise<LedgerRecord[]>;
-  /** Records of a time, for export and reconciliation. */
-  read(query: LedgerQuery, after: ReadCursor | undefined, limit: number): Promise<ReadPage>;
   /** The id up to which a named consumer has read; 0 at first. */
   cursor(name: string): Promise<number>;
   /** Never moves back. */
@@ -173,4 +171,10 @@ export interface Ledger {
   stats(): LedgerStats;
   /** Answers what waits, then lets go of the file. Idempotent. */
   close(): Promise<void>;
+}
+
+/** A ledger on one machine. */
+export interface LocalLedger extends Ledger {
+  /** Records of a time, for export and reconciliation. */
+  read(query: LedgerQuery, after: ReadCursor | undefined, limit: number): Promise<ReadPage>;
 }

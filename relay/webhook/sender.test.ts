@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type GiftTicket, type Ledger, MemoryLedger, openSqliteLedger } from '../ledger/index.ts';
+import { type GiftTicket, type LocalLedger, MemoryLedger, openSqliteLedger } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { Backend, type Received } from '../test/backend.ts';
 import { ManualClock } from '../test/clock.ts';
@@ -27,7 +27,7 @@ const keyOf = (n: number) => idempotencyKey({ kind: 'gift', key: `jti-${n}` });
 
 let backend: Backend;
 let clock: ManualClock;
-let ledger: Ledger;
+let ledger: LocalLedger;
 let sender: WebhookSender;
 let told: string[];
 let counters: Counters;
@@ -301,7 +301,7 @@ describe('a sender that ends', () => {
     await ledger.claim(ticket(1), NOW);
     const lost = Object.create(ledger, {
       settle: { value: () => new Promise(() => {}) },
-    }) as Ledger;
+    }) as LocalLedger;
     for (const method of ['outbox', 'close'] as const) {
       Object.defineProperty(lost, method, { value: (ledger[method] as () => unknown).bind(ledger) });
     }

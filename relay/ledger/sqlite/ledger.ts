@@ -15,11 +15,11 @@ import type {
   Amendment,
   DeliveryOutcome,
   GiftTicket,
-  Ledger,
   LedgerHead,
   LedgerQuery,
   LedgerRecord,
   LedgerStats,
+  LocalLedger,
   OutboxEntry,
   PlacedRecord,
   ReadCursor,
@@ -65,7 +65,7 @@ export async function openSqliteLedger(options: SqliteLedgerOptions): Promise<Sq
 
 export type { SqliteLedger };
 
-class SqliteLedger implements Ledger {
+class SqliteLedger implements LocalLedger {
   readonly opened: Promise<void>;
   /** Resolves when no call is taken any more: with what ended the ledger, with undefined after `close` or `abort`. */
   readonly ended: Promise<HayateError | undefined>;

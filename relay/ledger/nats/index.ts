@@ -1,0 +1,2 @@
+export { Lease } from './lease.ts';
+export { type NatsLedger, openNatsLedger } from './ledger.ts';
