@@ -41,7 +41,7 @@ describe.skipIf(missing !== undefined)('a ticket of another region', () => {
       const nats = await connectNats(rig.region(region));
       const ledger = new MemoryLedger();
       const checker = new TicketChecker({ keys, region, regions: REGIONS });
-      const forwarder = natsForwarder(nats, REGIONS);
+      const forwarder = natsForwarder(() => nats, REGIONS);
       const counters = new Counters();
       const desk = new GiftDesk({ ledger, checker, counters, log, region, forwarder, dateMs: () => Date.now() });
       const leave = serveForwarded(nats, region, (...args) => desk.claimForwarded(...args));
@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)('a ticket of another region', () => {
     expect(conflict[0]).toMatchObject({ reg: 'us' });
     // A relay that forwards without checking gains nothing.
     const nats = await connectNats(rig.region('jp'));
-    const forwarder = natsForwarder(nats, REGIONS);
+    const forwarder = natsForwarder(() => nats, REGIONS);
     const { text } = await (await give('us', 'us'))();
     const forward = (ticket: string, sub: string, to = 'us') => forwarder.forward(to, ticket, { room: 'r', sub });
     await expect(forward(text, 'bo')).rejects.toMatchObject({ code: 'wrong_sender', retryable: false });

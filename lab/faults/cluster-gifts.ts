@@ -60,7 +60,6 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
   log('NATS is up');
   const relays: ClusterRelay[] = [];
   const screens: Screen[] = [];
-  let stopOrigins = () => {};
   const since = performance.now();
   try {
     for (const region of REGIONS) {
@@ -86,7 +85,6 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
       }
     }
     const origins = openOrigins(rooms, of, random);
-    stopOrigins = origins.stop;
 
     // Givers: a ticket is sent until it has an answer, to whichever relay.
     const acked: Acked[] = [];
@@ -168,12 +166,10 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
         const victim = random.pick(of(down.region));
         await victim.stop({ withDisk: true });
         for (const screen of screens) screen.lost();
-        // It comes up when NATS does.
-        const back = victim.start();
+        await victim.start();
+        did.disk += 1;
         await sleep(regionDownMs / 2);
         await down.start();
-        await back;
-        did.disk += 1;
         did.region += 1;
         origins.take();
         await sleep(3000);
@@ -206,7 +202,6 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
     }
     // What comes twice shall have the time to come.
     await sleep(1500);
-    origins.stop();
     for (const screen of screens) screen.close();
     for (const relay of relays) await relay.stop();
 
@@ -261,7 +256,6 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
       seconds: Math.round((performance.now() - since) / 1000),
     };
   } finally {
-    stopOrigins();
     for (const screen of screens) screen.close();
     for (const relay of relays) await relay.stop().catch(() => {});
     await rig.stop();
@@ -283,22 +277,20 @@ async function killServer(rig: NatsRig, random: Random): Promise<void> {
 /** Each room's origin is a relay of its home; another takes over now and then, while the one before does not know it yet. */
 function openOrigins(rooms: { name: string; home: string }[], of: (region: string) => ClusterRelay[], random: Random) {
   let epoch = 0;
-  let ends: (() => void)[] = [];
+  let now: { name: string; relay: ClusterRelay }[] = [];
   const take = () => {
     epoch += 1;
-    const before = ends;
-    ends = rooms.map(({ name, home }) => random.pick(of(home)).gifts!.cluster!.sequence(name, epoch));
+    const before = now;
+    now = rooms.map(({ name, home }) => ({ name, relay: random.pick(of(home)) }));
+    for (const { name, relay } of now) relay.gifts?.cluster?.origin(name, epoch);
     setTimeout(() => {
-      for (const end of before) end();
+      for (const [n, { name, relay }] of before.entries()) {
+        if (relay !== now[n]!.relay) relay.gifts?.cluster?.origin(name, undefined);
+      }
     }, 1000);
   };
   take();
-  return {
-    take,
-    stop: () => {
-      for (const end of ends) end();
-    },
-  };
+  return { take };
 }
 
 /** Everything that the regions hold, each from its own streams. */

@@ -6,7 +6,7 @@ import type { GiftDesk } from '../../relay/gifts/desk.ts';
 import { type OpenGifts, openGifts } from '../../relay/gifts/open.ts';
 import { Counters } from '../../relay/telemetry/counters.ts';
 import { silent } from '../../relay/test/silent.ts';
-import { connectNats, type NatsRegion } from '../lib/nats.ts';
+import type { NatsRegion } from '../lib/nats.ts';
 
 export interface ClusterRelayOptions {
   id: string;
@@ -50,7 +50,6 @@ export class ClusterRelay {
     const { id, region, regions, copies, nats: servers, folder, ticketKeyFile, webhook, second } = this.#options;
     const stateDir = join(folder, id);
     mkdirSync(stateDir, { recursive: true });
-    const nats = await connectNats(servers);
     const config = parseConfig({
       stateDir,
       gifts: { enabled: true, region, publicKeyFile: ticketKeyFile, webhook },
@@ -64,7 +63,7 @@ export class ClusterRelay {
     };
     const gifts = await openGifts(config, {
       ...{ log: silent, counters, onRecord: () => delivery?.wake() },
-      cluster: { nats, relayId: id, region, regions, copies, second: { store } },
+      cluster: { natsUrls: servers.urls, relayId: id, region, regions, copies, second: { store } },
     });
     const lease = gifts.cluster && ((onChange: (held: boolean) => void) => gifts.cluster!.lease('delivery', onChange));
     delivery = await openGiftDelivery(config, { ledger: gifts.ledger, counters, log: silent, lease });
@@ -73,7 +72,6 @@ export class ClusterRelay {
     this.#end = async () => {
       await delivery.close();
       await gifts.close();
-      await nats.close();
     };
   }
 

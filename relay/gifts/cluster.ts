@@ -1,13 +1,13 @@
-import type { NatsConnection } from '@nats-io/nats-core';
 import type { Logger } from 'pino';
+import { NatsLink } from '../directory/nats/link.ts';
 import { type LocalLedger, type SecondCopy, type SpooledGift, SpoolingLedger } from '../ledger/index.ts';
 import { Lease, type NatsLedger, openNatsLedger } from '../ledger/nats/index.ts';
 import { type GiftForwarder, natsForwarder, serveForwarded } from './forward.ts';
 
 /** The cluster that a relay's gifts are in. */
 export interface GiftCluster {
-  /** Not closed here. It may be away, now or for long. */
-  nats: NatsConnection;
+  /** Servers of the region: `nats://HOST:PORT`. They may be away, now or for long. */
+  natsUrls: readonly string[];
   relayId: string;
   /** Of `regions`; tickets with it as `reg` are this relay's. */
   region: string;
@@ -23,10 +23,10 @@ export interface ClusterGifts {
   /** Resolves when a gift that another relay took while NATS is away is on this disk. */
   keep(gift: SpooledGift): Promise<void>;
   /**
-   * This relay is the room's origin, its region the room's home: its gifts get their places here until the returned function
-   * is called.
+   * This relay is the room's origin by the directory, its region the room's home: the room's gifts get their places here. An
+   * undefined epoch: not any more. The same again changes nothing.
    */
-  sequence(room: string, epoch: number): () => void;
+  origin(room: string, epoch: number | undefined): void;
   /** One relay of the region holds it at a time. Gives what lets go of it. */
   lease(name: string, onChange: (held: boolean) => void): () => Promise<void>;
 }
@@ -48,28 +48,30 @@ export async function openClusterGifts(
   spool: LocalLedger,
   log: Logger,
 ): Promise<OpenClusterGifts> {
-  const { nats, region, regions, relayId } = cluster;
-  const ledger = await openLedger(cluster, spool, log);
+  const { natsUrls, region, regions, relayId } = cluster;
+  const link = new NatsLink({ servers: natsUrls, name: `${relayId} gifts` });
+  const ledger = await openLedger(cluster, link, spool, log);
   const leases: (() => Promise<void>)[] = [];
+  const sequenced = new Map<string, { epoch: number; stop: () => void }>();
   let endServing: (() => void) | undefined;
   return {
     ledger,
-    forwarder: natsForwarder(nats, regions),
+    forwarder: natsForwarder(() => link.connection, regions),
     serve(claim) {
-      endServing = serveForwarded(nats, region, claim);
+      link.onConnected((nats) => {
+        // The client subscribes again by itself, as long as it is the same connection.
+        if (nats) endServing ??= serveForwarded(nats, region, claim);
+        if (nats) void ledger.retry();
+      });
     },
     face: {
       keep: (gift) => ledger.keep(gift),
-      sequence(room, epoch) {
-        let stop: (() => void) | undefined;
-        let ended = false;
-        void ledger.opened.then((main) => {
-          if (!ended) stop = main.sequence(room, epoch);
-        });
-        return () => {
-          ended = true;
-          stop?.();
-        };
+      origin(room, epoch) {
+        const before = sequenced.get(room);
+        if (before?.epoch === epoch) return;
+        before?.stop();
+        sequenced.delete(room);
+        if (epoch !== undefined) sequenced.set(room, { epoch, stop: sequenceOnceOpen(ledger, room, epoch) });
       },
       lease(name, onChange) {
         let lease: Lease | undefined;
@@ -95,17 +97,32 @@ export async function openClusterGifts(
       endServing?.();
       await Promise.all(leases.map((end) => end()));
       await ledger.close();
+      await link.close();
     },
   };
 }
 
+function sequenceOnceOpen(ledger: SpoolingLedger<NatsLedger>, room: string, epoch: number): () => void {
+  let stop: (() => void) | undefined;
+  let ended = false;
+  void ledger.opened.then((main) => {
+    if (!ended) stop = main.sequence(room, epoch);
+  });
+  return () => {
+    ended = true;
+    stop?.();
+  };
+}
+
 function openLedger(
-  { nats, region, regions, copies, second }: GiftCluster,
+  { region, regions, copies, second }: GiftCluster,
+  link: NatsLink,
   spool: LocalLedger,
   log: Logger,
 ): Promise<SpoolingLedger<NatsLedger>> {
   return SpoolingLedger.open({
-    open: () => openNatsLedger({ nats, region, regions, copies }),
+    connected: () => link.connection !== undefined,
+    open: () => openNatsLedger({ nats: link.connection!, region, regions, copies }),
     spool,
     second,
     onReach(reached) {

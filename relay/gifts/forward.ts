@@ -32,11 +32,13 @@ export interface GiftForwarder {
 const subjectOf = (region: string) => `gifts-claim.${region}`;
 
 /** Over NATS, which has a way to every region that is not cut off. The far relay checks the ticket anew. */
-export function natsForwarder(nats: NatsConnection, regions: readonly string[]): GiftForwarder {
+export function natsForwarder(connection: () => NatsConnection | undefined, regions: readonly string[]): GiftForwarder {
   return {
     regions,
     async forward(region, ticket, { room, sub }) {
       let answer: z.infer<typeof replySchema>;
+      const nats = connection();
+      if (!nats) throw codeError('ledger_unavailable', 'there is no connection to NATS');
       try {
         const reply = await nats.request(subjectOf(region), JSON.stringify({ ticket, room, sub }), {
           timeout: TIMEOUT_MS,

@@ -37,6 +37,8 @@ export interface SpoolingOptions<Main extends RegionLedger> {
   spool: LocalLedger;
   /** Undefined: nothing is taken while NATS does not answer. */
   second?: SecondCopy | undefined;
+  /** Whether there is a connection to NATS: without one nothing is tried. */
+  connected(): boolean;
   /** The region's ledger answers, or no more. */
   onReach(reached: boolean): void;
   /** The region's ledger has this `jti` with other content: two gifts of one `jti` were taken while it was away. */
@@ -87,11 +89,14 @@ export class SpoolingLedger<Main extends RegionLedger> implements RegionLedger {
 
   /** Whether the region's ledger answers, as far as is known. */
   get reached(): boolean {
-    return this.#main !== undefined && !this.#away;
+    return this.#main !== undefined && !this.#away && this.#options.connected();
   }
 
   async claim(ticket: GiftTicket, nowMs: number): Promise<Receipt> {
-    if (!this.reached) return this.#spool(ticket, nowMs);
+    if (!this.reached) {
+      this.#lost();
+      return this.#spool(ticket, nowMs);
+    }
     try {
       return await this.#main!.claim(ticket, nowMs);
     } catch (error) {
@@ -200,7 +205,10 @@ export class SpoolingLedger<Main extends RegionLedger> implements RegionLedger {
   }
 
   async #call<T>(call: (main: Main) => Promise<T>): Promise<T> {
-    if (!this.#main) throw ledgerError('ledger_unavailable', 'NATS has not answered yet');
+    if (!this.#main || !this.#options.connected()) {
+      this.#lost();
+      throw ledgerError('ledger_unavailable', 'there is no connection to NATS');
+    }
     try {
       return await call(this.#main);
     } catch (error) {
@@ -210,7 +218,7 @@ export class SpoolingLedger<Main extends RegionLedger> implements RegionLedger {
   }
 
   #lost(): void {
-    if (!this.#away) this.#options.onReach(false);
+    if (this.#main && !this.#away) this.#options.onReach(false);
     this.#away = true;
     this.#later(RETRY_MS);
   }
@@ -227,6 +235,7 @@ export class SpoolingLedger<Main extends RegionLedger> implements RegionLedger {
     const { open, onReach } = this.#options;
     const before = this.reached;
     try {
+      if (!this.#options.connected()) throw ledgerError('ledger_unavailable', 'there is no connection to NATS');
       if (!this.#main) {
         this.#main = await open();
         this.#opened.resolve(this.#main);
