@@ -8,7 +8,7 @@ export function checkTarget(target: RelayTarget): void {
 }
 
 /** Throws `invalid_argument`. */
-export function checkRelay({ url, certificateHashes = [] }: Pick<RelayCandidate, 'url' | 'certificateHashes'>): void {
+function checkRelay({ url, certificateHashes = [] }: Pick<RelayCandidate, 'url' | 'certificateHashes'>): void {
   if (URL.parse(url)?.protocol !== 'https:') {
     throw codeError('invalid_argument', `not an https URL of a relay: "${url}"`);
   }
