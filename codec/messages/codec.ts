@@ -2,7 +2,7 @@ import { Encoder } from 'cbor-x';
 import { readVarint, varintBytes, varintBytesFrom, writeVarint } from '../bundle/varint.ts';
 import { MessageError } from './errors.ts';
 import { scanCbor } from './scan.ts';
-import type { ClientMessage, MessagesFrom, RelayMessage } from './types.ts';
+import type { MessagesFrom } from './types.ts';
 import { validateMessage } from './validate.ts';
 
 export const MAX_MESSAGE_BYTES = 65_536;
@@ -14,7 +14,7 @@ const KEPT_BYTES = 4096;
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: true, tagUint8Array: false, variableMapSize: true });
 
 /** One message with its length before it, ready for a stream. Throws MessageError `too_large` over 65 536 bytes. */
-export function encodeMessage(message: ClientMessage | RelayMessage): Uint8Array<ArrayBuffer> {
+export function encodeMessage(message: MessagesFrom[keyof MessagesFrom]): Uint8Array<ArrayBuffer> {
   const body = cbor.encode(withoutUndefined(message));
   if (body.length > MAX_MESSAGE_BYTES) {
     throw new MessageError('too_large', `message ${message.t} of ${body.length} bytes is over ${MAX_MESSAGE_BYTES}`);

@@ -10,4 +10,5 @@ export {
 export * from './codes.ts';
 export * from './community.ts';
 export * from './errors.ts';
+export * from './trunk.ts';
 export * from './types.ts';

@@ -220,7 +220,7 @@ describe('MessageReader', () => {
     fc.assert(
       fc.property(
         fc.array(chunk, { maxLength: 6 }),
-        fc.constantFrom<keyof MessagesFrom>('client', 'relay'),
+        fc.constantFrom<keyof MessagesFrom>('client', 'relay', 'trunk'),
         (chunks, from) => {
           const reader = new MessageReader({ from, maxBytes: MAX_HELLO_BYTES });
           let pushed = 0;

@@ -17,6 +17,7 @@ import type {
   Speak,
   SpeakChanged,
 } from './community.ts';
+import type { TrunkMessage } from './trunk.ts';
 
 /** docs/protocol.md section 4. Fields that are missing on the wire are absent here; unknown ones are ignored. */
 
@@ -305,4 +306,6 @@ export type RelayMessage =
 export interface MessagesFrom {
   client: ClientMessage;
   relay: RelayMessage;
+  /** From relay to relay. */
+  trunk: TrunkMessage;
 }

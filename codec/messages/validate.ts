@@ -20,6 +20,7 @@ import {
 } from './checks.ts';
 import { MODERATIONS, PERMISSIONS, SPEAK_STATES } from './community.ts';
 import { MessageError } from './errors.ts';
+import { TRUNK_ASKS } from './trunk.ts';
 import type { MessagesFrom } from './types.ts';
 
 const MAX_LIVERS = 8;
@@ -162,7 +163,57 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
   placed: { n: uint(), kind: oneOf('gift', 'void', 'refund'), jti: text },
 };
 
-const TABLES: Record<keyof MessagesFrom, Record<string, Fields>> = { client: CLIENT, relay: RELAY };
+const MAX_HOPS = 16;
+const key = shortText(128);
+const room = { room: key };
+const command = map({
+  action: oneOf(...MODERATIONS),
+  sub: optional(text),
+  n: optional(uint()),
+  seconds: optional(u32),
+  reason: optional(shortText(MAX_REASON_CHARACTERS)),
+});
+const crowd = { people: uint(), viewers: uint() };
+const place = { ...room, epoch: uint(), home: key, origin: key };
+const pull = { ...place, id: u32, alias: uint(0x3fff_ffff), livers: list(map(liver), MAX_LIVERS), ...crowd };
+const path = { path: list(key, MAX_HOPS) };
+
+const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
+  hello: { v: uint(), relay: key, region: key },
+  ping: {},
+  pull: { ...pull, after: optional(uint()) },
+  pulling: { ...pull, ...path },
+  ready: room,
+  path: { ...place, ...path },
+  refused: { ...room, id: optional(u32), code: text },
+  unpull: room,
+  liver: { ...room, ...liver },
+  left: { ...room, slot, gen: generation, gone: optional(bool) },
+  evict: { ...room, slot, gen: generation },
+  ask: {
+    ...room,
+    ...id,
+    ask: oneOf(...TRUNK_ASKS),
+    sub: text,
+    name: optional(text),
+    text: optional(comment),
+    command: optional(command),
+  },
+  answer: {
+    ...room,
+    ...id,
+    code: optional(text),
+    slot: optional(slot),
+    gen: optional(generation),
+    n: optional(uint()),
+  },
+  act: { ...room, command, by: text },
+  comments: { ...room, messages: bytes },
+  reacted: { ...room, counts: reactionCounts },
+  crowd: { ...room, ...crowd },
+};
+
+const TABLES: Record<keyof MessagesFrom, Record<string, Fields>> = { client: CLIENT, relay: RELAY, trunk: TRUNK };
 
 /** Reads a decoded map as a message from one side; unknown fields are left out. Throws MessageError. */
 export function validateMessage<Side extends keyof MessagesFrom>(from: Side, value: unknown): MessagesFrom[Side] {

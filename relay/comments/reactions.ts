@@ -1,5 +1,3 @@
-import { encodeMessage } from '@hayate/codec/messages';
-
 /** In one message. */
 const KINDS = 16;
 /** Counted between two messages; others are left out. */
@@ -9,17 +7,17 @@ const MAX_COUNTED = 64;
 export class ReactionCounts {
   readonly #counts = new Map<string, number>();
 
-  add(kind: string): void {
+  add(kind: string, times = 1): void {
     const count = this.#counts.get(kind);
     if (count === undefined && this.#counts.size >= MAX_COUNTED) return;
-    this.#counts.set(kind, (count ?? 0) + 1);
+    this.#counts.set(kind, (count ?? 0) + times);
   }
 
   /** The most frequent kinds, and begins anew; undefined when there were none. */
-  take(): Uint8Array | undefined {
+  take(): Record<string, number> | undefined {
     if (this.#counts.size === 0) return undefined;
     const sorted = [...this.#counts].sort(([, a], [, b]) => b - a);
     this.#counts.clear();
-    return encodeMessage({ t: 'reactions', counts: Object.fromEntries(sorted.slice(0, KINDS)) });
+    return Object.fromEntries(sorted.slice(0, KINDS));
   }
 }

@@ -1,4 +1,4 @@
-import { type CommentPosted, type CommentsOpen, encodeMessage } from '@hayate/codec/messages';
+import { type CommentPosted, type CommentsOpen, encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
 import { RateLimit } from '../reliable/rate.ts';
 import type { CommentFilter } from './filter.ts';
 import { KeptComments, missed } from './kept.ts';
@@ -37,6 +37,13 @@ export interface RoomCommentsOptions {
   counts: CommentCounts;
 }
 
+/** The relay that numbers a room's comments, where that is another one. */
+export interface CommentOrigin {
+  /** Already filtered. Its number, or why it is not taken. */
+  post(author: CommentAuthor, text: string): Promise<number | CommentRefusal>;
+  reacted(counts: Record<string, number>): void;
+}
+
 /** What a stream that opens is told first. */
 export interface Opened {
   messages: Uint8Array;
@@ -56,6 +63,8 @@ export class RoomComments {
   readonly #kept = new KeptComments();
   readonly #reactions = new ReactionCounts();
   readonly #sinks = new Set<CommentSink>();
+  /** Undefined: comments get their numbers here. */
+  origin: CommentOrigin | undefined;
   #n = 0;
   /** The last numbers, not shown and not told yet. */
   #leftOut = 0;
@@ -131,7 +140,7 @@ export class RoomComments {
     const undo = this.#people.take(author.sub, exempt, now);
     if (typeof undo === 'string') return undo;
     this.#offered.take(now);
-    return filter ? this.#filtered(filter, author, text, signal, undo) : this.#post(author, text);
+    return filter ? this.#filtered(filter, author, text, signal, undo) : this.#submit(author, text);
   }
 
   /** Why it is not taken, if so. */
@@ -143,6 +152,28 @@ export class RoomComments {
     this.#reactions.add(kind);
     this.#sumLater();
     return undefined;
+  }
+
+  /** Reactions at other relays. */
+  reacted(counts: Record<string, number>): void {
+    for (const [kind, count] of Object.entries(counts)) this.#reactions.add(kind, count);
+    this.#sumLater();
+  }
+
+  /** What the origin sends: what a viewer of its comments gets. Messages that have no place there are nothing. */
+  ingest(messages: Uint8Array): void {
+    const reader = new MessageReader({ from: 'relay' });
+    reader.push(messages);
+    for (let message = reader.next(); message; message = reader.next()) this.#ingested(message);
+    this.#writeSoon();
+  }
+
+  /** Numbers up to this one were given by another relay, and are not to be given again. */
+  skipTo(n: number): void {
+    if (n <= this.#n) return;
+    this.#leftOut += n - this.#n;
+    this.#n = n;
+    this.#sumLater();
   }
 
   /** Takes back one comment. False when it is not kept. */
@@ -180,14 +211,19 @@ export class RoomComments {
     const verdict = await filter.judge(comment, signal);
     // A moderator may have acted meanwhile, or the writer may have gone.
     const refusal = signal.aborted ? 'closed' : rules.refusal(session, 'comment', clock.nowMs());
-    if (refusal === undefined && verdict.do === 'allow') return this.#post(author, text);
-    if (refusal === undefined && verdict.do === 'replace') return this.#post(author, verdict.text);
+    if (refusal === undefined && verdict.do === 'allow') return this.#submit(author, text);
+    if (refusal === undefined && verdict.do === 'replace') return this.#submit(author, verdict.text);
     undo();
     if (refusal) return refusal;
     return verdict.do === 'refuse' ? 'comment_refused' : 'filter_unavailable';
   }
 
-  #post({ sub, name }: CommentAuthor, text: string): number {
+  #submit(author: CommentAuthor, text: string): number | Promise<number | CommentRefusal> {
+    return this.origin ? this.origin.post(author, text) : this.post(author, text);
+  }
+
+  /** A comment that was filtered already, where numbers are given. */
+  post({ sub, name }: Pick<CommentAuthor, 'sub' | 'name'>, text: string): number {
     const { clock, counts } = this.#options;
     this.#n += 1;
     counts.add('comments');
@@ -205,6 +241,39 @@ export class RoomComments {
     this.#add(message, 1);
     this.#writeSoon();
     return this.#n;
+  }
+
+  #ingested(message: RelayMessage): void {
+    switch (message.t) {
+      case 'comments':
+        this.skipTo(message.after);
+        return;
+      case 'missed':
+        this.skipTo(this.#n + message.count);
+        return;
+      case 'comment': {
+        // Of a former parent already.
+        if (message.n <= this.#n) return;
+        this.skipTo(message.n - 1);
+        this.#n = message.n;
+        const encoded = encodeMessage(message);
+        this.#kept.add(message.n, message.sub, encoded);
+        this.#addLeftOut();
+        this.#add(encoded, 1);
+        return;
+      }
+      case 'deleted':
+        for (const n of message.n ?? []) this.#kept.delete(n);
+        if (message.sub !== undefined) this.#kept.deleteOf(message.sub);
+        this.#deleted(encodeMessage(message));
+        return;
+      case 'reactions':
+        this.#react(encodeMessage(message));
+    }
+  }
+
+  #react(reactions: Uint8Array): void {
+    for (const sink of this.#sinks) sink.reactions(reactions);
   }
 
   #addLeftOut(): void {
@@ -248,8 +317,10 @@ export class RoomComments {
       this.#cancelSum = undefined;
       this.#addLeftOut();
       this.#writeSoon();
-      const reactions = this.#reactions.take();
-      if (reactions) for (const sink of this.#sinks) sink.reactions(reactions);
+      const counts = this.#reactions.take();
+      if (!counts) return;
+      if (this.origin) this.origin.reacted(counts);
+      else this.#react(encodeMessage({ t: 'reactions', counts }));
     });
   }
 

@@ -108,10 +108,19 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
       throw new ConfigError(`${section}.jwksFile and ${section}.jwksUrl are two sources of one set`);
     }
   }
+  checkCluster(result.data);
   checkWebhook('gifts.webhook', result.data.gifts.webhook);
   checkWebhook('rooms.webhook', result.data.rooms.webhook);
   checkWebhook('comments.filter', result.data.comments.filter);
   return result.data;
+}
+
+function checkCluster({ cluster, transport }: RelayConfig): void {
+  if (cluster.relayId === undefined) return;
+  for (const key of ['region', 'caFile', 'certFile', 'keyFile'] as const) {
+    if (cluster[key] === undefined) throw new ConfigError(`cluster.relayId without cluster.${key}`);
+  }
+  if (transport === 'websocket') throw new ConfigError('cluster.relayId: relays of a cluster need the engine');
 }
 
 /** Of everything that posts to the backend. */
@@ -137,6 +146,9 @@ export function redactConfig(config: RelayConfig): Record<string, unknown> {
   const secret = new Set([
     'token.keyFile',
     'certificate.keyFile',
+    'cluster.keyFile',
+    // They may bear a password.
+    'cluster.natsUrls',
     'gifts.webhook.secretFile',
     // Paths and queries of webhooks are secrets at times.
     'gifts.webhook.url',

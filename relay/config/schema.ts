@@ -1,19 +1,6 @@
 import { z } from 'zod';
-
-/** What the tables and the flags need to know about a setting besides its zod type. */
-interface SettingMeta {
-  unit?: string;
-  /** The default in words, where it depends on another setting. */
-  otherwise?: string;
-}
-
-function setting<T extends z.ZodType>(type: T, description: string, meta: SettingMeta = {}): T {
-  return type.meta({ description, ...meta }) as T;
-}
-
-const int = (min: number, max: number, value: number) => z.int().min(min).max(max).default(value);
-const text = () => z.string().min(1).optional();
-const port = (value: number) => int(0, 65_535, value);
+import { clusterSchema } from './cluster.ts';
+import { int, port, setting, text } from './setting.ts';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
@@ -333,6 +320,7 @@ export const configSchema = z.strictObject({
       port: setting(port(9464), 'Its port. 0 takes a free one.'),
     })
     .prefault({}),
+  cluster: clusterSchema,
   drainMs: setting(int(0, 3_600_000, 10_000), 'How long SIGTERM waits for sessions to leave by themselves.', {
     unit: 'ms',
   }),

@@ -68,6 +68,8 @@ const DEAR_MS = 60_000;
 export class RoomDelivery {
   /** Of the room; may change while it runs. */
   budgetMs: number;
+  /** Other relays have the room from here, whose viewers' paths nobody here knows. */
+  relayed = false;
   readonly #caps: RepairCaps;
   readonly #tuning: Tuning;
   readonly #viewers = new Map<SessionKey, Viewer>();
@@ -249,6 +251,7 @@ export class RoomDelivery {
       // NaN stays NaN: one unknown path, and nobody may wait.
       leastSpareMs = Math.min(leastSpareMs ?? Number.POSITIVE_INFINITY, decision.pathSpareMs);
     }
+    if (this.relayed) leastSpareMs = Number.NaN;
     return { leastSpareMs, lowVoice: 2 * low > all };
   }
 }

@@ -52,6 +52,7 @@ const WORDS: Record<CommentRefusal, string> = {
   comment_refused: 'the word filter refused it',
   filter_unavailable: 'the word filter did not answer',
   closed: 'the stream ended',
+  overloaded: 'the relay that numbers the comments did not answer',
 };
 
 /**

@@ -93,14 +93,14 @@ export class Floor {
     return [...asked, done(session, id)];
   }
 
-  /** `member` undefined: the service API. */
-  moderate(member: Member | undefined, id: number, command: Command, nowMs: number): RoomAction[] {
+  /** `member` undefined: the service API, or with `relayed` a moderator at another relay. */
+  moderate(member: Member | undefined, id: number, command: Command, nowMs: number, relayed = false): RoomAction[] {
     const session = member?.session ?? SERVICE;
     if (member && !this.#moderators.has(member)) {
       return [refuse(session, id, 'not_permitted', 'moderators only')];
     }
     const person = command.sub === undefined ? undefined : this.#options.people.find(command.sub);
-    const refusal = refusalOf({ command, person, host: this.#host, service: member === undefined });
+    const refusal = refusalOf({ command, person, host: this.#host, service: member === undefined && !relayed });
     if (refusal) return [refuse(session, id, refusal.code, refusal.message)];
     return this.#carryOut({ session, id, by: member?.person.sub ?? '' }, command, person, nowMs);
   }

@@ -19,6 +19,8 @@ const NOTHING = { total: -1, viewers: -1 };
 export interface PresenceOptions {
   people: People;
   viewers(): number;
+  /** At other relays of the room: they are counted, not named. */
+  elsewhere(): { people: number; viewers: number };
   entry(person: Person): MemberEntry;
   /** Who waits to speak, for moderators. */
   requests(): MemberEntry[];
@@ -79,11 +81,10 @@ export class Presence {
   }
 
   #changes(nowMs: number) {
-    const { people, viewers: count, entry } = this.#options;
-    const total = people.size;
+    const { people, entry } = this.#options;
+    const { total, viewers } = this.#counts();
     const [, everyMs] = PACE.find(([upTo]) => total <= upTo)!;
     if (nowMs - this.#toldAtMs < everyMs - EARLY_MS) return undefined;
-    const viewers = count();
     if (!people.changed && viewers === this.#told.viewers && total === this.#told.total) return undefined;
     this.#told = { total, viewers };
     this.#toldAtMs = nowMs;
@@ -99,10 +100,16 @@ export class Presence {
     } as const;
   }
 
+  #counts(): { total: number; viewers: number } {
+    const { people, viewers, elsewhere } = this.#options;
+    const others = elsewhere();
+    return { total: people.size + others.people, viewers: viewers() + others.viewers };
+  }
+
   #members(sessions: readonly SessionKey[]): RoomAction[] {
     if (sessions.length === 0) return [];
-    const { people, viewers, entry, requests, isModerator } = this.#options;
-    const counts = { total: people.size, viewers: viewers() };
+    const { people, entry, requests, isModerator } = this.#options;
+    const counts = this.#counts();
     // Should they be again what everybody was told last, these have heard of others.
     if (counts.total !== this.#told.total || counts.viewers !== this.#told.viewers) this.#told = NOTHING;
     const message = {

@@ -29,6 +29,7 @@ export class Room {
   readonly #floor: Floor;
   readonly #presence: Presence;
   #viewers = 0;
+  #elsewhere = { people: 0, viewers: 0 };
   #nowMs: number;
   #emptySinceMs: number;
   #closedUntilMs: number | undefined;
@@ -40,6 +41,7 @@ export class Room {
     this.#presence = new Presence({
       people: this.#people,
       viewers: () => this.#viewers,
+      elsewhere: () => this.#elsewhere,
       entry: (person) => this.#entry(person),
       requests: () => this.#floor.requests(),
       isModerator: (session) => this.#floor.isModerator(this.#members.get(session)),
@@ -138,11 +140,27 @@ export class Room {
         return this.#slots.synced(event);
       case 'unsynced':
         return this.#slots.unsynced(event);
+      case 'authority':
+        this.#slots.authority = event.here;
+        return [];
+      case 'allot':
+        return this.#slots.allot(event, nowMs);
+      case 'remoteLiver':
+        return this.#slots.remoteLiver(event);
+      case 'remoteLeft':
+        return this.#slots.remoteLeft(event, nowMs + this.#limits.lingerMs);
+      case 'evicted':
+        return this.#slots.evicted(event);
+      case 'elsewhere':
+        this.#elsewhere = { people: event.people, viewers: event.viewers };
+        return [];
       case 'behind':
         this.#presence.behind(event.session);
         return [];
       case 'moderate':
-        if (event.session === SERVICE) return this.#floor.moderate(undefined, event.id, event.command, nowMs);
+        if (event.session === SERVICE) {
+          return this.#floor.moderate(undefined, event.id, event.command, nowMs, event.relayed);
+        }
         break;
       case 'close':
         return this.#close('the room was closed');
@@ -153,7 +171,7 @@ export class Room {
     return member ? this.#request(member, event, nowMs) : [];
   }
 
-  #request(member: Member, event: Exclude<RoomEvent, Of<'banned' | 'close' | 'tick'>>, nowMs: number): RoomAction[] {
+  #request(member: Member, event: Extract<RoomEvent, { session: SessionKey }>, nowMs: number): RoomAction[] {
     switch (event.type) {
       case 'refresh':
         member.identity = event.identity;
@@ -165,6 +183,10 @@ export class Room {
       case 'publish':
         if (member.permissions.includes('publish')) return this.#slots.publish(member, event, nowMs);
         return [refuse(event.session, event.id, 'not_permitted', 'publishing is not permitted')];
+      case 'granted':
+        return this.#slots.granted(event, member, nowMs);
+      case 'ungranted':
+        return this.#slots.ungranted(event, member);
       case 'unpublish':
         return this.#slots.unpublish(member, event.id);
       case 'watch':

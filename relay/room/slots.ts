@@ -2,19 +2,21 @@ import type { Liver } from '@hayate/codec/messages';
 import type { Member } from './people.ts';
 import { done, type RoomAction, type RoomEvent, refuse, type SessionKey } from './types.ts';
 
+type Of<T extends RoomEvent['type']> = Extract<RoomEvent, { type: T }>;
+
 export const MAX_SLOTS = 8;
 /** A publisher that does not answer probes must not hold a slot for ever. */
 const SYNC_MS = 10_000;
 
 interface Slot {
   liver: Liver;
-  /** Undefined while the slot lingers after an abrupt loss. */
+  /** Undefined while the slot lingers after an abrupt loss, and of a liver at another relay. */
   member: Member | undefined;
   /** Id of the `publish` that waits for the clock; undefined once answered. */
   pendingId: number | undefined;
   /** What the room was told; of a returning liver the entry from before, until the new one is synced. */
   shown: Liver | undefined;
-  /** While lingering: when to give up. While pending: when the clock must be synced. */
+  /** While lingering: when to give up. While pending: when the clock must be synced. Infinity: of another relay. */
   deadlineMs: number;
 }
 
@@ -30,6 +32,12 @@ export class Slots {
   readonly #slots: (Slot | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
   /** Last generation used on each slot; survives the livers, so that a slot's next one is always newer. */
   readonly #generations = new Uint8Array(MAX_SLOTS);
+  /** Who waits for a slot from the relay that gives them. */
+  readonly #asking = new Map<Member, { event: Of<'publish'>; deadlineMs: number }>();
+  /** Given to livers at other relays that have not come yet. */
+  readonly #allotted = new Map<number, { sub: string; untilMs: number }>();
+  /** False: another relay gives the slots. */
+  authority = true;
 
   /** Livers whose media flows or lingers, lowest slot first. */
   livers(): Liver[] {
@@ -49,28 +57,30 @@ export class Slots {
     return this.#slots.some((slot) => slot !== undefined && slot.member !== member);
   }
 
-  publish(member: Member, event: Extract<RoomEvent, { type: 'publish' }>, nowMs: number): RoomAction[] {
+  publish(member: Member, event: Of<'publish'>, nowMs: number): RoomAction[] {
     const { session, id } = event;
     const own = this.#of(member);
     if (own) return this.#republish(own, event);
     const { sub, name } = member.identity;
+    if (!this.authority) {
+      if (this.#asking.has(member)) return [refuse(session, id, 'protocol_error', 'a publish is under way')];
+      this.#asking.set(member, { event, deadlineMs: nowMs + SYNC_MS });
+      return [{ do: 'askSlot', session, sub, name }];
+    }
     const index = this.#slotFor(sub);
     if (index < 0) return [refuse(session, id, 'room_full', `all ${MAX_SLOTS} slots are taken`)];
-    const actions: RoomAction[] = [];
-    const former = this.#slots[index];
-    if (former?.member !== undefined) {
-      // The same person on a new connection while the old one has not died yet: the new one wins.
-      former.member.slot = undefined;
-      actions.push({ do: 'mediaUnpublish', slot: index });
-      actions.push({
-        do: 'closeSession',
-        session: former.member.session,
-        code: 'closed',
-        reason: 'replaced by a newer session of the same sub',
-      });
-    }
     const gen = (this.#generations[index]! + 1) & 0xff;
+    return this.#take(member, event, index, gen, nowMs);
+  }
+
+  #take(member: Member, event: Of<'publish'>, index: number, gen: number, nowMs: number): RoomAction[] {
+    const { session, id } = event;
+    const { sub, name } = member.identity;
+    const former = this.#slots[index];
+    // The same person on a new connection while the old one has not died yet: the new one wins.
+    const actions = this.#oust(former);
     this.#generations[index] = gen;
+    this.#allotted.delete(index);
     this.#slots[index] = {
       liver: liver({ slot: index, gen, sub, name, motion: event.motion, voice: event.voice }),
       member,
@@ -83,7 +93,69 @@ export class Slots {
     return actions;
   }
 
-  synced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'synced' }>): RoomAction[] {
+  /** The session that has the slot loses it to a newer one. */
+  #oust(slot: Slot | undefined): RoomAction[] {
+    if (slot?.member === undefined) return [];
+    const { session } = slot.member;
+    slot.member.slot = undefined;
+    return [
+      { do: 'mediaUnpublish', slot: slot.liver.slot },
+      { do: 'closeSession', session, code: 'closed', reason: 'replaced by a newer session of the same sub' },
+    ];
+  }
+
+  granted({ slot, gen }: Of<'granted'>, member: Member, nowMs: number): RoomAction[] {
+    const asked = this.#asking.get(member);
+    this.#asking.delete(member);
+    return asked ? this.#take(member, asked.event, slot, gen, nowMs) : [];
+  }
+
+  ungranted({ session, code }: Of<'ungranted'>, member: Member): RoomAction[] {
+    const asked = this.#asking.get(member);
+    this.#asking.delete(member);
+    return asked ? [refuse(session, asked.event.id, code, 'the room gives no slot now')] : [];
+  }
+
+  /** A slot for a liver at another relay: kept for it until it comes. */
+  allot({ ask, sub }: Of<'allot'>, nowMs: number): RoomAction[] {
+    const index = this.#slotFor(sub);
+    if (index < 0) return [{ do: 'unallotted', ask, code: 'room_full' }];
+    const gen = (this.#generations[index]! + 1) & 0xff;
+    this.#generations[index] = gen;
+    this.#allotted.set(index, { sub, untilMs: nowMs + SYNC_MS });
+    return [{ do: 'allotted', ask, slot: index, gen }];
+  }
+
+  remoteLiver({ liver: entry }: Of<'remoteLiver'>): RoomAction[] {
+    const { slot: index, gen } = entry;
+    const former = this.#slots[index];
+    if (former?.member !== undefined && signed8(gen - former.liver.gen) <= 0) return [];
+    const actions = this.#oust(former);
+    if (signed8(gen - this.#generations[index]!) > 0) this.#generations[index] = gen;
+    this.#allotted.delete(index);
+    const deadlineMs = Number.POSITIVE_INFINITY;
+    this.#slots[index] = { liver: entry, member: undefined, pendingId: undefined, shown: entry, deadlineMs };
+    return [...actions, { do: 'liver', liver: entry, elsewhere: true }];
+  }
+
+  remoteLeft({ slot: index, gen, gone }: Of<'remoteLeft'>, untilMs: number): RoomAction[] {
+    const slot = this.#slots[index];
+    if (slot?.member !== undefined || slot?.liver.gen !== gen) return [];
+    if (gone) return this.#free(slot);
+    slot.deadlineMs = untilMs;
+    return [];
+  }
+
+  /** Retryable for its client: it comes again and gets another slot. */
+  evicted({ slot: index, gen }: Of<'evicted'>): RoomAction[] {
+    const slot = this.#slots[index];
+    if (slot?.member === undefined || slot.liver.gen !== gen) return [];
+    const { session } = slot.member;
+    const reason = 'the slot was given to somebody else meanwhile';
+    return [...this.end(slot.member, reason), { do: 'closeSession', session, code: 'overloaded', reason }];
+  }
+
+  synced({ session, slot: index, gen }: Of<'synced'>): RoomAction[] {
     const slot = this.#waiting(session, index, gen);
     if (!slot) return [];
     const id = slot.pendingId!;
@@ -95,7 +167,7 @@ export class Slots {
     ];
   }
 
-  unsynced({ session, slot: index, gen }: Extract<RoomEvent, { type: 'unsynced' }>): RoomAction[] {
+  unsynced({ session, slot: index, gen }: Of<'unsynced'>): RoomAction[] {
     const slot = this.#waiting(session, index, gen);
     return slot ? this.#giveUp(slot, session, slot.pendingId!) : [];
   }
@@ -108,6 +180,11 @@ export class Slots {
 
   /** The session publishes no more, and the slot is free. */
   end(member: Member, why: string): RoomAction[] {
+    const asked = this.#asking.get(member);
+    if (asked) {
+      this.#asking.delete(member);
+      return [refuse(member.session, asked.event.id, 'closed', why)];
+    }
     const slot = this.#of(member);
     if (!slot) return [];
     const actions: RoomAction[] = [{ do: 'mediaUnpublish', slot: slot.liver.slot }];
@@ -118,6 +195,7 @@ export class Slots {
 
   /** The session is gone. `untilMs`: the slot stays announced for so long, unless it never was. */
   lose(member: Member, untilMs: number | undefined): RoomAction[] {
+    this.#asking.delete(member);
     const slot = this.#of(member);
     if (!slot) return [];
     const stop: RoomAction = { do: 'mediaUnpublish', slot: slot.liver.slot };
@@ -131,12 +209,18 @@ export class Slots {
 
   /** A slot that lingers for this person is free at once. */
   dropLingering(sub: string): RoomAction[] {
-    const slot = this.#slots.find((s) => s?.liver.sub === sub && s.member === undefined);
+    const slot = this.#slots.find((s) => s?.liver.sub === sub && s.member === undefined && s.deadlineMs < Infinity);
     return slot ? this.#free(slot) : [];
   }
 
   tick(nowMs: number): RoomAction[] {
     const actions: RoomAction[] = [];
+    for (const [index, { untilMs }] of this.#allotted) if (nowMs >= untilMs) this.#allotted.delete(index);
+    for (const [member, { event, deadlineMs }] of this.#asking) {
+      if (nowMs < deadlineMs) continue;
+      this.#asking.delete(member);
+      actions.push(refuse(member.session, event.id, 'overloaded', 'nobody gives slots of this room now'));
+    }
     for (const slot of this.#slots) {
       if (!slot || nowMs < slot.deadlineMs) continue;
       if (slot.member === undefined) actions.push(...this.#free(slot));
@@ -157,7 +241,7 @@ export class Slots {
   }
 
   /** A second `publish` of one session changes its configs; media and generation go on. */
-  #republish(own: Slot, event: Extract<RoomEvent, { type: 'publish' }>): RoomAction[] {
+  #republish(own: Slot, event: Of<'publish'>): RoomAction[] {
     const { slot, gen, sub, name } = own.liver;
     if (own.pendingId !== undefined) {
       return [refuse(event.session, event.id, 'protocol_error', 'a publish is under way')];
@@ -171,8 +255,8 @@ export class Slots {
   }
 
   #slotFor(sub: string): number {
-    const former = this.#slots.findIndex((slot) => slot?.liver.sub === sub);
-    return former >= 0 ? former : this.#slots.indexOf(undefined);
+    const former = this.#slots.findIndex((slot, n) => slot?.liver.sub === sub || this.#allotted.get(n)?.sub === sub);
+    return former >= 0 ? former : this.#slots.findIndex((slot, n) => slot === undefined && !this.#allotted.has(n));
   }
 
   #giveUp(slot: Slot, session: SessionKey, id: number): RoomAction[] {
@@ -188,6 +272,11 @@ export class Slots {
     if (slot.member) slot.member.slot = undefined;
     return slot.shown ? [{ do: 'left', slot: slot.shown.slot, gen: slot.shown.gen }] : [];
   }
+}
+
+/** Generations count modulo 256. */
+function signed8(value: number): number {
+  return (value << 24) >> 24;
 }
 
 function liver(

@@ -56,8 +56,25 @@ export type RoomEvent =
   /** `news` was not sent to this session: it reads slowly. */
   | { type: 'behind'; session: SessionKey }
   | { type: 'speak'; session: SessionKey; id: number; want: boolean }
-  /** `session` may be SERVICE. */
-  | { type: 'moderate'; session: SessionKey; id: number; command: Command }
+  /** `session` may be SERVICE. `relayed`: for a moderator at another relay, who may do no more than one here. */
+  | { type: 'moderate'; session: SessionKey; id: number; command: Command; relayed?: boolean }
+  /**
+   * Of a room that is on several relays: another relay gives slots and generations (`here` false), or this one does again.
+   */
+  | { type: 'authority'; here: boolean }
+  /** As the relay that gives slots: one for a liver at another relay. Answered with `allotted` or `unallotted`. */
+  | { type: 'allot'; ask: number; sub: string }
+  /** What another relay answered to `askSlot`. */
+  | { type: 'granted'; session: SessionKey; slot: number; gen: number }
+  | { type: 'ungranted'; session: SessionKey; code: Code }
+  /** Media of this liver comes from another relay: a new one, or one with other configs. */
+  | { type: 'remoteLiver'; liver: Liver }
+  /** `gone` false: it may come again within `lingerMs`. */
+  | { type: 'remoteLeft'; slot: number; gen: number; gone: boolean }
+  /** The slot of a liver here is somebody else's. */
+  | { type: 'evicted'; slot: number; gen: number }
+  /** How many are in the room at other relays. */
+  | { type: 'elsewhere'; people: number; viewers: number }
   /** A ban holds from now on. */
   | { type: 'banned'; sub: string; reason: string }
   /** A comment of this session was taken, or a gift is durable. */
@@ -87,8 +104,12 @@ export type RoomAction =
       permissions: readonly Permission[];
       expiresAt: number;
     }
-  /** To every member. */
-  | { do: 'liver'; liver: Liver }
+  /** Another relay gives slots: ask it. `granted` or `ungranted` follows. */
+  | { do: 'askSlot'; session: SessionKey; sub: string; name: string | undefined }
+  | { do: 'allotted'; ask: number; slot: number; gen: number }
+  | { do: 'unallotted'; ask: number; code: Code }
+  /** To every member. `elsewhere`: its media comes from another relay. */
+  | { do: 'liver'; liver: Liver; elsewhere?: true }
   | { do: 'left'; slot: number; gen: number }
   | { do: 'tell'; to: Iterable<SessionKey>; message: RelayMessage }
   /**

@@ -24,6 +24,8 @@ export interface ActionsOptions {
   /** Since 1970, ms. */
   dateMs(): number;
   vanish(hosted: HostedRoom): void;
+  /** Before it is carried out. */
+  decided(hosted: HostedRoom, action: RoomAction): void;
   lifecycle: RoomLifecycle;
 }
 
@@ -52,6 +54,7 @@ export class RoomActions {
   #carryOut(hosted: HostedRoom, actions: readonly RoomAction[]): void {
     for (const action of actions) {
       try {
+        this.#options.decided(hosted, action);
         this.#apply(hosted, action);
       } catch (error) {
         // A fault with one session or room is no reason to end all the others.
@@ -138,6 +141,11 @@ export class RoomActions {
       case 'closeSession':
         if (action.code === 'room_closed') this.#options.lifecycle.closed(hosted.name);
         this.#sessions.of(action.session)?.close(action.code, action.reason);
+        return;
+      case 'askSlot':
+      case 'allotted':
+      case 'unallotted':
+        // For other relays: `decided` has told them.
         return;
       case 'vanish':
         this.#options.vanish(hosted);

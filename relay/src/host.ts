@@ -1,5 +1,4 @@
-import { HayateError } from '@hayate/codec/errors';
-import { type Code, codeError, encodeMessage, type Permission, type Report, rowOf } from '@hayate/codec/messages';
+import { type Code, encodeMessage, type Permission, type Report } from '@hayate/codec/messages';
 import type { IncomingSession } from '@hayate/transport';
 import type { Logger } from 'pino';
 import type { CommentFilter } from '../comments/filter.ts';
@@ -14,13 +13,15 @@ import type { LoadCounts } from '../policy/load.ts';
 import { ReliableSession } from '../reliable/session.ts';
 import type { Hub, ReliableLimits } from '../reliable/types.ts';
 import type { Room } from '../room/room.ts';
-import type { Identity, RoomEvent } from '../room/types.ts';
+import type { RoomEvent } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { ResumeTokens } from '../token/resume.ts';
 import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import { RoomActions } from './actions.ts';
+import { Cluster, type ClusterOptions } from './cluster.ts';
 import { DeliveryLoop } from './delivery.ts';
 import { type DeliveryStats, deliveryStats, roomDelivery } from './delivery-stats.ts';
+import { Joining } from './joining.ts';
 import type { RoomLifecycle } from './lifecycle.ts';
 import { LiveTokens } from './live-tokens.ts';
 import { News } from './news.ts';
@@ -41,6 +42,8 @@ export interface HostOptions {
   gifts: GiftDesk | undefined;
   /** Of comments. */
   filter: CommentFilter | undefined;
+  /** Undefined: this relay is alone. */
+  cluster: ClusterOptions | undefined;
   counters: Counters;
   log: Logger;
   /** From the session's coming to its welcome, ms. */
@@ -63,12 +66,14 @@ export class RelayHost implements Hub {
   readonly gifts: GiftDesk | undefined;
   /** For the service API. */
   readonly moderation: ServiceModeration;
+  readonly cluster: Cluster | undefined;
   readonly #options: HostOptions;
   readonly #limits: ReliableLimits;
   readonly #rooms: Rooms;
   readonly #sessions = new Sessions();
   readonly #resume = new ResumeTokens();
   readonly #tokens = new LiveTokens(this.#sessions);
+  readonly #joining: Joining;
   readonly #actions: RoomActions;
   readonly #delivery: DeliveryLoop;
   readonly #uplinks: UplinkReporting;
@@ -108,7 +113,22 @@ export class RelayHost implements Hub {
       nowMs: () => this.nowMs(),
       dateMs: () => this.dateMs(),
       vanish: (hosted) => this.#vanish(hosted),
+      decided: (hosted, action) => this.cluster?.decided(hosted, action),
       lifecycle: options.lifecycle,
+    });
+    this.cluster = options.cluster && this.#startCluster(options.cluster);
+    this.#joining = new Joining({
+      ...options,
+      sessions: this.#sessions,
+      tokens: this.#tokens,
+      resume: this.#resume,
+      budgetMs: rooms.budgetMs,
+      nowMs: () => this.nowMs(),
+      dateMs: () => this.dateMs(),
+      draining: () => this.#draining,
+      room: (name) => this.#rooms.get(name) ?? this.#open(name),
+      dispatch: (hosted, event) => this.#actions.dispatch(hosted, event),
+      fault: (reliable, error) => this.fault(reliable, error),
     });
     const nowMs = () => this.nowMs();
     this.moderation = new ServiceModeration({ rooms: this.#rooms, actions: this.#actions, community, nowMs });
@@ -183,6 +203,7 @@ export class RelayHost implements Hub {
   /** Tells everybody to go, and resolves when they have, or at the deadline after closing the rest with `draining`. */
   async drain(deadlineMs: number): Promise<void> {
     this.#draining = true;
+    this.cluster?.drain();
     const message = encodeMessage({ t: 'draining', deadlineMs });
     for (const { reliable } of this.#sessions.values()) {
       if (reliable.open) reliable.sendEncoded(message);
@@ -204,6 +225,7 @@ export class RelayHost implements Hub {
     this.#draining = true;
     this.#closeAll();
     for (const hosted of [...this.#rooms.values()]) this.#vanish(hosted);
+    this.cluster?.close();
   }
 
   #closeAll(): void {
@@ -229,73 +251,18 @@ export class RelayHost implements Hub {
     return Date.now();
   }
 
-  async authenticate(token: string): Promise<TokenClaims> {
-    const claims = await this.#options.verifier.verify(token, this.dateMs());
-    this.#options.community.check(claims);
-    if (claims.permissions.length === 0) throw new HayateError('not_permitted', 'the token permits nothing');
-    if (this.#draining) throw codeError('draining', 'the relay is going away');
-    return claims;
+  authenticate(token: string): Promise<TokenClaims> {
+    return this.#joining.authenticate(token);
   }
 
   joining(reliable: ReliableSession, claims: TokenClaims, resume: string | undefined): void {
-    const { key } = reliable;
-    const session = this.#sessions.get(key);
-    if (!session) return;
-    const { room, sub, isNew } = claims;
-    const hosted = this.#rooms.get(room) ?? this.#open(room);
-    if (!hosted) {
-      reliable.close('overloaded', 'this relay has all the rooms it may have');
-      return;
-    }
-    if (!this.#options.joins.enter(sub)) {
-      this.#options.counters.add('joins_limited', 'subject');
-      reliable.close('rate_limited', 'too many sessions of this person at once');
-      return;
-    }
-    session.sub = sub;
-    session.room = hosted;
-    // Signed by the backend; never more than this relay's own.
-    if (claims.budgetMs !== undefined) {
-      hosted.delivery.budgetMs = Math.min(this.#options.config.rooms.budgetMs, claims.budgetMs);
-    }
-    const former = resume === undefined ? undefined : this.#resume.read(resume, room, sub);
-    this.#actions.dispatch(hosted, {
-      type: 'join',
-      session: key,
-      identity: identityOf(claims),
-      ...(isNew === undefined ? {} : { isNew }),
-      ...(former === undefined ? {} : { resume: former }),
-    });
-    if (!reliable.open) return;
-    this.#tokens.hold(session, claims);
-    this.#options.onJoinMs?.(this.nowMs() - session.arrivedMs);
-    this.#options.log.debug({ session: key, room, sub, roles: claims.roles }, 'joined');
-    void this.#options.community.visit(room, sub).then((visit) => {
-      if (visit && isNew === undefined) {
-        this.request(reliable, { type: 'visited', session: key, isNew: visit.count === 1 });
-      }
-    });
+    this.#joining.join(reliable, claims, resume);
+    const hosted = this.#sessions.get(reliable.key)?.room;
+    if (hosted) this.cluster?.joined(hosted);
   }
 
-  async refresh(reliable: ReliableSession, id: number, token: string): Promise<void> {
-    const session = this.#sessions.get(reliable.key);
-    const before = session?.claims;
-    if (!session || !before) return;
-    try {
-      const claims = await this.authenticate(token);
-      if (claims.sub !== before.sub || claims.room !== before.room) {
-        throw codeError('token_invalid', 'a token of another person or room');
-      }
-      // It may have ended meanwhile.
-      if (!reliable.open) return;
-      this.#tokens.hold(session, claims);
-      this.request(reliable, { type: 'refresh', session: reliable.key, id, identity: identityOf(claims) });
-    } catch (error) {
-      const row = rowOf(error);
-      if (!row) return this.fault(reliable, error);
-      this.#options.counters.add('refused', row.code);
-      reliable.refuse(id, row.code, (error as HayateError).message, row.retryable);
-    }
+  refresh(reliable: ReliableSession, id: number, token: string): Promise<void> {
+    return this.#joining.refresh(reliable, id, token);
   }
 
   may(reliable: ReliableSession, permission: Permission): boolean {
@@ -373,12 +340,26 @@ export class RelayHost implements Hub {
 
   #open(name: string): HostedRoom | undefined {
     const hosted = this.#rooms.open(name, this.nowMs());
-    if (hosted) this.#options.lifecycle.opened(name, this.dateMs());
-    if (hosted) this.#options.log.debug({ room: name, alias: hosted.alias }, 'room opened');
+    if (!hosted) return undefined;
+    this.#options.log.debug({ room: name, alias: hosted.alias }, 'room opened');
+    if (this.cluster) this.cluster.opened(hosted);
+    else this.#options.lifecycle.opened(name, this.dateMs());
     return hosted;
   }
 
+  #startCluster(options: ClusterOptions): Cluster {
+    return new Cluster(options, {
+      nowMs: () => this.nowMs(),
+      room: (name) => this.#rooms.get(name),
+      open: (name) => this.#open(name),
+      dispatch: (hosted, event) => this.#actions.dispatch(hosted, event),
+      became: ({ name }) => this.#options.lifecycle.opened(name, this.dateMs()),
+    });
+  }
+
   #vanish(hosted: HostedRoom): void {
+    if (!this.#draining && this.cluster?.holds(hosted)) return;
+    this.cluster?.vanished(hosted);
     this.#rooms.vanish(hosted);
     this.#options.lifecycle.vanished(hosted.name, this.#draining ? 'relay' : 'empty');
     this.#options.log.debug({ room: hosted.name }, 'room gone');
@@ -393,8 +374,4 @@ export class RelayHost implements Hub {
       void reportUplink({ ...publisher, reliable, flood, media, delivery }, this.#uplinks);
     }
   }
-}
-
-function identityOf({ sub, name, roles, permissions, exp }: TokenClaims): Identity {
-  return { sub, roles, permissions, expiresAt: exp * 1000, ...(name === undefined ? {} : { name }) };
 }

@@ -28,6 +28,8 @@ export interface Door {
   transport: 'engine' | 'websocket';
   server: Server;
   plane: MediaPlane;
+  /** Behind it; undefined for the fallback. */
+  engine?: Engine | undefined;
   /** Refused before a session existed, by HTTP status. */
   connectRefused(): Promise<Record<string, number>>;
   close(): Promise<void>;
@@ -67,6 +69,7 @@ async function engineDoor(config: RelayConfig, given?: Engine): Promise<Door> {
     const server = await onHosts(listen.host, dev, (host) => engineServer(engine, { ...options, host }));
     return {
       transport: 'engine',
+      engine,
       server,
       plane: new NativePlane(engine, { bidi: MAX_STREAMS, uni: 0 }),
       connectRefused: async () => statuses(await engine.getStats()),

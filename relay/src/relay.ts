@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
 import type { Engine } from '@hayate/engine';
@@ -8,29 +7,24 @@ import { type OpenFilter, openFilter } from '../comments/open.ts';
 import { type Community, type CommunityStore, openCommunity } from '../community/index.ts';
 import { parseConfig, redactConfig } from '../config/load.ts';
 import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
+import type { Directory, RelayLoad } from '../directory/index.ts';
 import { type GiftDelivery, openGiftDelivery } from '../gifts/deliver.ts';
-import { mintTicket, readTicketSigner } from '../gifts/mint.ts';
 import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
-import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
-import type { Candidate } from '../http/relays.ts';
-import type { RoomsApi } from '../http/rooms.ts';
-import { type HttpServer, serveHttp } from '../http/serve.ts';
-import { serviceApp } from '../http/service.ts';
-import { readServiceTokens } from '../http/service-token.ts';
+import type { RelayInfo, StaticAssets } from '../http/app.ts';
 import { JoinLimits, joinLimits } from '../joins/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
-import { ensureSharedKey, openTokenKeys, readSharedKey } from '../token/keys.ts';
-import { GRANTED_ROLES, mintToken, type Role, TokenVerifier } from '../token/token.ts';
+import { ensureSharedKey, openTokenKeys } from '../token/keys.ts';
+import { TokenVerifier } from '../token/token.ts';
 import { type Clock, type LifecycleSender, openLifecycle, type SenderStats } from '../webhook/index.ts';
+import { type Apis, openApis } from './apis.ts';
 import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
 import { type HostStats, RelayHost } from './host.ts';
 import { RoomLifecycle } from './lifecycle.ts';
 import { type Door, openDoor, RELAY_PATH } from './listen.ts';
-
-const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
+import { type OpenCluster, openCluster } from './open-cluster.ts';
 
 export interface RelayDeps {
   /** Default: one of its own, where the engine is built. A given one is not closed. */
@@ -45,6 +39,8 @@ export interface RelayDeps {
   ledger?: Ledger;
   /** For tests: when gifts are delivered without being told of. */
   deliveryClock?: Clock;
+  /** For tests: instead of NATS. Closed with the relay. */
+  directory?: Directory;
   /** For tests: instead of the configured file. Closed with the relay. */
   community?: CommunityStore;
 }
@@ -124,9 +120,8 @@ class Relay implements RunningRelay {
   readonly #metrics = new Metrics(() => this.#snapshot());
   #door: Door | undefined;
   #host: RelayHost | undefined;
-  #http: HttpServer | undefined;
-  #api: HttpServer | undefined;
-  #serviceTokenFile: string | undefined;
+  #apis: Apis | undefined;
+  #cluster: OpenCluster | undefined;
   #metricsAt: { host: string; port: number } | undefined;
   #keyFile: string | undefined;
   #community: Community | undefined;
@@ -134,6 +129,7 @@ class Relay implements RunningRelay {
   #gifts: OpenGifts | undefined;
   #delivery: GiftDelivery | undefined;
   #filter: OpenFilter | undefined;
+  #measured: { ms: number; cpuUs: number; bytesOut: number } | undefined;
   #stateWritten = false;
   #draining = false;
   #drained: Promise<void> | undefined;
@@ -172,6 +168,8 @@ class Relay implements RunningRelay {
     const verifier = new TokenVerifier({ keys, ...(token.issuer === undefined ? {} : { issuer: token.issuer }) });
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
     this.#door = door;
+    const { engine } = door;
+    this.#cluster = await openCluster(config, { engine, log: this.#log, directory: this.#deps.directory });
     this.#host = new RelayHost({
       config,
       verifier,
@@ -181,6 +179,7 @@ class Relay implements RunningRelay {
       plane: door.plane,
       gifts: this.#gifts?.desk,
       filter: this.#filter.filter,
+      cluster: this.#cluster?.options,
       counters: this.#counters,
       log: this.#log,
       onJoinMs: this.#metrics.recordJoinMs,
@@ -189,8 +188,18 @@ class Relay implements RunningRelay {
     });
     void this.#accept(door.server.sessions, this.#host);
     this.#metricsAt = await this.#metrics.listen(config.metrics.host, config.metrics.port);
-    this.#http = await serveHttp(await this.#app(), config.http.host, config.http.port);
-    this.#api = await this.#serveApi();
+    this.#apis = await openApis({
+      config,
+      assets: this.#deps.assets,
+      host: this.#host,
+      community: this.#community,
+      gifts: this.#delivery?.api,
+      keyFile: this.#keyFile,
+      ticketKeyFile: this.#gifts?.devKeyFile,
+      ready: () => !this.#draining && this.#gifts?.failure() === undefined,
+      info: () => this.#info(),
+    });
+    this.#cluster?.announce(this, () => this.#load());
     if (dev) this.#writeState();
     const { transport, url, httpAddress, metricsAddress, apiAddress } = this;
     this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress, apiAddress }, 'relay runs');
@@ -204,82 +213,14 @@ class Relay implements RunningRelay {
     }
   }
 
-  async #app() {
-    const { host } = this.#config.http;
-    const backend: HttpBackend = {
-      ready: () => !this.#draining && this.#gifts?.failure() === undefined,
-      info: () => this.#info(),
-      rooms: () => this.#host?.rooms() ?? [],
-      room: (name) => this.#host?.room(name),
-      candidates: () => [this.#candidate()],
-      grant: this.#grant(),
-      ticket: await this.#ticket(),
-    };
-    const loopback = LOOPBACK_NAMES.includes(host);
-    return httpApp({ backend, assets: this.#deps.assets, hosts: loopback ? LOOPBACK_NAMES : undefined });
-  }
-
-  async #serveApi(): Promise<HttpServer | undefined> {
-    const { api, dev, stateDir } = this.#config;
-    this.#serviceTokenFile = api.tokenFile && resolve(api.tokenFile);
-    if (dev && !api.tokenFile) {
-      this.#serviceTokenFile = resolve(stateDir, 'service.token');
-      ensureSharedKey(this.#serviceTokenFile);
-    }
-    if (this.#serviceTokenFile === undefined) return undefined;
-    const isService = readServiceTokens(this.#serviceTokenFile);
-    const { perSecond, burst } = api;
-    const rooms: RoomsApi = {
-      community: this.#community!,
-      moderation: this.#host!.moderation,
-      rooms: () => this.#host?.rooms() ?? [],
-      room: (name) => this.#host?.room(name),
-    };
-    const app = serviceApp({ isService, perSecond, burst, rooms, gifts: this.#delivery?.api });
-    return serveHttp(app, api.host, api.port, 'api');
-  }
-
-  #grant(): HttpBackend['grant'] {
-    if (!this.#config.dev || !this.#keyFile) return undefined;
-    const key = readSharedKey(this.#keyFile);
-    const { issuer } = this.#config.token;
-    return async ({ room, sub, name, budgetMs, ttlSeconds }) => {
-      const who = {
-        room,
-        sub: sub ?? `guest-${randomBytes(4).toString('hex')}`,
-        ttlSeconds,
-        ...(name === undefined ? {} : { name }),
-        ...(budgetMs === undefined ? {} : { budgetMs }),
-        ...(issuer === undefined ? {} : { issuer }),
-      };
-      const mint = (role: Role) => mintToken(key, { ...who, roles: GRANTED_ROLES[role] });
-      const [liver, viewer, moderator] = await Promise.all([mint('liver'), mint('viewer'), mint('moderator')]);
-      return { ...this.#info(), room, tokens: { liver, viewer, moderator } };
-    };
-  }
-
-  async #ticket(): Promise<HttpBackend['ticket']> {
-    if (!this.#config.dev || !this.#gifts?.devKeyFile) return undefined;
-    const signer = await readTicketSigner(this.#gifts.devKeyFile);
-    const { region, issuer } = this.#config.gifts;
-    return (request) => mintTicket(signer, { ...request, reg: region, ...(issuer === undefined ? {} : { issuer }) });
-  }
-
   #info(): RelayInfo {
     const { url, certificateHashes, transport } = this;
     return { url, certificateHashes, transport };
   }
 
-  /** A relay without others is all there is. */
-  #candidate(): Candidate {
-    const { url, certificateHashes } = this;
-    const { region } = this.#config.gifts;
-    return { id: 'relay', region, url, certificateHashes, ...(this.#draining && { draining: true }) };
-  }
-
   #writeState(): void {
     const { url, certificateHashes, transport, httpAddress, metricsAddress, apiAddress, keyFile } = this;
-    const service = { apiAddress, serviceTokenFile: this.#serviceTokenFile };
+    const service = { apiAddress, serviceTokenFile: this.#apis?.serviceTokenFile };
     const state = {
       url,
       certificateHashes,
@@ -313,7 +254,7 @@ class Relay implements RunningRelay {
   }
 
   get httpAddress(): string {
-    return this.#http ? `http://${authority(this.#http.host, this.#http.port)}` : '';
+    return httpUrl(this.#apis?.http);
   }
 
   get metricsAddress(): string {
@@ -329,7 +270,7 @@ class Relay implements RunningRelay {
   }
 
   get apiAddress(): string {
-    return this.#api ? `http://${authority(this.#api.host, this.#api.port)}` : '';
+    return httpUrl(this.#apis?.service);
   }
 
   closeRoom(room: string): boolean {
@@ -381,6 +322,19 @@ class Relay implements RunningRelay {
     return { ...gauges, counters: this.#counters, plane, connectRefused, ...backends };
   }
 
+  /** For the directory: where the least loaded relay is taken. */
+  async #load(): Promise<RelayLoad> {
+    const { viewers, rooms } = this.#host!.stats();
+    const now = performance.now();
+    const { cpu_us = 0, bytes_out = 0 } = await this.#opened().plane.stats();
+    const before = this.#measured;
+    this.#measured = { ms: now, cpuUs: cpu_us, bytesOut: bytes_out };
+    if (!before) return { viewers, rooms, cpu: 0, egressBps: 0 };
+    const ms = Math.max(1, now - before.ms);
+    const cpu = Math.min(1, Math.max(0, cpu_us - before.cpuUs) / 1000 / ms);
+    return { viewers, rooms, cpu, egressBps: Math.round((Math.max(0, bytes_out - before.bytesOut) * 1000) / ms) };
+  }
+
   #opened(): Door {
     if (!this.#door) throw new TypeError('the relay has not started');
     return this.#door;
@@ -394,6 +348,7 @@ class Relay implements RunningRelay {
   async #drain(deadlineMs: number): Promise<void> {
     this.#draining = true;
     this.#log.info({ deadlineMs, sessions: this.#host?.stats().sessions }, 'draining');
+    this.#cluster?.drain();
     this.#door?.server.drain();
     await this.#host?.drain(deadlineMs);
     await this.close();
@@ -410,13 +365,19 @@ class Relay implements RunningRelay {
     this.#host?.close();
     this.#filter?.close();
     this.#door?.plane.close();
-    await Promise.all([this.#http?.close(), this.#api?.close(), this.#metrics.close(), this.#door?.close()]);
+    const { http, service } = this.#apis ?? {};
+    await this.#cluster?.close();
+    await Promise.all([http?.close(), service?.close(), this.#metrics.close(), this.#door?.close()]);
     // After the rooms: that they are gone is told too.
     await Promise.all([this.#delivery?.close(), this.#lifecycle?.close()]);
     // After the sessions: what they submitted is answered, whether or not anybody hears it.
     await Promise.all([this.#gifts?.close(), this.#community?.close()]);
     this.#log.info('relay closed');
   }
+}
+
+function httpUrl(server: { host: string; port: number } | undefined): string {
+  return server ? `http://${authority(server.host, server.port)}` : '';
 }
 
 /** `HOST:PORT` that can be dialled: brackets for IPv6, and a name for the addresses that mean all of them. */

@@ -8,6 +8,8 @@ import type { RoomDeliveryDetail } from './delivery-stats.ts';
 import type { News } from './news.ts';
 
 const MAX_SLOTS = 8;
+/** Other relays of the room's tree. */
+const MAX_NEIGHBOURS = 256;
 
 export interface HostedRoom {
   name: string;
@@ -86,7 +88,7 @@ export class Rooms {
       alias,
       maxAgeMs: limits.maxAgeMs,
       maxAheadMs: limits.maxAheadMs,
-      maxMembers: limits.maxViewers + MAX_SLOTS,
+      maxMembers: limits.maxViewers + MAX_SLOTS + MAX_NEIGHBOURS,
     });
     const caps = { viewerBytes: limits.viewerRepairBytes, roomBytes: limits.roomRepairBytes };
     const delivery = new RoomDelivery(limits.budgetMs, caps);

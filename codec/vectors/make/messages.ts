@@ -7,6 +7,7 @@ import {
 } from '../../messages/index.ts';
 import { faceConfig } from '../../motion/index.ts';
 import { filler, fromHex, toHex, type VectorFile } from './hex.ts';
+import { BAD_TRUNK_MESSAGES, TRUNK_MESSAGES } from './trunk-messages.ts';
 
 const MOTION = { ...faceConfig({ fps: 60, extras: ['tailWag'] }), config: filler(3) };
 const VOICE = { codec: 'opus', sampleRate: 48000, channels: 1, frameMs: 20 } as const;
@@ -245,7 +246,7 @@ const BAD: [string, keyof MessagesFrom, string, string][] = [
 ];
 
 export function messageVectors(): VectorFile {
-  const good = (from: keyof MessagesFrom) => (message: ClientMessage | RelayMessage, index: number) => ({
+  const good = (from: keyof MessagesFrom) => (message: MessagesFrom[keyof MessagesFrom], index: number) => ({
     name: `${from} ${index + 1}: ${message.t}`,
     from,
     hex: toHex(encodeMessage(message)),
@@ -258,11 +259,17 @@ export function messageVectors(): VectorFile {
     cases: [
       ...CLIENT.map(good('client')),
       ...RELAY.map(good('relay')),
+      ...TRUNK_MESSAGES.map(good('trunk')),
       ...OTHER.map(([name, from, hex]) => {
         const body = fromHex(hex);
         return { name, from, hex: framed(body), shortest: false, message: plain(decodeMessage(from, body)) };
       }),
-      ...BAD.map(([name, from, hex, error]) => ({ name, from, hex: framed(fromHex(hex)), error })),
+      ...[...BAD, ...BAD_TRUNK_MESSAGES].map(([name, from, hex, error]) => ({
+        name,
+        from,
+        hex: framed(fromHex(hex)),
+        error,
+      })),
     ],
   };
 }

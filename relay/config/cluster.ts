@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { int, port, setting, text } from './setting.ts';
+
+const name = () =>
+  z
+    .string()
+    .regex(/^[a-z0-9-]{1,63}$/, 'not 1 to 63 of a-z, 0-9 and -')
+    .optional();
+
+/** Relays that are one service. Without `relayId` a relay is alone. */
+export const clusterSchema = z
+  .strictObject({
+    relayId: setting(
+      name(),
+      "This relay's name in the cluster; the first DNS name in its certificate is `RELAYID.relay.hayate`. With it the relay is one of many: docs/cluster.md.",
+      { otherwise: 'none: the relay is alone' },
+    ),
+    region: setting(name(), 'Its region. Rooms have a home region, and one copy of a room goes into each other one.'),
+    regions: setting(z.array(z.string().min(1)).default([]), 'All regions of the cluster, this one included.', {
+      unit: 'comma list',
+      otherwise: 'this one',
+    }),
+    natsUrls: setting(z.array(z.string().min(1)).default([]), "NATS servers of this region: the directory's domain.", {
+      unit: 'comma list of URLs',
+    }),
+    natsReplicas: setting(int(1, 3, 3), 'Copies that the directory keeps of each entry in its region: 1 or 3.'),
+    listen: z
+      .strictObject({
+        host: setting(text(), 'Address of the trunk (UDP); for relays only.', { otherwise: '`::`' }),
+        port: setting(port(4434), 'Its port. 0 takes a free one.'),
+      })
+      .prefault({}),
+    advertise: setting(text(), 'Host that other relays dial.', { otherwise: '`cluster.listen.host`' }),
+    caFile: setting(text(), "PEM certificate of the cluster's own authority: whom it vouches for is a relay.", {
+      unit: 'path',
+    }),
+    certFile: setting(text(), 'PEM certificate of this relay.', { unit: 'path' }),
+    keyFile: setting(text(), 'Its PEM key.', { unit: 'path' }),
+    rateCeilingKbps: setting(
+      int(100, 10_000_000, 20_000),
+      'What one link may carry; below it loss of up to 5 % does not slow it down.',
+      { unit: 'kbit/s' },
+    ),
+    flushMs: setting(int(0, 20, 2), 'How long media waits for other rooms to share a datagram.', { unit: 'ms' }),
+    repairMs: setting(
+      int(0, 200, 10),
+      'Motion since the last key is repeated in the next datagram after so long, voice once; 0: never.',
+      { unit: 'ms' },
+    ),
+  })
+  .prefault({});

@@ -1,0 +1,295 @@
+import type { Code, TrunkMessage } from '@hayate/codec/messages';
+import type { Logger } from 'pino';
+import type { CommentAuthor, CommentRefusal } from '../comments/types.ts';
+import { type Directory, DirectoryError, parentOf, type RoomEntry } from '../directory/index.ts';
+import type { RoomAction, RoomEvent } from '../room/types.ts';
+import { Branch } from '../trunk/branch.ts';
+import { Bridge, type Outward } from '../trunk/bridge.ts';
+import { Links } from '../trunk/links.ts';
+import type { RelayId } from '../trunk/types.ts';
+import { ChildComments } from './child-comments.ts';
+import type { HostedRoom } from './rooms.ts';
+import type { TrunkDoor } from './trunk-door.ts';
+import { TrunkMedia } from './trunk-media.ts';
+
+const TICK_MS = 100;
+/** A room that the last one left is pulled for so much longer: they may come back. */
+const WANTED_MS = 3000;
+
+export interface ClusterOptions {
+  self: { id: RelayId; region: string };
+  directory: Directory;
+  door: TrunkDoor;
+  repairMs: number;
+  log: Logger;
+}
+
+/** What a cluster acts on: the rooms of its relay. */
+export interface ClusterHost {
+  nowMs(): number;
+  room(name: string): HostedRoom | undefined;
+  /** One that nobody here is in, because another relay pulls it. Undefined: this relay has all the rooms it may have. */
+  open(name: string): HostedRoom | undefined;
+  dispatch(hosted: HostedRoom, event: RoomEvent): void;
+  /** This relay is the room's origin from now on. */
+  became(hosted: HostedRoom): void;
+}
+
+interface Member {
+  hosted: HostedRoom;
+  bridge: Bridge;
+  media: TrunkMedia;
+  comments: ChildComments;
+  unwatch: () => void;
+  wantedUntilMs: number;
+  lookingUp: boolean;
+}
+
+/** Makes one service of many relays: rooms here and their branches, links, media and the directory. */
+export class Cluster {
+  readonly links: Links;
+  readonly #options: ClusterOptions;
+  readonly #host: ClusterHost;
+  readonly #members = new Map<HostedRoom, Member>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #draining = false;
+
+  constructor(options: ClusterOptions, host: ClusterHost) {
+    this.#options = options;
+    this.#host = host;
+    const { self, door, directory, log } = options;
+    this.links = new Links({
+      self,
+      dial: (peer) => {
+        const relay = directory.relays().find(({ id }) => id === peer);
+        return relay && door.dial(peer, relay.trunk);
+      },
+      identity: (session) => door.identity(session),
+      nowMs: () => host.nowMs(),
+      onLink: (peer, up, reason) => {
+        log.info({ peer, up, reason }, 'link');
+        for (const { bridge } of [...this.#members.values()]) bridge.handle({ type: 'link', peer, up });
+      },
+      onMessage: (peer, message) => this.#message(peer, message),
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    void this.#accept();
+  }
+
+  /** A room was opened at this relay. */
+  opened(hosted: HostedRoom): void {
+    const { self, directory, repairMs, log } = this.#options;
+    const branch = new Branch({
+      room: hosted.name,
+      self,
+      alias: hosted.alias,
+      first: (region, except) => parentOf(directory.relays(), region, hosted.name, except)?.id,
+      linked: (peer) => this.links.linked(peer),
+      lastComment: () => hosted.comments.count,
+      random: Math.random,
+    });
+    const bridge = new Bridge(branch, {
+      nowMs: () => this.#host.nowMs(),
+      dispatch: (event) => this.#host.dispatch(hosted, event),
+      post: (sub, name, text) => hosted.comments.post({ sub, ...(name === undefined ? {} : { name }) }, text),
+      comments: (messages) => hosted.comments.ingest(messages),
+      reacted: (counts) => hosted.comments.reacted(counts),
+      carryOut: (action) => this.#carryOut(member, action),
+    });
+    const session = (peer: RelayId) => this.links.session(peer);
+    const member: Member = {
+      hosted,
+      bridge,
+      media: new TrunkMedia({ media: hosted.media, delivery: hosted.delivery, session, repairMs, log }),
+      comments: new ChildComments(hosted, (peer, message) => this.links.send(peer, message)),
+      unwatch: directory.watch(hosted.name, (entry) => this.#placed(member, entry)),
+      wantedUntilMs: 0,
+      lookingUp: false,
+    };
+    this.#members.set(hosted, member);
+    // Until the directory says that it is this relay, somebody else gives slots and numbers.
+    this.#host.dispatch(hosted, { type: 'authority', here: false });
+    hosted.comments.origin = {
+      post: (author, text) => this.#post(bridge, author, text),
+      reacted: (counts) => bridge.handle({ type: 'reacted', counts }),
+    };
+    bridge.handle({ type: 'tick' });
+  }
+
+  /** Somebody joined. */
+  joined(hosted: HostedRoom): void {
+    const member = this.#members.get(hosted);
+    if (member) this.#want(member);
+  }
+
+  /** What the room's rules have decided, before it is carried out. */
+  decided(hosted: HostedRoom, action: RoomAction): void {
+    const member = this.#members.get(hosted);
+    if (!member) return;
+    if (action.do === 'left') member.media.left(action.slot);
+    member.bridge.decided(action);
+  }
+
+  /** Whether the room has to stay, because other relays have it from here. */
+  holds(hosted: HostedRoom): boolean {
+    return (this.#members.get(hosted)?.bridge.branch.children.size ?? 0) > 0;
+  }
+
+  vanished(hosted: HostedRoom): void {
+    const member = this.#members.get(hosted);
+    if (!member) return;
+    member.bridge.handle({ type: 'wanted', wanted: false });
+    member.unwatch();
+    member.bridge.close();
+    member.comments.close();
+    this.#members.delete(hosted);
+  }
+
+  isOrigin(hosted: HostedRoom): boolean {
+    return this.#members.get(hosted)?.bridge.branch.isOrigin ?? true;
+  }
+
+  /** The room's branch, for people who look after it. */
+  bridge(hosted: HostedRoom): Bridge | undefined {
+    return this.#members.get(hosted)?.bridge;
+  }
+
+  drain(): void {
+    this.#draining = true;
+    for (const { bridge } of [...this.#members.values()]) bridge.handle({ type: 'draining' });
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.links.close();
+  }
+
+  async #accept(): Promise<void> {
+    try {
+      for await (const session of this.#options.door.sessions) this.links.accept(session);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'no more links come');
+    }
+  }
+
+  #message(peer: RelayId, message: TrunkMessage): void {
+    if (!('room' in message)) return;
+    let hosted = this.#host.room(message.room);
+    if (!hosted && message.t === 'pull') {
+      hosted = this.#draining ? undefined : this.#host.open(message.room);
+      if (!hosted) {
+        const code: Code = this.#draining ? 'draining' : 'overloaded';
+        this.links.send(peer, { t: 'refused', room: message.room, id: message.id, code });
+      }
+    }
+    if (hosted) this.#members.get(hosted)?.bridge.handle({ type: 'message', peer, message });
+  }
+
+  #carryOut(member: Member, action: Outward): void {
+    const { hosted, media, comments } = member;
+    switch (action.do) {
+      case 'send':
+        this.links.send(action.peer, action.message);
+        return;
+      case 'dial':
+        this.links.connect(action.peer);
+        return;
+      case 'lookup':
+        void this.#lookup(member);
+        return;
+      case 'claim':
+        void this.#claim(member, action.epoch, action.origin);
+        return;
+      case 'attach':
+        media.attach(action.peer, action.alias);
+        return;
+      case 'detach':
+        media.detach(action.peer);
+        comments.unsubscribe(action.peer);
+        return;
+      case 'media':
+        media.masks(action.peer, action);
+        return;
+      case 'replay':
+        media.replay(action.peer);
+        return;
+      case 'subscribe':
+        if (member.bridge.branch.isOrigin) hosted.comments.skipTo(action.after ?? 0);
+        comments.subscribe(action.peer, action.after);
+        return;
+      case 'authority':
+        this.#authority(member, action.here);
+    }
+  }
+
+  #authority({ hosted, bridge }: Member, here: boolean): void {
+    hosted.comments.origin = here
+      ? undefined
+      : {
+          post: (author, text) => this.#post(bridge, author, text),
+          reacted: (counts) => bridge.handle({ type: 'reacted', counts }),
+        };
+    if (here) this.#host.became(hosted);
+  }
+
+  async #post(bridge: Bridge, { sub, name }: CommentAuthor, text: string): Promise<number | CommentRefusal> {
+    const answer = await bridge.ask({ ask: 'comment', sub, text, ...(name === undefined ? {} : { name }) });
+    return answer.n ?? 'overloaded';
+  }
+
+  async #lookup(member: Member): Promise<void> {
+    const { directory, self, log } = this.#options;
+    if (member.lookingUp) return;
+    member.lookingUp = true;
+    const { name } = member.hosted;
+    try {
+      const found = await directory.lookup(name);
+      // Nobody has it: it lives where somebody wants it first.
+      this.#placed(member, found && !found.closed ? found : await directory.open(name, self.region, self.id));
+    } catch (error) {
+      log.debug({ room: name, err: error }, 'the directory does not say where the room is');
+    } finally {
+      member.lookingUp = false;
+    }
+  }
+
+  async #claim(member: Member, epoch: number, origin: RelayId): Promise<void> {
+    const { directory, log } = this.#options;
+    const { name } = member.hosted;
+    try {
+      const entry = await directory.claim(name, epoch, origin);
+      log.info({ room: name, origin, epoch: entry.epoch }, 'the room has another origin');
+      this.#placed(member, entry);
+    } catch (error) {
+      log.info({ room: name, origin, epoch, err: error }, 'the room could not be claimed');
+      this.#handle(member, { type: 'unclaimed' });
+      if (error instanceof DirectoryError && error.entry) this.#placed(member, error.entry);
+    }
+  }
+
+  #placed(member: Member, { home, origin, epoch, closed }: RoomEntry): void {
+    this.#handle(member, { type: 'placed', place: { home, origin, epoch, ...(closed ? { closed } : {}) } });
+  }
+
+  /** Not after the room is gone. */
+  #handle(member: Member, event: Parameters<Bridge['handle']>[0]): void {
+    if (this.#members.get(member.hosted) === member) member.bridge.handle(event);
+  }
+
+  #want(member: Member): void {
+    const now = this.#host.nowMs();
+    if (member.hosted.room.peopleCount > 0) member.wantedUntilMs = now + WANTED_MS;
+    member.bridge.handle({ type: 'wanted', wanted: now < member.wantedUntilMs });
+  }
+
+  #tick(): void {
+    for (const member of [...this.#members.values()]) {
+      const { room } = member.hosted;
+      this.#want(member);
+      member.bridge.handle({ type: 'crowd', people: room.peopleCount, viewers: room.viewerCount });
+      member.bridge.handle({ type: 'tick' });
+      void member.media.measure(room, this.#host.nowMs());
+    }
+  }
+}
+

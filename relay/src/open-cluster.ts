@@ -1,0 +1,86 @@
+import { HayateError } from '@hayate/codec/errors';
+import type { Engine } from '@hayate/engine';
+import type { Logger } from 'pino';
+import type { RelayConfig } from '../config/schema.ts';
+import type { Directory, RelayEntry, RelayLoad } from '../directory/index.ts';
+import type { ClusterOptions } from './cluster.ts';
+import { openTrunkDoor } from './trunk-door.ts';
+
+const LOAD_MS = 1000;
+
+/** What makes a relay one of many. */
+export interface OpenCluster {
+  options: ClusterOptions;
+  directory: Directory;
+  /** From now on others find this relay; `load` is asked each second. */
+  announce(entry: Pick<RelayEntry, 'url' | 'certificateHashes'>, load: () => Promise<RelayLoad>): void;
+  /** New clients and rooms go elsewhere. */
+  drain(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Undefined where the configuration has no `cluster.relayId`. @throws HayateError `unsupported` (no engine), `bind_failed`,
+ * `bad_certificate`, `invalid_argument`
+ */
+export async function openCluster(
+  config: RelayConfig,
+  { engine, log, directory: given }: { engine: Engine | undefined; log: Logger; directory: Directory | undefined },
+): Promise<OpenCluster | undefined> {
+  const { cluster } = config;
+  if (cluster.relayId === undefined) return undefined;
+  if (!engine) throw new HayateError('unsupported', 'cluster: relays of a cluster need the engine');
+  const self = { id: cluster.relayId, region: cluster.region! };
+  const door = await openTrunkDoor(engine, cluster);
+  const directory = given ?? (await openDirectory(config));
+  let entry: RelayEntry | undefined;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const tell = (changes: Partial<RelayEntry>) => {
+    if (!entry) return;
+    entry = { ...entry, ...changes };
+    directory.announce(entry);
+  };
+  return {
+    options: { self, directory, door, repairMs: cluster.repairMs, log },
+    directory,
+    announce({ url, certificateHashes }, load) {
+      const { host, port } = door.address;
+      const trunk = { host: cluster.advertise ?? dialled(host), port };
+      const nothing = { viewers: 0, rooms: 0, cpu: 0, egressBps: 0 };
+      entry = { ...self, url, certificateHashes, trunk, load: nothing, draining: false };
+      directory.announce(entry);
+      timer = setInterval(() => {
+        load().then(
+          (now) => tell({ load: now }),
+          (error: unknown) => log.debug({ err: error }, 'load'),
+        );
+      }, LOAD_MS);
+    },
+    drain: () => tell({ draining: true }),
+    async close() {
+      clearInterval(timer);
+      entry = undefined;
+      await directory.withdraw();
+      await door.close();
+      await directory.shutdown();
+    },
+  };
+}
+
+/** A name for the addresses that mean all of them. */
+function dialled(host: string): string {
+  return host === '::' || host === '0.0.0.0' ? 'localhost' : host;
+}
+
+async function openDirectory({ cluster }: RelayConfig): Promise<Directory> {
+  if (cluster.natsUrls.length === 0) throw new HayateError('invalid_argument', 'cluster.relayId without cluster.natsUrls');
+  // A relay that is alone loads nothing of it.
+  const { natsDirectory } = await import('../directory/nats/index.ts');
+  const region = cluster.region!;
+  return natsDirectory({
+    region,
+    regions: cluster.regions.length > 0 ? cluster.regions : [region],
+    nats: { servers: cluster.natsUrls, name: `hayate relay ${cluster.relayId}` },
+    replicas: cluster.natsReplicas === 3 ? 3 : 1,
+  });
+}

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { TreeModel } from '../test/tree-model.ts';
+
+/** Everybody hears every liver, once, over a tree with one way into each region. */
+function isWhole(model: TreeModel): void {
+  const hosting = model.hosting();
+  const livers = model.livers();
+  const { origin, home } = model.place!;
+  for (const { view, bridge, shown } of hosting) {
+    expect(bridge.branch.path.at(-1), `way of ${view.id}`).toBe(origin);
+    expect(bridge.branch.isOrigin).toBe(view.id === origin);
+    const seen = [...shown].map(([slot, { gen, sub }]) => ({ slot, gen, sub })).sort((a, b) => a.slot - b.slot);
+    const there = livers.map(({ slot, gen, sub }) => ({ slot, gen, sub })).sort((a, b) => a.slot - b.slot);
+    expect(seen, `livers at ${view.id}`).toEqual(there);
+  }
+  for (const liver of livers) {
+    const { arrivals, crossings } = model.flood(liver.relay, liver.slot);
+    for (const { view } of hosting) {
+      expect(arrivals.get(view.id) ?? 0, `copies of ${liver.relay}'s liver at ${view.id}`).toBe(
+        view.id === liver.relay ? 0 : 1,
+      );
+    }
+    for (const [region, count] of crossings) expect(count, `copies into ${region}`).toBe(1);
+  }
+  expect(model.at(origin).view.region).toBe(home);
+}
+
+function seeded(seed: number): () => number {
+  let state = seed >>> 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
+}
+
+describe("a room's tree", () => {
+  it('brings livers of two regions to each other, one copy a region', () => {
+    const model = new TreeModel({ jp: 3, us: 3 }, seeded(1));
+    const mio = model.join('jp-1', 'mio');
+    model.run(500);
+    model.publish('jp-1', mio);
+    for (const id of ['jp-2', 'jp-3', 'us-1', 'us-2', 'us-3']) model.join(id, `viewer of ${id}`);
+    const joe = model.join('us-2', 'joe');
+    model.run(500);
+    model.publish('us-2', joe);
+    model.run(2000);
+    expect(model.livers()).toMatchObject([
+      { relay: 'jp-1', slot: 0, sub: 'mio' },
+      { relay: 'us-2', slot: 1, sub: 'joe' },
+    ]);
+    isWhole(model);
+    expect(model.flood('jp-1', 0).crossings).toEqual(new Map([['us', 1]]));
+    expect(model.flood('us-2', 1).crossings).toEqual(new Map([['jp', 1]]));
+  });
+
+  it('has a new origin within a second of the old one falling silent', () => {
+    const model = new TreeModel({ jp: 3, us: 2 }, seeded(2));
+    model.join('jp-1', 'ann');
+    model.join('jp-2', 'ben');
+    model.join('us-1', 'cat');
+    const joe = model.join('us-2', 'joe');
+    model.run(500);
+    model.publish('us-2', joe);
+    model.run(1000);
+    model.kill('jp-1');
+    model.run(600 + 400);
+    expect(model.place).toMatchObject({ home: 'jp', epoch: 2 });
+    expect(model.place!.origin).not.toBe('jp-1');
+    isWhole(model);
+  });
+
+  it('gives a slot to one of two who ask at once from two regions', () => {
+    const model = new TreeModel({ jp: 1, us: 1 }, seeded(3));
+    model.join('jp-1', 'ann');
+    model.run(300);
+    const sessions = Array.from({ length: 9 }, (_, n) => [n % 2 ? 'jp-1' : 'us-1', `liver ${n}`] as const).map(
+      ([id, sub]) => [id, model.join(id, sub)] as const,
+    );
+    model.run(300);
+    for (const [id, session] of sessions) model.publish(id, session);
+    model.run(2000);
+    expect(model.livers().map(({ slot }) => slot).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    isWhole(model);
+  });
+
+  it('goes on in both halves of a cut ocean, and is one again after it', () => {
+    const model = new TreeModel({ jp: 2, us: 2 }, seeded(4));
+    const mio = model.join('jp-1', 'mio');
+    model.join('jp-2', 'ann');
+    const joe = model.join('us-1', 'joe');
+    model.join('us-2', 'ben');
+    model.run(500);
+    model.publish('jp-1', mio);
+    model.publish('us-1', joe);
+    model.run(1500);
+    for (const jp of ['jp-1', 'jp-2']) for (const us of ['us-1', 'us-2']) model.cut(jp, us);
+    model.run(10_000);
+    const heard = ({ relay, slot }: { relay: string; slot: number }) => [...model.flood(relay, slot).arrivals.keys()];
+    const [ofJp, ofUs] = model.livers();
+    expect(heard(ofJp!)).toEqual(['jp-2']);
+    expect(heard(ofUs!)).toEqual(['us-2']);
+    expect([...model.at('us-2').shown.values()].map(({ sub }) => sub)).toEqual(['joe']);
+    model.heal();
+    model.run(8000);
+    isWhole(model);
+  });
+
+  it('is handed over by an origin that drains, without a gap', () => {
+    const model = new TreeModel({ jp: 2, us: 2 }, seeded(5));
+    model.join('jp-1', 'ann');
+    model.join('jp-2', 'ben');
+    const joe = model.join('us-1', 'joe');
+    model.run(300);
+    model.publish('us-1', joe);
+    model.run(1000);
+    model.drain('jp-1');
+    for (let step = 0; step < 100; step++) {
+      model.run(5);
+      const { arrivals } = model.flood('us-1', 0);
+      expect([arrivals.get('jp-1'), arrivals.get('jp-2')], `after ${step * 5} ms`).toEqual([1, 1]);
+    }
+    expect(model.place).toMatchObject({ origin: 'jp-2', epoch: 2 });
+  });
+
+  it('is whole again after any order of events', { timeout: 120_000 }, () => {
+    const relays = ['jp-1', 'jp-2', 'jp-3', 'us-1', 'us-2', 'us-3'];
+    const relay = fc.constantFrom(...relays);
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ op: fc.constant('join' as const), at: relay, sub: fc.nat(9) }) },
+      { weight: 4, arbitrary: fc.record({ op: fc.constant('publish' as const), which: fc.nat(20) }) },
+      { weight: 2, arbitrary: fc.record({ op: fc.constant('leave' as const), which: fc.nat(20), clean: fc.boolean() }) },
+      { weight: 1, arbitrary: fc.record({ op: fc.constant('kill' as const), at: relay }) },
+      { weight: 1, arbitrary: fc.record({ op: fc.constant('restart' as const), at: relay }) },
+      { weight: 1, arbitrary: fc.record({ op: fc.constant('drain' as const), at: relay }) },
+      { weight: 2, arbitrary: fc.record({ op: fc.constant('cut' as const), a: relay, b: relay }) },
+      { weight: 1, arbitrary: fc.constant({ op: 'heal' as const }) },
+      { weight: 4, arbitrary: fc.record({ op: fc.constant('run' as const), ms: fc.constantFrom(10, 50, 200, 1000, 4000) }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.integer(), (steps, seed) => {
+        const model = new TreeModel({ jp: 3, us: 3 }, seeded(seed));
+        const sessions: { at: string; session: number }[] = [];
+        for (const each of steps) {
+          if (each.op === 'join' && model.at(each.at).alive) {
+            sessions.push({ at: each.at, session: model.join(each.at, `sub ${each.sub}`) });
+          }
+          const chosen = 'which' in each ? sessions[each.which % Math.max(1, sessions.length)] : undefined;
+          if (each.op === 'publish' && chosen) model.publish(chosen.at, chosen.session);
+          if (each.op === 'leave' && chosen && model.at(chosen.at).alive) {
+            model.leave(chosen.at, chosen.session, each.clean);
+          }
+          if (each.op === 'kill') model.kill(each.at);
+          if (each.op === 'restart' && !model.at(each.at).alive) model.restart(each.at);
+          if (each.op === 'drain' && model.at(each.at).alive) model.drain(each.at);
+          if (each.op === 'cut' && each.a !== each.b) model.cut(each.a, each.b);
+          if (each.op === 'heal') model.heal();
+          if (each.op === 'run') model.run(each.ms);
+        }
+        model.heal();
+        // A home without relays cannot give its rooms an origin.
+        for (const id of relays) if (!model.at(id).alive) model.restart(id);
+        model.run(20_000);
+        if (model.place) isWhole(model);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
