@@ -79,7 +79,7 @@ describe.skipIf(!available.ok)('four relays of two regions', () => {
     const home = await watching('jp-1');
     await until(() => [near, far, far2, home].every(({ watcher }) => watcher.room.livers.size === 2), 'both livers');
     await Promise.all([play(mio, sent), play(joe, sent)]);
-    const slots = [mio, joe].map((publisher) => publisher.live!.slot);
+    const slots = [mio, joe].map((publisher) => publisher.slot!);
     expect(new Set(slots).size).toBe(2);
     const of = (seen: readonly WatchedFrame[], slot: number) => seen.filter((unit) => unit.slot === slot);
     for (const { watcher, seen } of [near, far, far2, home]) {

@@ -21,12 +21,20 @@ export interface TrunkPing {
   t: 'ping';
 }
 
+/** Media of this liver comes from the sender. */
+export interface RoutedLiver extends Liver {
+  /** Relays between the sender and the liver; 0: the liver is at the sender. */
+  hops: number;
+}
+
 /** Where a room stands, as far as the sender knows. */
 export interface TrunkPlace {
   room: string;
   epoch: number;
   home: string;
   origin: string;
+  /** As in `welcome`: of the origin, as far as the sender has heard it. */
+  numbering?: string;
 }
 
 /** The sender wants the room from its peer, and gives it what it has below it. Answered with `pulling` or `refused`. */
@@ -36,7 +44,7 @@ export interface TrunkPull extends TrunkPlace {
   id: number;
   /** Of the room in the sender's bundles. */
   alias: number;
-  livers: Liver[];
+  livers: RoutedLiver[];
   people: number;
   viewers: number;
   /** The last comment that the sender has. */
@@ -77,8 +85,8 @@ export interface TrunkUnpull {
   room: string;
 }
 
-/** Media of this liver comes from the sender: a new one, or one with other configs. */
-export interface TrunkLiver extends Liver {
+/** A new liver, or one with other configs, or another way to it. */
+export interface TrunkLiver extends RoutedLiver {
   t: 'liver';
   room: string;
 }

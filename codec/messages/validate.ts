@@ -174,8 +174,9 @@ const command = map({
   reason: optional(shortText(MAX_REASON_CHARACTERS)),
 });
 const crowd = { people: uint(), viewers: uint() };
-const place = { ...room, epoch: uint(), home: key, origin: key };
-const pull = { ...place, id: u32, alias: uint(0x3fff_ffff), livers: list(map(liver), MAX_LIVERS), ...crowd };
+const routed = { ...liver, hops: uint(MAX_HOPS) };
+const place = { ...room, epoch: uint(), home: key, origin: key, numbering: optional(key) };
+const pull = { ...place, id: u32, alias: uint(0x3fff_ffff), livers: list(map(routed), MAX_LIVERS), ...crowd };
 const path = { path: list(key, MAX_HOPS) };
 
 const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
@@ -187,7 +188,7 @@ const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
   path: { ...place, ...path },
   refused: { ...room, id: optional(u32), code: text },
   unpull: room,
-  liver: { ...room, ...liver },
+  liver: { ...room, ...routed },
   left: { ...room, slot, gen: generation, gone: optional(bool) },
   evict: { ...room, slot, gen: generation },
   ask: {

@@ -202,7 +202,7 @@ export class ReliableSession {
       this.#phase = 'open';
       const { room, sub, name } = claims;
       this.#giver = { room, sub, ...(name === undefined ? {} : { name }) };
-      this.#hub.joining(this, claims, message.resume);
+      await this.#hub.joining(this, claims, message.resume);
     } catch (error) {
       const row = rowOf(error);
       // Of a fault the peer learns no more than that it is one.

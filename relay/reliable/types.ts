@@ -23,8 +23,11 @@ export interface Hub {
   dateMs(): number;
   /** @throws HayateError `token_missing`, `token_invalid`, `token_expired`, `token_revoked`, `banned`, `not_permitted`, `draining` */
   authenticate(token: string): Promise<TokenClaims>;
-  /** The bearer is known: put them into their room and welcome them. `resume`: as in `hello`. */
-  joining(session: ReliableSession, claims: TokenClaims, resume: string | undefined): void;
+  /**
+   * The bearer is known: put them into their room and welcome them. `resume`: as in `hello`. A promise where the room lives at
+   * another relay: it is fetched first.
+   */
+  joining(session: ReliableSession, claims: TokenClaims, resume: string | undefined): void | Promise<void>;
   /** Checks a new token and answers with `access` or `error`. Never rejects. */
   refresh(session: ReliableSession, id: number, token: string): Promise<void>;
   /** Now: permissions change while a session lives. */

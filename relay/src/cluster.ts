@@ -15,6 +15,8 @@ import { TrunkMedia } from './trunk-media.ts';
 const TICK_MS = 100;
 /** A room that the last one left is pulled for so much longer: they may come back. */
 const WANTED_MS = 3000;
+/** A join waits so long for a room that lives elsewhere. */
+const READY_MS = 1500;
 
 export interface ClusterOptions {
   self: { id: RelayId; region: string };
@@ -43,6 +45,8 @@ interface Member {
   unwatch: () => void;
   wantedUntilMs: number;
   lookingUp: boolean;
+  /** Who waits until the way to the origin is there. */
+  waiting: (() => void)[];
 }
 
 /** Makes one service of many relays: rooms here and their branches, links, media and the directory. */
@@ -94,6 +98,9 @@ export class Cluster {
       post: (sub, name, text) => hosted.comments.post({ sub, ...(name === undefined ? {} : { name }) }, text),
       comments: (messages) => hosted.comments.ingest(messages),
       reacted: (counts) => hosted.comments.reacted(counts),
+      settled: () => {
+        if (member.waiting.length > 0 && branch.rooted) for (const go of member.waiting.splice(0)) go();
+      },
       carryOut: (action) => this.#carryOut(member, action),
     });
     const session = (peer: RelayId) => this.links.session(peer);
@@ -105,6 +112,7 @@ export class Cluster {
       unwatch: directory.watch(hosted.name, (entry) => this.#placed(member, entry)),
       wantedUntilMs: 0,
       lookingUp: false,
+      waiting: [],
     };
     this.#members.set(hosted, member);
     // Until the directory says that it is this relay, somebody else gives slots and numbers.
@@ -114,6 +122,28 @@ export class Cluster {
       reacted: (counts) => bridge.handle({ type: 'reacted', counts }),
     };
     bridge.handle({ type: 'tick' });
+  }
+
+  /**
+   * Undefined: this relay has the room as it is, or is its origin. Else resolves when it has, or after 1.5 s without it: who
+   * joins then hears of what is there later.
+   */
+  ready(hosted: HostedRoom): Promise<void> | undefined {
+    const member = this.#members.get(hosted);
+    if (!member || member.bridge.branch.rooted) return undefined;
+    member.wantedUntilMs = this.#host.nowMs() + WANTED_MS;
+    this.#want(member);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, READY_MS);
+      member.waiting.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  numbering(hosted: HostedRoom): string | undefined {
+    return this.#members.get(hosted)?.bridge.branch.numbering;
   }
 
   /** Somebody joined. */
@@ -140,6 +170,7 @@ export class Cluster {
     if (!member) return;
     member.bridge.handle({ type: 'wanted', wanted: false });
     member.unwatch();
+    for (const go of member.waiting.splice(0)) go();
     member.bridge.close();
     member.comments.close();
     this.#members.delete(hosted);

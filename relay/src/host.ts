@@ -19,6 +19,7 @@ import { ResumeTokens } from '../token/resume.ts';
 import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import { RoomActions } from './actions.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
+import { ClusterModeration } from './cluster-moderation.ts';
 import { DeliveryLoop } from './delivery.ts';
 import { type DeliveryStats, deliveryStats, roomDelivery } from './delivery-stats.ts';
 import { Joining } from './joining.ts';
@@ -67,6 +68,7 @@ export class RelayHost implements Hub {
   /** For the service API. */
   readonly moderation: ServiceModeration;
   readonly cluster: Cluster | undefined;
+  readonly #together: ClusterModeration;
   readonly #options: HostOptions;
   readonly #limits: ReliableLimits;
   readonly #rooms: Rooms;
@@ -101,6 +103,7 @@ export class RelayHost implements Hub {
       giftBurst: gifts.burst,
     };
     this.#timer = setInterval(() => this.tick(), TICK_MS);
+    const nowMs = () => this.nowMs();
     const { counters, community } = options;
     this.#actions = new RoomActions({
       sessions: this.#sessions,
@@ -117,6 +120,12 @@ export class RelayHost implements Hub {
       lifecycle: options.lifecycle,
     });
     this.cluster = options.cluster && this.#startCluster(options.cluster);
+    this.#together = new ClusterModeration({
+      bridge: (hosted) => this.cluster?.bridge(hosted),
+      nowMs,
+      subOf: (session) => this.#sessions.get(session)?.sub ?? '',
+      carryOut: (hosted, actions) => this.#actions.carryOut(hosted, actions),
+    });
     this.#joining = new Joining({
       ...options,
       sessions: this.#sessions,
@@ -127,11 +136,15 @@ export class RelayHost implements Hub {
       dateMs: () => this.dateMs(),
       draining: () => this.#draining,
       room: (name) => this.#rooms.get(name) ?? this.#open(name),
+      ready: (hosted) => this.cluster?.ready(hosted),
+      joined: (hosted) => this.cluster?.joined(hosted),
       dispatch: (hosted, event) => this.#actions.dispatch(hosted, event),
       fault: (reliable, error) => this.fault(reliable, error),
     });
-    const nowMs = () => this.nowMs();
-    this.moderation = new ServiceModeration({ rooms: this.#rooms, actions: this.#actions, community, nowMs });
+    this.moderation = new ServiceModeration({
+      ...{ rooms: this.#rooms, actions: this.#actions, community, nowMs },
+      pass: (hosted, order, by) => this.#together.pass(hosted, order, by),
+    });
     community.subscribe({
       banned: ({ room, subject, reason }) => {
         const hosted = this.#rooms.get(room);
@@ -197,6 +210,7 @@ export class RelayHost implements Hub {
     const hosted = this.#rooms.get(name);
     if (!hosted) return false;
     this.#actions.dispatch(hosted, { type: 'close' });
+    this.#together.pass(hosted, { action: 'close' }, '');
     return true;
   }
 
@@ -255,10 +269,8 @@ export class RelayHost implements Hub {
     return this.#joining.authenticate(token);
   }
 
-  joining(reliable: ReliableSession, claims: TokenClaims, resume: string | undefined): void {
-    this.#joining.join(reliable, claims, resume);
-    const hosted = this.#sessions.get(reliable.key)?.room;
-    if (hosted) this.cluster?.joined(hosted);
+  joining(reliable: ReliableSession, claims: TokenClaims, resume: string | undefined): void | Promise<void> {
+    return this.#joining.join(reliable, claims, resume);
   }
 
   refresh(reliable: ReliableSession, id: number, token: string): Promise<void> {
@@ -271,7 +283,8 @@ export class RelayHost implements Hub {
 
   request(reliable: ReliableSession, event: RoomEvent): void {
     const hosted = this.#sessions.get(reliable.key)?.room;
-    if (hosted) this.#actions.dispatch(hosted, event);
+    if (!hosted || (event.type === 'moderate' && this.#together.take(hosted, event))) return;
+    this.#actions.dispatch(hosted, event);
   }
 
   comments(reliable: ReliableSession): RoomComments | undefined {

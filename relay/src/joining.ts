@@ -10,7 +10,7 @@ import type { ResumeTokens } from '../token/resume.ts';
 import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import type { LiveTokens } from './live-tokens.ts';
 import type { HostedRoom } from './rooms.ts';
-import type { Sessions } from './sessions.ts';
+import type { HostedSession, Sessions } from './sessions.ts';
 
 export interface JoiningOptions {
   verifier: TokenVerifier;
@@ -28,6 +28,10 @@ export interface JoiningOptions {
   draining(): boolean;
   /** Undefined: this relay has all the rooms it may have. */
   room(name: string): HostedRoom | undefined;
+  /** Where the room lives at other relays: when it is here as well. Undefined: now. */
+  ready(hosted: HostedRoom): Promise<void> | undefined;
+  /** After a join. */
+  joined(hosted: HostedRoom): void;
   dispatch(hosted: HostedRoom, event: RoomEvent): void;
   fault(reliable: ReliableSession, error: unknown): void;
   onJoinMs?: ((ms: number) => void) | undefined;
@@ -52,12 +56,11 @@ export class Joining {
   }
 
   /** As `Hub.joining`. */
-  join(reliable: ReliableSession, claims: TokenClaims, resume: string | undefined): void {
-    const { sessions, joins, counters, log, community, dispatch, budgetMs } = this.#options;
-    const { key } = reliable;
-    const session = sessions.get(key);
+  join(reliable: ReliableSession, claims: TokenClaims, resume: string | undefined): void | Promise<void> {
+    const { sessions, joins, counters } = this.#options;
+    const session = sessions.get(reliable.key);
     if (!session) return;
-    const { room, sub, isNew } = claims;
+    const { room, sub } = claims;
     const hosted = this.#options.room(room);
     if (!hosted) {
       reliable.close('overloaded', 'this relay has all the rooms it may have');
@@ -69,6 +72,23 @@ export class Joining {
       return;
     }
     session.sub = sub;
+    const wait = this.#options.ready(hosted);
+    if (wait) return wait.then(() => this.#enter(reliable, session, claims, resume));
+    this.#enter(reliable, session, claims, resume);
+  }
+
+  #enter(
+    reliable: ReliableSession,
+    session: HostedSession,
+    claims: TokenClaims,
+    resume: string | undefined,
+  ): void {
+    const { sessions, log, community, dispatch, budgetMs } = this.#options;
+    const { key } = reliable;
+    const { room, sub, isNew } = claims;
+    const hosted = this.#options.room(room);
+    // It may have ended while the room was fetched.
+    if (!hosted || sessions.get(key) !== session) return;
     session.room = hosted;
     // Signed by the backend; never more than this relay's own.
     if (claims.budgetMs !== undefined) hosted.delivery.budgetMs = Math.min(budgetMs, claims.budgetMs);
@@ -81,6 +101,7 @@ export class Joining {
       ...(former === undefined ? {} : { resume: former }),
     });
     if (!reliable.open) return;
+    this.#options.joined(hosted);
     this.#options.tokens.hold(session, claims);
     this.#options.onJoinMs?.(this.#options.nowMs() - session.arrivedMs);
     log.debug({ session: key, room, sub, roles: claims.roles }, 'joined');

@@ -11,6 +11,8 @@ export interface ServiceModerationOptions {
   actions: RoomActions;
   community: Community;
   nowMs(): number;
+  /** It was carried out here: to the room's other relays. */
+  pass(hosted: HostedRoom, order: RoomOrder, by: string): void;
 }
 
 /** Moderation by the app's backend, in rooms that are open here. */
@@ -43,6 +45,7 @@ export class ServiceModeration implements RoomModeration {
       hosted,
       decided.filter((action) => action.do !== 'deleteComments'),
     );
+    this.#options.pass(hosted, order, by);
     await community.audit({ ...auditEntry(name, order), via: 'api', actor: by });
   }
 

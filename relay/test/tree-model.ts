@@ -205,11 +205,13 @@ export class TreeModel {
       post: () => 1,
       comments: () => {},
       reacted: () => {},
+      settled: () => {},
       carryOut: (action) => this.#carryOut(relay, action),
     });
     Object.assign(relay, { view, alive: true, room, bridge });
     Object.assign(relay, { neighbours: new Map(), sessions: new Map(), shown: new Map() });
     this.relays.set(view.id, relay);
+    this.#dispatch(relay, { type: 'authority', here: false });
     const tick = () => {
       if (this.relays.get(view.id) !== relay || !relay.alive) return;
       this.#dispatch(relay, { type: 'tick' });

@@ -1,4 +1,4 @@
-import type { Code, Liver } from '@hayate/codec/messages';
+import type { Code, RoutedLiver } from '@hayate/codec/messages';
 import { Asks } from './asks.ts';
 import { Crowds } from './crowds.ts';
 import { Pulls } from './pulls.ts';
@@ -11,6 +11,8 @@ const LOOKUP_MS = 500;
 /** Who is not the first to claim waits so long for each relay before it. */
 const CLAIM_STEP_MS = 100;
 const MAX_CLAIM_STEPS = 5;
+/** A new origin has its room from the old one for so long, unless that pulls from it before. */
+const HANDOVER_MS = 1500;
 const MAX_HOPS = 16;
 
 export interface BranchOptions {
@@ -48,7 +50,9 @@ export class Branch {
   #place: Place | undefined;
   #wanted = false;
   #draining = false;
+  #numbering: string | undefined;
   #authority = false;
+  #authorityMs = 0;
   #claimed = false;
   #claimAtMs: number | undefined;
   #lookupMs = Number.NEGATIVE_INFINITY;
@@ -77,7 +81,18 @@ export class Branch {
 
   /** This relay first; ends in the origin, unless the way there is lost. */
   get path(): RelayId[] {
-    return [this.#options.self.id, ...this.#pulls.path];
+    const { id } = this.#options.self;
+    return this.#here ? [id] : [id, ...this.#pulls.path];
+  }
+
+  /** By the place that is known; `isOrigin` once everybody here knows it too. */
+  get #here(): boolean {
+    return this.#place?.origin === this.#options.self.id;
+  }
+
+  /** As in `welcome`; undefined while the origin was not heard. */
+  get numbering(): string | undefined {
+    return this.#numbering;
   }
 
   /** Whether the way to the origin is known, or this is it. */
@@ -196,7 +211,13 @@ export class Branch {
     if (!this.#pulls.has(peer)) return;
     this.#pulls.setPath(peer, message.path);
     this.#learn(placeOf(message));
+    this.#numbered(message.numbering);
     if (message.path.includes(this.#options.self.id)) this.#leave(peer, nowMs);
+  }
+
+  /** An origin that has had the room goes on counting; one that is new to it begins anew. */
+  #numbered(numbering: string | undefined): void {
+    if (!this.#here && numbering !== undefined) this.#numbering = numbering;
   }
 
   #answered(peer: RelayId, message: Of<'answer'>): void {
@@ -209,7 +230,7 @@ export class Branch {
   #flow(peer: RelayId, message: Of<'act' | 'comments' | 'reacted'>): void {
     if (message.t === 'reacted') {
       if (this.#children.has(peer)) this.#out.push({ do: 'reacted', counts: message.counts });
-    } else if (peer === this.#pulls.parent) {
+    } else if (peer === this.#pulls.parent && !this.#here) {
       if (message.t === 'comments') this.#out.push({ do: 'comments', messages: message.messages });
       else {
         this.#out.push({ do: 'act', command: message.command, by: message.by });
@@ -249,19 +270,20 @@ export class Branch {
     this.#crowds.heard(peer, message.people, message.viewers);
     this.#neighbour(peer, message.alias, message.livers);
     const livers = this.#routes.open(peer);
-    const { epoch, home, origin } = this.#place ?? { epoch: 0, home: '', origin: '' };
     this.#send(peer, {
-      ...{ t: 'pulling', room, id: message.id, epoch, home, origin, alias, livers, path: this.path },
+      ...{ t: 'pulling', ...this.#placeFor(room), id: message.id, alias, livers, path: this.path },
       ...this.#crowds.told(peer),
     });
     // After `pulling`: before it the child takes no comments from here.
     this.#out.push({ do: 'subscribe', peer, after: message.after });
     this.#evictConflicts(peer, message.livers);
+    // The former origin: now it is the child. It must have heard that it is before the parent goes.
+    if (this.#pulls.has(peer)) this.#endPull(peer);
   }
 
   /** Two livers with one slot: the origin's word counts. Elsewhere the newer generation shows until it speaks. */
-  #evictConflicts(peer: RelayId, livers: readonly Liver[]): void {
-    if (this.#place?.origin !== this.#options.self.id) return;
+  #evictConflicts(peer: RelayId, livers: readonly RoutedLiver[]): void {
+    if (!this.#here) return;
     for (const { slot, gen, sub } of livers) {
       const own = this.#routes.local(slot);
       if (own && own.sub !== sub) this.#send(peer, { ...this.#named('evict'), slot, gen });
@@ -269,18 +291,18 @@ export class Branch {
   }
 
   #refusalOf(peer: RelayId): string | undefined {
-    const isOrigin = this.#place?.origin === this.#options.self.id;
-    if (this.#draining && !this.#children.has(peer)) return 'draining';
     if (this.#place?.closed) return 'room_closed';
-    if (this.#pulls.path.includes(peer)) return 'loop';
-    if (!isOrigin && this.#pulls.has(peer)) return 'loop';
+    // There may be nobody to hand it over to.
+    if (this.#here) return undefined;
+    if (this.#draining && !this.#children.has(peer)) return 'draining';
+    if (this.#pulls.has(peer) || this.#pulls.path.includes(peer)) return 'loop';
     return this.path.length >= MAX_HOPS ? 'loop' : undefined;
   }
 
   #unpulled(peer: RelayId): void {
     if (!this.#children.delete(peer)) return;
     this.#asks.childLost(peer);
-    this.#depart(peer);
+    if (peer !== this.#pulls.parent) this.#depart(peer);
   }
 
   #pulling(peer: RelayId, message: Of<'pulling'>, nowMs: number): void {
@@ -291,6 +313,7 @@ export class Branch {
     }
     if (!this.#pulls.answered(peer, message.id, message.path)) return;
     if (message.origin !== '') this.#learn(placeOf(message));
+    this.#numbered(message.numbering);
     this.#crowds.heard(peer, message.people, message.viewers);
     this.#neighbour(peer, message.alias, message.livers);
     this.#send(peer, this.#named('ready'));
@@ -339,7 +362,7 @@ export class Branch {
     this.#claimAtMs ??= nowMs + turnOf({ self, place, first }, MAX_CLAIM_STEPS) * CLAIM_STEP_MS;
   }
 
-  #neighbour(peer: RelayId, alias: number, livers: readonly Liver[]): void {
+  #neighbour(peer: RelayId, alias: number, livers: readonly RoutedLiver[]): void {
     this.#routes.add(peer, livers);
     this.#masks.delete(peer);
     this.#out.push({ do: 'attach', peer, alias });
@@ -361,7 +384,7 @@ export class Branch {
   }
 
   #ask(asker: Asker, ask: Ask, nowMs: number): void {
-    if (this.#place?.origin === this.#options.self.id) this.#out.push({ do: 'serve', asker, ask });
+    if (this.#here) this.#out.push({ do: 'serve', asker, ask });
     else if (!this.#asks.add(asker, ask, nowMs)) this.#answer(asker, { code: 'overloaded' });
   }
 
@@ -376,15 +399,19 @@ export class Branch {
     for (const { asker, answer } of refused) this.#answer(asker, answer);
   }
 
-  /** No new children; the present ones look for another parent, and another relay becomes the origin. */
+  /** No new children; the present ones look for another parent. */
   #drain(): void {
     this.#draining = true;
-    const { self, room, first } = this.#options;
+    const { room } = this.#options;
     for (const peer of this.#children) this.#send(peer, { t: 'refused', room, code: 'draining' });
-    if (this.#place?.origin !== self.id) return;
-    const place = this.#place;
-    const successor = successorOf({ place, first });
-    if (successor !== undefined) this.#out.push({ do: 'claim', epoch: place.epoch, origin: successor });
+  }
+
+  /** Another relay becomes the origin, where there is one. */
+  #handOver(place: Place): void {
+    const successor = this.#claimed ? undefined : successorOf({ place, first: this.#options.first });
+    if (successor === undefined) return;
+    this.#claimed = true;
+    this.#out.push({ do: 'claim', epoch: place.epoch, origin: successor });
   }
 
   #tick(nowMs: number): void {
@@ -409,13 +436,18 @@ export class Branch {
       this.#lookup(nowMs);
       return;
     }
-    const here = place.origin === this.#options.self.id;
+    const here = this.#here;
     if (here !== this.#authority) {
       this.#authority = here;
+      this.#authorityMs = nowMs;
       this.#out.push({ do: 'authority', here });
     }
     if (here) {
-      for (const peer of this.#pulls.peers()) this.#endPull(peer);
+      this.#numbering ??= `${place.home}/${Math.floor(this.#options.random() * 2 ** 52).toString(36)}`;
+      if (this.#draining) this.#handOver(place);
+      for (const peer of this.#pulls.peers()) {
+        if (peer !== this.#pulls.parent || nowMs >= this.#authorityMs + HANDOVER_MS) this.#endPull(peer);
+      }
       for (const { asker, ask } of this.#asks.takeAll()) this.#out.push({ do: 'serve', asker, ask });
       return;
     }
@@ -447,18 +479,18 @@ export class Branch {
       this.#pulls.begin(target, nowMs);
       if (!linked(target)) this.#out.push({ do: 'dial', peer: target });
     }
-    if (linked(target)) this.#pull(target, place, nowMs);
+    if (linked(target)) this.#pull(target, nowMs);
     this.#sendAsks();
   }
 
-  #pull(peer: RelayId, { epoch, home, origin }: Place, nowMs: number): void {
+  #pull(peer: RelayId, nowMs: number): void {
     const id = this.#pulls.ask(peer, nowMs);
     if (id === undefined) return;
     const { room, alias, lastComment } = this.#options;
     const after = lastComment();
     const livers = this.#routes.offer(peer, this.#pulls.parent);
     this.#send(peer, {
-      ...{ t: 'pull', room, id, epoch, home, origin, alias, livers },
+      ...{ t: 'pull', ...this.#placeFor(room), id, alias, livers },
       ...this.#crowds.below(this.#pulls.parent),
       ...(after === 0 ? {} : { after }),
     });
@@ -500,13 +532,18 @@ export class Branch {
 
   #tellPath(): void {
     const { room } = this.#options;
-    const { epoch, home, origin } = this.#place ?? { epoch: 0, home: '', origin: '' };
+    const place = this.#placeFor(room);
     const path = this.path;
-    const key = [epoch, origin, ...path].join(' ');
+    const key = [place.epoch, place.origin, place.numbering, ...path].join(' ');
     if (key === this.#toldPath) return;
     this.#toldPath = key;
     if (path.length > MAX_HOPS) return;
-    for (const peer of this.#children) this.#send(peer, { t: 'path', room, epoch, home, origin, path });
+    for (const peer of this.#children) this.#send(peer, { t: 'path', ...place, path });
+  }
+
+  #placeFor(room: string): { room: string; epoch: number; home: string; origin: string; numbering?: string } {
+    const { epoch, home, origin } = this.#place ?? { epoch: 0, home: '', origin: '' };
+    return { room, epoch, home, origin, ...(this.#numbering === undefined ? {} : { numbering: this.#numbering }) };
   }
 
   #toParent(message: RoomMessage): void {

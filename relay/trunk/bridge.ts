@@ -14,6 +14,8 @@ export interface BridgePorts {
   comments(messages: Uint8Array): void;
   /** Of children. */
   reacted(counts: Record<string, number>): void;
+  /** After events were carried out. */
+  settled(): void;
   /** All that concerns links, media and the directory. */
   carryOut(action: Outward): void;
 }
@@ -55,6 +57,7 @@ export class Bridge {
     } finally {
       this.#busy = false;
     }
+    this.#ports.settled();
   }
 
   /** Asks the origin, wherever it is. Resolves always. */
@@ -167,7 +170,8 @@ export class Bridge {
       answer({ n: this.#ports.post(sub, name, text) });
     } else if (ask === 'moderate' && command !== undefined) {
       this.#act(command);
-      this.handle({ type: 'act', command, by: sub });
+      // Deletions go with the comments.
+      if (command.action !== 'delete') this.handle({ type: 'act', command, by: sub });
       answer({});
     } else {
       answer({ code: 'invalid_argument' satisfies Code });

@@ -1,44 +1,50 @@
-import type { Liver } from '@hayate/codec/messages';
+import type { Liver, RoutedLiver } from '@hayate/codec/messages';
 import type { RelayId } from './types.ts';
 
 const MAX_SLOTS = 8;
+/** A way that is longer leads round in a circle. */
+const MAX_HOPS = 15;
 
 interface Route {
   liver: Liver;
+  /** Relays between this one and the liver's. */
+  hops: number;
   /** Undefined: of this relay. */
   via: RelayId | undefined;
+  /** Tells livers of equal content. */
+  key: string;
 }
 
 /** What became of a slot for the relay's own room. */
 export type SlotChange = { slot: number; liver: Liver } | { slot: number; gen: number; gone: boolean };
 
 /** What a neighbour is to hear. */
-export type Told = { peer: RelayId } & SlotChange;
+export type Told = { peer: RelayId } & ({ liver: RoutedLiver } | { slot: number; gen: number; gone: boolean });
 
 /**
  * By which neighbour the media of each slot comes. Each neighbour says what it has and is told what it does not have from
  * itself; so routes mend themselves when the tree changes, and a slot never goes back to where it came from.
  */
 export class Routes {
-  readonly #local = new Map<number, Liver>();
+  readonly #local = new Map<number, Route>();
   /** Slots that a session of this relay is about to publish on, with its generation. */
   readonly #reserved = new Map<number, number>();
-  readonly #heard = new Map<RelayId, Map<number, Liver>>();
-  readonly #told = new Map<RelayId, Map<number, Liver>>();
+  readonly #heard = new Map<RelayId, Map<number, Route>>();
+  readonly #told = new Map<RelayId, Map<number, Route>>();
   /** Parents to be, each with the parent whose place it is to take. */
   readonly #pending = new Map<RelayId, RelayId | undefined>();
   readonly #best: (Route | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
   /** What the room here was told of slots elsewhere. */
-  readonly #shown: (Liver | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
+  readonly #shown: (Route | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
   /** Generations that ended for good, so that who hears of the end tells it as such. */
   readonly #gone = new Map<number, number>();
 
   setLocal(slot: number, liver: Liver | undefined): void {
     this.#reserved.delete(slot);
-    if (liver) this.#local.set(slot, liver);
+    if (liver) this.#local.set(slot, { liver, hops: 0, via: undefined, key: keyOf(liver) });
     else {
       const was = this.#local.get(slot);
-      if (was) this.#gone.set(slot, was.gen);
+      if (was) this.#gone.set(slot, was.liver.gen);
       this.#local.delete(slot);
     }
   }
@@ -52,8 +58,8 @@ export class Routes {
   }
 
   /** A neighbour from now on: `livers` is all that it has. */
-  add(peer: RelayId, livers: readonly Liver[]): void {
-    this.#heard.set(peer, new Map(livers.map((liver) => [liver.slot, liver])));
+  add(peer: RelayId, livers: readonly RoutedLiver[]): void {
+    this.#heard.set(peer, new Map(livers.map((liver) => [liver.slot, routeOf(peer, liver)])));
     this.#pending.delete(peer);
     if (!this.#told.has(peer)) this.#told.set(peer, new Map());
   }
@@ -68,51 +74,53 @@ export class Routes {
    * What a parent to be is told at first; `settle` tells it of what changes. Not what the present parent gave: the new one
    * has its own way to it.
    */
-  offer(peer: RelayId, parent: RelayId | undefined): Liver[] {
+  offer(peer: RelayId, parent: RelayId | undefined): RoutedLiver[] {
     this.#pending.set(peer, parent);
     return this.open(peer);
   }
 
   /** Does nothing for who is no neighbour. */
-  hear(peer: RelayId, liver: Liver): void {
-    this.#heard.get(peer)?.set(liver.slot, liver);
+  hear(peer: RelayId, liver: RoutedLiver): void {
+    this.#heard.get(peer)?.set(liver.slot, routeOf(peer, liver));
   }
 
   unhear(peer: RelayId, slot: number, gen: number, gone: boolean): void {
     const heard = this.#heard.get(peer);
-    if (heard?.get(slot)?.gen !== gen) return;
+    if (heard?.get(slot)?.liver.gen !== gen) return;
     heard.delete(slot);
     if (gone) this.#gone.set(slot, gen);
   }
 
-  via(slot: number): RelayId | undefined {
-    return this.#best[slot]?.via;
-  }
-
   /** The neighbour that says it has this liver, or undefined. */
   holder(slot: number, gen: number): RelayId | undefined {
-    for (const [peer, heard] of this.#heard) if (heard.get(slot)?.gen === gen) return peer;
+    for (const [peer, heard] of this.#heard) if (heard.get(slot)?.liver.gen === gen) return peer;
     return undefined;
   }
 
   local(slot: number): Liver | undefined {
-    return this.#local.get(slot);
+    return this.#local.get(slot)?.liver;
   }
 
   /** What this neighbour does not have from itself; `settle` tells it of what changes from then on. */
-  open(peer: RelayId): Liver[] {
+  open(peer: RelayId): RoutedLiver[] {
     this.#choose();
-    const livers = this.#wanted(peer);
-    this.#told.set(peer, new Map(livers.map((liver) => [liver.slot, liver])));
-    return livers;
+    const routes = this.#wanted(peer);
+    this.#told.set(peer, new Map(routes.map((route) => [route.liver.slot, route])));
+    return routes.map(routed);
   }
 
-  /** Slots that go to this neighbour, and those that may come from it. */
+  /**
+   * Slots that go to this neighbour, and those that it may feed: all that it says it has, so that nothing is lost while a
+   * way changes.
+   */
   masks(peer: RelayId): { to: number; from: number } {
     let [to, from] = [0, 0];
+    const heard = this.#heard.get(peer);
     for (let slot = 0; slot < MAX_SLOTS; slot++) {
-      if (this.#best[slot]?.via === peer && !this.#reserved.has(slot)) from |= 1 << slot;
-      else to |= 1 << slot;
+      const best = this.#best[slot];
+      if (best?.via !== peer) to |= 1 << slot;
+      const here = best?.via === undefined || this.#reserved.has(slot);
+      if (!here && heard?.get(slot)?.liver.gen === best.liver.gen) from |= 1 << slot;
     }
     return { to, from };
   }
@@ -123,11 +131,15 @@ export class Routes {
     const room = this.#changes();
     const told: Told[] = [];
     for (const [peer, before] of this.#told) {
-      const now = new Map(this.#wanted(peer).map((liver) => [liver.slot, liver]));
-      for (const [slot, { gen }] of before) {
+      const now = new Map(this.#wanted(peer).map((route) => [route.liver.slot, route]));
+      for (const [slot, { liver }] of before) {
+        const { gen } = liver;
         if (!now.has(slot)) told.push({ peer, slot, gen, gone: this.#gone.get(slot) === gen });
       }
-      for (const [slot, liver] of now) if (before.get(slot) !== liver) told.push({ peer, slot, liver });
+      for (const [slot, route] of now) {
+        const was = before.get(slot);
+        if (was?.key !== route.key || was.hops !== route.hops) told.push({ peer, liver: routed(route) });
+      }
       this.#told.set(peer, now);
     }
     return { room, told };
@@ -137,13 +149,14 @@ export class Routes {
     const changes: SlotChange[] = [];
     for (let slot = 0; slot < MAX_SLOTS; slot++) {
       const best = this.#best[slot];
-      const elsewhere = best?.via === undefined ? undefined : best.liver;
+      const elsewhere = best?.via === undefined ? undefined : best;
       const shown = this.#shown[slot];
       this.#shown[slot] = elsewhere;
-      if (elsewhere && elsewhere !== shown) changes.push({ slot, liver: elsewhere });
+      if (elsewhere && elsewhere.key !== shown?.key) changes.push({ slot, liver: elsewhere.liver });
       // A liver of this relay in its place was told by the room itself.
-      if (!elsewhere && shown && best === undefined) {
-        changes.push({ slot, gen: shown.gen, gone: this.#gone.get(slot) === shown.gen });
+      if (shown && best === undefined) {
+        const { gen } = shown.liver;
+        changes.push({ slot, gen, gone: this.#gone.get(slot) === gen });
       }
     }
     return changes;
@@ -153,26 +166,37 @@ export class Routes {
     for (let slot = 0; slot < MAX_SLOTS; slot++) this.#best[slot] = this.#bestOf(slot);
   }
 
-  /** The newest generation; of equal ones that of this relay, then the way it came so far. */
+  /** The newest generation, then the shortest way; of equal ones that of this relay, then the way it came so far. */
   #bestOf(slot: number): Route | undefined {
-    const local = this.#local.get(slot);
     const former = this.#best[slot];
-    let best: Route | undefined = local ? { liver: local, via: undefined } : undefined;
+    let best = this.#local.get(slot);
     for (const [via, heard] of this.#heard) {
-      const liver = heard.get(slot);
-      if (!liver) continue;
-      const ahead = best ? signed8(liver.gen - best.liver.gen) : 1;
+      const route = heard.get(slot);
+      if (!route || route.hops > MAX_HOPS) continue;
+      const ahead = best ? signed8(route.liver.gen - best.liver.gen) || best.hops - route.hops : 1;
       const asBefore = ahead === 0 && best?.via !== undefined && former?.via === via;
-      if (ahead > 0 || asBefore) best = { liver, via };
+      if (ahead > 0 || asBefore) best = route;
     }
     return best;
   }
 
-  #wanted(peer: RelayId): Liver[] {
+  #wanted(peer: RelayId): Route[] {
     const parent = this.#pending.get(peer);
     const fit = ({ via }: Route) => via === undefined || (via !== peer && via !== parent);
-    return this.#best.flatMap((route) => (route && fit(route) ? [route.liver] : []));
+    return this.#best.filter((route) => route !== undefined && fit(route)) as Route[];
   }
+}
+
+function routeOf(via: RelayId, { hops, ...liver }: RoutedLiver): Route {
+  return { liver, hops: hops + 1, via, key: keyOf(liver) };
+}
+
+function routed({ liver, hops }: Route): RoutedLiver {
+  return { ...liver, hops: Math.min(hops, MAX_HOPS + 1) };
+}
+
+function keyOf({ slot, gen, sub, name, motion, voice }: Liver): string {
+  return JSON.stringify([slot, gen, sub, name, motion, motion?.config && [...motion.config], voice]);
 }
 
 /** Generations count modulo 256. */
