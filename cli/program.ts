@@ -1,5 +1,6 @@
 import { HayateError } from '@hayate/codec/errors';
 import { Command, CommanderError } from 'commander';
+import { clusterCommand } from './commands/cluster.ts';
 import { codecBenchCommand } from './commands/codec-bench.ts';
 import { demoCommand } from './commands/demo.ts';
 import { giftCommand } from './commands/gift.ts';
@@ -27,6 +28,7 @@ Examples:
   hayate link --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --up delay=60 --down delay=10
   hayate gifts reconcile --from 2026-01-31 --to 2026-01-31   ledger against deliveries; gifts --help has more
   hayate rooms ban demo ann --seconds 3600               who may be where; rooms --help has more
+  hayate cluster links                                   relays that are one service; cluster --help has more
   hayate codec-bench face.csv --profile std              bytes, errors and losses of the motion codec
 
   hayate loadtest run test.ts --vus 10 --duration 30s    k6-style load test, exit codes as k6's
@@ -50,6 +52,7 @@ function createProgram(): Command {
     giftsCommand,
     loadtestCommand,
     roomsCommand,
+    clusterCommand,
     codecBenchCommand,
   ];
   for (const create of commands) program.addCommand(create());

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { ClusterApi } from './cluster.ts';
 import type { GiftsApi } from './gifts.ts';
 import type { RoomsApi } from './rooms.ts';
 import { SERVICE_DOCUMENT, serviceApp } from './service.ts';
@@ -9,8 +10,9 @@ const FILE = fileURLToPath(new URL('../../docs/openapi.json', import.meta.url));
 /** The OpenAPI document of the service API with all its routes, as docs/openapi.json holds it. */
 export function serviceDocument(): string {
   // Routes are described before anything behind them is asked.
-  const behind = {} as GiftsApi & RoomsApi;
-  const app = serviceApp({ isService: () => false, gifts: behind, rooms: behind, perSecond: 1, burst: 1 });
+  const isService = () => false;
+  const [gifts, rooms, cluster] = [{} as GiftsApi, {} as RoomsApi, {} as ClusterApi];
+  const app = serviceApp({ isService, gifts, rooms, cluster, perSecond: 1, burst: 1 });
   return `${JSON.stringify(app.getOpenAPI31Document(SERVICE_DOCUMENT), null, 2)}\n`;
 }
 

@@ -2,6 +2,7 @@ import { HayateError } from '@hayate/codec/errors';
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { bodyLimit } from 'hono/body-limit';
 import { RateLimit } from '../reliable/rate.ts';
+import { addClusterRoutes, type ClusterApi } from './cluster.ts';
 import { addCommunityRoutes } from './community.ts';
 import { addGiftRoutes, type GiftsApi } from './gifts.ts';
 import { addRoomRoutes, type RoomsApi } from './rooms.ts';
@@ -18,6 +19,8 @@ export interface ServiceAppOptions {
   gifts?: GiftsApi | undefined;
   /** Undefined for a ledger alone. */
   rooms?: RoomsApi | undefined;
+  /** Undefined where a relay is alone; the routes are then absent. */
+  cluster?: ClusterApi | undefined;
   /** Requests a second with the service token. */
   perSecond: number;
   burst: number;
@@ -45,7 +48,7 @@ const STATUS: Record<string, 400 | 404 | 409> = {
  * Errors are `{code, message, retryable}` of docs/protocol.md section 6.
  */
 export function serviceApp(options: ServiceAppOptions): OpenAPIHono {
-  const { isService, gifts, rooms, perSecond, burst, nowMs = () => performance.now() } = options;
+  const { isService, gifts, rooms, cluster, perSecond, burst, nowMs = () => performance.now() } = options;
   const app = new OpenAPIHono({
     defaultHook: (result, c) => {
       if (result.success) return;
@@ -94,6 +97,7 @@ export function serviceApp(options: ServiceAppOptions): OpenAPIHono {
     addRoomRoutes(app, rooms);
     addCommunityRoutes(app, rooms.community);
   }
+  if (cluster) addClusterRoutes(app, cluster);
   if (gifts) addGiftRoutes(app, gifts);
   app.get('/healthz', (c) => c.json({ ok: true }));
   app.openAPIRegistry.registerComponent('securitySchemes', 'service', { type: 'http', scheme: 'bearer' });

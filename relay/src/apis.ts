@@ -12,6 +12,7 @@ import { serviceApp } from '../http/service.ts';
 import { readServiceTokens } from '../http/service-token.ts';
 import { ensureSharedKey, readSharedKey } from '../token/keys.ts';
 import { GRANTED_ROLES, mintToken, type Role } from '../token/token.ts';
+import type { ClusterView } from './cluster-view.ts';
 import type { RelayHost } from './host.ts';
 
 const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
@@ -22,6 +23,8 @@ export interface ApisOptions {
   host: RelayHost;
   community: Community;
   gifts: GiftDelivery['api'] | undefined;
+  /** Undefined: this relay is alone. */
+  cluster: ClusterView | undefined;
   /** The HS256 key in use, when there is one. */
   keyFile: string | undefined;
   /** The self-made key that signs tickets in development. */
@@ -60,7 +63,7 @@ export async function openApis(options: ApisOptions): Promise<Apis> {
   }
 }
 
-async function openService({ config, host, community, gifts }: ApisOptions): Promise<Omit<Apis, 'http'>> {
+async function openService({ config, host, community, gifts, cluster }: ApisOptions): Promise<Omit<Apis, 'http'>> {
   const { api, dev, stateDir } = config;
   let serviceTokenFile = api.tokenFile && resolve(api.tokenFile);
   if (dev && !api.tokenFile) {
@@ -76,7 +79,7 @@ async function openService({ config, host, community, gifts }: ApisOptions): Pro
     rooms: () => host.rooms(),
     room: (name) => host.room(name),
   };
-  const app = serviceApp({ isService, perSecond, burst, rooms, gifts });
+  const app = serviceApp({ isService, perSecond, burst, rooms, gifts, cluster });
   return { service: await serveHttp(app, api.host, api.port, 'api'), serviceTokenFile };
 }
 

@@ -189,6 +189,10 @@ export class RelayHost implements Hub {
     }
   }
 
+  hosted(): IterableIterator<HostedRoom> {
+    return this.#rooms.values();
+  }
+
   rooms(): RoomInfo[] {
     return [...this.#rooms.values()].map(infoOf);
   }

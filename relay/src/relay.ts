@@ -19,6 +19,7 @@ import { ensureSharedKey, openTokenKeys } from '../token/keys.ts';
 import { TokenVerifier } from '../token/token.ts';
 import { type Clock, type LifecycleSender, openLifecycle, type SenderStats } from '../webhook/index.ts';
 import { type Apis, openApis } from './apis.ts';
+import { ClusterView } from './cluster-view.ts';
 import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
 import { type HostStats, RelayHost } from './host.ts';
@@ -194,6 +195,7 @@ class Relay implements RunningRelay {
       host: this.#host,
       community: this.#community,
       gifts: this.#delivery?.api,
+      cluster: this.#view(),
       keyFile: this.#keyFile,
       ticketKeyFile: this.#gifts?.devKeyFile,
       ready: () => !this.#draining && this.#gifts?.failure() === undefined,
@@ -320,6 +322,14 @@ class Relay implements RunningRelay {
     const filterUp = this.#filter?.up();
     const backends = { ledger, ledgerUp, giftDelivery, community, filterUp };
     return { ...gauges, counters: this.#counters, plane, connectRefused, ...backends };
+  }
+
+  #view(): ClusterView | undefined {
+    const host = this.#host!;
+    if (!this.#cluster || !host.cluster) return undefined;
+    const { options, directory } = this.#cluster;
+    const nowMs = () => host.nowMs();
+    return new ClusterView({ self: options.self.id, cluster: host.cluster, directory, rooms: () => host.hosted(), nowMs });
   }
 
   /** For the directory: where the least loaded relay is taken. */

@@ -1,33 +1,15 @@
-import type { Code, RoutedLiver } from '@hayate/codec/messages';
-import { Asks } from './asks.ts';
+import type { RoutedLiver } from '@hayate/codec/messages';
 import { Crowds } from './crowds.ts';
+import { Flows } from './flows.ts';
 import { Pulls } from './pulls.ts';
 import { Routes } from './routes.ts';
-import type { Answer, Ask, Asker, BranchAction, BranchEvent, Place, RelayId, RoomMessage } from './types.ts';
-import { successorOf, turnOf, upstreamOf } from './upstream.ts';
+import { Standing } from './standing.ts';
+import type { BranchAction, BranchEvent, BranchOptions, Place, RelayId, RoomMessage } from './types.ts';
+import { upstreamOf } from './upstream.ts';
 
-/** How often a place that leads nowhere is looked up again. */
-const LOOKUP_MS = 500;
-/** Who is not the first to claim waits so long for each relay before it. */
-const CLAIM_STEP_MS = 100;
-const MAX_CLAIM_STEPS = 5;
 /** A new origin has its room from the old one for so long, unless that pulls from it before. */
 const HANDOVER_MS = 1500;
 const MAX_HOPS = 16;
-
-export interface BranchOptions {
-  room: string;
-  self: { id: RelayId; region: string };
-  /** Of the room in this relay's bundles. */
-  alias: number;
-  /** See `UpstreamOptions`. */
-  first(region: string, except: ReadonlySet<RelayId>): RelayId | undefined;
-  /** Whether there is a link to it. */
-  linked(peer: RelayId): boolean;
-  /** The last comment that this relay has. */
-  lastComment(): number;
-  random(): number;
-}
 
 type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
 
@@ -39,36 +21,37 @@ type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
 export class Branch {
   readonly #options: BranchOptions;
   readonly #routes = new Routes();
+  readonly #standing: Standing;
   readonly #pulls: Pulls;
-  readonly #asks = new Asks();
+  readonly #flows: Flows;
   readonly #crowds = new Crowds();
   /** Who pulls from here, with the alias that its bundles carry. */
   readonly #children = new Set<RelayId>();
   /** Masks as they were last given out. */
   readonly #masks = new Map<RelayId, { to: number; from: number }>();
   #out: BranchAction[] = [];
-  #place: Place | undefined;
   #wanted = false;
-  #draining = false;
-  #numbering: string | undefined;
-  #authority = false;
-  #authorityMs = 0;
-  #claimed = false;
-  #claimAtMs: number | undefined;
-  #lookupMs = Number.NEGATIVE_INFINITY;
   #toldPath = '';
 
   constructor(options: BranchOptions) {
     this.#options = options;
+    this.#standing = new Standing(options);
     this.#pulls = new Pulls(options.random);
+    this.#flows = new Flows({
+      room: options.room,
+      standing: this.#standing,
+      pulls: this.#pulls,
+      children: this.#children,
+      act: (action) => this.#out.push(action),
+    });
   }
 
   get place(): Place | undefined {
-    return this.#place;
+    return this.#standing.place;
   }
 
   get isOrigin(): boolean {
-    return this.#authority;
+    return this.#standing.authority;
   }
 
   get parent(): RelayId | undefined {
@@ -82,22 +65,22 @@ export class Branch {
   /** This relay first; ends in the origin, unless the way there is lost. */
   get path(): RelayId[] {
     const { id } = this.#options.self;
-    return this.#here ? [id] : [id, ...this.#pulls.path];
+    return this.#standing.here ? [id] : [id, ...this.#pulls.path];
   }
 
-  /** By the place that is known; `isOrigin` once everybody here knows it too. */
-  get #here(): boolean {
-    return this.#place?.origin === this.#options.self.id;
+  /** The neighbour that media of this slot comes from; undefined: none, or it is here. */
+  via(slot: number): RelayId | undefined {
+    return this.#routes.via(slot);
   }
 
   /** As in `welcome`; undefined while the origin was not heard. */
   get numbering(): string | undefined {
-    return this.#numbering;
+    return this.#standing.numbering;
   }
 
   /** Whether the way to the origin is known, or this is it. */
   get rooted(): boolean {
-    return this.#place !== undefined && this.path.at(-1) === this.#place.origin;
+    return this.place !== undefined && this.path.at(-1) === this.place.origin;
   }
 
   handle(event: BranchEvent, nowMs: number): BranchAction[] {
@@ -111,7 +94,7 @@ export class Branch {
   #take(event: BranchEvent, nowMs: number): void {
     switch (event.type) {
       case 'placed':
-        this.#placed(event.place);
+        this.#standing.placed(event.place);
         return;
       case 'wanted':
         this.#wanted = event.wanted;
@@ -134,10 +117,10 @@ export class Branch {
         this.#routes.reserve(event.slot, event.gen);
         return;
       case 'ask':
-        this.#ask({ local: event.key }, event.ask, nowMs);
+        this.#flows.ask({ local: event.key }, event.ask, nowMs);
         return;
       case 'served':
-        this.#answer(event.asker, event.answer);
+        this.#flows.answer(event.asker, event.answer);
         return;
       case 'crowd':
         this.#crowds.here(event.people, event.viewers);
@@ -150,8 +133,8 @@ export class Branch {
           this.#send(peer, { ...this.#named('act'), command: event.command, by: event.by });
         return;
       case 'unclaimed':
-        this.#claimed = false;
-        this.#lookup(nowMs);
+        this.#standing.unclaimed();
+        this.#out.push(...this.#standing.lookup(nowMs));
         return;
       case 'draining':
         this.#drain();
@@ -193,73 +176,25 @@ export class Branch {
       case 'evict':
         this.#evict(message.slot, message.gen);
         return;
-      case 'ask':
-        if (this.#children.has(peer)) this.#ask({ peer, id: message.id }, askOf(message), nowMs);
-        return;
-      case 'answer':
-        this.#answered(peer, message);
-        return;
       case 'crowd':
         this.#crowds.heard(peer, message.people, message.viewers);
         return;
       default:
-        this.#flow(peer, message);
+        this.#flows.take(peer, message, nowMs);
     }
   }
 
   #pathChanged(peer: RelayId, message: Of<'path'>, nowMs: number): void {
     if (!this.#pulls.has(peer)) return;
     this.#pulls.setPath(peer, message.path);
-    this.#learn(placeOf(message));
-    this.#numbered(message.numbering);
+    this.#standing.heard(message);
+    this.#standing.numbered(message.numbering);
     if (message.path.includes(this.#options.self.id)) this.#leave(peer, nowMs);
-  }
-
-  /** An origin that has had the room goes on counting; one that is new to it begins anew. */
-  #numbered(numbering: string | undefined): void {
-    if (!this.#here && numbering !== undefined) this.#numbering = numbering;
-  }
-
-  #answered(peer: RelayId, message: Of<'answer'>): void {
-    if (peer !== this.#pulls.parent) return;
-    const asker = this.#asks.answered(message.id);
-    if (asker) this.#answer(asker, answerOf(message));
-  }
-
-  /** What goes from the origin down, or up to it, without an answer. */
-  #flow(peer: RelayId, message: Of<'act' | 'comments' | 'reacted'>): void {
-    if (message.t === 'reacted') {
-      if (this.#children.has(peer)) this.#out.push({ do: 'reacted', counts: message.counts });
-    } else if (peer === this.#pulls.parent && !this.#here) {
-      if (message.t === 'comments') this.#out.push({ do: 'comments', messages: message.messages });
-      else {
-        this.#out.push({ do: 'act', command: message.command, by: message.by });
-        for (const child of this.#children) this.#send(child, message);
-      }
-    }
-  }
-
-  /** Two regions that opened one room apart agree later: then the directory's word counts, whatever the epoch. */
-  #placed(place: Place): void {
-    if (this.#place && place.home === this.#place.home) this.#learn(place);
-    else this.#adopt(place);
-  }
-
-  #learn(place: Place): void {
-    if (this.#place && place.epoch < this.#place.epoch) return;
-    if (this.#place && place.epoch === this.#place.epoch && place.closed === this.#place.closed) return;
-    this.#adopt(place);
-  }
-
-  #adopt(place: Place): void {
-    this.#place = place;
-    this.#claimed = false;
-    this.#claimAtMs = undefined;
   }
 
   #pulled(peer: RelayId, message: Of<'pull'>): void {
     const { room, alias } = this.#options;
-    if (message.origin !== '') this.#learn(placeOf(message));
+    this.#standing.heard(message);
     const refusal = this.#refusalOf(peer);
     if (refusal !== undefined) {
       this.#send(peer, { t: 'refused', room, id: message.id, code: refusal });
@@ -271,7 +206,7 @@ export class Branch {
     this.#neighbour(peer, message.alias, message.livers);
     const livers = this.#routes.open(peer);
     this.#send(peer, {
-      ...{ t: 'pulling', ...this.#placeFor(room), id: message.id, alias, livers, path: this.path },
+      ...{ t: 'pulling', ...this.#standing.told(room), id: message.id, alias, livers, path: this.path },
       ...this.#crowds.told(peer),
     });
     // After `pulling`: before it the child takes no comments from here.
@@ -283,7 +218,7 @@ export class Branch {
 
   /** Two livers with one slot: the origin's word counts. Elsewhere the newer generation shows until it speaks. */
   #evictConflicts(peer: RelayId, livers: readonly RoutedLiver[]): void {
-    if (!this.#here) return;
+    if (!this.#standing.here) return;
     for (const { slot, gen, sub } of livers) {
       const own = this.#routes.local(slot);
       if (own && own.sub !== sub) this.#send(peer, { ...this.#named('evict'), slot, gen });
@@ -291,17 +226,17 @@ export class Branch {
   }
 
   #refusalOf(peer: RelayId): string | undefined {
-    if (this.#place?.closed) return 'room_closed';
+    if (this.place?.closed) return 'room_closed';
     // There may be nobody to hand it over to.
-    if (this.#here) return undefined;
-    if (this.#draining && !this.#children.has(peer)) return 'draining';
+    if (this.#standing.here) return undefined;
+    if (this.#standing.draining && !this.#children.has(peer)) return 'draining';
     if (this.#pulls.has(peer) || this.#pulls.path.includes(peer)) return 'loop';
     return this.path.length >= MAX_HOPS ? 'loop' : undefined;
   }
 
   #unpulled(peer: RelayId): void {
     if (!this.#children.delete(peer)) return;
-    this.#asks.childLost(peer);
+    this.#flows.childLost(peer);
     if (peer !== this.#pulls.parent) this.#depart(peer);
   }
 
@@ -312,8 +247,8 @@ export class Branch {
       return;
     }
     if (!this.#pulls.answered(peer, message.id, message.path)) return;
-    if (message.origin !== '') this.#learn(placeOf(message));
-    this.#numbered(message.numbering);
+    this.#standing.heard(message);
+    this.#standing.numbered(message.numbering);
     this.#crowds.heard(peer, message.people, message.viewers);
     this.#neighbour(peer, message.alias, message.livers);
     this.#send(peer, this.#named('ready'));
@@ -326,7 +261,7 @@ export class Branch {
     // A parent that is to go serves until there is another.
     if (code === 'draining' && peer === this.#pulls.parent) return;
     this.#endPull(peer);
-    if (code === 'room_closed') this.#lookup(nowMs);
+    if (code === 'room_closed') this.#out.push(...this.#standing.lookup(nowMs));
   }
 
   /** The peer cannot be the parent now. */
@@ -338,7 +273,7 @@ export class Branch {
   #endPull(peer: RelayId): void {
     const wasParent = peer === this.#pulls.parent;
     if (this.#pulls.end(peer)) this.#send(peer, { t: 'unpull', room: this.#options.room });
-    if (wasParent) this.#refuse(this.#asks.parentLost());
+    if (wasParent) this.#flows.parentLost();
     if (!this.#children.has(peer)) this.#depart(peer);
   }
 
@@ -347,19 +282,11 @@ export class Branch {
     const pulled = this.#pulls.has(peer);
     const wasParent = peer === this.#pulls.parent;
     this.#pulls.end(peer);
-    if (wasParent) this.#refuse(this.#asks.parentLost());
+    if (wasParent) this.#flows.parentLost();
     this.#depart(peer);
     if (!pulled) return;
     this.#pulls.avoid(peer, false, nowMs);
-    if (peer === this.#place?.origin) this.#originLost(nowMs);
-  }
-
-  /** A relay of the home region takes the room over; the first by rank at once. */
-  #originLost(nowMs: number): void {
-    const { self, first } = this.#options;
-    const place = this.#place!;
-    if (self.region !== place.home || this.#draining || place.closed) return;
-    this.#claimAtMs ??= nowMs + turnOf({ self, place, first }, MAX_CLAIM_STEPS) * CLAIM_STEP_MS;
+    if (peer === this.place?.origin) this.#standing.originLost(nowMs);
   }
 
   #neighbour(peer: RelayId, alias: number, livers: readonly RoutedLiver[]): void {
@@ -383,83 +310,36 @@ export class Branch {
     if (holder !== undefined && this.#children.has(holder)) this.#send(holder, { ...this.#named('evict'), slot, gen });
   }
 
-  #ask(asker: Asker, ask: Ask, nowMs: number): void {
-    if (this.#here) this.#out.push({ do: 'serve', asker, ask });
-    else if (!this.#asks.add(asker, ask, nowMs)) this.#answer(asker, { code: 'overloaded' });
-  }
-
-  #answer(asker: Asker, answer: Answer): void {
-    if ('local' in asker) this.#out.push({ do: 'settle', key: asker.local, answer });
-    else if (this.#children.has(asker.peer)) {
-      this.#send(asker.peer, { ...this.#named('answer'), id: asker.id, ...answer });
-    }
-  }
-
-  #refuse(refused: { asker: Asker; answer: Answer }[]): void {
-    for (const { asker, answer } of refused) this.#answer(asker, answer);
-  }
-
   /** No new children; the present ones look for another parent. */
   #drain(): void {
-    this.#draining = true;
+    this.#standing.drain();
     const { room } = this.#options;
     for (const peer of this.#children) this.#send(peer, { t: 'refused', room, code: 'draining' });
   }
 
-  /** Another relay becomes the origin, where there is one. */
-  #handOver(place: Place): void {
-    const successor = this.#claimed ? undefined : successorOf({ place, first: this.#options.first });
-    if (successor === undefined) return;
-    this.#claimed = true;
-    this.#out.push({ do: 'claim', epoch: place.epoch, origin: successor });
-  }
-
   #tick(nowMs: number): void {
     for (const peer of this.#pulls.late(nowMs)) this.#leave(peer, nowMs);
-    this.#refuse(this.#asks.tick(nowMs));
-    if (!this.rooted) this.#lookup(nowMs);
+    this.#flows.tick(nowMs);
     for (const { peer, ...crowd } of this.#crowds.changed()) this.#send(peer, { ...this.#named('crowd'), ...crowd });
     const total = this.#crowds.elsewhere();
     if (total) this.#out.push({ do: 'crowd', ...total });
   }
 
-  #lookup(nowMs: number): void {
-    if (nowMs - this.#lookupMs < LOOKUP_MS) return;
-    this.#lookupMs = nowMs;
-    this.#out.push({ do: 'lookup' });
-  }
-
   /** Brings the pulls to what they should be. */
   #reconcile(nowMs: number): void {
-    const place = this.#place;
-    if (!place) {
-      this.#lookup(nowMs);
-      return;
-    }
-    const here = this.#here;
-    if (here !== this.#authority) {
-      this.#authority = here;
-      this.#authorityMs = nowMs;
-      this.#out.push({ do: 'authority', here });
-    }
-    if (here) {
-      this.#numbering ??= `${place.home}/${Math.floor(this.#options.random() * 2 ** 52).toString(36)}`;
-      if (this.#draining) this.#handOver(place);
-      for (const peer of this.#pulls.peers()) {
-        if (peer !== this.#pulls.parent || nowMs >= this.#authorityMs + HANDOVER_MS) this.#endPull(peer);
-      }
-      for (const { asker, ask } of this.#asks.takeAll()) this.#out.push({ do: 'serve', asker, ask });
-      return;
-    }
-    this.#claim(nowMs);
-    this.#follow(place, nowMs);
+    this.#out.push(...this.#standing.due(this.rooted, nowMs));
+    const { place } = this;
+    if (place && this.#standing.here) this.#lead(nowMs);
+    else if (place) this.#follow(place, nowMs);
+    this.#flows.pass();
   }
 
-  #claim(nowMs: number): void {
-    if (this.#claimAtMs === undefined || nowMs < this.#claimAtMs || this.#claimed) return;
-    this.#claimAtMs = undefined;
-    this.#claimed = true;
-    this.#out.push({ do: 'claim', epoch: this.#place!.epoch, origin: this.#options.self.id });
+  /** The origin pulls from nobody; a new one does for a moment, so that nothing is lost. */
+  #lead(nowMs: number): void {
+    for (const peer of this.#pulls.peers()) {
+      const over = nowMs >= this.#standing.authorityMs + HANDOVER_MS;
+      if (peer !== this.#pulls.parent || over) this.#endPull(peer);
+    }
   }
 
   #follow(place: Place, nowMs: number): void {
@@ -471,16 +351,12 @@ export class Branch {
       // The parent that holds is kept until there is another one.
       if (peer !== target && (peer !== this.#pulls.parent || !needed)) this.#endPull(peer);
     }
-    if (target === undefined) {
-      this.#sendAsks();
-      return;
-    }
+    if (target === undefined) return;
     if (!this.#pulls.has(target)) {
       this.#pulls.begin(target, nowMs);
       if (!linked(target)) this.#out.push({ do: 'dial', peer: target });
     }
     if (linked(target)) this.#pull(target, nowMs);
-    this.#sendAsks();
   }
 
   #pull(peer: RelayId, nowMs: number): void {
@@ -490,15 +366,10 @@ export class Branch {
     const after = lastComment();
     const livers = this.#routes.offer(peer, this.#pulls.parent);
     this.#send(peer, {
-      ...{ t: 'pull', ...this.#placeFor(room), id, alias, livers },
+      ...{ t: 'pull', ...this.#standing.told(room), id, alias, livers },
       ...this.#crowds.below(this.#pulls.parent),
       ...(after === 0 ? {} : { after }),
     });
-  }
-
-  #sendAsks(): void {
-    if (this.#pulls.parent === undefined) return;
-    for (const { id, ask } of this.#asks.unsent()) this.#toParent({ ...this.#named('ask'), id, ...ask });
   }
 
   /** Tells the room and the neighbours what has changed, and the media plane after the room. */
@@ -532,18 +403,13 @@ export class Branch {
 
   #tellPath(): void {
     const { room } = this.#options;
-    const place = this.#placeFor(room);
+    const place = this.#standing.told(room);
     const path = this.path;
     const key = [place.epoch, place.origin, place.numbering, ...path].join(' ');
     if (key === this.#toldPath) return;
     this.#toldPath = key;
     if (path.length > MAX_HOPS) return;
     for (const peer of this.#children) this.#send(peer, { t: 'path', ...place, path });
-  }
-
-  #placeFor(room: string): { room: string; epoch: number; home: string; origin: string; numbering?: string } {
-    const { epoch, home, origin } = this.#place ?? { epoch: 0, home: '', origin: '' };
-    return { room, epoch, home, origin, ...(this.#numbering === undefined ? {} : { numbering: this.#numbering }) };
   }
 
   #toParent(message: RoomMessage): void {
@@ -558,16 +424,4 @@ export class Branch {
   #send(peer: RelayId, message: RoomMessage): void {
     this.#out.push({ do: 'send', peer, message });
   }
-}
-
-function placeOf({ epoch, home, origin }: Place): Place {
-  return { epoch, home, origin };
-}
-
-function askOf({ t: _, room: __, id: ___, ...ask }: Of<'ask'>): Ask {
-  return ask;
-}
-
-function answerOf({ t: _, room: __, id: ___, code, ...rest }: Of<'answer'>): Answer {
-  return code === undefined ? rest : { ...rest, code: code as Code };
 }

@@ -97,6 +97,10 @@ export class Routes {
     return undefined;
   }
 
+  via(slot: number): RelayId | undefined {
+    return this.#best[slot]?.via;
+  }
+
   local(slot: number): Liver | undefined {
     return this.#local.get(slot)?.liver;
   }

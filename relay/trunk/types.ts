@@ -86,3 +86,17 @@ export type BranchAction =
   | { do: 'reacted'; counts: Record<string, number> }
   /** At all other relays together. */
   | { do: 'crowd'; people: number; viewers: number };
+
+export interface BranchOptions {
+  room: string;
+  self: { id: RelayId; region: string };
+  /** Of the room in this relay's bundles. */
+  alias: number;
+  /** See `UpstreamOptions`. */
+  first(region: string, except: ReadonlySet<RelayId>): RelayId | undefined;
+  /** Whether there is a link to it. */
+  linked(peer: RelayId): boolean;
+  /** The last comment that this relay has. */
+  lastComment(): number;
+  random(): number;
+}

@@ -1,0 +1,90 @@
+import type { Code } from '@hayate/codec/messages';
+import { Asks } from './asks.ts';
+import type { Pulls } from './pulls.ts';
+import type { Standing } from './standing.ts';
+import type { Answer, Ask, Asker, BranchAction, RelayId, RoomMessage } from './types.ts';
+
+type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
+
+export interface FlowsOptions {
+  room: string;
+  standing: Standing;
+  pulls: Pulls;
+  children: ReadonlySet<RelayId>;
+  act(action: BranchAction): void;
+}
+
+/** What goes up a room's tree to the origin, its answers, and what the origin sends down. */
+export class Flows {
+  readonly #options: FlowsOptions;
+  readonly #asks = new Asks();
+
+  constructor(options: FlowsOptions) {
+    this.#options = options;
+  }
+
+  /** Of somebody here, or of a child. */
+  ask(asker: Asker, ask: Ask, nowMs: number): void {
+    const { standing, act } = this.#options;
+    if (standing.here) act({ do: 'serve', asker, ask });
+    else if (!this.#asks.add(asker, ask, nowMs)) this.answer(asker, { code: 'overloaded' });
+  }
+
+  answer(asker: Asker, answer: Answer): void {
+    const { children, act, room } = this.#options;
+    if ('local' in asker) act({ do: 'settle', key: asker.local, answer });
+    else if (children.has(asker.peer)) {
+      act({ do: 'send', peer: asker.peer, message: { t: 'answer', room, id: asker.id, ...answer } });
+    }
+  }
+
+  /** A message of a neighbour. */
+  take(peer: RelayId, message: Of<'ask' | 'answer' | 'act' | 'comments' | 'reacted'>, nowMs: number): void {
+    const { standing, pulls, children, act } = this.#options;
+    const fromChild = children.has(peer);
+    const fromParent = peer === pulls.parent;
+    if (message.t === 'ask' && fromChild) this.ask({ peer, id: message.id }, askOf(message), nowMs);
+    else if (message.t === 'reacted' && fromChild) act({ do: 'reacted', counts: message.counts });
+    else if (message.t === 'answer' && fromParent) {
+      const asker = this.#asks.answered(message.id);
+      if (asker) this.answer(asker, answerOf(message));
+    } else if (message.t === 'comments' && fromParent && !standing.here) {
+      act({ do: 'comments', messages: message.messages });
+    } else if (message.t === 'act' && fromParent && !standing.here) {
+      act({ do: 'act', command: message.command, by: message.by });
+      for (const child of children) act({ do: 'send', peer: child, message });
+    }
+  }
+
+  /** To the parent, or as the origin to itself. */
+  pass(): void {
+    const { standing, pulls, act, room } = this.#options;
+    if (standing.here) {
+      for (const { asker, ask } of this.#asks.takeAll()) act({ do: 'serve', asker, ask });
+    } else if (pulls.parent !== undefined) {
+      for (const { id, ask } of this.#asks.unsent()) {
+        act({ do: 'send', peer: pulls.parent, message: { t: 'ask', room, id, ...ask } });
+      }
+    }
+  }
+
+  parentLost(): void {
+    for (const { asker, answer } of this.#asks.parentLost()) this.answer(asker, answer);
+  }
+
+  childLost(peer: RelayId): void {
+    this.#asks.childLost(peer);
+  }
+
+  tick(nowMs: number): void {
+    for (const { asker, answer } of this.#asks.tick(nowMs)) this.answer(asker, answer);
+  }
+}
+
+function askOf({ t: _, room: __, id: ___, ...ask }: Of<'ask'>): Ask {
+  return ask;
+}
+
+function answerOf({ t: _, room: __, id: ___, code, ...rest }: Of<'answer'>): Answer {
+  return code === undefined ? rest : { ...rest, code: code as Code };
+}
