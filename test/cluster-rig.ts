@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RelayTarget } from '@hayate/client';
 import { issueCertificate, makeAuthority, openEngine } from '@hayate/engine';
-import { type MintOptions, mintToken, type RelayConfigInput, type RunningRelay, readSharedKey, startRelay } from '@hayate/relay';
+import {
+  type MintOptions,
+  mintToken,
+  type RelayConfigInput,
+  type RunningRelay,
+  readSharedKey,
+  startRelay,
+} from '@hayate/relay';
 import { MemoryCloud } from '@hayate/relay/directory';
 import { engineConnector } from '@hayate/transport/engine';
 import { pino } from 'pino';
@@ -21,7 +28,10 @@ export interface ClusterRig {
 
 const KEY = 'a key that all relays of the cluster under test share';
 
-export async function startCluster(regions: Record<string, number>, config: RelayConfigInput = {}): Promise<ClusterRig> {
+export async function startCluster(
+  regions: Record<string, number>,
+  config: RelayConfigInput = {},
+): Promise<ClusterRig> {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-'));
   const write = (name: string, text: string) => {
     writeFileSync(join(dir, name), text, { mode: 0o600 });

@@ -39,7 +39,9 @@ interface Link {
 
 export function clusterCommand(): Command {
   const command = new Command('cluster')
-    .description('Relays that are one service: look, move or close a room, make keys. By the service API of any of them.')
+    .description(
+      'Relays that are one service: look, move or close a room, make keys. By the service API of any of them.',
+    )
     .addHelpText(
       'after',
       `
@@ -64,7 +66,9 @@ function relaysCommand(): Command {
       id,
       region,
       url,
-      loadFresh ? `${load.viewers} viewers  ${load.rooms} rooms  cpu ${Math.round(load.cpu * 100)} %` : 'load not known',
+      loadFresh
+        ? `${load.viewers} viewers  ${load.rooms} rooms  cpu ${Math.round(load.cpu * 100)} %`
+        : 'load not known',
       draining ? 'draining' : '',
       self ? 'answers' : '',
     ]);
@@ -89,18 +93,20 @@ function roomsCommand(): Command {
 }
 
 function linksCommand(): Command {
-  return new Command('links').description('Links of the relay that answers, with lag and loss.').action(async (options) => {
-    const { links } = await call<{ links: Link[] }>(options, 'links');
-    show(options, links, ({ peer, region, upForMs, rttMs, loss, bytesIn, bytesOut }) => [
-      peer,
-      region,
-      `up ${Math.round(upForMs / 1000)} s`,
-      rttMs === null ? '' : `${(rttMs / 2).toFixed(1)} ms one way (half the round trip)`,
-      loss === null ? '' : `${(loss * 100).toFixed(2)} % lost`,
-      `${(bytesIn / 1e6).toFixed(1)} MB in`,
-      `${(bytesOut / 1e6).toFixed(1)} MB out`,
-    ]);
-  });
+  return new Command('links')
+    .description('Links of the relay that answers, with lag and loss.')
+    .action(async (options) => {
+      const { links } = await call<{ links: Link[] }>(options, 'links');
+      show(options, links, ({ peer, region, upForMs, rttMs, loss, bytesIn, bytesOut }) => [
+        peer,
+        region,
+        `up ${Math.round(upForMs / 1000)} s`,
+        rttMs === null ? '' : `${(rttMs / 2).toFixed(1)} ms one way (half the round trip)`,
+        loss === null ? '' : `${(loss * 100).toFixed(2)} % lost`,
+        `${(bytesIn / 1e6).toFixed(1)} MB in`,
+        `${(bytesOut / 1e6).toFixed(1)} MB out`,
+      ]);
+    });
 }
 
 function moveCommand(): Command {
@@ -124,7 +130,10 @@ function closeCommand(): Command {
     .argument('<room>')
     .option('--by <name>', 'who asks, for the audit log', 'cli')
     .action(async (room: string, options: ServiceOptions & { by: string }) => {
-      await new ServiceApi(options).call(['cluster', 'rooms', room, 'close'], { method: 'POST', query: { by: options.by } });
+      await new ServiceApi(options).call(['cluster', 'rooms', room, 'close'], {
+        method: 'POST',
+        query: { by: options.by },
+      });
       if (!options.json) process.stderr.write(`${plain(room)} is closed\n`);
     });
 }
@@ -174,6 +183,12 @@ function call<T>(options: ServiceOptions, what: string): Promise<T> {
 function show<T extends object>(options: ServiceOptions, items: readonly T[], line: (item: T) => string[]): void {
   for (const item of items) {
     if (options.json) printJson(item);
-    else process.stdout.write(`${line(item).filter((part) => part !== '').map(plain).join('  ')}\n`);
+    else
+      process.stdout.write(
+        `${line(item)
+          .filter((part) => part !== '')
+          .map(plain)
+          .join('  ')}\n`,
+      );
   }
 }

@@ -1,4 +1,10 @@
-import { type CommentPosted, type CommentsOpen, encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
+import {
+  type CommentPosted,
+  type CommentsOpen,
+  encodeMessage,
+  MessageReader,
+  type RelayMessage,
+} from '@hayate/codec/messages';
 import { RateLimit } from '../reliable/rate.ts';
 import type { CommentFilter } from './filter.ts';
 import { KeptComments, missed } from './kept.ts';

@@ -29,7 +29,14 @@ export interface CommentRates {
 /** Why a comment or reaction is not taken. */
 export type CommentRefusal = Extract<
   Code,
-  'not_permitted' | 'muted' | 'rate_limited' | 'slow_mode' | 'comment_refused' | 'filter_unavailable' | 'closed' | 'overloaded'
+  | 'not_permitted'
+  | 'muted'
+  | 'rate_limited'
+  | 'slow_mode'
+  | 'comment_refused'
+  | 'filter_unavailable'
+  | 'closed'
+  | 'overloaded'
 >;
 
 /** What the room's people may do: permissions and mutes are kept elsewhere. */

@@ -33,14 +33,21 @@ const linkSchema = z
     region: z.string(),
     upForMs: z.number(),
     rttMs: z.number().nullable(),
-    loss: z.number().nullable().openapi({ description: 'Share of the packets to the peer that were lost, over its life.' }),
+    loss: z
+      .number()
+      .nullable()
+      .openapi({ description: 'Share of the packets to the peer that were lost, over its life.' }),
     packetsOut: count,
     bytesIn: count,
     bytesOut: count,
   })
   .openapi('ClusterLink');
-const moveRequest = z.object({ origin: text.openapi({ description: 'The relay that becomes the origin.' }) }).openapi('RoomMove');
-const placeSchema = z.object({ room: z.string(), home: z.string(), origin: z.string(), epoch: count }).openapi('RoomPlace');
+const moveRequest = z
+  .object({ origin: text.openapi({ description: 'The relay that becomes the origin.' }) })
+  .openapi('RoomMove');
+const placeSchema = z
+  .object({ room: z.string(), home: z.string(), origin: z.string(), epoch: count })
+  .openapi('RoomPlace');
 
 export type ClusterRelay = z.infer<typeof relaySchema>;
 export type ClusterRoom = z.infer<typeof roomSchema>;

@@ -38,7 +38,9 @@ export class ClusterView implements ClusterApi {
       const livers = hosted.room.livers().map(({ slot, sub }) => ({ slot, sub, via: branch.via(slot) ?? null }));
       const { peopleCount: people, viewerCount: viewers } = hosted.room;
       const { path } = branch;
-      return [{ room: hosted.name, home, origin, epoch, path, children: [...branch.children], people, viewers, livers }];
+      return [
+        { room: hosted.name, home, origin, epoch, path, children: [...branch.children], people, viewers, livers },
+      ];
     });
   }
 

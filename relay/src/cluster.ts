@@ -66,7 +66,13 @@ export class Cluster {
       self,
       dial: (peer) => {
         const relay = directory.relays().find(({ id }) => id === peer);
-        return relay && door.dial(peer, relay.trunk);
+        try {
+          return relay && door.dial(peer, relay.trunk);
+        } catch (error) {
+          // An engine that was closed before its relay.
+          log.debug({ peer, err: error }, 'no dialling');
+          return undefined;
+        }
       },
       identity: (session) => door.identity(session),
       nowMs: () => host.nowMs(),
@@ -98,6 +104,7 @@ export class Cluster {
       post: (sub, name, text) => hosted.comments.post({ sub, ...(name === undefined ? {} : { name }) }, text),
       comments: (messages) => hosted.comments.ingest(messages),
       reacted: (counts) => hosted.comments.reacted(counts),
+      gone: (slot) => member.media.gone(slot),
       settled: () => {
         if (member.waiting.length > 0 && branch.rooted) for (const go of member.waiting.splice(0)) go();
       },
@@ -156,7 +163,7 @@ export class Cluster {
   decided(hosted: HostedRoom, action: RoomAction): void {
     const member = this.#members.get(hosted);
     if (!member) return;
-    if (action.do === 'left') member.media.left(action.slot);
+    if (action.do === 'left') hosted.delivery.unpublished(action.slot);
     member.bridge.decided(action);
   }
 
@@ -323,4 +330,3 @@ export class Cluster {
     }
   }
 }
-

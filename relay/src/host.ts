@@ -170,7 +170,9 @@ export class RelayHost implements Hub {
   }
 
   async #load(): Promise<LoadCounts | undefined> {
-    const { cpu_us, waited_us = 0, dropped_overload = 0 } = await this.#options.plane.stats();
+    // An engine that was closed before its relay has no figures.
+    const figures: Record<string, number> = await this.#options.plane.stats().catch(() => ({}));
+    const { cpu_us, waited_us = 0, dropped_overload = 0 } = figures;
     return cpu_us === undefined ? undefined : { cpuUs: cpu_us, waitedUs: waited_us, dropped: dropped_overload };
   }
 

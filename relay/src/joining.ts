@@ -77,12 +77,7 @@ export class Joining {
     this.#enter(reliable, session, claims, resume);
   }
 
-  #enter(
-    reliable: ReliableSession,
-    session: HostedSession,
-    claims: TokenClaims,
-    resume: string | undefined,
-  ): void {
+  #enter(reliable: ReliableSession, session: HostedSession, claims: TokenClaims, resume: string | undefined): void {
     const { sessions, log, community, dispatch, budgetMs } = this.#options;
     const { key } = reliable;
     const { room, sub, isNew } = claims;
@@ -106,7 +101,8 @@ export class Joining {
     this.#options.onJoinMs?.(this.#options.nowMs() - session.arrivedMs);
     log.debug({ session: key, room, sub, roles: claims.roles }, 'joined');
     void community.visit(room, sub).then((visit) => {
-      if (visit && isNew === undefined) this.#request(reliable, { type: 'visited', session: key, isNew: visit.count === 1 });
+      if (visit && isNew === undefined)
+        this.#request(reliable, { type: 'visited', session: key, isNew: visit.count === 1 });
     });
   }
 

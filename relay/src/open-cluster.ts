@@ -73,7 +73,8 @@ function dialled(host: string): string {
 }
 
 async function openDirectory({ cluster }: RelayConfig): Promise<Directory> {
-  if (cluster.natsUrls.length === 0) throw new HayateError('invalid_argument', 'cluster.relayId without cluster.natsUrls');
+  if (cluster.natsUrls.length === 0)
+    throw new HayateError('invalid_argument', 'cluster.relayId without cluster.natsUrls');
   // A relay that is alone loads nothing of it.
   const { natsDirectory } = await import('../directory/nats/index.ts');
   const region = cluster.region!;

@@ -329,7 +329,13 @@ class Relay implements RunningRelay {
     if (!this.#cluster || !host.cluster) return undefined;
     const { options, directory } = this.#cluster;
     const nowMs = () => host.nowMs();
-    return new ClusterView({ self: options.self.id, cluster: host.cluster, directory, rooms: () => host.hosted(), nowMs });
+    return new ClusterView({
+      self: options.self.id,
+      cluster: host.cluster,
+      directory,
+      rooms: () => host.hosted(),
+      nowMs,
+    });
   }
 
   /** For the directory: where the least loaded relay is taken. */

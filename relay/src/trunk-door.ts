@@ -1,6 +1,4 @@
-import { readFileSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
-import { HayateError } from '@hayate/codec/errors';
 import type { Engine } from '@hayate/engine';
 import type { Server, ServerAddress, Session } from '@hayate/transport';
 import { engineConnector, engineServer, nativeSession } from '@hayate/transport/engine';
@@ -23,7 +21,7 @@ export interface TrunkDoor {
   close(): Promise<void>;
 }
 
-/** @throws HayateError `bind_failed`, `bad_certificate`, `invalid_argument` for files that cannot be read */
+/** @throws HayateError `bind_failed`, `bad_certificate` */
 export async function openTrunkDoor(engine: Engine, config: TrunkConfig): Promise<TrunkDoor> {
   const { listen, caFile, certFile, keyFile, rateCeilingKbps, flushMs } = config;
   const identity = { cert: certFile!, key: keyFile! };
@@ -37,7 +35,6 @@ export async function openTrunkDoor(engine: Engine, config: TrunkConfig): Promis
     datagrams: 'refuse',
     limits: { ...limits, maxBidiStreams: 2, maxUniStreams: 0 },
   });
-  const rootsPem = readText(caFile!);
   return {
     address: server.address,
     sessions: server.sessions.pipeThrough(
@@ -49,7 +46,7 @@ export async function openTrunkDoor(engine: Engine, config: TrunkConfig): Promis
       }),
     ),
     dial(id, { host, port }) {
-      const options = { rootsPem, identity, serverName: `${id}${SUFFIX}`, limits };
+      const options = { rootsPem: caFile!, identity, serverName: `${id}${SUFFIX}`, limits };
       const url = `https://${isIPv6(host) ? `[${host}]` : host}:${port}${PATH}`;
       const session = engineConnector(engine, options)(url, { connectTimeoutMs: DIAL_MS });
       nativeSession(session)!.setDatagramMode('trunk');
@@ -61,12 +58,4 @@ export async function openTrunkDoor(engine: Engine, config: TrunkConfig): Promis
     },
     close: () => server.close(),
   };
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new HayateError('invalid_argument', `cluster: cannot read ${file}`, { cause });
-  }
 }

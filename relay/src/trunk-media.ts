@@ -74,9 +74,8 @@ export class TrunkMedia {
     this.#join(neighbour.session, neighbour.to);
   }
 
-  /** Nothing of this slot is to be given to who joins. */
-  left(slot: number): void {
-    this.#options.delivery.unpublished(slot);
+  /** The liver has gone for good: nothing of it is to be given to who joins, and its generation is over. */
+  gone(slot: number): void {
     this.#options.media.unpublish(slot);
   }
 

@@ -205,6 +205,7 @@ export class TreeModel {
       post: () => 1,
       comments: () => {},
       reacted: () => {},
+      gone: () => {},
       settled: () => {},
       carryOut: (action) => this.#carryOut(relay, action),
     });

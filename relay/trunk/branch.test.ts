@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
 import { TreeModel } from '../test/tree-model.ts';
 
 /** Everybody hears every liver, once, over a tree with one way into each region. */
@@ -82,7 +82,12 @@ describe("a room's tree", () => {
     model.run(300);
     for (const [id, session] of sessions) model.publish(id, session);
     model.run(2000);
-    expect(model.livers().map(({ slot }) => slot).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(
+      model
+        .livers()
+        .map(({ slot }) => slot)
+        .sort(),
+    ).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     isWhole(model);
   });
 
@@ -132,13 +137,19 @@ describe("a room's tree", () => {
     const step = fc.oneof(
       { weight: 4, arbitrary: fc.record({ op: fc.constant('join' as const), at: relay, sub: fc.nat(9) }) },
       { weight: 4, arbitrary: fc.record({ op: fc.constant('publish' as const), which: fc.nat(20) }) },
-      { weight: 2, arbitrary: fc.record({ op: fc.constant('leave' as const), which: fc.nat(20), clean: fc.boolean() }) },
+      {
+        weight: 2,
+        arbitrary: fc.record({ op: fc.constant('leave' as const), which: fc.nat(20), clean: fc.boolean() }),
+      },
       { weight: 1, arbitrary: fc.record({ op: fc.constant('kill' as const), at: relay }) },
       { weight: 1, arbitrary: fc.record({ op: fc.constant('restart' as const), at: relay }) },
       { weight: 1, arbitrary: fc.record({ op: fc.constant('drain' as const), at: relay }) },
       { weight: 2, arbitrary: fc.record({ op: fc.constant('cut' as const), a: relay, b: relay }) },
       { weight: 1, arbitrary: fc.constant({ op: 'heal' as const }) },
-      { weight: 4, arbitrary: fc.record({ op: fc.constant('run' as const), ms: fc.constantFrom(10, 50, 200, 1000, 4000) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({ op: fc.constant('run' as const), ms: fc.constantFrom(10, 50, 200, 1000, 4000) }),
+      },
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), fc.integer(), (steps, seed) => {

@@ -14,6 +14,8 @@ export interface BridgePorts {
   comments(messages: Uint8Array): void;
   /** Of children. */
   reacted(counts: Record<string, number>): void;
+  /** A liver at another relay has gone for good. */
+  gone(slot: number): void;
   /** After events were carried out. */
   settled(): void;
   /** All that concerns links, media and the directory. */
@@ -131,6 +133,7 @@ export class Bridge {
         return;
       case 'left':
         dispatch({ type: 'remoteLeft', slot: action.slot, gen: action.gen, gone: action.gone });
+        if (action.gone) this.#ports.gone(action.slot);
         return;
       case 'evict':
         dispatch({ type: 'evicted', slot: action.slot, gen: action.gen });
@@ -186,4 +189,3 @@ export class Bridge {
 function isOutward(action: BranchAction): action is Outward {
   return OUTWARD.has(action.do);
 }
-

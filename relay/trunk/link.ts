@@ -54,7 +54,11 @@ export class Link {
       ({ reason }) => this.#finish(reason || 'closed'),
       (error: unknown) => this.#finish(error instanceof Error ? error.message : 'died'),
     );
-    if (options.dialled) void this.#open();
+  }
+
+  /** Events may come within the call. */
+  start(): void {
+    if (this.dialled) void this.#open();
     else this.#accept();
   }
 

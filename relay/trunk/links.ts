@@ -51,7 +51,12 @@ export class Links {
 
   /** Those that are open. */
   peers(): { peer: RelayId; region: string; session: Session; sinceMs: number }[] {
-    return [...this.#open].map(([peer, { link, region, sinceMs }]) => ({ peer, region, session: link.session, sinceMs }));
+    return [...this.#open].map(([peer, { link, region, sinceMs }]) => ({
+      peer,
+      region,
+      session: link.session,
+      sinceMs,
+    }));
   }
 
   /** `onLink` tells what became of it. Does nothing while there is a link or one is being dialled. */
@@ -62,13 +67,20 @@ export class Links {
       queueMicrotask(() => this.#options.onLink(peer, false, 'not in the directory'));
       return;
     }
-    this.#dialling.set(peer, this.#link(session, peer));
+    const link = this.#link(session, peer);
+    this.#dialling.set(peer, link);
+    link.start();
   }
 
   /** A session that another relay has opened. */
   accept(session: Session): void {
-    if (this.#closed) session.close({ closeCode: 0, reason: 'going away' });
-    else this.#waiting.add(this.#link(session, undefined));
+    if (this.#closed) {
+      session.close({ closeCode: 0, reason: 'going away' });
+      return;
+    }
+    const link = this.#link(session, undefined);
+    this.#waiting.add(link);
+    link.start();
   }
 
   send(peer: RelayId, message: TrunkMessage): void {
