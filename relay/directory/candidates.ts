@@ -21,7 +21,7 @@ const STEPS = 10;
 const STEP = 2 ** 32;
 
 /** 0 idle to 1 full. */
-function fullness(load: RelayLoad): number {
+export function fullness(load: RelayLoad): number {
   return Math.min(1, Math.max(load.cpu, load.egressBps / FULL_EGRESS_BPS));
 }
 

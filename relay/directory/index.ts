@@ -1,4 +1,4 @@
-export { candidates, type Wish } from './candidates.ts';
+export { candidates, fullness, type Wish } from './candidates.ts';
 export type { DirectoryOptions } from './directory.ts';
 export { DirectoryError, directoryCodes } from './errors.ts';
 export { MemoryCloud } from './memory.ts';

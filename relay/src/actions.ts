@@ -26,6 +26,8 @@ export interface ActionsOptions {
   vanish(hosted: HostedRoom): void;
   /** Before it is carried out. */
   decided(hosted: HostedRoom, action: RoomAction): void;
+  /** As in `welcome`; undefined: this relay counts by itself. */
+  numbering(hosted: HostedRoom): string | undefined;
   lifecycle: RoomLifecycle;
 }
 
@@ -159,6 +161,7 @@ export class RoomActions {
     if (!reliable) return;
     this.#options.plane.admit(reliable.transport);
     if (resumed) this.#options.counters.add('sessions_resumed');
+    const numbering = this.#options.numbering(hosted);
     reliable.send({
       t: 'welcome',
       v: 1,
@@ -173,6 +176,7 @@ export class RoomActions {
       resume: this.#options.resume.make(session, hosted.name, identity.sub),
       ...(resumed ? { resumed } : {}),
       budgetMs: hosted.delivery.budgetMs,
+      ...(numbering === undefined ? {} : { numbering }),
       livers,
     });
   }

@@ -48,7 +48,7 @@ export async function openApis(options: ApisOptions): Promise<Apis> {
     info,
     rooms: () => host.rooms(),
     room: (name) => host.room(name),
-    candidates: () => [candidate(options)],
+    candidates: () => options.cluster?.candidates() ?? [candidate(options)],
     grant: grantOf(options),
     ticket: await ticketOf(options),
   };

@@ -1,7 +1,7 @@
 import { codeError } from '@hayate/codec/messages';
-import type { Directory } from '../directory/index.ts';
-import { candidates } from '../directory/index.ts';
+import { candidates, type Directory, fullness } from '../directory/index.ts';
 import type { ClusterApi, ClusterLink, ClusterRelay, ClusterRoom, RoomPlace } from '../http/cluster.ts';
+import type { Candidate } from '../http/relays.ts';
 import type { Cluster } from './cluster.ts';
 import type { HostedRoom } from './rooms.ts';
 
@@ -11,6 +11,8 @@ export interface ClusterViewOptions {
   directory: Directory;
   rooms(): Iterable<HostedRoom>;
   nowMs(): number;
+  /** 0 to 1: spreads clients over relays that are alike. */
+  random(): number;
 }
 
 /** What people who look after a cluster see of it at one relay, and the little that they change. */
@@ -71,8 +73,12 @@ export class ClusterView implements ClusterApi {
   }
 
   /** For clients: who may be dialled for a room, the best for who asks here first. */
-  candidates(seed: number) {
-    const { directory } = this.#options;
-    return candidates(directory.relays(), { region: directory.region, seed });
+  candidates(): Candidate[] {
+    const { directory, random } = this.#options;
+    const seed = Math.floor(random() * 2 ** 32);
+    return candidates(directory.relays(), { region: directory.region, seed }).map((relay) => {
+      const { id, region, url, certificateHashes, load, loadFresh } = relay;
+      return { id, region, url, certificateHashes: [...certificateHashes], ...(loadFresh ? { load: fullness(load) } : {}) };
+    });
   }
 }

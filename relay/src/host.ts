@@ -117,6 +117,7 @@ export class RelayHost implements Hub {
       dateMs: () => this.dateMs(),
       vanish: (hosted) => this.#vanish(hosted),
       decided: (hosted, action) => this.cluster?.decided(hosted, action),
+      numbering: (hosted) => this.cluster?.numbering(hosted),
       lifecycle: options.lifecycle,
     });
     this.cluster = options.cluster && this.#startCluster(options.cluster);

@@ -328,14 +328,9 @@ class Relay implements RunningRelay {
     const host = this.#host!;
     if (!this.#cluster || !host.cluster) return undefined;
     const { options, directory } = this.#cluster;
-    const nowMs = () => host.nowMs();
-    return new ClusterView({
-      self: options.self.id,
-      cluster: host.cluster,
-      directory,
-      rooms: () => host.hosted(),
-      nowMs,
-    });
+    const { self } = options;
+    const [nowMs, rooms, random] = [() => host.nowMs(), () => host.hosted(), Math.random];
+    return new ClusterView({ self: self.id, cluster: host.cluster, directory, rooms, nowMs, random });
   }
 
   /** For the directory: where the least loaded relay is taken. */
