@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import type { CommentAuthor, CommentRefusal } from '../comments/types.ts';
 import { type Directory, DirectoryError, parentOf, type RoomEntry } from '../directory/index.ts';
 import type { RoomAction, RoomEvent } from '../room/types.ts';
+import type { ClusterGauges } from '../telemetry/cluster.ts';
+import type { Counters } from '../telemetry/counters.ts';
 import { Branch } from '../trunk/branch.ts';
 import { Bridge, type Outward } from '../trunk/bridge.ts';
 import { Links } from '../trunk/links.ts';
@@ -23,6 +25,7 @@ export interface ClusterOptions {
   directory: Directory;
   door: TrunkDoor;
   repairMs: number;
+  counters: Counters;
   log: Logger;
 }
 
@@ -61,7 +64,7 @@ export class Cluster {
   constructor(options: ClusterOptions, host: ClusterHost) {
     this.#options = options;
     this.#host = host;
-    const { self, door, directory, log } = options;
+    const { self, door, directory, counters, log } = options;
     this.links = new Links({
       self,
       dial: (peer) => {
@@ -78,6 +81,7 @@ export class Cluster {
       nowMs: () => host.nowMs(),
       onLink: (peer, up, reason) => {
         log.info({ peer, up, reason }, 'link');
+        if (!up) counters.add('trunk_links_lost');
         for (const { bridge } of [...this.#members.values()]) bridge.handle({ type: 'link', peer, up });
       },
       onMessage: (peer, message) => this.#message(peer, message),
@@ -190,6 +194,16 @@ export class Cluster {
   /** The room's branch, for people who look after it. */
   bridge(hosted: HostedRoom): Bridge | undefined {
     return this.#members.get(hosted)?.bridge;
+  }
+
+  stats(): ClusterGauges {
+    const branches = [...this.#members.values()].map(({ bridge }) => bridge.branch);
+    return {
+      links: this.links.peers().length,
+      origins: branches.filter(({ isOrigin }) => isOrigin).length,
+      adrift: branches.filter(({ rooted }) => !rooted).length,
+      directoryUp: this.#options.directory.health().connected,
+    };
   }
 
   drain(): void {

@@ -3,6 +3,7 @@ import type { Engine } from '@hayate/engine';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
 import type { Directory, RelayEntry, RelayLoad } from '../directory/index.ts';
+import type { Counters } from '../telemetry/counters.ts';
 import type { ClusterOptions } from './cluster.ts';
 import { openTrunkDoor } from './trunk-door.ts';
 
@@ -19,13 +20,21 @@ export interface OpenCluster {
   close(): Promise<void>;
 }
 
+export interface ClusterDeps {
+  engine: Engine | undefined;
+  counters: Counters;
+  log: Logger;
+  /** For tests: instead of NATS. */
+  directory: Directory | undefined;
+}
+
 /**
  * Undefined where the configuration has no `cluster.relayId`. @throws HayateError `unsupported` (no engine), `bind_failed`,
  * `bad_certificate`, `invalid_argument`
  */
 export async function openCluster(
   config: RelayConfig,
-  { engine, log, directory: given }: { engine: Engine | undefined; log: Logger; directory: Directory | undefined },
+  { engine, log, counters, directory: given }: ClusterDeps,
 ): Promise<OpenCluster | undefined> {
   const { cluster } = config;
   if (cluster.relayId === undefined) return undefined;
@@ -41,7 +50,7 @@ export async function openCluster(
     directory.announce(entry);
   };
   return {
-    options: { self, directory, door, repairMs: cluster.repairMs, log },
+    options: { self, directory, door, repairMs: cluster.repairMs, counters, log },
     directory,
     announce({ url, certificateHashes }, load) {
       const { host, port } = door.address;

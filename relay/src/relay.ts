@@ -7,7 +7,7 @@ import { type OpenFilter, openFilter } from '../comments/open.ts';
 import { type Community, type CommunityStore, openCommunity } from '../community/index.ts';
 import { parseConfig, redactConfig } from '../config/load.ts';
 import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
-import type { Directory, RelayLoad } from '../directory/index.ts';
+import type { Directory } from '../directory/index.ts';
 import { type GiftDelivery, openGiftDelivery } from '../gifts/deliver.ts';
 import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
 import type { RelayInfo, StaticAssets } from '../http/app.ts';
@@ -25,6 +25,7 @@ import { removeDevState, writeDevState } from './dev-state.ts';
 import { type HostStats, RelayHost } from './host.ts';
 import { RoomLifecycle } from './lifecycle.ts';
 import { type Door, openDoor, RELAY_PATH } from './listen.ts';
+import { loadMeter } from './load-meter.ts';
 import { type OpenCluster, openCluster } from './open-cluster.ts';
 
 export interface RelayDeps {
@@ -130,7 +131,6 @@ class Relay implements RunningRelay {
   #gifts: OpenGifts | undefined;
   #delivery: GiftDelivery | undefined;
   #filter: OpenFilter | undefined;
-  #measured: { ms: number; cpuUs: number; bytesOut: number } | undefined;
   #stateWritten = false;
   #draining = false;
   #drained: Promise<void> | undefined;
@@ -170,7 +170,10 @@ class Relay implements RunningRelay {
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
     this.#door = door;
     const { engine } = door;
-    this.#cluster = await openCluster(config, { engine, log: this.#log, directory: this.#deps.directory });
+    this.#cluster = await openCluster(config, {
+      ...{ engine, log: this.#log, counters: this.#counters },
+      directory: this.#deps.directory,
+    });
     this.#host = new RelayHost({
       config,
       verifier,
@@ -201,7 +204,9 @@ class Relay implements RunningRelay {
       ready: () => !this.#draining && this.#gifts?.failure() === undefined,
       info: () => this.#info(),
     });
-    this.#cluster?.announce(this, () => this.#load());
+    const host = this.#host;
+    const load = loadMeter({ counts: () => host.stats(), plane: () => door.plane.stats(), nowMs: () => host.nowMs() });
+    this.#cluster?.announce(this, load);
     if (dev) this.#writeState();
     const { transport, url, httpAddress, metricsAddress, apiAddress } = this;
     this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress, apiAddress }, 'relay runs');
@@ -286,6 +291,7 @@ class Relay implements RunningRelay {
       connectRefused,
       ledgerUp: _,
       community: __,
+      cluster: ____,
       filterUp: ___,
       ...gauges
     } = await this.#snapshot();
@@ -320,7 +326,8 @@ class Relay implements RunningRelay {
     const giftDelivery = this.#delivery?.stats();
     const community = this.#community?.stats();
     const filterUp = this.#filter?.up();
-    const backends = { ledger, ledgerUp, giftDelivery, community, filterUp };
+    const cluster = this.#host?.cluster?.stats();
+    const backends = { ledger, ledgerUp, giftDelivery, community, filterUp, cluster };
     return { ...gauges, counters: this.#counters, plane, connectRefused, ...backends };
   }
 
@@ -331,19 +338,6 @@ class Relay implements RunningRelay {
     const { self } = options;
     const [nowMs, rooms, random] = [() => host.nowMs(), () => host.hosted(), Math.random];
     return new ClusterView({ self: self.id, cluster: host.cluster, directory, rooms, nowMs, random });
-  }
-
-  /** For the directory: where the least loaded relay is taken. */
-  async #load(): Promise<RelayLoad> {
-    const { viewers, rooms } = this.#host!.stats();
-    const now = performance.now();
-    const { cpu_us = 0, bytes_out = 0 } = await this.#opened().plane.stats();
-    const before = this.#measured;
-    this.#measured = { ms: now, cpuUs: cpu_us, bytesOut: bytes_out };
-    if (!before) return { viewers, rooms, cpu: 0, egressBps: 0 };
-    const ms = Math.max(1, now - before.ms);
-    const cpu = Math.min(1, Math.max(0, cpu_us - before.cpuUs) / 1000 / ms);
-    return { viewers, rooms, cpu, egressBps: Math.round((Math.max(0, bytes_out - before.bytesOut) * 1000) / ms) };
   }
 
   #opened(): Door {

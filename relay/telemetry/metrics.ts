@@ -7,6 +7,7 @@ import { bindFailed } from '../http/bind.ts';
 import type { LedgerStats } from '../ledger/index.ts';
 import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
 import type { SenderStats } from '../webhook/sender.ts';
+import { type ClusterGauges, clusterMetrics } from './cluster.ts';
 import { type CommunityGauges, communityMetrics } from './community.ts';
 import type { Counters } from './counters.ts';
 
@@ -44,6 +45,8 @@ export interface Snapshot {
   community: CommunityGauges | undefined;
   /** Whether the backend's word filter answers; undefined where there is none. */
   filterUp: boolean | undefined;
+  /** Undefined for a relay alone. */
+  cluster: ClusterGauges | undefined;
 }
 
 /** Node measures with a timer of this period and counts the period in. */
@@ -154,6 +157,7 @@ export class Metrics {
     const backendUp = gauge('gift_backend_up', '0 while the whole backend fails.');
 
     const community = communityMetrics(meter);
+    const cluster = clusterMetrics(meter);
 
     meter.addBatchObservableCallback(
       async (result) => {
@@ -161,6 +165,7 @@ export class Metrics {
         for (const [name, instrument] of Object.entries(gauges))
           result.observe(instrument, s[name as keyof typeof gauges]);
         community.observe(result, s.counters, s.community);
+        cluster.observe(result, s.counters, s.cluster);
         const memory = process.memoryUsage();
         result.observe(resident, memory.rss);
         result.observe(heap, memory.heapTotal);
@@ -228,6 +233,7 @@ export class Metrics {
         backendUp,
         ...Object.values(gauges),
         ...community.instruments,
+        ...cluster.instruments,
         resident,
         heap,
         cpu,
