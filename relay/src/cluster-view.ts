@@ -78,7 +78,13 @@ export class ClusterView implements ClusterApi {
     const seed = Math.floor(random() * 2 ** 32);
     return candidates(directory.relays(), { region: directory.region, seed }).map((relay) => {
       const { id, region, url, certificateHashes, load, loadFresh } = relay;
-      return { id, region, url, certificateHashes: [...certificateHashes], ...(loadFresh ? { load: fullness(load) } : {}) };
+      return {
+        id,
+        region,
+        url,
+        certificateHashes: [...certificateHashes],
+        ...(loadFresh ? { load: fullness(load) } : {}),
+      };
     });
   }
 }
