@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RelayTarget } from '@hayate/client';
@@ -13,13 +13,14 @@ import {
 } from '@hayate/relay';
 import { MemoryCloud } from '@hayate/relay/directory';
 import { engineConnector } from '@hayate/transport/engine';
-import { pino } from 'pino';
 
 /** Relays of several regions in this process, on one directory in memory, each with its own engine. */
 export interface ClusterRig {
   readonly cloud: MemoryCloud;
   readonly connector: ReturnType<typeof engineConnector>;
   relay(id: string): RunningRelay;
+  /** Of its service API. */
+  serviceToken(id: string): string;
   target(id: string, options: Partial<MintOptions> & { sub: string }): RelayTarget;
   /** Ends it without a word to anybody. */
   kill(id: string): Promise<void>;
@@ -57,6 +58,7 @@ export async function startCluster(
           stateDir,
           token: { keyFile },
           transport: 'engine',
+          log: { level: 'silent' },
           listen: { port: 0 },
           http: { port: 0 },
           metrics: { port: 0 },
@@ -73,7 +75,6 @@ export async function startCluster(
         {
           engine,
           directory: cloud.directory(region),
-          logger: pino({ level: process.env['CLUSTER_LOG'] ?? 'silent' }).child({ relay: relayId }),
         },
       );
       relays.set(relayId, { relay, engine });
@@ -83,6 +84,7 @@ export async function startCluster(
     cloud,
     connector: engineConnector(dialler),
     relay: (id) => relays.get(id)!.relay,
+    serviceToken: (id) => readFileSync(join(dir, id, 'service.token'), 'utf8').trim(),
     target(id, options) {
       const { relay } = relays.get(id)!;
       return {

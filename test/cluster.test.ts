@@ -200,6 +200,32 @@ describe.skipIf(!available.ok)('four relays of two regions', () => {
     await joe.close();
   });
 
+  it('close and move a room everywhere by the service API of one', { timeout: 60_000 }, async () => {
+    const rooms = ['jp-1', 'us-2'].map((id) => connectRoom(rig.target(id, { sub: `of ${id}` }), { connector: rig.connector }));
+    await Promise.all(rooms.map((room) => room.ready));
+    const call = async (id: string, path: string, body?: object) => {
+      const answer = await fetch(`${rig.relay(id).apiAddress}/v1/cluster/${path}`, {
+        method: body ? 'POST' : 'GET',
+        headers: { authorization: `Bearer ${rig.serviceToken(id)}`, 'content-type': 'application/json' },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+      return answer.status === 204 ? undefined : answer.json();
+    };
+    const { relays } = await call('jp-2', 'relays');
+    expect(relays.map(({ id }: { id: string }) => id)).toEqual(['jp-1', 'jp-2', 'us-1', 'us-2']);
+    expect(await call('jp-1', 'rooms')).toMatchObject({
+      rooms: [{ room: 'r', home: 'jp', origin: 'jp-1', epoch: 1, path: ['jp-1'], people: 1 }],
+    });
+    const { links } = await call('jp-1', 'links');
+    expect(links[0].rttMs).toBeGreaterThan(0);
+    expect(await call('us-1', 'rooms/r/move', { origin: 'us-2' })).toMatchObject({ home: 'us', origin: 'us-2' });
+    const { number } = await rooms[0]!.comment('still here');
+    expect(number).toBe(1);
+    const ended = rooms.map((room) => room.closed);
+    await call('us-1', 'rooms/r/close', {});
+    for (const end of ended) expect(await end).toMatchObject({ code: 'room_closed' });
+  });
+
   it('bring nothing across without a trunk', { timeout: 30_000 }, async () => {
     const mio = await live('jp-1', 'mio');
     const far = await watching('us-1');

@@ -296,8 +296,10 @@ export class Cluster {
     const { name } = member.hosted;
     try {
       const found = await directory.lookup(name);
+      const wanted = member.hosted.room.peopleCount > 0 || member.waiting.length > 0;
       // Nobody has it: it lives where somebody wants it first.
-      this.#placed(member, found && !found.closed ? found : await directory.open(name, self.region, self.id));
+      if (found && (!found.closed || !wanted)) this.#placed(member, found);
+      else if (wanted) this.#placed(member, await directory.open(name, self.region, self.id));
     } catch (error) {
       log.debug({ room: name, err: error }, 'the directory does not say where the room is');
     } finally {
@@ -321,6 +323,9 @@ export class Cluster {
 
   #placed(member: Member, { home, origin, epoch, closed }: RoomEntry): void {
     this.#handle(member, { type: 'placed', place: { home, origin, epoch, ...(closed ? { closed } : {}) } });
+    if (closed && this.#members.get(member.hosted) === member && member.hosted.room.memberCount > 0) {
+      this.#host.dispatch(member.hosted, { type: 'close' });
+    }
   }
 
   /** Not after the room is gone. */

@@ -177,7 +177,7 @@ describe("a room's tree", () => {
         model.run(20_000);
         if (model.place) isWhole(model);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 });

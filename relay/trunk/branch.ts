@@ -1,8 +1,7 @@
 import type { RoutedLiver } from '@hayate/codec/messages';
-import { Crowds } from './crowds.ts';
 import { Flows } from './flows.ts';
+import { Neighbours } from './neighbours.ts';
 import { Pulls } from './pulls.ts';
-import { Routes } from './routes.ts';
 import { Standing } from './standing.ts';
 import type { BranchAction, BranchEvent, BranchOptions, Place, RelayId, RoomMessage } from './types.ts';
 import { upstreamOf } from './upstream.ts';
@@ -20,21 +19,20 @@ type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
  */
 export class Branch {
   readonly #options: BranchOptions;
-  readonly #routes = new Routes();
+  readonly #near: Neighbours;
   readonly #standing: Standing;
   readonly #pulls: Pulls;
   readonly #flows: Flows;
-  readonly #crowds = new Crowds();
   /** Who pulls from here, with the alias that its bundles carry. */
   readonly #children = new Set<RelayId>();
-  /** Masks as they were last given out. */
-  readonly #masks = new Map<RelayId, { to: number; from: number }>();
   #out: BranchAction[] = [];
   #wanted = false;
   #toldPath = '';
 
   constructor(options: BranchOptions) {
     this.#options = options;
+    const act = (action: BranchAction) => void this.#out.push(action);
+    this.#near = new Neighbours(options.room, act);
     this.#standing = new Standing(options);
     this.#pulls = new Pulls(options.random);
     this.#flows = new Flows({
@@ -42,7 +40,7 @@ export class Branch {
       standing: this.#standing,
       pulls: this.#pulls,
       children: this.#children,
-      act: (action) => this.#out.push(action),
+      act,
     });
   }
 
@@ -70,7 +68,7 @@ export class Branch {
 
   /** The neighbour that media of this slot comes from; undefined: none, or it is here. */
   via(slot: number): RelayId | undefined {
-    return this.#routes.via(slot);
+    return this.#near.routes.via(slot);
   }
 
   /** As in `welcome`; undefined while the origin was not heard. */
@@ -87,7 +85,8 @@ export class Branch {
     this.#out = [];
     this.#take(event, nowMs);
     this.#reconcile(nowMs);
-    this.#settle();
+    this.#near.settle(this.#neighbours());
+    this.#tellPath();
     return this.#out;
   }
 
@@ -107,14 +106,14 @@ export class Branch {
         this.#message(event.peer, event.message, nowMs);
         return;
       case 'liver':
-        this.#routes.setLocal(event.liver.slot, event.liver);
+        this.#near.routes.setLocal(event.liver.slot, event.liver);
         return;
       case 'left':
-        this.#routes.unreserve(event.slot, event.gen);
-        if (this.#routes.local(event.slot)?.gen === event.gen) this.#routes.setLocal(event.slot, undefined);
+        this.#near.routes.unreserve(event.slot, event.gen);
+        if (this.#near.routes.local(event.slot)?.gen === event.gen) this.#near.routes.setLocal(event.slot, undefined);
         return;
       case 'reserved':
-        this.#routes.reserve(event.slot, event.gen);
+        this.#near.routes.reserve(event.slot, event.gen);
         return;
       case 'ask':
         this.#flows.ask({ local: event.key }, event.ask, nowMs);
@@ -123,7 +122,7 @@ export class Branch {
         this.#flows.answer(event.asker, event.answer);
         return;
       case 'crowd':
-        this.#crowds.here(event.people, event.viewers);
+        this.#near.crowds.here(event.people, event.viewers);
         return;
       case 'reacted':
         this.#toParent({ t: 'reacted', room: this.#options.room, counts: event.counts });
@@ -167,17 +166,17 @@ export class Branch {
         return;
       case 'liver': {
         const { t: _, room: __, ...liver } = message;
-        this.#routes.hear(peer, liver);
+        this.#near.routes.hear(peer, liver);
         return;
       }
       case 'left':
-        this.#routes.unhear(peer, message.slot, message.gen, message.gone === true);
+        this.#near.routes.unhear(peer, message.slot, message.gen, message.gone === true);
         return;
       case 'evict':
         this.#evict(message.slot, message.gen);
         return;
       case 'crowd':
-        this.#crowds.heard(peer, message.people, message.viewers);
+        this.#near.crowds.heard(peer, message.people, message.viewers);
         return;
       default:
         this.#flows.take(peer, message, nowMs);
@@ -202,12 +201,12 @@ export class Branch {
     }
     if (this.#children.has(peer)) this.#unpulled(peer);
     this.#children.add(peer);
-    this.#crowds.heard(peer, message.people, message.viewers);
-    this.#neighbour(peer, message.alias, message.livers);
-    const livers = this.#routes.open(peer);
+    this.#near.crowds.heard(peer, message.people, message.viewers);
+    this.#near.add(peer, message.alias, message.livers);
+    const livers = this.#near.routes.open(peer);
     this.#send(peer, {
       ...{ t: 'pulling', ...this.#standing.told(room), id: message.id, alias, livers, path: this.path },
-      ...this.#crowds.told(peer),
+      ...this.#near.crowds.told(peer),
     });
     // After `pulling`: before it the child takes no comments from here.
     this.#out.push({ do: 'subscribe', peer, after: message.after });
@@ -220,7 +219,7 @@ export class Branch {
   #evictConflicts(peer: RelayId, livers: readonly RoutedLiver[]): void {
     if (!this.#standing.here) return;
     for (const { slot, gen, sub } of livers) {
-      const own = this.#routes.local(slot);
+      const own = this.#near.routes.local(slot);
       if (own && own.sub !== sub) this.#send(peer, { ...this.#named('evict'), slot, gen });
     }
   }
@@ -237,7 +236,7 @@ export class Branch {
   #unpulled(peer: RelayId): void {
     if (!this.#children.delete(peer)) return;
     this.#flows.childLost(peer);
-    if (peer !== this.#pulls.parent) this.#depart(peer);
+    if (peer !== this.#pulls.parent) this.#near.drop(peer);
   }
 
   #pulling(peer: RelayId, message: Of<'pulling'>, nowMs: number): void {
@@ -249,8 +248,8 @@ export class Branch {
     if (!this.#pulls.answered(peer, message.id, message.path)) return;
     this.#standing.heard(message);
     this.#standing.numbered(message.numbering);
-    this.#crowds.heard(peer, message.people, message.viewers);
-    this.#neighbour(peer, message.alias, message.livers);
+    this.#near.crowds.heard(peer, message.people, message.viewers);
+    this.#near.add(peer, message.alias, message.livers);
     this.#send(peer, this.#named('ready'));
     if (former !== undefined && former !== peer) this.#endPull(former);
   }
@@ -274,7 +273,7 @@ export class Branch {
     const wasParent = peer === this.#pulls.parent;
     if (this.#pulls.end(peer)) this.#send(peer, { t: 'unpull', room: this.#options.room });
     if (wasParent) this.#flows.parentLost();
-    if (!this.#children.has(peer)) this.#depart(peer);
+    if (!this.#children.has(peer)) this.#near.drop(peer);
   }
 
   #lost(peer: RelayId, nowMs: number): void {
@@ -283,30 +282,18 @@ export class Branch {
     const wasParent = peer === this.#pulls.parent;
     this.#pulls.end(peer);
     if (wasParent) this.#flows.parentLost();
-    this.#depart(peer);
+    this.#near.drop(peer);
     if (!pulled) return;
     this.#pulls.avoid(peer, false, nowMs);
     if (peer === this.place?.origin) this.#standing.originLost(nowMs);
   }
 
-  #neighbour(peer: RelayId, alias: number, livers: readonly RoutedLiver[]): void {
-    this.#routes.add(peer, livers);
-    this.#masks.delete(peer);
-    this.#out.push({ do: 'attach', peer, alias });
-  }
-
-  #depart(peer: RelayId): void {
-    this.#crowds.drop(peer);
-    this.#routes.drop(peer);
-    if (this.#masks.delete(peer)) this.#out.push({ do: 'detach', peer });
-  }
-
   #evict(slot: number, gen: number): void {
-    if (this.#routes.local(slot)?.gen === gen) {
+    if (this.#near.routes.local(slot)?.gen === gen) {
       this.#out.push({ do: 'evict', slot, gen });
       return;
     }
-    const holder = this.#routes.holder(slot, gen);
+    const holder = this.#near.routes.holder(slot, gen);
     if (holder !== undefined && this.#children.has(holder)) this.#send(holder, { ...this.#named('evict'), slot, gen });
   }
 
@@ -320,8 +307,8 @@ export class Branch {
   #tick(nowMs: number): void {
     for (const peer of this.#pulls.late(nowMs)) this.#leave(peer, nowMs);
     this.#flows.tick(nowMs);
-    for (const { peer, ...crowd } of this.#crowds.changed()) this.#send(peer, { ...this.#named('crowd'), ...crowd });
-    const total = this.#crowds.elsewhere();
+    for (const { peer, ...crowd } of this.#near.crowds.changed()) this.#send(peer, { ...this.#named('crowd'), ...crowd });
+    const total = this.#near.crowds.elsewhere();
     if (total) this.#out.push({ do: 'crowd', ...total });
   }
 
@@ -364,36 +351,12 @@ export class Branch {
     if (id === undefined) return;
     const { room, alias, lastComment } = this.#options;
     const after = lastComment();
-    const livers = this.#routes.offer(peer, this.#pulls.parent);
+    const livers = this.#near.routes.offer(peer, this.#pulls.parent);
     this.#send(peer, {
       ...{ t: 'pull', ...this.#standing.told(room), id, alias, livers },
-      ...this.#crowds.below(this.#pulls.parent),
+      ...this.#near.crowds.below(this.#pulls.parent),
       ...(after === 0 ? {} : { after }),
     });
-  }
-
-  /** Tells the room and the neighbours what has changed, and the media plane after the room. */
-  #settle(): void {
-    const { room, told } = this.#routes.settle();
-    const changes: BranchAction[] = room.map((change) =>
-      'liver' in change ? { do: 'liver', liver: change.liver } : { do: 'left', ...change },
-    );
-    this.#out.push(...changes);
-    for (const each of told) {
-      if ('liver' in each) this.#send(each.peer, { ...this.#named('liver'), ...each.liver });
-      else {
-        const { peer, slot, gen, gone } = each;
-        this.#send(peer, { ...this.#named('left'), slot, gen, ...(gone ? { gone } : {}) });
-      }
-    }
-    for (const peer of this.#neighbours()) {
-      const masks = this.#routes.masks(peer);
-      const before = this.#masks.get(peer);
-      if (before?.to === masks.to && before.from === masks.from) continue;
-      this.#masks.set(peer, masks);
-      this.#out.push({ do: 'media', peer, ...masks });
-    }
-    this.#tellPath();
   }
 
   #neighbours(): Set<RelayId> {

@@ -14,7 +14,7 @@ const SILENCE_MS = 600;
 /** A handshake over an ocean, with a packet lost. */
 const OPENING_MS = 1200;
 
-export interface LinkEvents {
+interface LinkEvents {
   /** Both have said who they are. */
   open(peer: RelayId, region: string): void;
   message(message: TrunkMessage): void;

@@ -204,6 +204,6 @@ function keyOf({ slot, gen, sub, name, motion, voice }: Liver): string {
 }
 
 /** Generations count modulo 256. */
-export function signed8(value: number): number {
+function signed8(value: number): number {
   return (value << 24) >> 24;
 }
