@@ -98,6 +98,7 @@ export class Cluster {
       self,
       alias: hosted.alias,
       first: (region, except) => parentOf(directory.relays(), region, hosted.name, except)?.id,
+      mayClaim: (origin) => this.links.peers().length > 0 || !directory.relays().some(({ id }) => id === origin),
       linked: (peer) => this.links.linked(peer),
       lastComment: () => hosted.comments.count,
       random: Math.random,

@@ -195,6 +195,7 @@ export class TreeModel {
         );
         return able.map((each) => each.view.id).sort((a, b) => (weight(a) < weight(b) ? 1 : -1))[0];
       },
+      mayClaim: (origin) => this.#isLinked(view.id) || !this.relays.get(origin)?.alive,
       linked: (peer) => this.#links.has(pair(view.id, peer)),
       lastComment: () => 0,
       random: this.#random,
@@ -221,6 +222,10 @@ export class TreeModel {
       this.#after(TICK_MS, tick);
     };
     this.#after(TICK_MS * this.#random(), tick);
+  }
+
+  #isLinked(id: string): boolean {
+    return [...this.#links].some((key) => key.split(' ').includes(id));
   }
 
   #dispatch(relay: Relay, event: RoomEvent): void {

@@ -10,6 +10,7 @@ const MAX_CLAIM_STEPS = 5;
 export interface StandingOptions {
   self: { id: RelayId; region: string };
   first: UpstreamOptions['first'];
+  mayClaim(origin: RelayId): boolean;
   random(): number;
 }
 
@@ -92,9 +93,9 @@ export class Standing {
 
   /** The origin cannot be reached: a relay of the home region takes the room over, the first by rank at once. */
   originLost(nowMs: number): void {
-    const { self, first } = this.#options;
+    const { self, first, mayClaim } = this.#options;
     const place = this.#place;
-    if (!place || self.region !== place.home || this.#draining || place.closed) return;
+    if (!place || self.region !== place.home || this.#draining || place.closed || !mayClaim(place.origin)) return;
     this.#claimAtMs ??= nowMs + turnOf({ self, place, first }, MAX_CLAIM_STEPS) * CLAIM_STEP_MS;
   }
 

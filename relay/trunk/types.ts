@@ -94,6 +94,8 @@ export interface BranchOptions {
   alias: number;
   /** See `UpstreamOptions`. */
   first(region: string, except: ReadonlySet<RelayId>): RelayId | undefined;
+  /** Whether a relay that cannot reach this origin may think that it is gone: who reaches nobody is cut off itself. */
+  mayClaim(origin: RelayId): boolean;
   /** Whether there is a link to it. */
   linked(peer: RelayId): boolean;
   /** The last comment that this relay has. */
