@@ -64,7 +64,8 @@ const byRank = (a: Ranked, b: Ranked): number => a.rank - b.rank;
 /** The best `limit` of a region in their order: one pass, without sorting all of them. */
 function bestOf({ relays, hashes }: Group<KnownRelay>, { except, seed = 0 }: Wish, limit: number): Ranked[] {
   const best: Ranked[] = [];
-  for (const [i, relay] of relays.entries()) {
+  for (let i = 0; i < hashes.length; i++) {
+    const relay = relays[i]!;
     if (relay.draining) continue;
     const step = relay.loadFresh ? Math.round(fullness(relay.load) * STEPS) : STEPS + 1;
     const rank = step * STEP + mix(hashes[i]! ^ seed);

@@ -1,7 +1,7 @@
 import { HayateError } from '@hayate/codec/errors';
 import type { RoomEntry } from './types.ts';
 
-/** Every code of the directory: whether the same call may succeed later, and what it means. The table of docs/cluster.md. */
+/** Every code of the directory: whether the same call may succeed later, and what it means. The table of docs/directory.md. */
 export const directoryCodes = {
   directory_unavailable: {
     retryable: true,

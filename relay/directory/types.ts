@@ -26,7 +26,7 @@ export interface RelayEntry {
 /** A relay as this one knows it. */
 export interface KnownRelay extends RelayEntry {
   /**
-   * `load` is from a heartbeat of the last seconds. A relay hears those of a few others only (docs/cluster.md, "Heartbeats");
+   * `load` is from a heartbeat of the last seconds. A relay hears those of a few others only (docs/directory.md, "Heartbeats");
    * of the rest it knows the load as of their last announcement.
    */
   loadFresh: boolean;

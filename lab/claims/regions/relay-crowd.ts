@@ -20,7 +20,8 @@ export interface CrowdPlan {
 
 const CONNECTIONS = 10;
 const TICKS_PER_SECOND = 50;
-const WINDOW = 500;
+const AT_ONCE = 1000;
+const FILL_MS = 200_000;
 const LOAD = { viewers: 100, rooms: 20, cpu: 0.2, egressBps: 450_000 };
 
 const lines: RawNats[] = [];
@@ -37,22 +38,30 @@ async function fill(given: CrowdPlan): Promise<{ entries: number; ms: number }> 
   for (const [region, urls] of Object.entries(plan.urls)) {
     const connection = await connect({ servers: urls });
     const js = jetstream(connection, { domain: region, timeout: 30_000 });
-    const waiting = new Set<Promise<unknown>>();
-    const write = async (subject: string, value: object) => {
+    // What is stored is acked in order: to wait for one in a thousand keeps the server's queue short.
+    const count = new Map<string, number>();
+    const write = async (bucket: string, key: string, value: object) => {
       entries += 1;
-      const one: Promise<unknown> = js.publish(subject, JSON.stringify(value)).then(() => waiting.delete(one));
-      waiting.add(one);
-      if (waiting.size >= WINDOW) await Promise.race(waiting);
+      count.set(bucket, (count.get(bucket) ?? 0) + 1);
+      const subject = `$KV.${bucket}.${key}`;
+      if (entries % AT_ONCE === 0) await js.publish(subject, JSON.stringify(value));
+      else connection.publish(subject, JSON.stringify(value));
     };
     for (const id of plan.ids[region]!)
-      if (!plan.real.includes(id)) await write(`$KV.relays_${region}.${id}`, entryOf(id, region));
+      if (!plan.real.includes(id)) await write(`relays_${region}`, id, entryOf(id, region));
     for (const [index, room] of plan.rooms.entries()) {
       if (homeOf(index) !== region) continue;
       const ids = plan.ids[region]!;
       const record = { room, home: region, origin: ids[index % ids.length], epoch: 1, born: { at: 1, region } };
-      await write(`$KV.rooms_${region}.${room}`, record);
+      await write(`rooms_${region}`, room, record);
     }
-    await Promise.all(waiting);
+    const manager = await js.jetstreamManager();
+    for (const [bucket, wanted] of count) {
+      for (let stored = 0; stored < wanted; ) {
+        stored = (await manager.streams.info(`KV_${bucket}`)).state.messages;
+        if (performance.now() - since > FILL_MS) throw new Error(`${bucket} has ${stored} of ${wanted} entries`);
+      }
+    }
     await connection.close();
   }
   return { entries, ms: performance.now() - since };
