@@ -61,6 +61,9 @@ const LOW_VOICE_LEVEL = 3;
 /** A viewer's repair starts only where so much of the room's bound is left. */
 const ENTRY = 2;
 const RATE_MS = 1000;
+/** What decides where nothing goes on, and less spare time by so much is something. */
+const CALM: ReadonlySet<Decision['why']> = new Set(['spare', 'no_spare', 'busy']);
+const STIR_MS = 3;
 /** Where the motion since the key made repair too dear, it is not tried again for so long. */
 const DEAR_MS = 60_000;
 
@@ -142,13 +145,16 @@ export class RoomDelivery {
     this.#viewers.delete(session);
   }
 
-  /** Decides anew for one viewer; undefined for a session that does not watch. `changed`: the class is another one. */
+  /**
+   * Decides anew for one viewer; undefined for a session that does not watch. `changed`: the class is another one. `stirs`:
+   * something goes on there that should be decided about soon again.
+   */
   decide(
     session: SessionKey,
     path: Path,
     now: { conversing: boolean; busy: boolean },
     nowMs: number,
-  ): { decision: Readonly<Decision>; changed: boolean } | undefined {
+  ): { decision: Readonly<Decision>; changed: boolean; stirs: boolean } | undefined {
     const viewer = this.#viewers.get(session);
     if (!viewer) return undefined;
     const room = {
@@ -160,6 +166,7 @@ export class RoomDelivery {
     const repairAllowed = this.#repairAllowed(viewer, nowMs);
     // The decision is written in place.
     const before = viewer.decision?.delivery ?? DIRECT;
+    const spareBefore = viewer.decision?.spareMs ?? Number.NaN;
     const decision = viewer.policy.decide(
       { path, room, ...now, repairAllowed, heard: (most) => this.#livers.heard(most, nowMs) },
       nowMs,
@@ -173,7 +180,8 @@ export class RoomDelivery {
       this.#repairing += sign;
       viewer.repairs = repairs;
     }
-    return { decision, changed };
+    const stirs = changed || !CALM.has(decision.why) || decision.spareMs < spareBefore - STIR_MS;
+    return { decision, changed, stirs };
   }
 
   /** Share of the packets to this viewer that are lost; undefined while nobody knows. */

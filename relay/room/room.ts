@@ -29,6 +29,7 @@ export class Room {
   readonly #floor: Floor;
   readonly #presence: Presence;
   #viewers = 0;
+  #activeMs = Number.NEGATIVE_INFINITY;
   #elsewhere = { people: 0, viewers: 0 };
   #nowMs: number;
   #emptySinceMs: number;
@@ -62,6 +63,11 @@ export class Room {
   /** Sessions here. */
   get memberCount(): number {
     return this.#members.size;
+  }
+
+  /** When somebody last joined, commented or gave. */
+  get activeMs(): number {
+    return this.#activeMs;
   }
 
   get viewerCount(): number {
@@ -204,6 +210,7 @@ export class Room {
         return this.#floor.moderate(member, event.id, event.command, nowMs);
       case 'active':
         member.activeMs = nowMs;
+        this.#activeMs = nowMs;
         return [];
       default:
         return [];
@@ -312,6 +319,7 @@ export class Room {
     }
     member.watching = true;
     member.activeMs = nowMs;
+    this.#activeMs = nowMs;
     this.#viewers += 1;
     return [done(session, id), { do: 'mediaJoin', session }];
   }

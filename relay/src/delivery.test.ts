@@ -22,6 +22,7 @@ afterEach(() => {
 class FakeMedia {
   readonly classes = new Map<SessionKey, DeliveryClass[]>();
   asked = 0;
+  rttMs = 10;
   closed = false;
   readonly #keys: SessionKey[];
 
@@ -34,7 +35,7 @@ class FakeMedia {
     this.asked += 1;
     return this.#keys.map((key) => ({
       session: key as unknown as Session,
-      rttMs: 10,
+      rttMs: this.rttMs,
       minRttMs: 9,
       packetsOut: now / 20,
       packetsLost: 0,
@@ -158,6 +159,24 @@ describe('the delivery loop', () => {
     const { loop: subject } = loop(rooms);
     await run(subject, rooms, 10_000);
     expect(rooms.map(({ fake }) => fake.asked)).toEqual([20, 20]);
+  });
+
+  it('asks a room in which nothing stirs once a second, until something does', async () => {
+    const [calm, talking] = [target([1]), target([2])];
+    const rooms = [calm, talking];
+    const { loop: subject } = loop(rooms);
+    await run(subject, rooms, 40_000);
+    const asked = async (untilMs: number) => {
+      const before = rooms.map(({ fake }) => fake.asked);
+      await run(subject, rooms, untilMs);
+      return rooms.map(({ fake }, n) => fake.asked - before[n]!);
+    };
+    expect(await asked(50_000)).toEqual([10, 10]);
+    talking.room.handle({ type: 'active', session: 2 }, now);
+    expect(await asked(60_000)).toEqual([10, 20]);
+    calm.fake.rttMs = 60;
+    await asked(62_000);
+    expect(await asked(70_000)).toEqual([16, 16]);
   });
 
   it('goes on when a room closes, or a session leaves, meanwhile', async () => {

@@ -6,8 +6,10 @@ import type { Decision } from '../policy/viewer.ts';
 import type { Room } from '../room/room.ts';
 import type { SessionKey } from '../room/types.ts';
 
-/** Each viewer is decided for so often, unless there are more than the ticks can take. */
+/** Each viewer is decided for so often, unless there are more than the ticks can take, */
 const ROUND_MS = 500;
+/** and half as often where nothing has stirred for so long. */
+const CALM_MS = 10_000;
 const TICK_MS = 50;
 const LOAD_MS = 1000;
 /** Viewers a tick; a room asked counts as one. Bounds how long JavaScript is away from control. */
@@ -50,6 +52,8 @@ export class DeliveryLoop {
   #cursor: Cursor | undefined;
   #busy = false;
   #decisions = 0;
+  /** When something last stirred in a room, and whether the last round passed it by. */
+  readonly #calm = new WeakMap<DeliveryTarget, { sinceMs: number; passed: boolean }>();
   readonly #load = new RelayLoad();
   #loadMs = Number.NEGATIVE_INFINITY;
 
@@ -110,7 +114,7 @@ export class DeliveryLoop {
       const target = this.#nextTarget();
       if (!target) return undefined;
       const { room, media, delivery } = target;
-      if (room.viewerCount === 0) continue;
+      if (room.viewerCount === 0 || this.#passes(target)) continue;
       try {
         const rows = await media.memberStats();
         if (delivery.trafficDue(this.#options.nowMs())) await this.#traffic(target);
@@ -119,6 +123,16 @@ export class DeliveryLoop {
         // The room closed while it was asked.
       }
     }
+  }
+
+  /** Every other time in a calm room. */
+  #passes(target: DeliveryTarget): boolean {
+    const now = this.#options.nowMs();
+    const calm = this.#calm.get(target) ?? { sinceMs: now, passed: false };
+    this.#calm.set(target, calm);
+    const calmMs = now - Math.max(calm.sinceMs, target.room.activeMs);
+    calm.passed = calmMs >= CALM_MS && !calm.passed;
+    return calm.passed;
   }
 
   async #traffic({ media, delivery }: DeliveryTarget): Promise<void> {
@@ -144,7 +158,8 @@ export class DeliveryLoop {
     return undefined;
   }
 
-  #decide({ room, media, delivery }: DeliveryTarget, row: MemberStats): void {
+  #decide(target: DeliveryTarget, row: MemberStats): void {
+    const { room, media, delivery } = target;
     const { keyOf, nowMs, onChange, onSpareMs } = this.#options;
     const session = keyOf(row.session);
     if (session === undefined) return;
@@ -156,7 +171,9 @@ export class DeliveryLoop {
       now,
     );
     if (!result) return;
-    const { decision, changed } = result;
+    const { decision, changed, stirs } = result;
+    const calm = this.#calm.get(target);
+    if (stirs && calm) calm.sinceMs = now;
     this.#decisions += 1;
     if (this.#decisions % SPARE_EVERY === 0 && !Number.isNaN(decision.spareMs)) onSpareMs(decision.spareMs);
     if (!changed) return;
