@@ -190,7 +190,7 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
       const oldest = Math.min(...given.map(({ ackedMs }) => ackedMs));
       await sleep(Math.max(0, 2 * DUPLICATE_WINDOW_MS - (performance.now() - oldest)));
     }
-    let [resent, resentOthers, youngestMs] = [0, 0, Number.POSITIVE_INFINITY];
+    let [resent, resentOthers, resentAway, youngestMs] = [0, 0, 0, Number.POSITIVE_INFINITY];
     for (const { gift, text, ackedMs } of given.filter((_, n) => n % 10 === 0)) {
       const age = performance.now() - ackedMs;
       if (options.patient && age < 2 * DUPLICATE_WINDOW_MS) continue;
@@ -198,7 +198,9 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
       const before = acked.find(({ ticket, receipt }) => ticket.jti === gift.jti && receipt.id !== null);
       resent += 1;
       youngestMs = Math.min(youngestMs, age);
-      if (!again?.repeat || (before && differ(before.receipt, again))) resentOthers += 1;
+      // NATS took over 2 s, and two disks answered for it.
+      if (again?.id === null) resentAway += 1;
+      else if (!again?.repeat || (before && differ(before.receipt, again))) resentOthers += 1;
     }
     // What comes twice shall have the time to come.
     await sleep(1500);
@@ -245,6 +247,7 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
       acked_while_away: acked.filter(({ receipt }) => receipt.id === null).length,
       raced_in_both_regions: raced,
       resent,
+      resent_and_nats_away: resentAway,
       resent_after_s: resent > 0 ? Math.round(youngestMs / 1000) : null,
       webhook_requests: webhook.delivered.length,
       calm_ms: figures(

@@ -5,8 +5,10 @@ import type { Ledger, LedgerRecord, PlacedRecord } from '../ledger/index.ts';
 /** Records that a room keeps at hand: who is no further behind reads nothing from the disk. */
 const KEPT = 128;
 const PAGE = 64;
-/** Records shown before they have a place, of a room; further ones are shown with theirs. Clients remember more names. */
+/** Records of a room shown before they have a place; the oldest is forgotten. Clients remember more names. */
 const EARLY = 512;
+/** Names of a room's last records: one may come without its place after it came with it. */
+const PLACED = 1024;
 /** A copy of the ledger may be behind what is known of it. */
 const BEHIND_MS = 20;
 
@@ -60,6 +62,7 @@ export class GiftFeed {
   /** The last sequence that is known to exist. */
   #known = 0;
   #filling = false;
+  readonly #placed = new Set<string>();
   /** What has no place yet, by name. */
   readonly #early = new Map<string, Uint8Array>();
 
@@ -122,9 +125,10 @@ export class GiftFeed {
 
   #show(record: LedgerRecord): void {
     const name = nameOf(record);
-    if (this.#early.has(name) || this.#early.size >= EARLY || this.#kept.some((each) => each.name === name)) return;
+    if (this.#early.has(name) || this.#placed.has(name)) return;
     const message = encodeMessage(posted(record, this.#nameOf(record.sender)));
     this.#early.set(name, message);
+    dropOldest(this.#early, EARLY);
     for (const subscriber of this.#subscribers) {
       // Who is behind gets it with its place.
       if (!subscriber.idle) continue;
@@ -137,6 +141,8 @@ export class GiftFeed {
     const name = nameOf(record);
     this.#head = record.sequence;
     this.#early.delete(name);
+    this.#placed.add(name);
+    dropOldest(this.#placed, PLACED);
     this.#kept.push({ name, ...messagesOf(record, this.#nameOf(record.sender)) });
     if (this.#kept.length > KEPT) this.#kept.shift();
   }
@@ -193,12 +199,17 @@ export class GiftFeed {
     const page = await this.#ledger.resume(this.#room, subscriber.cursor, PAGE);
     if (page.length === 0) await sleep(BEHIND_MS);
     for (const record of page) {
-      if (subscriber.ended) return;
+      if (subscriber.ended || record.sequence !== subscriber.cursor + 1) return;
       const messages = messagesOf(record, this.#nameOf(record.sender));
       const wait = this.#hand(subscriber, { name: nameOf(record), ...messages });
       if (wait) await wait;
     }
   }
+}
+
+function dropOldest(names: Pick<Set<string>, 'size' | 'keys' | 'delete'>, most: number): void {
+  const { value } = names.size > most ? names.keys().next() : {};
+  if (value !== undefined) names.delete(value);
 }
 
 function isPlaced(record: LedgerRecord): record is PlacedRecord {

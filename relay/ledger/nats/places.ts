@@ -58,7 +58,9 @@ export class PlaceReader {
       if (!last || page.length < MOST_PLACED) break;
       from = last.sequence + 1;
     }
-    return records.slice(0, limit);
+    // What is not the next one is of a copy that is behind.
+    const whole = records.findIndex(({ sequence }, n) => sequence !== wanted + n);
+    return records.slice(0, Math.min(limit, whole < 0 ? limit : whole));
   }
 
   async #everywhere(read: (names: GiftNames, store: GiftStore) => Promise<Entry<Placement>[]>): Promise<PlacedEntry[]> {

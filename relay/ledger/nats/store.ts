@@ -150,7 +150,13 @@ export class GiftStore {
     try {
       const query = { seq: Math.max(1, from), batch, next_by_subj: subject };
       const found = await this.#jsm.direct.getBatch(stream, query as unknown as { seq: number; batch: number });
-      for await (const message of found) out.push(entryOf(message));
+      let last = query.seq - 1;
+      for await (const message of found) {
+        // A copy that is behind (2.15, a server that has just started) answers with what it had before that.
+        if (message.seq <= last) break;
+        last = message.seq;
+        out.push(entryOf(message));
+      }
       return out;
     } catch (error) {
       if (isMissing(error)) return out;
