@@ -4,6 +4,7 @@
 use super::*;
 use crate::api::{CertificateSource, ConnectConfig, DatagramMode, TransportLimits};
 use crate::cert::CertStore;
+use crate::link::Random;
 use crate::{limits, tls};
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{
@@ -74,14 +75,24 @@ impl End {
         }
     }
 
-    fn transmit(&mut self, now: Instant, polling: Polling, to: &mut VecDeque<(Instant, Vec<u8>)>) {
+    /// What leaves while the wire is `cut` arrives nowhere.
+    fn transmit(
+        &mut self,
+        now: Instant,
+        polling: Polling,
+        way: Duration,
+        cut: bool,
+        to: &mut VecDeque<(Instant, Vec<u8>)>,
+    ) {
         let Some((_, connection)) = self.connection.as_mut() else { return };
         loop {
             let mut packet = Vec::new();
             if connection.poll_transmit(now, 1, &mut packet).is_none() {
                 return;
             }
-            to.push_back((now + ONE_WAY, packet));
+            if !cut {
+                to.push_back((now + way, packet));
+            }
             if polling == Polling::Once {
                 return;
             }
@@ -120,8 +131,27 @@ fn test_limits() -> TransportLimits {
     }
 }
 
+/// Losses in bursts, towards the server: mean ms with and without.
+struct Bursts {
+    random: Random,
+    bad_ms: u64,
+    good_ms: u64,
+    bad: bool,
+}
+
+impl Bursts {
+    /// Once a ms.
+    fn step(&mut self) -> bool {
+        let mean_ms = if self.bad { self.bad_ms } else { self.good_ms };
+        self.bad ^= self.random.next_u64().is_multiple_of(mean_ms);
+        self.bad
+    }
+}
+
 struct Wire {
     now: Instant,
+    way: Duration,
+    bursts: Option<Bursts>,
     client: End,
     server: End,
 }
@@ -129,11 +159,15 @@ struct Wire {
 impl Wire {
     /// `own`: with our controller, else with quinn's.
     fn connected(own: bool) -> Wire {
+        Wire::between(transport(own), ONE_WAY)
+    }
+
+    fn between(transport: Arc<TransportConfig>, way: Duration) -> Wire {
         let source = CertificateSource::SelfSigned { names: vec!["localhost".into()], days: 10, dir: None };
         let certificates = CertStore::open(&source, SystemTime::now()).unwrap();
         let (chain, key) = certificates.current();
         let mut server = ServerConfig::with_crypto(tls::server(chain, key, None).unwrap());
-        server.transport_config(transport(own));
+        server.transport_config(transport.clone());
         let config = ConnectConfig {
             url: "https://localhost/".into(),
             addr: "127.0.0.1:1".parse().unwrap(),
@@ -150,12 +184,13 @@ impl Wire {
             link: None,
         };
         let mut client = ClientConfig::new(tls::client(&config).unwrap());
-        client.transport_config(transport(own));
+        client.transport_config(transport);
         let now = Instant::now();
-        let mut wire = Wire { now, client: End::new(None), server: End::new(Some(Arc::new(server))) };
+        let mut wire =
+            Wire { now, way, bursts: None, client: End::new(None), server: End::new(Some(Arc::new(server))) };
         let addr = wire.addr();
         wire.client.connection = Some(wire.client.endpoint.connect(now, client, addr, "localhost").unwrap());
-        wire.run(Duration::from_millis(200), Polling::UntilEmpty, |_, _| false);
+        wire.run(Duration::from_millis(500), Polling::UntilEmpty, |_, _| false);
         assert!(!wire.client.connection.as_ref().unwrap().1.is_handshaking());
         wire
     }
@@ -169,13 +204,14 @@ impl Wire {
         let addr = self.addr();
         for step in 0..time.as_millis() as u64 {
             self.now += TICK;
+            let cut = self.bursts.as_mut().is_some_and(Bursts::step);
             self.client.receive(self.now, addr);
             self.server.receive(self.now, addr);
             let wrote = self.client.connection.as_mut().is_some_and(|(_, connection)| work(step, connection));
             if wrote || polling == Polling::UntilEmpty {
-                self.client.transmit(self.now, polling, &mut self.server.inbound);
+                self.client.transmit(self.now, polling, self.way, cut, &mut self.server.inbound);
             }
-            self.server.transmit(self.now, Polling::UntilEmpty, &mut self.client.inbound);
+            self.server.transmit(self.now, Polling::UntilEmpty, self.way, false, &mut self.client.inbound);
         }
     }
 
@@ -216,6 +252,36 @@ fn quinn_alone_grows_a_thin_senders_window_when_polled_once() {
     let mut wire = Wire::connected(false);
     let before = wire.client.window();
     assert!(wire.thin(Polling::Once) > before * 10, "negative control");
+}
+
+/// Forty rooms on a trunk: a full datagram each 2 ms over an ocean that loses 0.5 % in bursts of 15 ms, for a minute. How
+/// many found no room at the sender.
+fn trunk_drops(rate_ceiling_kbps: u32) -> u64 {
+    let limits = TransportLimits { rate_ceiling_kbps, max_datagram_bytes: 1150, ..test_limits() };
+    let mut wire = Wire::between(limits::transport(&limits), Duration::from_millis(65));
+    let ramp = Duration::from_secs(5);
+    let mut dropped = 0;
+    for (time, bursts) in [(ramp, None), (Duration::from_secs(60), Some(15))] {
+        dropped = 0;
+        let random = Random::new(3, 0);
+        wire.bursts = bursts.map(|bad_ms| Bursts { random, bad_ms, good_ms: bad_ms * 199, bad: false });
+        wire.run(time, Polling::UntilEmpty, |step, connection| {
+            if step % 2 == 0 {
+                dropped += u64::from(connection.datagrams().send(Bytes::from(vec![1; 1150]), false).is_err());
+            }
+            true
+        });
+    }
+    assert!(wire.client.connection.as_ref().unwrap().1.stats().path.lost_packets > 50);
+    dropped
+}
+
+#[test]
+fn a_trunk_drops_nothing_for_the_losses_of_an_ocean_where_cubic_does() {
+    assert_eq!(trunk_drops(20_000), 0);
+    let cubic = trunk_drops(0);
+    println!("CUBIC drops {cubic} of 30 000");
+    assert!(cubic > 1000, "negative control: {cubic}");
 }
 
 #[test]
