@@ -165,6 +165,7 @@ impl MediaPlane {
             }
             _ if data.len() > MAX_DATAGRAM_BYTES => Err(Refused::DatagramTooLarge),
             Some(&TYPE_BUNDLE) => self.on_bundle(now_us, from, data, out),
+            Some(&TYPE_HEARTBEAT) if self.trunks.contains_key(&from) => Ok(()),
             Some(&TYPE_PROBE) => match parse_probe(data) {
                 Ok(_) => {
                     if let Some(reply) = answer_probe(data, now_us, now_us) {

@@ -131,6 +131,7 @@ fn only_what_is_fed_comes_in_and_the_rest_is_counted() {
     // Nor does a session that is no trunk.
     b.datagram(VIEWER, &data);
     b.datagram(VIEWER, &[&[TYPE_TRUNK, data.len() as u8][..], &data].concat());
+    b.datagram(AT_B, &[TYPE_HEARTBEAT]);
     feed(&mut b, ALIAS, 0);
     b.datagram(AT_B, &bundle_of(ALIAS, at_a(&b), 0, &[(3, 9, KEY, 2, 0)]));
     assert_eq!(heard(&mut b), []);

@@ -3,6 +3,7 @@
 pub const TYPE_BUNDLE: u8 = 0x01;
 pub const TYPE_PROBE: u8 = 0x02;
 pub const TYPE_PROBE_REPLY: u8 = 0x03;
+pub const TYPE_HEARTBEAT: u8 = 0x04;
 pub const TYPE_MISSING: u8 = 0x05;
 pub const TYPE_TRUNK: u8 = 0x06;
 /// Before each datagram that leaves the media plane: the quarter stream id of session stream 0.
