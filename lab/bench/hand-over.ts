@@ -2,15 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Publisher, publish, type RelayCandidate, type Watcher, watch } from '@hayate/client';
+import { type RelayCandidate, type Watcher, watch } from '@hayate/client';
 import { type Engine, openEngine } from '@hayate/engine';
 import { mintToken, readSharedKey } from '@hayate/relay';
 import { engineConnector } from '@hayate/transport/engine';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
+import { codeFace, openRawLiver } from './raw-liver.ts';
 
 const FPS = 60;
 const VOICE_MS = 20;
-const DRAIN_MS = 1_000;
+const FACE = { face: true, values: new Float32Array(61).fill(0.5) };
+/** Clients leave within the first half of it. */
+const DRAIN_MS = 2_000;
 /** Before and after the event. */
 const FLOW_MS = 1_500;
 const LIMIT_MS = 8_000;
@@ -25,12 +28,11 @@ export interface HandOverOptions {
   known: number;
 }
 
-/** A relay process with the room's liver on it. */
+/** A relay process with the room's liver on it, who stays to the end: relays of their own do not feed each other. */
 interface Stage {
   relay: RelayProcess;
   candidate: RelayCandidate;
-  liver: Publisher;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** The longest time without a new frame, and without a new voice packet, while the viewer's relay goes or dies. */
@@ -74,13 +76,13 @@ export async function handOver(options: HandOverOptions, log: (text: string) => 
       frozen.push(pause.longestMs());
       if (viewer.room.relay) left += 1;
       viewer.close();
-      victim!.stop();
+      await victim!.stop();
       stages.push(await raise());
       log(`run ${run + 1}: ${pause.longestMs().toFixed(0)} ms`);
     }
   } finally {
     for (const each of stages) {
-      each.stop();
+      await each.stop();
       await each.relay.stop();
     }
     await engine.close();
@@ -102,25 +104,21 @@ async function token(keyFile: string, sub: string): Promise<string> {
 }
 
 async function stage(engine: Engine, relay: RelayProcess, keyFile: string): Promise<Stage> {
-  const { hash } = await relay.tokens('r');
-  const candidate = { url: relay.url, certificateHashes: [hash] };
-  const liver = publish(
-    { ...candidate, token: await token(keyFile, 'mio') },
-    { connector: engineConnector(engine), motion: { fps: FPS }, voice: { channels: 1, frameMs: VOICE_MS } },
-  );
-  await liver.ready;
-  const values = new Float32Array(61).fill(0.5);
-  const face = setInterval(() => liver.motion({ face: true, values }, liver.room.nowUs()), 1000 / FPS);
-  const voice = setInterval(() => liver.voice(Uint8Array.of(248, 255, 254), liver.room.nowUs()), VOICE_MS);
+  const { url, hash } = await relay.tokens('r');
+  const still = { delayMs: 0 };
+  const to = { url, hash, token: '', liverToken: await token(keyFile, 'mio') };
+  const plan = { room: 'r', group: '', body: 'raw', to, viewers: 0, logged: 0, up: still, down: still } as const;
+  const liver = await openRawLiver(engine, plan, 0, codeFace([FACE]));
+  const nowUs = () => Number(process.hrtime.bigint() / 1000n);
+  const face = setInterval(() => liver.motion(FACE, nowUs()), 1000 / FPS);
+  const voice = setInterval(() => liver.voice(Uint8Array.of(248, 255, 254), nowUs()), VOICE_MS);
   return {
     relay,
-    candidate,
-    liver,
-    stop() {
+    candidate: { url, certificateHashes: [hash] },
+    async stop() {
       clearInterval(face);
       clearInterval(voice);
-      liver.room.close();
-      void liver.close();
+      await liver.close().catch(() => {});
     },
   };
 }
