@@ -64,6 +64,8 @@ export class RelayRoom implements Room {
   #welcome: Welcome | undefined;
   #relay: RoomRelay | undefined;
   #joining: JoiningRoom | undefined;
+  /** Where it was before it was lost, and how units counted there. */
+  #before: { from: RoomRelay; reason: HayateError; numbering: string | undefined } | undefined;
   #everOpen = false;
 
   /** Throws `invalid_argument` for a target that can never work. */
@@ -229,10 +231,17 @@ export class RelayRoom implements Room {
     this.#setState('open');
     this.#emit('relay', this.#relay);
     for (const liver of wire.livers) this.#emit('liver', this.#livers.came(liver));
+    const before = this.#before;
+    this.#before = undefined;
+    if (before && before.from.url !== this.#relay.url) {
+      const { numbering, ...move } = before;
+      this.#emit('moved', { ...move, to: this.#relay, overlapMs: 0, continuous: countAlike(numbering, welcome) });
+    }
     this.#ready.resolve(welcome);
   }
 
   #onLost(error: HayateError): void {
+    if (this.#relay) this.#before = { from: this.#relay, reason: error, numbering: this.#welcome?.numbering };
     this.#dropSession();
     for (const participant of this.#participants) participant.onLost(error);
   }
@@ -256,7 +265,7 @@ export class RelayRoom implements Room {
   #onMove(from: Place, to: Place, reason: HayateError, overlapMs: number): void {
     const { welcome, livers, messages } = this.#joining!;
     this.#joining = undefined;
-    const continuous = welcome.numbering !== undefined && welcome.numbering === this.#welcome?.numbering;
+    const continuous = countAlike(this.#welcome?.numbering, welcome);
     const before = this.#livers.bySlot;
     this.#welcome = welcome;
     this.#relay = relayOf(to);
@@ -373,6 +382,10 @@ function welcomeOf(wire: WireWelcome): Welcome {
     budgetMs: wire.budgetMs,
     ...(wire.numbering !== undefined && { numbering: wire.numbering }),
   };
+}
+
+function countAlike(before: string | undefined, { numbering }: Welcome): boolean {
+  return numbering !== undefined && numbering === before;
 }
 
 function relayOf({ relay: { url, id, region }, connectMs }: Place): RoomRelay {
