@@ -1,4 +1,4 @@
-// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | faults | data | hayate | engine`.
+// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | faults | data | hayate | engine`.
 // Runs on the system's Node (20 or newer); everything behind it runs on the Node 24 that npm installs.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -125,6 +125,11 @@ const commands = {
     await ensureModules();
     await ensureEngine();
     return node(['lab/bench/run.ts', ...args]);
+  },
+  lab: async (args) => {
+    await ensureModules();
+    await ensureEngine();
+    return node(['lab/regions/run.ts', ...args]);
   },
   faults: async (args) => {
     await ensureModules();

@@ -9,6 +9,10 @@ export const BUDGET_MS = 100;
 export class Presented {
   readonly voiceLags: number[] = [];
   readonly motionLags: number[] = [];
+  /** Capture to arrival, before any playout. */
+  readonly arrivalLags = { voice: [] as number[], motion: [] as number[] };
+  /** What the hops' clocks made of the capture time, against the truth: ms, with its sign. */
+  readonly clockErrors: number[] = [];
   /** Voice later than the face by so much, ms; negative: it leads. */
   readonly skews: number[] = [];
   voiceSent = 0;
@@ -25,6 +29,11 @@ export class Presented {
     const ratio = (part: number, whole: number) => (whole === 0 ? null : Number((part / whole).toFixed(5)));
     return {
       presentation_lag_ms: { voice: percentiles(this.voiceLags), motion: percentiles(this.motionLags) },
+      arrival_lag_ms: {
+        voice: percentiles(this.arrivalLags.voice),
+        motion: percentiles(this.arrivalLags.motion),
+      },
+      clock_error_ms: percentiles(this.clockErrors.map(Math.abs)),
       exact_ratio: ratio(this.motionExact, this.motionSent),
       motion_arrived_ratio: ratio(this.motionArrived, this.motionSent),
       voice_gap_ratio: ratio(this.voiceSent - this.voicePlayed, this.voiceSent),
@@ -80,13 +89,17 @@ export function present(into: Presented, arrivals: Iterable<Arrival>, sent: Sent
   for (const unit of arrivals) {
     if (unit.slot !== sent.slot) continue;
     const nowMs = unit.arrivedUs / 1000;
+    const trueUs = unit.kind <= 1 ? sent[unit.kind === 0 ? 'motion' : 'voice'][unit.sequence] : undefined;
+    if (counted(trueUs)) {
+      into.arrivalLags[unit.kind === 0 ? 'motion' : 'voice'].push((unit.arrivedUs - trueUs) / 1000);
+      into.clockErrors.push((unit.captureUs - trueUs) / 1000);
+    }
     if (unit.kind === 0) {
-      if (counted(sent.motion[unit.sequence])) into.motionArrived += 1;
+      if (counted(trueUs)) into.motionArrived += 1;
       chain.push(unit, nowMs);
     } else if (unit.kind === 1) {
       const arrived = { captureMs: unit.captureUs / 1000, receivedMs: nowMs, sequence: unit.sequence };
       const playMs = schedule.arrive('voice', arrived, nowMs);
-      const trueUs = sent.voice[unit.sequence];
       if (!counted(trueUs)) continue;
       if (playMs === undefined) {
         into.voiceLate += 1;

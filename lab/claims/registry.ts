@@ -19,6 +19,7 @@ import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
+import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
 import { trunkCarries } from './regions/trunk.ts';
 import { realBrowsers } from './relay/browsers.ts';
@@ -67,6 +68,7 @@ export const claims: Claim[] = [
   roomStateMachine,
   roomInBrowser,
   presenceCost,
+  ocean,
   directoryScale,
   trunkCarries,
 ];

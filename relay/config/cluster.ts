@@ -47,5 +47,16 @@ export const clusterSchema = z
       'Motion since the last key is repeated in the next datagram after so long, voice once; 0: never.',
       { unit: 'ms' },
     ),
+    emulate: z
+      .strictObject({
+        region: setting(name(), 'With `dev`: links that this relay dials to that region are emulated, as follows.'),
+        outMs: setting(int(0, 1000, 0), 'What this relay sends takes so long, one way.', { unit: 'ms' }),
+        backMs: setting(int(0, 1000, 0), 'So long takes what it gets.', { unit: 'ms' }),
+        jitterMs: setting(z.number().min(0).max(1000).default(0), 'More or less by up to so much.', { unit: 'ms' }),
+        burstBadMs: setting(int(0, 60_000, 0), 'All is lost for so long on average; 0: never.', { unit: 'ms' }),
+        burstGoodMs: setting(int(1, 3_600_000, 10_000), 'Nothing is lost for so long in between.', { unit: 'ms' }),
+        seed: setting(int(0, 4_294_967_294, 1), 'Of the losses and of the jitter.'),
+      })
+      .prefault({}),
   })
   .prefault({});

@@ -115,7 +115,8 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
   return result.data;
 }
 
-function checkCluster({ cluster, transport }: RelayConfig): void {
+function checkCluster({ cluster, transport, dev }: RelayConfig): void {
+  if (cluster.emulate.region !== undefined && !dev) throw new ConfigError('cluster.emulate: only with dev');
   if (cluster.relayId === undefined) return;
   for (const key of ['region', 'caFile', 'certFile', 'keyFile'] as const) {
     if (cluster[key] === undefined) throw new ConfigError(`cluster.relayId without cluster.${key}`);

@@ -77,6 +77,30 @@ describe('livers', () => {
     expect(join(2)).toMatchObject([{ do: 'welcome', session: 2, livers: [{ slot: 0, gen: 1, sub: 's1' }] }]);
   });
 
+  it('answers the newest publish of a session that asked again while it waited', () => {
+    join(1);
+    send({ type: 'publish', session: 1, id: 7 });
+    expect(send({ type: 'publish', session: 1, id: 8 })).toEqual([]);
+    expect(send({ type: 'synced', session: 1, slot: 0, gen: 1 })).toMatchObject([
+      { do: 'publishing', session: 1, id: 8, slot: 0, gen: 1 },
+      { do: 'liver' },
+    ]);
+  });
+
+  it('asks the origin for a slot once, however often the session asks', () => {
+    send({ type: 'authority', here: false });
+    join(1);
+    expect(send({ type: 'publish', session: 1, id: 7 })).toMatchObject([{ do: 'askSlot', session: 1 }]);
+    expect(send({ type: 'publish', session: 1, id: 8 })).toEqual([]);
+    expect(send({ type: 'granted', session: 1, slot: 3, gen: 5 })).toEqual([
+      { do: 'mediaPublish', session: 1, slot: 3, gen: 5 },
+    ]);
+    expect(send({ type: 'synced', session: 1, slot: 3, gen: 5 })).toMatchObject([
+      { do: 'publishing', session: 1, id: 8, slot: 3, gen: 5 },
+      { do: 'liver' },
+    ]);
+  });
+
   it('takes the lowest free slot and refuses the ninth liver', () => {
     room = new Room({ ...limits, maxViewers: 20 }, now);
     for (let s = 0; s < 8; s++) {

@@ -63,7 +63,12 @@ export class Slots {
     if (own) return this.#republish(own, event);
     const { sub, name } = member.identity;
     if (!this.authority) {
-      if (this.#asking.has(member)) return [refuse(session, id, 'protocol_error', 'a publish is under way')];
+      const asked = this.#asking.get(member);
+      // A client that waits no longer asks again: the answer that is on its way is for the newest request.
+      if (asked) {
+        asked.event = event;
+        return [];
+      }
       this.#asking.set(member, { event, deadlineMs: nowMs + SYNC_MS });
       return [{ do: 'askSlot', session, sub, name }];
     }
@@ -244,7 +249,9 @@ export class Slots {
   #republish(own: Slot, event: Of<'publish'>): RoomAction[] {
     const { slot, gen, sub, name } = own.liver;
     if (own.pendingId !== undefined) {
-      return [refuse(event.session, event.id, 'protocol_error', 'a publish is under way')];
+      own.pendingId = event.id;
+      own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
+      return [];
     }
     own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
     own.shown = own.liver;

@@ -70,7 +70,7 @@ export class Cluster {
       dial: (peer) => {
         const relay = directory.relays().find(({ id }) => id === peer);
         try {
-          return relay && door.dial(peer, relay.trunk);
+          return relay && door.dial(peer, relay.trunk, relay.region);
         } catch (error) {
           // An engine that was closed before its relay.
           log.debug({ peer, err: error }, 'no dialling');

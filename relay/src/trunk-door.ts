@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import type { Engine } from '@hayate/engine';
+import type { Engine, LinkOptions } from '@hayate/engine';
 import type { Server, ServerAddress, Session } from '@hayate/transport';
 import { engineConnector, engineServer, nativeSession } from '@hayate/transport/engine';
 import type { RelayConfig } from '../config/schema.ts';
@@ -15,7 +15,8 @@ type TrunkConfig = RelayConfig['cluster'];
 export interface TrunkDoor {
   readonly address: ServerAddress;
   readonly sessions: ReadableStream<Session>;
-  dial(id: string, address: { host: string; port: number }): Session;
+  /** `region`: the peer's. */
+  dial(id: string, address: { host: string; port: number }, region: string | undefined): Session;
   /** Whom the peer's certificate names; undefined: nobody of a cluster. */
   identity(session: Session): string | undefined;
   close(): Promise<void>;
@@ -45,8 +46,9 @@ export async function openTrunkDoor(engine: Engine, config: TrunkConfig): Promis
         },
       }),
     ),
-    dial(id, { host, port }) {
-      const options = { rootsPem: caFile!, identity, serverName: `${id}${SUFFIX}`, limits };
+    dial(id, { host, port }, region) {
+      const link = region !== undefined && region === config.emulate.region ? { link: emulated(config.emulate) } : {};
+      const options = { rootsPem: caFile!, identity, serverName: `${id}${SUFFIX}`, limits, ...link };
       const url = `https://${isIPv6(host) ? `[${host}]` : host}:${port}${PATH}`;
       const session = engineConnector(engine, options)(url, { connectTimeoutMs: DIAL_MS });
       nativeSession(session)!.setDatagramMode('trunk');
@@ -57,5 +59,14 @@ export async function openTrunkDoor(engine: Engine, config: TrunkConfig): Promis
       return name?.endsWith(SUFFIX) ? name.slice(0, -SUFFIX.length) : undefined;
     },
     close: () => server.close(),
+  };
+}
+
+/** Both directions: the other end emulates nothing. */
+function emulated({ outMs, backMs, jitterMs, burstBadMs, burstGoodMs, seed }: TrunkConfig['emulate']): LinkOptions {
+  const burst = burstBadMs > 0 ? { burst: { badMs: burstBadMs, goodMs: burstGoodMs } } : {};
+  return {
+    tx: { delayMs: outMs, jitterMs, ...burst, seed },
+    rx: { delayMs: backMs, jitterMs, ...burst, seed: seed + 1 },
   };
 }
