@@ -21,8 +21,8 @@ export interface DirectoryOptions {
   /** Between two looks whether news were lost, ms; jittered. Default 30 000 of relays, and twice that of each room. */
   auditMs?: number;
   /**
-   * How long after a start or a return lookups ask a room's home rather than the own domain's copy, ms. NATS takes 10 to 20 s
-   * to go on with a copy once its source is back. Default 60 000.
+   * How long after a start or a return lookups ask a room's home rather than the own domain's copy, ms. nats-server goes on
+   * with a copy up to two minutes after its source is back, the later the longer that was away. Default 150 000.
    */
   copiesBehindMs?: number;
   clock?: Clock;
@@ -61,7 +61,7 @@ export class BucketDirectory implements Directory {
       cacheMs: options.cacheMs ?? 1000,
       cached: options.cachedRooms ?? 10_000,
       auditMs: 2 * auditMs,
-      copiesBehindMs: options.copiesBehindMs ?? 60_000,
+      copiesBehindMs: options.copiesBehindMs ?? 150_000,
     });
     substrate.onConnected((connected) => {
       this.#since = this.#clock.nowMs();

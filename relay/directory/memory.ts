@@ -41,6 +41,7 @@ export class MemoryCloud {
   readonly #buckets = new Map<string, Bucket>();
   readonly #away = new Set<string>();
   readonly #cut = new Set<string>();
+  #copiesHeld = false;
   readonly #substrates = new Set<MemorySubstrate>();
   /** Key: kind, key. */
   readonly #writeListeners = new Map<string, Map<Listener, MemorySubstrate>>();
@@ -83,6 +84,12 @@ export class MemoryCloud {
       if (cut) this.#cut.add(line);
       else this.#cut.delete(line);
     }
+    this.#mirror();
+  }
+
+  /** Copies stand still though the lines are there, as NATS's do for a while after trouble, or catch up. */
+  holdCopies(held: boolean): void {
+    this.#copiesHeld = held;
     this.#mirror();
   }
 
@@ -177,6 +184,7 @@ export class MemoryCloud {
   }
 
   #mirrorOne(kind: BucketKind, region: string, stored: Stored): void {
+    if (this.#copiesHeld) return;
     for (const [other, copy] of this.bucket(kind, region).copies) {
       if (other === region || !this.reaches(other, region)) continue;
       copy.entries.set(stored.key, stored);
@@ -185,6 +193,7 @@ export class MemoryCloud {
   }
 
   #mirror(): void {
+    if (this.#copiesHeld) return;
     for (const [name, bucket] of this.#buckets) {
       const region = name.split(' ')[1]!;
       for (const [other, copy] of bucket.copies) {

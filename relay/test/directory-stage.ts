@@ -38,9 +38,14 @@ async function settled(): Promise<void> {
   for (let i = 0; i < 50; i++) await Promise.resolve();
 }
 
-export function memoryStage(
-  options: DirectoryOptions = {},
-): DirectoryStage & { cloud: MemoryCloud; clock: ManualClock } {
+export interface MemoryStage extends DirectoryStage {
+  cloud: MemoryCloud;
+  clock: ManualClock;
+  /** So much later, with all that happens on the way. */
+  pass(ms: number): Promise<void>;
+}
+
+export function memoryStage(options: DirectoryOptions = {}): MemoryStage {
   const clock = new ManualClock(1_000_000);
   const cloud = new MemoryCloud({ regions: ['jp', 'us'], clock });
   let seed = 1;
@@ -61,6 +66,12 @@ export function memoryStage(
     cloud,
     clock,
     until,
+    pass: async (ms) => {
+      for (let passed = 0; passed < ms; passed += 50) {
+        clock.advance(50);
+        await settled();
+      }
+    },
     directory: async (region) => {
       const substrate = cloud.substrate(region);
       const directory = new BucketDirectory(substrate, { clock, random, ...options });

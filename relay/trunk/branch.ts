@@ -307,7 +307,8 @@ export class Branch {
   #tick(nowMs: number): void {
     for (const peer of this.#pulls.late(nowMs)) this.#leave(peer, nowMs);
     this.#flows.tick(nowMs);
-    for (const { peer, ...crowd } of this.#near.crowds.changed()) this.#send(peer, { ...this.#named('crowd'), ...crowd });
+    for (const { peer, ...crowd } of this.#near.crowds.changed())
+      this.#send(peer, { ...this.#named('crowd'), ...crowd });
     const total = this.#near.crowds.elsewhere();
     if (total) this.#out.push({ do: 'crowd', ...total });
   }

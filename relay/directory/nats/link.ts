@@ -24,7 +24,7 @@ const PING_MS = 2000;
 export class NatsLink {
   readonly #options: NatsLinkOptions;
   readonly #clock: Clock;
-  readonly #callbacks: ((connection: NatsConnection | undefined) => void)[] = [];
+  readonly #callbacks = new Set<(connection: NatsConnection | undefined) => void>();
   #connection: NatsConnection | undefined;
   #up = false;
   #stopRetry: (() => void) | undefined;
@@ -41,10 +41,13 @@ export class NatsLink {
     return this.#up ? this.#connection : undefined;
   }
 
-  /** Told of each time that it comes up (with the connection) and goes down; at once when it is up. */
-  onConnected(callback: (connection: NatsConnection | undefined) => void): void {
-    this.#callbacks.push(callback);
+  /**
+   * Told of each time that it comes up (with the connection) and goes down; at once when it is up. Gives the way to stop it.
+   */
+  onConnected(callback: (connection: NatsConnection | undefined) => void): () => void {
+    this.#callbacks.add(callback);
     if (this.connection) callback(this.connection);
+    return () => this.#callbacks.delete(callback);
   }
 
   async close(): Promise<void> {
@@ -100,6 +103,7 @@ export class NatsLink {
 /** Subscriptions that outlive connections, and may be made before there is one. */
 export class Subscriptions {
   readonly #link: NatsLink;
+  readonly #stop: () => void;
   readonly #wanted = new Map<
     object,
     { subject: string; take: (message: Msg) => void; stop: (() => void) | undefined }
@@ -108,7 +112,7 @@ export class Subscriptions {
 
   constructor(link: NatsLink) {
     this.#link = link;
-    link.onConnected((connection) => {
+    this.#stop = link.onConnected((connection) => {
       // The client itself says them again after a reconnect.
       if (!connection || connection === this.#connection) return;
       this.#connection = connection;
@@ -116,8 +120,10 @@ export class Subscriptions {
     });
   }
 
-  get size(): number {
-    return this.#wanted.size;
+  close(): void {
+    this.#stop();
+    for (const { stop } of this.#wanted.values()) stop?.();
+    this.#wanted.clear();
   }
 
   add(subject: string, take: (message: Msg) => void): () => void {

@@ -42,6 +42,7 @@ export class NatsSubstrate implements Substrate {
   #domains = new Map<string, Domain>();
   #ready = false;
   #stopRetry: (() => void) | undefined;
+  readonly #stopLink: () => void;
   #closed = false;
 
   /** `ownsLink`: `shutdown` closes the link too. */
@@ -53,7 +54,7 @@ export class NatsSubstrate implements Substrate {
     this.region = options.region;
     this.regions = options.regions;
     this.#subscriptions = new Subscriptions(link);
-    link.onConnected((connection) => {
+    this.#stopLink = link.onConnected((connection) => {
       this.#stopRetry?.();
       if (connection) void this.#prepare(connection);
       else this.#setReady(false);
@@ -160,6 +161,8 @@ export class NatsSubstrate implements Substrate {
     this.#closed = true;
     this.#ready = false;
     this.#stopRetry?.();
+    this.#stopLink();
+    this.#subscriptions.close();
     if (this.#ownsLink) await this.#link.close();
   }
 
