@@ -128,7 +128,7 @@ export class NatsRegion {
   }
 
   /** Resolves once every server that runs answers for JetStream and, of three, the meta group has its leader. */
-  async ready(timeoutMs = 20_000): Promise<void> {
+  async ready(timeoutMs = 60_000): Promise<void> {
     await poll(timeoutMs, `JetStream of ${this.region}`, async () => {
       const up = this.servers.filter((server) => server.pid !== 0);
       const ok = await Promise.all(up.map((server) => server.jetStreamReady()));
@@ -219,7 +219,7 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
   const rig: NatsRig = {
     regions,
     region: (name) => regions.find(({ region }) => region === name)!,
-    joined: (timeoutMs = 20_000) =>
+    joined: (timeoutMs = 60_000) =>
       poll(timeoutMs, 'leafnodes', async () => {
         const pages = regions
           .slice(1)

@@ -5,6 +5,8 @@ import type { KnownRelay, RelayEntry } from './types.ts';
 
 interface Member {
   relay: KnownRelay;
+  /** All of it but the load. */
+  fixed: string;
   revision: number;
 }
 
@@ -162,13 +164,20 @@ export class Membership {
     }
     const entry = parseEntry(value, region);
     if (!entry) return false;
+    const fixed = fixedPart(entry);
+    if (had && had.fixed === fixed) {
+      // Written again, as after an answer that was lost.
+      had.revision = revision;
+      if (!had.relay.loadFresh) had.relay.load = entry.load;
+      return false;
+    }
     const relay: KnownRelay = { ...entry, loadFresh: had?.relay.loadFresh ?? false };
     if (had && relay.loadFresh) relay.load = had.relay.load;
     if (key === this.#own?.id) {
       relay.load = this.#own.load;
       relay.loadFresh = true;
     }
-    this.#members.set(key, { relay, revision });
+    this.#members.set(key, { relay, fixed, revision });
     if (!had) this.heartbeats.joined(region, key);
     return true;
   }
