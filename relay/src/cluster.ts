@@ -98,7 +98,7 @@ export class Cluster {
       self,
       alias: hosted.alias,
       first: (region, except) => parentOf(directory.relays(), region, hosted.name, except)?.id,
-      mayClaim: (origin) => this.links.peers().length > 0 || !directory.relays().some(({ id }) => id === origin),
+      mayClaim: (origin) => this.#mayClaim(origin),
       linked: (peer) => this.links.linked(peer),
       lastComment: () => hosted.comments.count,
       random: Math.random,
@@ -332,6 +332,16 @@ export class Cluster {
   /** Not after the room is gone. */
   #handle(member: Member, event: Parameters<Bridge['handle']>[0]): void {
     if (this.#members.get(member.hosted) === member) member.bridge.handle(event);
+  }
+
+  /** Who reaches nobody may be cut off itself; another relay, whichever, is a witness that it is not. */
+  #mayClaim(origin: RelayId): boolean {
+    const { self, directory } = this.#options;
+    const relays = directory.relays();
+    if (this.links.peers().length > 0 || !relays.some(({ id }) => id === origin)) return true;
+    const witness = relays.find(({ id }) => id !== origin && id !== self.id);
+    if (witness) this.links.connect(witness.id);
+    return false;
   }
 
   #want(member: Member): void {

@@ -99,7 +99,7 @@ export class Branch {
         this.#wanted = event.wanted;
         return;
       case 'link':
-        if (event.up) this.#pulls.forgive(event.peer);
+        if (event.up) this.#found(event.peer);
         else this.#lost(event.peer, nowMs);
         return;
       case 'message':
@@ -283,9 +283,13 @@ export class Branch {
     this.#pulls.end(peer);
     if (wasParent) this.#flows.parentLost();
     this.#near.drop(peer);
-    if (!pulled) return;
-    this.#pulls.avoid(peer, false, nowMs);
-    if (peer === this.place?.origin) this.#standing.originLost(nowMs);
+    if (pulled) this.#pulls.avoid(peer, false, nowMs);
+    if (peer === this.place?.origin) this.#standing.originLost();
+  }
+
+  #found(peer: RelayId): void {
+    this.#pulls.forgive(peer);
+    if (peer === this.place?.origin) this.#standing.originFound();
   }
 
   #evict(slot: number, gen: number): void {

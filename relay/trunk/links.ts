@@ -6,6 +6,7 @@ import type { RelayId } from './types.ts';
 const TICK_MS = 100;
 /** Of two that dial each other at once, the session of the lower name stays; the other may come so much later. */
 const CROSSING_MS = 2000;
+const UNKNOWN_MS = 100;
 
 export interface LinksOptions {
   self: { id: RelayId; region: string };
@@ -29,6 +30,8 @@ export class Links {
   readonly #options: LinksOptions;
   readonly #open = new Map<RelayId, Open>();
   readonly #dialling = new Map<RelayId, Link>();
+  /** Wanted, but nobody knows where they are. */
+  readonly #unknown = new Set<RelayId>();
   /** Accepted, and not introduced yet. */
   readonly #waiting = new Set<Link>();
   readonly #timer: ReturnType<typeof setInterval>;
@@ -61,10 +64,15 @@ export class Links {
 
   /** `onLink` tells what became of it. Does nothing while there is a link or one is being dialled. */
   connect(peer: RelayId): void {
-    if (this.#closed || this.#open.has(peer) || this.#dialling.has(peer)) return;
+    if (this.#closed || this.#open.has(peer) || this.#dialling.has(peer) || this.#unknown.has(peer)) return;
     const session = this.#options.dial(peer);
     if (!session) {
-      queueMicrotask(() => this.#options.onLink(peer, false, 'not in the directory'));
+      // Later, and once: whoever hears of it may want it again.
+      this.#unknown.add(peer);
+      setTimeout(() => {
+        this.#unknown.delete(peer);
+        if (!this.#closed) this.#options.onLink(peer, false, 'nobody knows where it is');
+      }, UNKNOWN_MS);
       return;
     }
     const link = this.#link(session, peer);

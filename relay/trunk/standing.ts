@@ -23,6 +23,8 @@ export class Standing {
   /** A claim is under way. */
   #claiming = false;
   #claimAtMs: number | undefined;
+  /** The origin could not be reached, and was not since. */
+  #suspected = false;
   #lookupMs = Number.NEGATIVE_INFINITY;
   #authority = false;
   #authorityMs = Number.NEGATIVE_INFINITY;
@@ -92,11 +94,13 @@ export class Standing {
   }
 
   /** The origin cannot be reached: a relay of the home region takes the room over, the first by rank at once. */
-  originLost(nowMs: number): void {
-    const { self, first, mayClaim } = this.#options;
-    const place = this.#place;
-    if (!place || self.region !== place.home || this.#draining || place.closed || !mayClaim(place.origin)) return;
-    this.#claimAtMs ??= nowMs + turnOf({ self, place, first }, MAX_CLAIM_STEPS) * CLAIM_STEP_MS;
+  originLost(): void {
+    this.#suspected = !this.here;
+  }
+
+  originFound(): void {
+    this.#suspected = false;
+    this.#claimAtMs = undefined;
   }
 
   /** What is due now. `rooted`: the way to the origin is known. */
@@ -111,6 +115,7 @@ export class Standing {
       actions.push({ do: 'authority', here });
     }
     if (here) this.#numbering ??= `${place.home}/${Math.floor(this.#options.random() * 2 ** 52).toString(36)}`;
+    if (this.#suspected) this.#suspect(place, nowMs);
     const origin = this.#claimant(place, nowMs);
     if (origin !== undefined) {
       this.#claiming = true;
@@ -126,6 +131,13 @@ export class Standing {
     return [{ do: 'lookup' }];
   }
 
+  #suspect(place: Place, nowMs: number): void {
+    const { self, first, mayClaim } = this.#options;
+    if (self.region !== place.home || this.#draining || place.closed || this.#claimAtMs !== undefined) return;
+    if (!mayClaim(place.origin)) return;
+    this.#claimAtMs = nowMs + turnOf({ self, place, first }, MAX_CLAIM_STEPS) * CLAIM_STEP_MS;
+  }
+
   /** For whom the room is to be claimed now: this relay, or who comes after it. */
   #claimant(place: Place, nowMs: number): RelayId | undefined {
     if (this.#claiming) return undefined;
@@ -136,6 +148,7 @@ export class Standing {
   #adopt(place: Place): void {
     this.#place = place;
     this.#claiming = false;
+    this.#suspected = false;
     this.#claimAtMs = undefined;
   }
 }
