@@ -96,8 +96,8 @@ function breaks(fanout: Fanout, large: ScaleRow, synced: ScaleRow): string[] {
     '   streams with leaders on different servers before more than that is needed.',
     `3. **Everybody starting at once.** A relay that starts lists all others: ${number(listMb, 1)} MB of ${number(large.relays)} entries, ${number(large.join_ms)} ms here. All of them`,
     `   within a minute are ${number((large.relays * listMb) / 60)} MB/s from NATS; reconnects are jittered over a second, starts by whoever starts them.`,
-    `4. **Interest between domains.** Each watched room is a subscription that crosses the leafnodes: ${number(large.subscriptions)} of them here, in`,
-    `   ${number(large.server_rss_mb)} MB over both servers. Linear; a rejoining leafnode says them all again.`,
+    `4. **Interest between domains.** Each watched room is a subscription that crosses the leafnodes: ${number(large.subscriptions)} of all`,
+    `   kinds here, in ${number(large.server_rss_mb)} MB over both servers. Linear; a rejoining leafnode says them all again.`,
     '5. **News of relays.** Coming, going and draining is told to all: at one change a relay and hour,',
     `   ${number((large.relays * large.relays) / 3600)} messages a second over ${number(large.relays)} relays, ${number(large.relays / 3600, 2)} to each. This is what is left of the square.`,
   ];
