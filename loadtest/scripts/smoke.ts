@@ -57,6 +57,6 @@ export async function viewer() {
   // The liver stays two seconds longer.
   await sleep(SECONDS - 4 - (Date.now() - beganMs) / 1000);
   check(room.watcher!.stats(), {
-    'media came': ({ slots }) => [...slots.values()].some(({ motion }) => motion.received > 100),
+    'media came': ({ slots }) => [...slots.values()].some(({ motion }) => motion.received > 30),
   });
 }
