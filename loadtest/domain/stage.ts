@@ -70,13 +70,13 @@ function voiceOf(dtx: boolean): Promise<NodeVoice> {
 /** Livers of one test: one timer plays them all, each at a phase of its own. */
 class Stage {
   readonly #playing = new Set<Playing>();
+  readonly #rig: Rig;
   readonly #nowUs: () => number;
-  readonly #skipped: (units: number) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(nowUs: () => number, skipped: (units: number) => void) {
+  constructor(rig: Rig, nowUs: () => number) {
+    this.#rig = rig;
     this.#nowUs = nowUs;
-    this.#skipped = skipped;
   }
 
   add(liver: Playing): () => void {
@@ -88,7 +88,13 @@ class Stage {
   readonly #turn = (): void => {
     this.#timer = undefined;
     if (this.#playing.size === 0) return;
-    const nowUs = this.#nowUs();
+    // The engine wakes once for all that is due, and not at every datagram.
+    const nextUs = this.#rig.engine.batch(() => this.#play(this.#nowUs()));
+    this.#timer = setTimeout(this.#turn, Math.max(0, Math.floor((nextUs - this.#nowUs()) / 1000)));
+  };
+
+  /** Gives when something is due next. */
+  #play(nowUs: number): number {
     let nextUs = Number.POSITIVE_INFINITY;
     let skipped = 0;
     for (const liver of this.#playing) {
@@ -96,9 +102,9 @@ class Stage {
       play(liver, nowUs);
       nextUs = Math.min(nextUs, liver.motionDueUs, liver.voice ? liver.voiceDueUs : nextUs);
     }
-    if (skipped > 0) this.#skipped(skipped);
-    this.#timer = setTimeout(this.#turn, Math.max(0, Math.floor((nextUs - this.#nowUs()) / 1000)));
-  };
+    if (skipped > 0) this.#rig.skipped(skipped);
+    return nextUs;
+  }
 }
 
 /** Passes over what is too late; gives the number of units. */
