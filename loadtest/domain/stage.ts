@@ -32,15 +32,21 @@ export function mediaOf({ voice }: ActOptions): MediaOptions {
   return { motion: { fps: FPS }, ...(voice !== false && { voice: { channels: 1, frameMs: VOICE_MS } }) };
 }
 
-interface Playing {
-  publisher: Publisher;
-  frames: readonly MotionFrame[];
-  voice: NodeVoice | undefined;
-  dtx: boolean;
+/** What comes next, and when. */
+interface Schedule {
   frame: number;
   packet: number;
   motionDueUs: number;
   voiceDueUs: number;
+  /** Undefined: motion alone. */
+  readonly voice: unknown;
+}
+
+interface Playing extends Schedule {
+  readonly publisher: Publisher;
+  readonly frames: readonly MotionFrame[];
+  readonly voice: NodeVoice | undefined;
+  readonly dtx: boolean;
 }
 
 const frames = new Map<string, MotionFrame[]>();
@@ -108,7 +114,7 @@ class Stage {
 }
 
 /** Passes over what is too late; gives the number of units. */
-function skip(liver: Playing, nowUs: number): number {
+export function skip(liver: Schedule, nowUs: number): number {
   const frames = Math.max(0, Math.ceil((nowUs - LATE_US - liver.motionDueUs) / MOTION_US));
   liver.frame += frames;
   liver.motionDueUs += frames * MOTION_US;
