@@ -157,12 +157,7 @@ export async function perform(
   const voice = act.voice === false ? undefined : await voiceOf(act.dtx === true);
   publisher.on('sent', (unit) => rig.sent.note(of.room, unit));
   await publisher.ready;
-  const stage =
-    stages.get(rig) ??
-    new Stage(
-      () => publisher.room.nowUs(),
-      (units) => rig.skipped(units),
-    );
+  const stage = stages.get(rig) ?? new Stage(rig, () => publisher.room.nowUs());
   stages.set(rig, stage);
   const nowUs = publisher.room.nowUs();
   // Else all would send in one instant.
