@@ -32,6 +32,8 @@ const KEY = 'a key that all relays of the cluster under test share';
 export async function startCluster(
   regions: Record<string, number>,
   config: RelayConfigInput = {},
+  /** Of a region, for gifts; the directory is in memory all the same. Default: none. */
+  natsUrls: (region: string) => string[] = () => [],
 ): Promise<ClusterRig> {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-'));
   const write = (name: string, text: string) => {
@@ -66,6 +68,9 @@ export async function startCluster(
           cluster: {
             relayId,
             region,
+            regions: Object.keys(regions),
+            natsUrls: natsUrls(region),
+            natsReplicas: 1,
             listen: { host: '127.0.0.1', port: 0 },
             caFile,
             certFile: write(`${relayId}.pem`, issued.cert),

@@ -177,6 +177,31 @@ export interface TrunkCrowd {
   viewers: number;
 }
 
+/** The sender has this gift on its disk and cannot reach NATS: the peer is asked to keep it too. Answered with `kept`. */
+export interface TrunkKeep {
+  t: 'keep';
+  /** The sender's, of this link. */
+  id: number;
+  /** Of the gift's ticket. */
+  jti: string;
+  room: string;
+  sub: string;
+  liver: string;
+  item: string;
+  amount: number;
+  currency: string;
+  reg: string;
+  /** When it was claimed, ms since 1970. */
+  at: number;
+}
+
+/** The gift of `keep` is on the sender's disk, or it is not known whether it is. */
+export interface TrunkKept {
+  t: 'kept';
+  id: number;
+  ok: boolean;
+}
+
 export type TrunkMessage =
   | TrunkHello
   | TrunkPing
@@ -194,4 +219,6 @@ export type TrunkMessage =
   | TrunkAct
   | TrunkComments
   | TrunkReacted
-  | TrunkCrowd;
+  | TrunkCrowd
+  | TrunkKeep
+  | TrunkKept;

@@ -212,6 +212,19 @@ const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
   comments: { ...room, messages: bytes },
   reacted: { ...room, counts: reactionCounts },
   crowd: { ...room, ...crowd },
+  keep: {
+    ...id,
+    ...room,
+    jti: text,
+    sub: text,
+    liver: text,
+    item: text,
+    amount: uint(),
+    currency: text,
+    reg: text,
+    at: uint(),
+  },
+  kept: { ...id, ok: bool },
 };
 
 const TABLES: Record<keyof MessagesFrom, Record<string, Fields>> = { client: CLIENT, relay: RELAY, trunk: TRUNK };

@@ -19,6 +19,8 @@ const RELAYS = ['a', 'b'];
 /** NATS's own window of duplicates, which plays no part. */
 const DUPLICATE_WINDOW_MS = 120_000;
 const SETTLE_MS = 60_000;
+/** Three servers of a region find their leaders. */
+const READY_MS = 90_000;
 
 export interface ClusterGiftOptions {
   /** Of each fault. */
@@ -94,9 +96,10 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
     let calmFromMs = Number.POSITIVE_INFINITY;
     const submit = async (gift: GiftTicket, text: string, region: string): Promise<Receipt | undefined> => {
       for (;;) {
-        const { desk } = random.pick(of(region));
+        const desk = random.pick(of(region))?.desk;
+        if (!desk) return undefined;
         try {
-          return await desk!.claim(await desk!.check(text, { room: gift.room, sub: gift.sender }));
+          return await desk.claim(await desk.check(text, { room: gift.room, sub: gift.sender }));
         } catch (error) {
           const { code, retryable } = error as HayateError;
           if (!retryable) {
@@ -169,7 +172,8 @@ export async function clusterGifts(options: ClusterGiftOptions, log: (text: stri
         await victim.start();
         did.disk += 1;
         await sleep(regionDownMs / 2);
-        await down.start();
+        await Promise.all(down.servers.map((server) => server.start()));
+        await down.ready(READY_MS);
         did.region += 1;
         origins.take();
         await sleep(3000);
@@ -273,7 +277,7 @@ async function killServer(rig: NatsRig, random: Random): Promise<void> {
   await server.kill();
   await sleep(5000);
   await server.start();
-  await region.ready();
+  await region.ready(READY_MS);
   await sleep(2000);
 }
 

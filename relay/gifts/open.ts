@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
-import { type Ledger, openSqliteLedger, ReopeningLedger } from '../ledger/index.ts';
+import { type Ledger, openSqliteLedger, ReopeningLedger, type SpooledGift } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { ClusterGifts, GiftCluster } from './cluster.ts';
 import { GiftDesk } from './desk.ts';
@@ -43,6 +43,26 @@ export function giftsWanted({ dev, gifts }: RelayConfig): boolean {
     throw new HayateError('invalid_argument', `gifts.enabled without a key that checks tickets: set ${names}`);
   }
   return gifts.enabled ?? (dev || key !== undefined);
+}
+
+/**
+ * What a relay's configuration says of its cluster. Undefined for a relay alone, and for one without NATS.
+ * @param second hands a gift to another relay of the region; undefined: there is no way yet
+ */
+export function giftCluster(
+  { cluster }: RelayConfig,
+  second: (gift: SpooledGift) => Promise<void> | undefined,
+): GiftCluster | undefined {
+  const { relayId, region, regions, natsUrls, natsReplicas } = cluster;
+  if (relayId === undefined || region === undefined || natsUrls.length === 0) return undefined;
+  const store = async (gift: SpooledGift) => {
+    const stored = second(gift);
+    if (!stored) throw new TypeError('no way to another relay yet');
+    await stored;
+  };
+  const all = regions.length > 0 ? regions : [region];
+  const copies = natsReplicas === 3 ? 3 : 1;
+  return { relayId, region, regions: all, natsUrls, copies, second: { store } };
 }
 
 /**

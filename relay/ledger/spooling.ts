@@ -49,6 +49,7 @@ export interface SpoolingOptions<Main extends RegionLedger> {
 
 const RETRY_MS = 1000;
 const PAGE = 100;
+const MOST_UNANSWERED = 4096;
 
 type Follow = { room: string; listener: (record: LedgerRecord) => void; end: (() => void) | undefined };
 
@@ -63,6 +64,8 @@ export class SpoolingLedger<Main extends RegionLedger> implements RegionLedger {
   readonly #opened = Promise.withResolvers<Main>();
   readonly #options: SpoolingOptions<Main>;
   readonly #follows = new Set<Follow>();
+  /** On this disk, and refused for want of a second one: the next answer is the first. */
+  readonly #unanswered = new Set<string>();
   #main: Main | undefined;
   /** It failed, and has not answered since. */
   #away = false;
@@ -197,10 +200,12 @@ export class SpoolingLedger<Main extends RegionLedger> implements RegionLedger {
     const [mine, other] = await Promise.allSettled([spool.claim(ticket, nowMs), second.store({ ticket, atMs: nowMs })]);
     if (mine.status === 'rejected') throw mine.reason;
     if (other.status === 'rejected') {
+      if (!mine.value.repeat && this.#unanswered.size < MOST_UNANSWERED) this.#unanswered.add(ticket.jti);
       throw ledgerError('ledger_unavailable', 'NATS does not answer, and no second relay took it', other.reason);
     }
     this.#later(RETRY_MS);
-    const { room, atMs, repeat } = mine.value;
+    const { room, atMs } = mine.value;
+    const repeat = mine.value.repeat && !this.#unanswered.delete(ticket.jti);
     return { id: null, room, sequence: null, atMs, repeat };
   }
 

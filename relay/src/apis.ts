@@ -111,6 +111,7 @@ function grantOf({ config, keyFile, info }: ApisOptions): HttpBackend['grant'] {
 async function ticketOf({ config, ticketKeyFile }: ApisOptions): Promise<HttpBackend['ticket']> {
   if (!config.dev || !ticketKeyFile) return undefined;
   const signer = await readTicketSigner(ticketKeyFile);
-  const { region, issuer } = config.gifts;
+  const { issuer } = config.gifts;
+  const region = config.cluster.region ?? config.gifts.region;
   return (request) => mintTicket(signer, { ...request, reg: region, ...(issuer === undefined ? {} : { issuer }) });
 }

@@ -2,12 +2,14 @@ import type { Code, TrunkMessage } from '@hayate/codec/messages';
 import type { Logger } from 'pino';
 import type { CommentAuthor, CommentRefusal } from '../comments/types.ts';
 import { type Directory, DirectoryError, parentOf, type RoomEntry } from '../directory/index.ts';
+import type { ClusterGifts } from '../gifts/cluster.ts';
 import type { RoomAction, RoomEvent } from '../room/types.ts';
 import type { ClusterGauges } from '../telemetry/cluster.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import { Branch } from '../trunk/branch.ts';
 import { Bridge, type Outward } from '../trunk/bridge.ts';
 import { Links } from '../trunk/links.ts';
+import { SecondCopies } from '../trunk/second.ts';
 import type { RelayId } from '../trunk/types.ts';
 import { ChildComments } from './child-comments.ts';
 import type { HostedRoom } from './rooms.ts';
@@ -25,6 +27,8 @@ export interface ClusterOptions {
   directory: Directory;
   door: TrunkDoor;
   repairMs: number;
+  /** Of a relay that takes gifts. */
+  gifts?: Pick<ClusterGifts, 'origin' | 'keep'> | undefined;
   counters: Counters;
   log: Logger;
 }
@@ -55,6 +59,8 @@ interface Member {
 /** Makes one service of many relays: rooms here and their branches, links, media and the directory. */
 export class Cluster {
   readonly links: Links;
+  /** Gifts on the disks of two relays, while NATS is away. */
+  readonly second: SecondCopies;
   readonly #options: ClusterOptions;
   readonly #host: ClusterHost;
   readonly #members = new Map<HostedRoom, Member>();
@@ -82,9 +88,20 @@ export class Cluster {
       onLink: (peer, up, reason) => {
         log.info({ peer, up, reason }, 'link');
         if (!up) counters.add('trunk_links_lost');
+        if (!up) this.second.lost(peer);
         for (const { bridge } of [...this.#members.values()]) bridge.handle({ type: 'link', peer, up });
       },
       onMessage: (peer, message) => this.#message(peer, message),
+    });
+    this.second = new SecondCopies({
+      peers: () => this.#neighbours(),
+      send: (peer, message) => this.links.send(peer, message),
+      keep: async (gift) => {
+        if (!options.gifts) throw new TypeError('this relay takes no gifts');
+        await options.gifts.keep(gift);
+      },
+      setTimer: (run, ms) => setTimeout(run, ms),
+      clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
     });
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     void this.#accept();
@@ -182,6 +199,7 @@ export class Cluster {
     if (!member) return;
     member.bridge.handle({ type: 'wanted', wanted: false });
     member.unwatch();
+    this.#options.gifts?.origin(hosted.name, undefined);
     for (const go of member.waiting.splice(0)) go();
     member.bridge.close();
     member.comments.close();
@@ -226,6 +244,10 @@ export class Cluster {
   }
 
   #message(peer: RelayId, message: TrunkMessage): void {
+    if (message.t === 'keep' || message.t === 'kept') {
+      this.second.handle(peer, message);
+      return;
+    }
     if (!('room' in message)) return;
     let hosted = this.#host.room(message.room);
     if (!hosted && message.t === 'pull') {
@@ -236,6 +258,14 @@ export class Cluster {
       }
     }
     if (hosted) this.#members.get(hosted)?.bridge.handle({ type: 'message', peer, message });
+  }
+
+  /** Linked relays of this region. Those that are not are dialled, for the next time. */
+  #neighbours(): RelayId[] {
+    const { self, directory } = this.#options;
+    const near = directory.relays().filter(({ id, region }) => region === self.region && id !== self.id);
+    for (const { id } of near) this.links.connect(id);
+    return near.map(({ id }) => id).filter((id) => this.links.linked(id));
   }
 
   #carryOut(member: Member, action: Outward): void {
@@ -323,6 +353,9 @@ export class Cluster {
   }
 
   #placed(member: Member, { home, origin, epoch, closed }: RoomEntry): void {
+    const { self, gifts } = this.#options;
+    const here = origin === self.id && home === self.region && !closed;
+    if (this.#members.get(member.hosted) === member) gifts?.origin(member.hosted.name, here ? epoch : undefined);
     this.#handle(member, { type: 'placed', place: { home, origin, epoch, ...(closed ? { closed } : {}) } });
     if (closed && this.#members.get(member.hosted) === member && member.hosted.room.memberCount > 0) {
       this.#host.dispatch(member.hosted, { type: 'close' });

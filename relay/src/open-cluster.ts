@@ -3,6 +3,7 @@ import type { Engine } from '@hayate/engine';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
 import type { Directory, RelayEntry, RelayLoad } from '../directory/index.ts';
+import type { ClusterGifts } from '../gifts/cluster.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { ClusterOptions } from './cluster.ts';
 import { openTrunkDoor } from './trunk-door.ts';
@@ -22,6 +23,7 @@ export interface OpenCluster {
 
 export interface ClusterDeps {
   engine: Engine | undefined;
+  gifts: ClusterGifts | undefined;
   counters: Counters;
   log: Logger;
   /** For tests: instead of NATS. */
@@ -34,7 +36,7 @@ export interface ClusterDeps {
  */
 export async function openCluster(
   config: RelayConfig,
-  { engine, log, counters, directory: given }: ClusterDeps,
+  { engine, gifts, log, counters, directory: given }: ClusterDeps,
 ): Promise<OpenCluster | undefined> {
   const { cluster } = config;
   if (cluster.relayId === undefined) return undefined;
@@ -50,7 +52,7 @@ export async function openCluster(
     directory.announce(entry);
   };
   return {
-    options: { self, directory, door, repairMs: cluster.repairMs, counters, log },
+    options: { self, directory, door, repairMs: cluster.repairMs, gifts, counters, log },
     directory,
     announce({ url, certificateHashes }, load) {
       const { host, port } = door.address;

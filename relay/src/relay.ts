@@ -9,7 +9,7 @@ import { parseConfig, redactConfig } from '../config/load.ts';
 import type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
 import type { Directory } from '../directory/index.ts';
 import { type GiftDelivery, openGiftDelivery } from '../gifts/deliver.ts';
-import { giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
+import { giftCluster, giftsWanted, type OpenGifts, openGifts } from '../gifts/open.ts';
 import type { RelayInfo, StaticAssets } from '../http/app.ts';
 import { JoinLimits, joinLimits } from '../joins/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/index.ts';
@@ -155,10 +155,12 @@ class Relay implements RunningRelay {
     if (giftsWanted(config)) {
       const [counters, log] = [this.#counters, this.#log];
       const onRecord = () => this.#delivery?.wake();
-      this.#gifts = await openGifts(config, { log, counters, onRecord, ledger: this.#deps.ledger });
-      const { ledger, desk } = this.#gifts;
+      const cluster = giftCluster(config, (gift) => this.#host?.cluster?.second.store(gift));
+      this.#gifts = await openGifts(config, { log, counters, onRecord, ledger: this.#deps.ledger, cluster });
+      const { ledger, desk, cluster: together } = this.#gifts;
+      const lease = together && ((onChange: (held: boolean) => void) => together.lease('delivery', onChange));
       this.#delivery = await openGiftDelivery(config, {
-        ...{ ledger, counters, log, clock: this.#deps.deliveryClock },
+        ...{ ledger, counters, log, lease, clock: this.#deps.deliveryClock },
         amended: () => void desk.tail(),
       });
     }
@@ -171,7 +173,7 @@ class Relay implements RunningRelay {
     this.#door = door;
     const { engine } = door;
     this.#cluster = await openCluster(config, {
-      ...{ engine, log: this.#log, counters: this.#counters },
+      ...{ engine, gifts: this.#gifts?.cluster, log: this.#log, counters: this.#counters },
       directory: this.#deps.directory,
     });
     this.#host = new RelayHost({

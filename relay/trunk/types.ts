@@ -27,7 +27,7 @@ export type Answer = Omit<TrunkAnswer, 't' | 'room' | 'id' | 'code'> & { code?: 
 export type Asker = { local: number } | { peer: RelayId; id: number };
 
 /** A room's part of the trunk's messages. */
-export type RoomMessage = Extract<TrunkMessage, { room: string }>;
+export type RoomMessage = Exclude<Extract<TrunkMessage, { room: string }>, { t: 'keep' }>;
 
 export type BranchEvent =
   /** The directory, or a relay that has it from there, says where the room stands. */

@@ -37,12 +37,18 @@ export const TRUNK_MESSAGES: TrunkMessage[] = [
   { t: 'comments', room: 'r', messages: new Uint8Array([2, 0xa1, 0x61]) },
   { t: 'reacted', room: 'r', counts: { heart: 3 } },
   { t: 'crowd', room: 'r', people: 3, viewers: 2 },
+  {
+    ...{ t: 'keep', id: 5, jti: 'g-1', room: 'r', sub: 'u', liver: 'liver-1', item: 'star', amount: 100 },
+    ...{ currency: 'JPY', reg: 'jp', at: 1_763_874_000_000 },
+  },
+  { t: 'kept', id: 5, ok: true },
 ];
 
 /** Name, CBOR without its length, reason. */
 export const BAD_TRUNK_MESSAGES: [string, 'trunk', string, string][] = [
   ['of a client', 'trunk', 'a2 6174 657761746368 626964 03', 'unknown_type'],
   ['room of 129 characters', 'trunk', `a2 6174 66756e70756c6c 64726f6f6d 7881${'61'.repeat(129)}`, 'field'],
+  ['kept without a word', 'trunk', 'a2 6174 646b657074 626964 05', 'field'],
   ['left without a slot', 'trunk', 'a3 6174 646c656674 64726f6f6d 6172 6367656e 01', 'field'],
   [
     'comments that are no bytes',

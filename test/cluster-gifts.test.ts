@@ -1,0 +1,92 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectRoom, type Room } from '@hayate/client';
+import { engineAvailable } from '@hayate/engine';
+import { mintTicket, readTicketSigner } from '@hayate/relay';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
+import { ensureTicketKey } from '../relay/gifts/mint.ts';
+import { type ClusterRig, startCluster } from './cluster-rig.ts';
+
+const REGIONS = ['jp', 'us'];
+const server = await natsServer();
+const missing = 'skip' in server ? server.skip : engineAvailable() ? undefined : 'the engine is not built';
+if (missing !== undefined) console.log(`skipped: ${missing}`);
+
+describe.skipIf(missing !== undefined)('gifts of two regions', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-gifts-'));
+  const key = join(dir, 'ticket.key');
+  let nats: NatsRig;
+  let rig: ClusterRig;
+  const rooms: { room: Room; told: string[] }[] = [];
+  const enter = async (relay: string, sub: string) => {
+    const room = connectRoom(rig.target(relay, { sub }), { connector: rig.connector, gifts: { after: 0 } });
+    const told: string[] = [];
+    room.on('gift', ({ jti }) => told.push(jti));
+    room.on('gift_placed', ({ jti, number }) => told.push(`${jti} is ${number}`));
+    room.gifts[Symbol.asyncIterator]();
+    await room.ready;
+    rooms.push({ room, told });
+    return { room, told };
+  };
+  const ticket = async (jti: string, sub: string, reg: string) =>
+    mintTicket(await readTicketSigner(key), {
+      ...{ jti, room: 'r', sub, liver: 'mio', item: 'star', amount: 100, currency: 'JPY', reg },
+    });
+  /** What was shown, once each; and the numbers, of those that had none at first. */
+  const shown = (told: string[]) => told.filter((each) => !each.includes(' is '));
+
+  beforeAll(async () => {
+    ensureTicketKey(key);
+    nats = await startNats({ regions: REGIONS });
+    const gifts = { enabled: true, publicKeyFile: key };
+    rig = await startCluster({ jp: 2, us: 1 }, { gifts }, (region) => nats.region(region).urls);
+  }, 90_000);
+  afterAll(async () => {
+    for (const { room } of rooms) room.close();
+    await rig?.close();
+    await nats?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }, 30_000);
+
+  it('are shown everywhere, once, and get one sequence; tickets of the other region are taken there', async () => {
+    const ann = await enter('jp-1', 'ann');
+    const bo = await enter('us-1', 'bo');
+    const here = await ann.room.gift(await ticket('one', 'ann', 'jp'));
+    expect(here).toMatchObject({ repeat: false });
+    expect(here.number).toBeUndefined();
+    expect(await ann.room.gift(await ticket('two', 'ann', 'us'))).toMatchObject({ repeat: false });
+    expect(await bo.room.gift(await ticket('three', 'bo', 'us'))).toMatchObject({ repeat: false });
+    for (const { room, told } of [ann, bo]) {
+      await expect.poll(() => room.giftsSeen, { timeout: 15_000 }).toBe(3);
+      expect(new Set(shown(told))).toEqual(new Set(['one', 'two', 'three']));
+      expect(shown(told)).toHaveLength(3);
+    }
+    const [jp, us] = [rig.relay('jp-1').ledger!, rig.relay('us-1').ledger!];
+    expect((await jp.since(0, 10)).map(({ key: jti }) => jti)).toEqual(['one']);
+    expect((await us.since(0, 10)).map(({ key: jti }) => jti)).toEqual(['two', 'three']);
+    expect(await us.resume('r', 0, 10)).toEqual(await jp.resume('r', 0, 10));
+    const again = await bo.room.gift(await ticket('three', 'bo', 'us'));
+    expect(again).toMatchObject({ repeat: true });
+  }, 60_000);
+
+  it('are taken by the disks of two relays while NATS of the region is away', async () => {
+    const ann = await enter('jp-1', 'ann2');
+    await expect.poll(() => ann.room.giftsSeen, { timeout: 15_000 }).toBe(3);
+    const [jpNats] = nats.region('jp').servers;
+    await jpNats!.kill();
+    const away = await ann.room.gift(await ticket('four', 'ann2', 'jp'));
+    expect(away).toMatchObject({ repeat: false });
+    expect(away.gift).toBeUndefined();
+    await expect.poll(() => shown(ann.told)).toContain('four');
+    await jpNats!.start();
+    await expect.poll(() => ann.room.giftsSeen, { timeout: 30_000 }).toBe(4);
+    expect(shown(ann.told).filter((jti) => jti === 'four')).toHaveLength(1);
+    // Both relays had it, and brought it.
+    const second = rig.relay('jp-2').ledger!;
+    await expect
+      .poll(() => second.since(0, 10).catch(() => []), { timeout: 15_000 })
+      .toMatchObject([{ key: 'one' }, { key: 'four' }]);
+  }, 90_000);
+});
