@@ -169,6 +169,17 @@ export interface TrunkReacted {
   counts: Record<string, number>;
 }
 
+/** A gift that is durable, to all relays of the room: each checks its ticket itself and shows it at once. */
+export interface TrunkGift {
+  t: 'gift';
+  room: string;
+  ticket: string;
+  sub: string;
+  name?: string;
+  /** ms since 1970. */
+  at: number;
+}
+
 /** Who is in the room on the sender's side of the link. */
 export interface TrunkCrowd {
   t: 'crowd';
@@ -220,5 +231,6 @@ export type TrunkMessage =
   | TrunkComments
   | TrunkReacted
   | TrunkCrowd
+  | TrunkGift
   | TrunkKeep
   | TrunkKept;

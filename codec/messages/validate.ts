@@ -164,6 +164,7 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
 };
 
 const MAX_HOPS = 16;
+const MAX_TICKET_CHARACTERS = 4096;
 const key = shortText(128);
 const room = { room: key };
 const command = map({
@@ -212,6 +213,7 @@ const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
   comments: { ...room, messages: bytes },
   reacted: { ...room, counts: reactionCounts },
   crowd: { ...room, ...crowd },
+  gift: { ...room, ticket: shortText(MAX_TICKET_CHARACTERS), sub: text, name: optional(text), at: uint() },
   keep: {
     ...id,
     ...room,

@@ -25,6 +25,16 @@ export interface DeskOptions {
   dateMs(): number;
   /** Something new is in the ledger. */
   onRecord?: (() => void) | undefined;
+  /** A gift that this relay was given is durable, for the first time: for the room's other relays. */
+  onGiven?: ((gift: GivenGift) => void) | undefined;
+}
+
+/** A durable gift with its ticket, by which any relay can check it. */
+export interface GivenGift extends Sender {
+  ticket: string;
+  name?: string;
+  /** ms since 1970. */
+  atMs: number;
 }
 
 /** Takes tickets to the ledger and records to the rooms. One a relay. */
@@ -63,7 +73,7 @@ export class GiftDesk {
       const now = dateMs();
       if (gift.reg !== region && forwarder) {
         const receipt = await forwarder.forward(gift.reg, ticket, { room: gift.room, sub: gift.sender });
-        if (!receipt.repeat) this.#claimed(gift, receipt, name);
+        if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
         return receipt;
       }
       if (now > expiresMs && !(await ledger.find(gift.jti))) {
@@ -71,7 +81,7 @@ export class GiftDesk {
       }
       const receipt = await ledger.claim(gift, now);
       counters.add('gifts', receipt.repeat ? 'repeat' : 'new');
-      if (!receipt.repeat) this.#claimed(gift, receipt, name);
+      if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
       return receipt;
     } catch (error) {
       throw this.#refused(error);
@@ -164,7 +174,29 @@ export class GiftDesk {
     this.#follows.delete(room);
   }
 
-  #claimed(gift: GiftTicket, { id, sequence, atMs }: Receipt, name: string | undefined): void {
+  #claimed(gift: GiftTicket, receipt: Receipt, ticket: string, name: string | undefined): void {
+    this.#shown(gift, receipt, name);
+    this.#options.onRecord?.();
+    const { room, sender: sub } = gift;
+    this.#options.onGiven?.({ room, sub, ticket, atMs: receipt.atMs, ...(name === undefined ? {} : { name }) });
+  }
+
+  /**
+   * What another relay says is durable: shown at once, its place follows. The ticket is checked again.
+   * @throws HayateError with a code of the protocol's table
+   */
+  async given({ ticket, room, sub, name, atMs }: GivenGift): Promise<void> {
+    if (!this.#feeds.has(room)) return;
+    const { checker, dateMs } = this.#options;
+    const { gift } = await checker.check(ticket, { room, sub }, dateMs);
+    this.#shown(gift, { id: null, sequence: null, atMs }, name);
+  }
+
+  #shown(
+    gift: GiftTicket,
+    { id, sequence, atMs }: Pick<Receipt, 'id' | 'sequence' | 'atMs'>,
+    name: string | undefined,
+  ): void {
     if (name !== undefined) {
       this.#names.delete(gift.sender);
       this.#names.set(gift.sender, name);
@@ -174,7 +206,6 @@ export class GiftDesk {
     const { jti, room, sender, liver, item, currency, reg, amount } = gift;
     const of = { room, sender, liver, item, currency, reg, amount, shownAtMs: null, gift: null, reason: null };
     void this.#offer({ ...of, id: id ?? 0, sequence, kind: 'gift', key: jti, atMs });
-    this.#options.onRecord?.();
   }
 
   async #offer(record: LedgerRecord): Promise<void> {

@@ -5,7 +5,7 @@ import type { RelayConfig } from '../config/schema.ts';
 import { type Ledger, openSqliteLedger, ReopeningLedger, type SpooledGift } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
 import type { ClusterGifts, GiftCluster } from './cluster.ts';
-import { GiftDesk } from './desk.ts';
+import { GiftDesk, type GivenGift } from './desk.ts';
 import { openTicketKeys } from './keys.ts';
 import { ensureTicketKey } from './mint.ts';
 import { TicketChecker } from './ticket.ts';
@@ -31,6 +31,8 @@ export interface GiftsDeps {
   ledger?: Ledger | undefined;
   /** Something new is in the ledger. */
   onRecord?: () => void;
+  /** A gift that this relay was given is durable. */
+  onGiven?: ((gift: GivenGift) => void) | undefined;
   /** Undefined: this relay is alone, and its file is the ledger. */
   cluster?: GiftCluster | undefined;
 }
@@ -101,7 +103,7 @@ export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<O
   const far = cluster && opened && (await (await import('./cluster.ts')).openClusterGifts(cluster, opened, log));
   const ledger = (deps.ledger ?? far?.ledger ?? opened)!;
   const desk = new GiftDesk({
-    ...{ ledger, checker, counters, log, region, forwarder: far?.forwarder, onRecord },
+    ...{ ledger, checker, counters, log, region, forwarder: far?.forwarder, onRecord, onGiven: deps.onGiven },
     dateMs: () => Date.now(),
   });
   far?.serve((...args) => desk.claimForwarded(...args));

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { CommentAuthor, CommentRefusal } from '../comments/types.ts';
 import { type Directory, DirectoryError, parentOf, type RoomEntry } from '../directory/index.ts';
 import type { ClusterGifts } from '../gifts/cluster.ts';
+import type { GivenGift } from '../gifts/desk.ts';
 import type { RoomAction, RoomEvent } from '../room/types.ts';
 import type { ClusterGauges } from '../telemetry/cluster.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -29,6 +30,8 @@ export interface ClusterOptions {
   repairMs: number;
   /** Of a relay that takes gifts. */
   gifts?: Pick<ClusterGifts, 'origin' | 'keep'> | undefined;
+  /** Shows what another relay says is durable; see `GiftDesk.given`. Undefined where no gifts are taken. */
+  show: ((gift: GivenGift) => Promise<void>) | undefined;
   counters: Counters;
   log: Logger;
 }
@@ -127,6 +130,11 @@ export class Cluster {
       comments: (messages) => hosted.comments.ingest(messages),
       reacted: (counts) => hosted.comments.reacted(counts),
       gone: (slot) => member.media.gone(slot),
+      gift: ({ ticket, sub, name, at: atMs }) => {
+        const gift = { room: hosted.name, ticket, sub, atMs, ...(name === undefined ? {} : { name }) };
+        // One that is not shown now comes from the ledger.
+        this.#options.show?.(gift).catch((error: unknown) => log.debug({ err: error }, 'gift of another relay'));
+      },
       settled: () => {
         if (member.waiting.length > 0 && branch.rooted) for (const go of member.waiting.splice(0)) go();
       },
@@ -213,6 +221,13 @@ export class Cluster {
   /** The room's branch, for people who look after it. */
   bridge(hosted: HostedRoom): Bridge | undefined {
     return this.#members.get(hosted)?.bridge;
+  }
+
+  /** A gift that this relay took is durable: to the room's other relays. */
+  given({ room, ticket, sub, name, atMs }: GivenGift): void {
+    const hosted = this.#host.room(room);
+    const bridge = hosted && this.#members.get(hosted)?.bridge;
+    bridge?.handle({ type: 'gift', gift: { ticket, sub, at: atMs, ...(name === undefined ? {} : { name }) } });
   }
 
   stats(): ClusterGauges {

@@ -24,6 +24,7 @@ export interface OpenCluster {
 export interface ClusterDeps {
   engine: Engine | undefined;
   gifts: ClusterGifts | undefined;
+  show: ClusterOptions['show'];
   counters: Counters;
   log: Logger;
   /** For tests: instead of NATS. */
@@ -36,7 +37,7 @@ export interface ClusterDeps {
  */
 export async function openCluster(
   config: RelayConfig,
-  { engine, gifts, log, counters, directory: given }: ClusterDeps,
+  { engine, gifts, show, log, counters, directory: given }: ClusterDeps,
 ): Promise<OpenCluster | undefined> {
   const { cluster } = config;
   if (cluster.relayId === undefined) return undefined;
@@ -52,7 +53,7 @@ export async function openCluster(
     directory.announce(entry);
   };
   return {
-    options: { self, directory, door, repairMs: cluster.repairMs, gifts, counters, log },
+    options: { self, directory, door, repairMs: cluster.repairMs, gifts, show, counters, log },
     directory,
     announce({ url, certificateHashes }, load) {
       const { host, port } = door.address;

@@ -156,7 +156,10 @@ class Relay implements RunningRelay {
       const [counters, log] = [this.#counters, this.#log];
       const onRecord = () => this.#delivery?.wake();
       const cluster = giftCluster(config, (gift) => this.#host?.cluster?.second.store(gift));
-      this.#gifts = await openGifts(config, { log, counters, onRecord, ledger: this.#deps.ledger, cluster });
+      this.#gifts = await openGifts(config, {
+        ...{ log, counters, onRecord, ledger: this.#deps.ledger, cluster },
+        onGiven: (gift) => this.#host?.cluster?.given(gift),
+      });
       const { ledger, desk, cluster: together } = this.#gifts;
       const lease = together && ((onChange: (held: boolean) => void) => together.lease('delivery', onChange));
       this.#delivery = await openGiftDelivery(config, {
@@ -174,7 +177,7 @@ class Relay implements RunningRelay {
     const { engine } = door;
     this.#cluster = await openCluster(config, {
       ...{ engine, gifts: this.#gifts?.cluster, log: this.#log, counters: this.#counters },
-      directory: this.#deps.directory,
+      ...{ directory: this.#deps.directory, show: this.#gifts && ((gift) => this.#gifts!.desk.given(gift)) },
     });
     this.#host = new RelayHost({
       config,

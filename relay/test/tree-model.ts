@@ -28,6 +28,8 @@ interface Relay {
   bridge: Bridge;
   neighbours: Map<string, { to: number; from: number }>;
   sessions: Map<SessionKey, { sub: string; wants: boolean; liver: { slot: number; gen: number } | undefined }>;
+  /** Of other relays. */
+  gifts: string[];
   /** What members were told. */
   shown: Map<number, { gen: number; sub: string }>;
 }
@@ -207,11 +209,12 @@ export class TreeModel {
       comments: () => {},
       reacted: () => {},
       gone: () => {},
+      gift: ({ ticket }) => relay.gifts.push(ticket),
       settled: () => {},
       carryOut: (action) => this.#carryOut(relay, action),
     });
     Object.assign(relay, { view, alive: true, room, bridge });
-    Object.assign(relay, { neighbours: new Map(), sessions: new Map(), shown: new Map() });
+    Object.assign(relay, { gifts: [], neighbours: new Map(), sessions: new Map(), shown: new Map() });
     this.relays.set(view.id, relay);
     this.#dispatch(relay, { type: 'authority', here: false });
     const tick = () => {

@@ -91,6 +91,17 @@ describe("a room's tree", () => {
     isWhole(model);
   });
 
+  it('tells each relay of a gift once, whichever took it', () => {
+    const model = new TreeModel({ jp: 3, us: 3 }, seeded(6));
+    const ids = ['jp-1', 'jp-2', 'us-1', 'us-2', 'us-3'];
+    for (const id of ids) model.join(id, `viewer of ${id}`);
+    model.run(1000);
+    for (const id of ids) model.at(id).bridge.handle({ type: 'gift', gift: { ticket: id, sub: 'ann', at: 1 } });
+    model.run(1000);
+    for (const id of ids) expect(model.at(id).gifts.toSorted()).toEqual(ids.filter((other) => other !== id));
+    expect(model.at('jp-3').gifts).toEqual([]);
+  });
+
   it('goes on in both halves of a cut ocean, and is one again after it', () => {
     const model = new TreeModel({ jp: 2, us: 2 }, seeded(4));
     const mio = model.join('jp-1', 'mio');

@@ -52,10 +52,6 @@ export class Branch {
     return this.#standing.authority;
   }
 
-  get parent(): RelayId | undefined {
-    return this.#pulls.parent;
-  }
-
   get children(): ReadonlySet<RelayId> {
     return this.#children;
   }
@@ -128,15 +124,19 @@ export class Branch {
         this.#toParent({ t: 'reacted', room: this.#options.room, counts: event.counts });
         return;
       case 'act':
-        for (const peer of this.#children)
-          this.#send(peer, { ...this.#named('act'), command: event.command, by: event.by });
+        this.#toChildren({ ...this.#named('act'), command: event.command, by: event.by });
+        return;
+      case 'gift':
+        this.#tellGift({ ...this.#named('gift'), ...event.gift });
         return;
       case 'unclaimed':
         this.#standing.unclaimed();
         this.#out.push(...this.#standing.lookup(nowMs));
         return;
       case 'draining':
-        this.#drain();
+        // No new children; the present ones look for another parent.
+        this.#standing.drain();
+        this.#toChildren({ ...this.#named('refused'), code: 'draining' });
         return;
       case 'tick':
         this.#tick(nowMs);
@@ -174,6 +174,10 @@ export class Branch {
         return;
       case 'evict':
         this.#evict(message.slot, message.gen);
+        return;
+      case 'gift':
+        this.#out.push({ do: 'gift', gift: message });
+        this.#tellGift(message, peer);
         return;
       case 'crowd':
         this.#near.crowds.heard(peer, message.people, message.viewers);
@@ -301,13 +305,6 @@ export class Branch {
     if (holder !== undefined && this.#children.has(holder)) this.#send(holder, { ...this.#named('evict'), slot, gen });
   }
 
-  /** No new children; the present ones look for another parent. */
-  #drain(): void {
-    this.#standing.drain();
-    const { room } = this.#options;
-    for (const peer of this.#children) this.#send(peer, { t: 'refused', room, code: 'draining' });
-  }
-
   #tick(nowMs: number): void {
     for (const peer of this.#pulls.late(nowMs)) this.#leave(peer, nowMs);
     this.#flows.tick(nowMs);
@@ -364,6 +361,10 @@ export class Branch {
     });
   }
 
+  #tellGift(message: Of<'gift'>, except?: RelayId): void {
+    for (const peer of this.#neighbours()) if (peer !== except) this.#send(peer, message);
+  }
+
   #neighbours(): Set<RelayId> {
     const { parent } = this.#pulls;
     return parent === undefined ? this.#children : new Set([...this.#children, parent]);
@@ -377,7 +378,11 @@ export class Branch {
     if (key === this.#toldPath) return;
     this.#toldPath = key;
     if (path.length > MAX_HOPS) return;
-    for (const peer of this.#children) this.#send(peer, { t: 'path', ...place, path });
+    this.#toChildren({ t: 'path', ...place, path });
+  }
+
+  #toChildren(message: RoomMessage): void {
+    for (const peer of this.#children) this.#send(peer, message);
   }
 
   #toParent(message: RoomMessage): void {

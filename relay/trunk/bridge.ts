@@ -1,7 +1,7 @@
 import type { Code, TrunkCommand } from '@hayate/codec/messages';
 import type { Command, RoomAction, RoomEvent, SessionKey } from '../room/types.ts';
 import type { Branch } from './branch.ts';
-import type { Answer, Ask, Asker, BranchAction, BranchEvent } from './types.ts';
+import type { Answer, Ask, Asker, BranchAction, BranchEvent, ToldGift } from './types.ts';
 
 /** What a branch's actions act on. */
 export interface BridgePorts {
@@ -14,6 +14,8 @@ export interface BridgePorts {
   comments(messages: Uint8Array): void;
   /** Of children. */
   reacted(counts: Record<string, number>): void;
+  /** A gift that another relay took. */
+  gift(gift: ToldGift): void;
   /** A liver at another relay has gone for good. */
   gone(slot: number): void;
   /** After events were carried out. */
@@ -152,6 +154,9 @@ export class Bridge {
       }
       case 'act':
         this.#act(action.command);
+        return;
+      case 'gift':
+        this.#ports.gift(action.gift);
         return;
       case 'comments':
         comments(action.messages);

@@ -29,6 +29,9 @@ export type Asker = { local: number } | { peer: RelayId; id: number };
 /** A room's part of the trunk's messages. */
 export type RoomMessage = Exclude<Extract<TrunkMessage, { room: string }>, { t: 'keep' }>;
 
+/** A durable gift, as it is told from relay to relay. */
+export type ToldGift = Omit<Extract<TrunkMessage, { t: 'gift' }>, 't' | 'room'>;
+
 export type BranchEvent =
   /** The directory, or a relay that has it from there, says where the room stands. */
   | { type: 'placed'; place: Place }
@@ -50,6 +53,8 @@ export type BranchEvent =
   | { type: 'reacted'; counts: Record<string, number> }
   /** A moderator's action that the origin here has carried out. */
   | { type: 'act'; command: TrunkCommand; by: string }
+  /** A gift that this relay took is durable. */
+  | { type: 'gift'; gift: ToldGift }
   /** A claim came to nothing: somebody else was first, or the directory does not answer. */
   | { type: 'unclaimed' }
   | { type: 'draining' }
@@ -84,6 +89,8 @@ export type BranchAction =
   | { do: 'act'; command: TrunkCommand; by: string }
   | { do: 'comments'; messages: Uint8Array }
   | { do: 'reacted'; counts: Record<string, number> }
+  /** Of another relay: to be checked and shown. */
+  | { do: 'gift'; gift: ToldGift }
   /** At all other relays together. */
   | { do: 'crowd'; people: number; viewers: number };
 

@@ -37,6 +37,7 @@ export const TRUNK_MESSAGES: TrunkMessage[] = [
   { t: 'comments', room: 'r', messages: new Uint8Array([2, 0xa1, 0x61]) },
   { t: 'reacted', room: 'r', counts: { heart: 3 } },
   { t: 'crowd', room: 'r', people: 3, viewers: 2 },
+  { t: 'gift', room: 'r', ticket: 'a.b.c', sub: 'u', name: 'U', at: 1_763_874_060_000 },
   {
     ...{ t: 'keep', id: 5, jti: 'g-1', room: 'r', sub: 'u', liver: 'liver-1', item: 'star', amount: 100 },
     ...{ currency: 'JPY', reg: 'jp', at: 1_763_874_000_000 },
