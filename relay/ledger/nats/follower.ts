@@ -12,6 +12,8 @@ type Listener = (record: LedgerRecord) => void;
  */
 export class Follower {
   readonly #rooms = new Map<string, Set<Listener>>();
+  /** Of these rooms: up to where each region's records have places. */
+  readonly #cursors = new Map<string, Record<string, number>>();
   readonly #ends: (() => void)[] = [];
 
   private constructor() {}
@@ -29,11 +31,17 @@ export class Follower {
       store.regions.flatMap((region) => {
         const { gifts, places } = giftNames(region);
         return [
-          read<RecordBody>(region, gifts, `gifts.${region}.>`, (entry) =>
-            follower.#tell(entry, 4, () => [recordOf(entry)]),
-          ),
+          read<RecordBody>(region, gifts, `gifts.${region}.>`, (entry) => {
+            const token = roomOf(entry, 4);
+            // A reader that is behind brings what has its place already.
+            if (entry.sequence > (follower.#cursors.get(token)?.[region] ?? 0)) {
+              follower.#tell(token, () => [recordOf(entry)]);
+            }
+          }),
           read<Placement>(region, places, `giftplaces.${region}.>`, (entry) => {
-            follower.#tell(entry, 2, () => entry.body.records);
+            const token = roomOf(entry, 2);
+            follower.#place(token, entry.body);
+            follower.#tell(token, () => entry.body.records);
           }),
         ];
       }),
@@ -41,13 +49,17 @@ export class Follower {
     return follower;
   }
 
-  follow(room: string, listener: Listener): () => void {
+  /** @param last the room's last placement, as far as it is known */
+  follow(room: string, listener: Listener, last: Promise<Placement | undefined>): () => void {
     const token = tokenOf(room);
+    void last.then((placement) => placement && this.#place(token, placement)).catch(() => {});
     const listeners = this.#rooms.get(token) ?? new Set();
     this.#rooms.set(token, listeners.add(listener));
     return () => {
       listeners.delete(listener);
-      if (listeners.size === 0 && this.#rooms.get(token) === listeners) this.#rooms.delete(token);
+      if (listeners.size > 0 || this.#rooms.get(token) !== listeners) return;
+      this.#rooms.delete(token);
+      this.#cursors.delete(token);
     };
   }
 
@@ -55,10 +67,21 @@ export class Follower {
     for (const end of this.#ends) end();
   }
 
-  /** @param at which token of the subject is the room */
-  #tell({ subject }: Entry<unknown>, at: number, records: () => LedgerRecord[]): void {
-    const listeners = this.#rooms.get(subject.split('.')[at] ?? '');
+  #place(token: string, { cursors }: Placement): void {
+    if (!this.#rooms.has(token)) return;
+    const known = this.#cursors.get(token) ?? {};
+    for (const [region, id] of Object.entries(cursors)) known[region] = Math.max(id, known[region] ?? 0);
+    this.#cursors.set(token, known);
+  }
+
+  #tell(token: string, records: () => LedgerRecord[]): void {
+    const listeners = this.#rooms.get(token);
     if (!listeners) return;
     for (const record of records()) for (const listener of [...listeners]) listener(record);
   }
+}
+
+/** @param at which token of the subject is the room */
+function roomOf({ subject }: Entry<unknown>, at: number): string {
+  return subject.split('.')[at] ?? '';
 }

@@ -187,7 +187,8 @@ class NatsLedger implements Ledger {
   }
 
   follow(room: string, listener: (record: LedgerRecord) => void): () => void {
-    return this.#follower.follow(room, listener);
+    const last = this.#places.last(room).then((entry) => entry?.body);
+    return this.#follower.follow(room, listener, last);
   }
 
   /**

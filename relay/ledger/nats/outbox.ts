@@ -41,6 +41,11 @@ export class NatsOutbox {
     const taken = new Set(done);
     for (let from = Math.max(afterId, floor) + 1; out.length < limit; ) {
       const page = await this.#store.page<RecordBody>(this.#gifts, this.#all, from, Math.min(PAGE, limit));
+      if (page.length === 0) {
+        // Perhaps of a copy that is behind: only the stream's leader says that this is the end.
+        const next = await this.#store.next<RecordBody>(this.#gifts, this.#all, from);
+        if (next) page.push(next);
+      }
       for (const entry of page) {
         const at = open[entry.sequence] ?? [0, 0, 0];
         if (taken.has(entry.sequence) || !isDue(at, nowMs)) continue;
