@@ -1,5 +1,5 @@
 // Writes docs/capacity.md from the result of loadtest.5.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClaimResult } from '../claim.ts';
 import { resultsDir } from '../docs.ts';
@@ -47,7 +47,11 @@ export function carried(row: Capacity) {
 
 const thousands = (value: number) => value.toLocaleString('en-US').replaceAll(',', ' ');
 
-export function page(result: ClaimResult): string {
+/** The text of docs/capacity.md. */
+export function page(result: ClaimResult | undefined): string {
+  if (!result) {
+    return '# Capacity\n\nNot measured yet: `npm run claims -- loadtest.5`, then `node lab/claims/loadtest/capacity-docs.ts`.\n';
+  }
   const { machine } = result;
   const rows = rowsOf(result);
   const { rss_mb_idle: idleMb } = rows[0]![1];
@@ -120,7 +124,10 @@ export function page(result: ClaimResult): string {
   return `${lines.join('\n')}\n`;
 }
 
-if (import.meta.main) {
-  const result = JSON.parse(readFileSync(join(resultsDir, 'loadtest.5.json'), 'utf8')) as ClaimResult;
-  writeFileSync(join(import.meta.dirname, '../../../docs/capacity.md'), page(result));
+/** The last result; undefined before the first. */
+export function lastResult(): ClaimResult | undefined {
+  const file = join(resultsDir, 'loadtest.5.json');
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as ClaimResult) : undefined;
 }
+
+if (import.meta.main) writeFileSync(join(import.meta.dirname, '../../../docs/capacity.md'), page(lastResult()));

@@ -17,6 +17,7 @@ const SECONDS = SETTLE_SECONDS + WINDOW_SECONDS + 2;
 const STEADY_FROM = 5 + JOIN_SECONDS + SETTLE_SECONDS;
 /** IPv4 and UDP. */
 const HEADER_BYTES = 28;
+const OUT = { direction: 'out' };
 
 /** Links of livers and viewers, one way in ms: a service's own region, and across a country. */
 const NETWORKS = [
@@ -71,13 +72,12 @@ async function measure(link: string, dtx: boolean, checks: Checks, name: string)
     const running = startTest(join(SCRIPTS, 'steady.ts'), stateDir, env);
     const read = async (): Promise<Reading> => {
       const page = await readMetrics(metrics);
-      const out = { direction: 'out' };
       return {
         ms: performance.now(),
         ...cpuByThread(pid),
         runnerUs: cpuByThread(running.pid).allUs,
-        bytes: total(page, 'hayate_udp_bytes_total', out),
-        packets: total(page, 'hayate_datagrams_total', out),
+        bytes: total(page, 'hayate_udp_bytes_total', OUT),
+        packets: total(page, 'hayate_datagrams_total', OUT),
         viewers: total(page, 'hayate_viewers'),
       };
     };
@@ -87,7 +87,9 @@ async function measure(link: string, dtx: boolean, checks: Checks, name: string)
     const after = await read();
     const fullKb = rssKb(pid);
     const ran = await running.ended;
-    const counted = (await read()).bytes / (ran.metrics['data_received']?.['count'] ?? Number.NaN);
+    const counted =
+      total(await readMetrics(metrics), 'hayate_udp_bytes_total', OUT) /
+      (ran.metrics['data_received']?.['count'] ?? Number.NaN);
 
     const seconds = (after.ms - before.ms) / 1000;
     const cores = (us: number) => us / 1e6 / seconds;
