@@ -66,8 +66,11 @@ describe('hayate rooms', () => {
     const room = connectRoom({ url, certificateHashes, token }, { connector: webSocketConnector() });
     await room.ready;
     expect((await rooms('list')).out).toBe('live  1 members  0 viewers  0 livers\n');
-    expect((await rooms('show', 'live')).out).toMatch(
-      /^live {2}1 members.*\nlag budget 100 ms.*\nann {2}viewer {2}new\n$/,
+    // Whether somebody is new the disk knows, a moment later.
+    await vi.waitFor(async () =>
+      expect((await rooms('show', 'live')).out).toMatch(
+        /^live {2}1 members.*\nlag budget 100 ms.*\nann {2}viewer {2}new\n$/,
+      ),
     );
     expect(lines((await rooms('show', 'live', '--json')).out)).toMatchObject([
       { room: 'live', people: [{ sub: 'ann', roles: ['viewer'] }] },

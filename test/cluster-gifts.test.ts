@@ -11,8 +11,9 @@ import { type ClusterRig, startCluster } from './cluster-rig.ts';
 
 const REGIONS = ['jp', 'us'];
 const server = await natsServer();
-const missing = 'skip' in server ? server.skip : engineAvailable() ? undefined : 'the engine is not built';
-if (missing !== undefined) console.log(`skipped: ${missing}`);
+const engine = engineAvailable();
+const missing = 'skip' in server ? server.skip : engine.ok ? undefined : engine.reason;
+if (missing !== undefined) console.log(`SKIPPED gifts of two regions: ${missing}`);
 
 describe.skipIf(missing !== undefined)('gifts of two regions', () => {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-gifts-'));

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { ClusterApi } from './cluster.ts';
 import { committedDocument, serviceDocument } from './docs.ts';
 import type { GiftsApi } from './gifts.ts';
 import type { RoomsApi } from './rooms.ts';
@@ -28,8 +29,9 @@ it('the document has every route, each behind the service token, and refers to n
     expect([route, security]).toEqual([route, [{ service: [] }]]);
     expect(Object.keys(responses), route).toEqual(expect.arrayContaining(['400', '401', '413', '429']));
   }
-  const behind = {} as GiftsApi & RoomsApi;
-  const app = serviceApp({ isService: () => false, gifts: behind, rooms: behind, perSecond: 1, burst: 1 });
+  const behind = {} as ClusterApi & GiftsApi & RoomsApi;
+  const apis = { gifts: behind, rooms: behind, cluster: behind };
+  const app = serviceApp({ isService: () => false, ...apis, perSecond: 1, burst: 1 });
   const routed = app.routes
     .filter(({ method, path }) => method !== 'ALL' && path.startsWith('/v1/'))
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`);

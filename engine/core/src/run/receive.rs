@@ -104,7 +104,8 @@ impl Core {
         let under_way = endpoint.handshaking as usize + server.waiting.len();
         let retry_above = server.config.retry_above.max(1) as usize;
         self.response.clear();
-        if under_way >= retry_above * 2 || server.waiting.len() >= INCOMING_MOST {
+        // Who keeps coming would keep the socket of a closed listener open.
+        if server.closing || under_way >= retry_above * 2 || server.waiting.len() >= INCOMING_MOST {
             self.out.counters.handshakes_refused += 1;
             server.counters.handshakes_refused += 1;
             let transmit = endpoint.q.refuse(incoming, &mut self.response);
