@@ -81,6 +81,7 @@ export class Social {
       if (this.#note('gift', gift.jti, fan)) this.#counts.giftsShown += 1;
       if (gift.number !== undefined) this.#note('sequenced', gift.jti, fan);
     });
+    sdk.on('gift_placed', ({ jti }) => this.#note('sequenced', jti, fan));
     await sdk.ready;
   }
 
