@@ -88,6 +88,10 @@ export class Room {
     return this.#slots.publishers();
   }
 
+  elsewhere(): ReturnType<Slots['elsewhere']> {
+    return this.#slots.elsewhere();
+  }
+
   members(): IterableIterator<SessionKey> {
     return this.#members.keys();
   }

@@ -52,6 +52,14 @@ export class Slots {
     }
   }
 
+  /** Slots of livers at other relays; `frameMs` of their voice. */
+  *elsewhere(): Generator<Omit<Publisher, 'session'>> {
+    for (const slot of this.#slots) {
+      if (slot !== undefined && slot.member === undefined && slot.deadlineMs === Number.POSITIVE_INFINITY)
+        yield { slot: slot.liver.slot, frameMs: slot.liver.voice?.frameMs };
+    }
+  }
+
   /** Whether anybody else has a slot. */
   shared(member: Member): boolean {
     return this.#slots.some((slot) => slot !== undefined && slot.member !== member);

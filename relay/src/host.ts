@@ -29,7 +29,7 @@ import { News } from './news.ts';
 import { type HostedRoom, infoOf, type RoomDetail, type RoomInfo, Rooms, type RoomTotals } from './rooms.ts';
 import { ServiceModeration } from './service-moderation.ts';
 import { type HostedSession, Sessions } from './sessions.ts';
-import { reportUplink, type UplinkReporting } from './uplink-report.ts';
+import { noteElsewhere, reportUplink, type UplinkReporting } from './uplink-report.ts';
 
 const TICK_MS = 1000;
 
@@ -393,5 +393,6 @@ export class RelayHost implements Hub {
       const { media, delivery } = hosted;
       void reportUplink({ ...publisher, reliable, flood, media, delivery }, this.#uplinks);
     }
+    for (const far of hosted.room.elsewhere()) void noteElsewhere({ ...far, ...hosted }, this.#uplinks.nowMs);
   }
 }
