@@ -1,12 +1,9 @@
 // npm run bench -- fanout [options]
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { type CrowdOptions, crowd } from '../lag/crowd.ts';
 import { type EightOptions, eight } from '../lag/eight.ts';
 import { type MatrixOptions, matrix } from '../lag/matrix.ts';
-import { commit, load, machine } from '../lib/machine.ts';
-import { root } from '../lib/processes.ts';
+import { report as printed } from '../lib/report.ts';
 import { type TrunkLoadOptions, trunkLoad } from '../regions/trunk-load.ts';
 import { type CommentsOptions, comments } from './comments.ts';
 import { type ConversationOptions, conversation } from './conversation.ts';
@@ -32,25 +29,10 @@ async function report(
   options: Common & object,
   measure: (log: (text: string) => void) => Promise<object>,
 ): Promise<void> {
-  const before = load();
-  const figures = await measure((text) => process.stderr.write(`${text}\n`));
   const flags = Object.entries(options).filter(([key]) => key !== 'json' && key !== 'save');
   const command = `npm run bench -- ${name.replace(/(-drain|-kill)?-\d+$/, '')} ${flags.map(([key, value]) => `--${kebab(key)} ${value}`).join(' ')}`;
-  const about = {
-    command,
-    at: new Date().toISOString(),
-    commit: commit(),
-    machine: machine(),
-    load: { before, after: load() },
-  };
-  const result = { ...figures, ...about };
-  if (options.save) {
-    const dir = join(root, 'lab', 'results', 'bench');
-    mkdirSync(dir, { recursive: true });
-    writeFileSync(join(dir, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
-  }
-  if (options.json) console.log(JSON.stringify(result));
-  else for (const [key, value] of Object.entries(result)) console.log(`${key}: ${JSON.stringify(value)}`);
+  const save = options.save ? { folder: 'bench', name } : undefined;
+  await printed({ command, json: options.json, save }, () => measure((text) => process.stderr.write(`${text}\n`)));
 }
 
 const kebab = (name: string) => name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);

@@ -1,10 +1,7 @@
 // npm run faults -- gifts [--kill | --power-cut]
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
-import { commit, load, machine } from '../lib/machine.ts';
 import { natsServer } from '../lib/nats.ts';
-import { root } from '../lib/processes.ts';
+import { report as printed } from '../lib/report.ts';
 import { clusterGifts } from './cluster-gifts.ts';
 import { killLedger } from './kill.ts';
 import { powerCut } from './power.ts';
@@ -28,24 +25,16 @@ interface GiftFlags {
 }
 
 async function report(name: string, flags: GiftFlags, run: () => Promise<{ passed: boolean }>): Promise<void> {
-  const before = load();
-  const figures = await run();
-  const about = { at: new Date().toISOString(), commit: commit(), machine: machine(), load: { before, after: load() } };
   const amounts: Record<string, string> = {
     'power-cut': `--cuts ${flags.cuts}`,
     cluster: `--times ${flags.times} --region-down ${flags.regionDown}`,
   };
   const amount = amounts[name] ?? `--kills ${flags.kills}`;
   const which = name === 'relay-kill' ? '' : ` --${name}`;
-  const result = { command: `npm run faults -- gifts${which} ${amount} --seed ${flags.seed}`, ...figures, ...about };
-  if (flags.save) {
-    const folder = join(root, 'lab', 'results', 'faults');
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `gifts-${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
-  }
-  if (flags.json) console.log(JSON.stringify(result));
-  else for (const [key, value] of Object.entries(result)) console.log(`${key}: ${JSON.stringify(value)}`);
-  if (!figures.passed) process.exitCode = 1;
+  const command = `npm run faults -- gifts${which} ${amount} --seed ${flags.seed}`;
+  const save = flags.save ? { folder: 'faults', name: `gifts-${name}` } : undefined;
+  const { passed } = await printed({ command, json: flags.json, save }, run);
+  if (!passed) process.exitCode = 1;
 }
 
 program

@@ -1,6 +1,6 @@
 import { Cluster } from './cluster.ts';
 import { playMedia } from './media.ts';
-import { crowdPlans, type Door, floorMs, type OceanPlan, PATHS, pathName, type Region } from './plan.ts';
+import { crowdPlans, type Door, floorMs, type OceanPlan, PATHS, type Region } from './plan.ts';
 import { Social, type SocialRun } from './social.ts';
 
 export interface OceanRunOptions {
@@ -115,5 +115,3 @@ export async function oceanRun(options: OceanRunOptions, log: (text: string) => 
     await cluster.close();
   }
 }
-
-export const pathOf = (result: OceanResult, name: string) => result.paths.find((path) => pathName(path) === name);

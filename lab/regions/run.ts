@@ -1,9 +1,6 @@
 // npm run lab -- --ocean 65 --last-mile 5 --json
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { commit, load, machine } from '../lib/machine.ts';
-import { root } from '../lib/processes.ts';
+import { report } from '../lib/report.ts';
 import { oceanRun } from './ocean.ts';
 
 interface Options {
@@ -44,41 +41,15 @@ const options = new Command('lab')
   .parse()
   .opts<Options>();
 
-const before = load();
 const { ocean, lastMile, burst, loss, rooms, viewers, seconds, warm, seed } = options;
 const asked = {
-  ocean,
-  lastMileMs: lastMile,
-  burstMs: burst,
-  loss: loss / 100,
-  rooms,
-  viewers,
-  seconds,
-  warmSeconds: warm,
-  seed,
+  ...{ ocean, lastMileMs: lastMile, burstMs: burst, loss: loss / 100, rooms, viewers, seconds },
+  ...{ warmSeconds: warm, seed },
 };
-const figures = await oceanRun(asked, (text) => process.stderr.write(`${text}\n`));
-const result = {
-  ...figures,
-  command: `npm run lab -- ${process.argv.slice(2).join(' ')}`,
-  at: new Date().toISOString(),
-  commit: commit(),
-  machine: machine(),
-  load: { before, after: load() },
-};
-if (options.save) {
-  const folder = join(root, 'lab', 'results', 'regions');
-  mkdirSync(folder, { recursive: true });
-  const name = `ocean-${ocean.outMs}-${ocean.backMs}-last-mile-${lastMile}-burst-${burst}`;
-  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 1)}\n`);
-}
-if (options.json) console.log(JSON.stringify(result));
-else {
-  for (const { from, to, floor_ms, motion, voice } of result.paths) {
-    console.log(
-      `${from} > ${to}  floor ${floor_ms} ms  motion p99 ${motion.presentation_ms.p99} ms exact ${motion.exact_ratio}  ` +
-        `voice p99 ${voice.presentation_ms.p99} ms gaps ${voice.gap_ratio}`,
-    );
-  }
-  console.log(JSON.stringify(result.social));
-}
+const { outMs, backMs } = ocean;
+const command =
+  `npm run lab -- --ocean ${outMs}/${backMs} --last-mile ${lastMile} --loss ${loss} --burst ${burst} --rooms ${rooms} ` +
+  `--viewers ${viewers} --seconds ${seconds} --warm ${warm} --seed ${seed}`;
+const name = `ocean-${outMs}-${backMs}-last-mile-${lastMile}-burst-${burst}`;
+const save = options.save ? { folder: 'regions', name } : undefined;
+await report({ command, json: options.json, save }, () => oceanRun(asked, (text) => process.stderr.write(`${text}\n`)));
