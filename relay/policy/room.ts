@@ -94,6 +94,17 @@ export class RoomDelivery {
 
   /** The publisher's report of the last second; `frameMs` of its voice. Gives what is asked of it. */
   uplink(slot: number, counts: UplinkCounts, frameMs: number | undefined, nowMs: number): UplinkAsk {
+    const state = this.#heard(slot, counts, frameMs, nowMs);
+    state.ask = state.policy.ask(counts, frameMs, this.#need(), nowMs);
+    return state.ask;
+  }
+
+  /** How a liver at another relay was heard here in the last second: how late, its viewers here have less to spare. */
+  elsewhere(slot: number, counts: UplinkCounts, frameMs: number | undefined, nowMs: number): void {
+    this.#heard(slot, counts, frameMs, nowMs).policy.learn(counts, nowMs);
+  }
+
+  #heard(slot: number, counts: UplinkCounts, frameMs: number | undefined, nowMs: number): Slot {
     let state = this.#slots.get(slot);
     if (!state) {
       state = { policy: new UplinkPolicy(this.#tuning), frameMs, ask: undefined, voices: undefined };
@@ -101,8 +112,7 @@ export class RoomDelivery {
     }
     state.frameMs = frameMs;
     this.#livers.report(slot, this.#spoken(state, counts), frameMs ?? FRAME_MS, nowMs);
-    state.ask = state.policy.ask(counts, frameMs, this.#need(), nowMs);
-    return state.ask;
+    return state;
   }
 
   /** Nobody publishes there any more, or somebody else: it begins anew. */

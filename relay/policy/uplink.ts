@@ -62,7 +62,7 @@ export class UplinkPolicy {
 
   /** `frameMs`: length of its voice packets; undefined without voice. */
   ask(counts: UplinkCounts, frameMs: number | undefined, viewers: ViewersNeed, nowMs: number): UplinkAsk {
-    this.#learn(counts, nowMs);
+    this.learn(counts, nowMs);
     const { leastSpareMs, lowVoice } = viewers;
     if (leastSpareMs !== undefined && !(leastSpareMs >= HOLD_SPARE_MS)) this.#shortMs = nowMs;
     if (lowVoice) this.#lowVoiceMs = nowMs;
@@ -75,7 +75,8 @@ export class UplinkPolicy {
     };
   }
 
-  #learn(counts: UplinkCounts, nowMs: number): void {
+  /** Of a liver at another relay: of it nothing can be asked here. */
+  learn(counts: UplinkCounts, nowMs: number): void {
     const before = this.#counts;
     const stepMs = nowMs - this.#atMs;
     this.#counts = counts;

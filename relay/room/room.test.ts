@@ -101,6 +101,18 @@ describe('livers', () => {
     ]);
   });
 
+  it('knows which livers are elsewhere: neither its own nor one that lingers', () => {
+    join(1);
+    live(1);
+    const voice = { codec: 'opus', sampleRate: 48_000, channels: 1, frameMs: 20 } as const;
+    send({ type: 'remoteLiver', liver: { slot: 4, gen: 1, sub: 'far', voice } });
+    expect([...room.elsewhere()]).toEqual([{ slot: 4, frameMs: 20 }]);
+    send({ type: 'leave', session: 1, clean: false });
+    expect([...room.elsewhere()]).toEqual([{ slot: 4, frameMs: 20 }]);
+    send({ type: 'remoteLeft', slot: 4, gen: 1, gone: false });
+    expect([...room.elsewhere()]).toEqual([]);
+  });
+
   it('takes the lowest free slot and refuses the ninth liver', () => {
     room = new Room({ ...limits, maxViewers: 20 }, now);
     for (let s = 0; s < 8; s++) {

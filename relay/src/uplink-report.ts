@@ -63,14 +63,14 @@ export async function reportUplink(uplink: Uplink, reporting: UplinkReporting): 
   checkFlood(uplink, stats, refused, reporting);
 }
 
-/** Once a second: how late a liver of another relay is heard here, which its viewers here have less to spare for. */
+/** Once a second: how late a liver of another relay is heard here. */
 export async function noteElsewhere(
   { slot, frameMs, media, delivery }: Pick<Uplink, 'slot' | 'frameMs' | 'media' | 'delivery'>,
   nowMs: () => number,
 ): Promise<void> {
   const stats = await media.slotStats(slot).catch(() => undefined);
   // Nothing came, or the room went meanwhile.
-  if (stats && stats.lagP99Ms > 0) delivery.uplink(slot, stats, frameMs, nowMs());
+  if (stats && stats.lagP99Ms > 0) delivery.elsewhere(slot, stats, frameMs, nowMs());
 }
 
 function checkFlood(
