@@ -23,7 +23,15 @@ export const clusterSchema = z
     natsUrls: setting(z.array(z.string().min(1)).default([]), "NATS servers of this region: the directory's domain.", {
       unit: 'comma list of URLs',
     }),
-    natsReplicas: setting(int(1, 3, 3), 'Copies that the directory keeps of each entry in its region: 1 or 3.'),
+    natsReplicas: setting(
+      z
+        .int()
+        .min(1)
+        .max(3)
+        .refine((copies) => copies !== 2, 'neither 1 nor 3')
+        .default(3),
+      'Copies that NATS keeps of each gift and of each entry of the directory in this region: 1 or 3.',
+    ),
     listen: z
       .strictObject({
         host: setting(text(), 'Address of the trunk (UDP); for relays only.', { otherwise: '`::`' }),
@@ -60,3 +68,8 @@ export const clusterSchema = z
       .prefault({}),
   })
   .prefault({});
+
+/** All regions, also where only the own one was named. */
+export function regionsOf({ region, regions }: z.infer<typeof clusterSchema>): readonly string[] {
+  return regions.length > 0 ? regions : region === undefined ? [] : [region];
+}

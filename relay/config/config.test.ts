@@ -78,6 +78,8 @@ it.each([
     () => parseConfig({ gifts: { webhook: { url: 'http://app.example', secretFile: 's' } } }),
     /gifts\.webhook\.url: .*must be https/,
   ],
+  [() => parseConfig({ cluster: { natsReplicas: 2 } }), /natsReplicas: neither 1 nor 3/],
+  [() => parseConfig({ cluster: { emulate: { region: 'us' } } }), /cluster\.emulate: only with dev/],
   [() => parseConfig([]), /must be an object/],
 ])('refuses a wrong value %#', (load, message) => {
   expect(load).toThrow(message);

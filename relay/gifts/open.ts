@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
 import type { Logger } from 'pino';
+import { regionsOf } from '../config/cluster.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import { type Ledger, openSqliteLedger, ReopeningLedger, type SpooledGift } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -55,16 +56,14 @@ export function giftCluster(
   { cluster }: RelayConfig,
   second: (gift: SpooledGift) => Promise<void> | undefined,
 ): GiftCluster | undefined {
-  const { relayId, region, regions, natsUrls, natsReplicas } = cluster;
+  const { relayId, region, natsUrls, natsReplicas: copies } = cluster;
   if (relayId === undefined || region === undefined || natsUrls.length === 0) return undefined;
   const store = async (gift: SpooledGift) => {
     const stored = second(gift);
     if (!stored) throw new TypeError('no way to another relay yet');
     await stored;
   };
-  const all = regions.length > 0 ? regions : [region];
-  const copies = natsReplicas === 3 ? 3 : 1;
-  return { relayId, region, regions: all, natsUrls, copies, second: { store } };
+  return { relayId, region, regions: regionsOf(cluster), natsUrls, copies, second: { store } };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { HayateError } from '@hayate/codec/errors';
 import type { Engine } from '@hayate/engine';
 import type { Logger } from 'pino';
+import { regionsOf } from '../config/cluster.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import type { Directory, RelayEntry, RelayLoad } from '../directory/index.ts';
 import type { ClusterGifts } from '../gifts/cluster.ts';
@@ -43,8 +44,11 @@ export async function openCluster(
   if (cluster.relayId === undefined) return undefined;
   if (!engine) throw new HayateError('unsupported', 'cluster: relays of a cluster need the engine');
   const self = { id: cluster.relayId, region: cluster.region! };
-  const door = await openTrunkDoor(engine, cluster);
   const directory = given ?? (await openDirectory(config));
+  const door = await openTrunkDoor(engine, cluster).catch(async (error: unknown) => {
+    await directory.shutdown();
+    throw error;
+  });
   let entry: RelayEntry | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
   const tell = (changes: Partial<RelayEntry>) => {
@@ -89,10 +93,9 @@ async function openDirectory({ cluster }: RelayConfig): Promise<Directory> {
     throw new HayateError('invalid_argument', 'cluster.relayId without cluster.natsUrls');
   // A relay that is alone loads nothing of it.
   const { natsDirectory } = await import('../directory/nats/index.ts');
-  const region = cluster.region!;
   return natsDirectory({
-    region,
-    regions: cluster.regions.length > 0 ? cluster.regions : [region],
+    region: cluster.region!,
+    regions: regionsOf(cluster),
     nats: { servers: cluster.natsUrls, name: `hayate relay ${cluster.relayId}` },
     replicas: cluster.natsReplicas === 3 ? 3 : 1,
   });
