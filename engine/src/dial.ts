@@ -43,6 +43,12 @@ export async function resolveName(host: string): Promise<string[]> {
   }
 }
 
+/** One address to listen on; none where the name has none. Throws EngineError `dns_failed`. */
+export async function firstAddress(host: string): Promise<string[]> {
+  const [first] = knownAddresses(host) ?? (await resolveName(host));
+  return first === undefined ? [] : [first];
+}
+
 /** Whether another address of the same name may do better. An answer from a server is an answer. */
 export function worthAnotherAddress(kind: string): boolean {
   return kind === 'timed_out' || kind === 'transport' || kind === 'reset';

@@ -1,6 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { throwLater } from './callbacks.ts';
-import { knownAddresses, parseTarget, resolveName, type Target, worthAnotherAddress } from './dial.ts';
+import { firstAddress, knownAddresses, parseTarget, resolveName, worthAnotherAddress } from './dial.ts';
 import { type CloseKind, EngineError, fromNative } from './errors.ts';
 import { decodeEvents, type EventHandler } from './frame.ts';
 import { Listener } from './listener.ts';
@@ -74,7 +73,7 @@ export class EngineImpl implements Engine, EventHandler {
   async listen(options: ListenOptions): Promise<EngineListener> {
     this.#assertOpen();
     // As Node's own servers: both families where there are both.
-    const hosts = options.host === undefined ? ['::', '0.0.0.0'] : await addressesOf(options.host);
+    const hosts = options.host === undefined ? ['::', '0.0.0.0'] : await firstAddress(options.host);
     this.#assertOpen();
     let failed: unknown;
     for (const host of hosts) {
@@ -126,7 +125,7 @@ export class EngineImpl implements Engine, EventHandler {
       const left = Math.max(1, until - this.nowUs() / 1000);
       // Another address needs its share of the time.
       const connectTimeoutMs = Math.round(rest.length > 0 ? left / 2 : left);
-      this.#dial(session, connectConfig(target, address, options, connectTimeoutMs, group), {
+      this.#dial(session, config.connectConfig(target, address, options, connectTimeoutMs, group), {
         session,
         rest,
         next: dial,
@@ -418,40 +417,4 @@ export class EngineImpl implements Engine, EventHandler {
   #assertOpen(): void {
     if (this.#closing) throw new EngineError('closed', 'the engine is closed');
   }
-}
-
-async function addressesOf(host: string): Promise<string[]> {
-  const [first] = knownAddresses(host) ?? (await resolveName(host));
-  return first === undefined ? [] : [first];
-}
-
-function connectConfig(
-  target: Target,
-  address: string,
-  o: ConnectOptions,
-  connectTimeoutMs: number,
-  group: number,
-): NativeConnectConfig {
-  for (const hash of o.serverCertificateHashes ?? []) {
-    if (hash.algorithm !== 'sha-256' || hash.value.byteLength !== 32) {
-      throw new EngineError('invalid_argument', 'serverCertificateHashes take sha-256 values of 32 bytes');
-    }
-  }
-  return {
-    url: target.url,
-    host: address,
-    port: target.port,
-    ...(o.origin === undefined ? {} : { origin: o.origin }),
-    certificateHashes: Buffer.concat((o.serverCertificateHashes ?? []).map((h) => h.value)),
-    ...(o.rootsPem === undefined ? {} : { rootsPem: o.rootsPem }),
-    ...(o.identity === undefined ? {} : { identityCert: o.identity.cert, identityKey: o.identity.key }),
-    ...(o.serverName === undefined ? {} : { serverName: o.serverName }),
-    connectTimeoutMs,
-    datagrams: config.datagramMode('deliver'),
-    limits: config.limits(o.limits),
-    // A socket has one address family.
-    socketGroup: group * 2 + (isIPv6(address) ? 1 : 0),
-    ownSocket: o.socketGroup === undefined,
-    ...(o.link ? { link: config.link(o.link) } : {}),
-  };
 }

@@ -1,5 +1,16 @@
-import type { NativeEngineConfig, NativeLimits, NativeLink, NativeLinkProfile, NativeListenConfig } from './native.ts';
+import { isIPv6 } from 'node:net';
+import type { Target } from './dial.ts';
+import { EngineError } from './errors.ts';
 import type {
+  NativeConnectConfig,
+  NativeEngineConfig,
+  NativeLimits,
+  NativeLink,
+  NativeLinkProfile,
+  NativeListenConfig,
+} from './native.ts';
+import type {
+  ConnectOptions,
   DatagramMode,
   DeliveryClass,
   EngineOptions,
@@ -84,6 +95,38 @@ export function listenConfig(o: ListenOptions, host: string): NativeListenConfig
     datagrams: datagramMode(o.datagrams ?? 'deliver'),
     heartbeatMs: o.heartbeatMs ?? 0,
     limits: limits(o.limits),
+    ...(o.link ? { link: link(o.link) } : {}),
+  };
+}
+
+/** `address` and `group` are of the socket. Throws EngineError `invalid_argument`. */
+export function connectConfig(
+  target: Target,
+  address: string,
+  o: ConnectOptions,
+  connectTimeoutMs: number,
+  group: number,
+): NativeConnectConfig {
+  for (const hash of o.serverCertificateHashes ?? []) {
+    if (hash.algorithm !== 'sha-256' || hash.value.byteLength !== 32) {
+      throw new EngineError('invalid_argument', 'serverCertificateHashes take sha-256 values of 32 bytes');
+    }
+  }
+  return {
+    url: target.url,
+    host: address,
+    port: target.port,
+    ...(o.origin === undefined ? {} : { origin: o.origin }),
+    certificateHashes: Buffer.concat((o.serverCertificateHashes ?? []).map((h) => h.value)),
+    ...(o.rootsPem === undefined ? {} : { rootsPem: o.rootsPem }),
+    ...(o.identity === undefined ? {} : { identityCert: o.identity.cert, identityKey: o.identity.key }),
+    ...(o.serverName === undefined ? {} : { serverName: o.serverName }),
+    connectTimeoutMs,
+    datagrams: datagramMode('deliver'),
+    limits: limits(o.limits),
+    // A socket has one address family.
+    socketGroup: group * 2 + (isIPv6(address) ? 1 : 0),
+    ownSocket: o.socketGroup === undefined,
     ...(o.link ? { link: link(o.link) } : {}),
   };
 }
