@@ -148,7 +148,7 @@ export interface Ledger {
   find(jti: string): Promise<LedgerRecord | undefined>;
   /** A room's records after a sequence, in order. */
   resume(room: string, afterSequence: number, limit: number): Promise<PlacedRecord[]>;
-  /** The last record of a room, and of all. */
+  /** The last record of a room, and of all; of a room that is at home in another region as far as the copy here is. */
   head(room: string): Promise<LedgerHead>;
   /** All rooms' records after an id, in order: no record ever appears behind a cursor. */
   since(afterId: number, limit: number): Promise<LedgerRecord[]>;
