@@ -36,6 +36,20 @@ export interface DemoRig {
   close(): Promise<void>;
 }
 
+/** `waitFor` of a page, whose error says what the page itself knew. */
+function telling(page: BrowserPage): BrowserPage['waitFor'] {
+  const { waitFor } = page;
+  return async <T>(expression: string, timeoutMs: number) => {
+    try {
+      return await waitFor.call<BrowserPage, [string, number], Promise<T>>(page, expression, timeoutMs);
+    } catch (error) {
+      const known = `(({ state, sessions, ended, errors }) => JSON.stringify({ state, sessions, ended, errors }))(window.hayate)`;
+      const text = await page.evaluate<string>(known).catch(String);
+      throw new Error(`${(error as Error).message}\n  the page: ${text}`, { cause: error });
+    }
+  };
+}
+
 /** A development relay with the demo page, in this process. */
 export async function startDemo(): Promise<DemoRig> {
   const stateDir = await mkdtemp(join(tmpdir(), 'hayate-demo-'));
@@ -70,7 +84,7 @@ export async function startDemo(): Promise<DemoRig> {
       const page = await launchChromium({ ...options, args: [...args, ...(options.args ?? [])] });
       pages.push(page);
       await page.goto(`${relay.httpAddress}/${query}`);
-      return page;
+      return Object.assign(page, { waitFor: telling(page) });
     },
     async watch(room) {
       const { url, certificateHashes, keyFile } = relay;

@@ -1,6 +1,6 @@
-#!/usr/bin/env -S node --max-semi-space-size=8 --heap-growing-percent=25
-// The young generation of the heap grows with the garbage of a moment and never shrinks, the old one by half and more of
-// what lives in it before it is collected: bounded, a relay with thousands of viewers holds tens of MB less.
+#!/usr/bin/env -S node --max-semi-space-size=8
+// The young generation of the heap grows with the garbage of a moment and never shrinks: bounded, a relay with thousands of
+// viewers holds tens of MB less.
 import { main } from '../program.ts';
 
 process.exitCode = await main(process.argv.slice(2));

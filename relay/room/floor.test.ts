@@ -193,7 +193,7 @@ describe('moderation', () => {
     expect(stage.room.muted(3, stage.nowMs)).toBe(false);
   });
 
-  it('kicks all sessions of a person, who may come back, but not by resuming', () => {
+  it('kicks all sessions of a person, who may come back; one that resumes since the word was lost hears it once', () => {
     const stage = scene();
     stage.join(8, { sub: 'v3' });
     stage.send({ type: 'watch', session: 8, id: 1 });
@@ -207,6 +207,21 @@ describe('moderation', () => {
       { do: 'audit', command: { reason: 'spoilers' } },
     ]);
     expect(stage.leave(8, false)).toEqual([]);
+    // Another person's is nobody's word for this one.
+    expect(stage.join(9, { sub: 'v4', resume: 3 })).toMatchObject([{ do: 'welcome', resumed: false }]);
+    for (const former of [3, 8]) {
+      expect(stage.join(10, { sub: 'v3', resume: former })).toEqual([
+        { do: 'closeSession', session: 10, code: 'kicked', reason: 'spoilers' },
+      ]);
+      expect(stage.leave(10, false)).toEqual([]);
+    }
+    expect(stage.join(11, { sub: 'v3', resume: 3 })).toMatchObject([{ do: 'welcome', resumed: false }]);
+  });
+
+  it('forgets whom it sent out when a lost place would be forgotten', () => {
+    const stage = scene();
+    stage.moderate(2, 'kick', { sub: 'v3' });
+    stage.pass(5000);
     expect(stage.join(9, { sub: 'v3', resume: 3 })).toMatchObject([{ do: 'welcome', resumed: false }]);
   });
 

@@ -24,6 +24,11 @@ export class Room {
   readonly #members = new Map<SessionKey, Member>();
   /** Sessions whose connection died, the longest ago first: their places are kept. */
   readonly #lost = new Map<SessionKey, { member: Member; untilMs: number }>();
+  /** Sessions that were sent out lately: the word may have been lost on the way, and a client that resumes hears it then. */
+  readonly #sentOut = new Map<
+    SessionKey,
+    { sub: string; code: 'kicked' | 'banned'; reason: string; untilMs: number }
+  >();
   readonly #people = new People();
   readonly #slots = new Slots();
   readonly #floor: Floor;
@@ -225,6 +230,11 @@ export class Room {
     if (this.#closedUntilMs !== undefined && nowMs < this.#closedUntilMs) {
       return [{ do: 'closeSession', session, code: 'room_closed', reason: 'the room was closed' }];
     }
+    const sentOut = resume === undefined ? undefined : this.#sentOut.get(resume);
+    if (sentOut?.sub === identity.sub && nowMs < sentOut.untilMs) {
+      this.#sentOut.delete(resume!);
+      return [{ do: 'closeSession', session, code: sentOut.code, reason: sentOut.reason }];
+    }
     const former = this.#formerOf(resume, identity.sub);
     if (this.#members.size >= this.#capacity && !(former && this.#members.has(former.session))) {
       return [{ do: 'closeSession', session, code: 'room_full', reason: 'the room has no place left' }];
@@ -302,8 +312,10 @@ export class Room {
 
   #dismiss(person: Person, code: 'kicked' | 'banned', reason: string): RoomAction[] {
     const actions: RoomAction[] = [];
+    const untilMs = this.#nowMs + this.#limits.lingerMs;
     for (const member of [...person.members]) {
       const { session } = member;
+      this.#sentOut.set(session, { sub: person.sub, code, reason, untilMs });
       if (this.#members.has(session)) {
         actions.push(...this.#detach(member, undefined), { do: 'closeSession', session, code, reason });
       }
@@ -345,6 +357,10 @@ export class Room {
     for (const { member, untilMs } of this.#lost.values()) {
       if (nowMs < untilMs) break;
       actions.push(...this.#forget(member));
+    }
+    for (const [session, { untilMs }] of this.#sentOut) {
+      if (nowMs < untilMs) break;
+      this.#sentOut.delete(session);
     }
     actions.push(...this.#slots.tick(nowMs), ...this.#floor.tick(nowMs), ...this.#presence.tick(nowMs));
     if (this.#members.size > 0 || this.#lost.size > 0) return actions;

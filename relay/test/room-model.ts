@@ -41,6 +41,8 @@ export class RoomModel {
   #answers: string[] = [];
   #gone: string[] = [];
   #dismissing: string | undefined;
+  /** Sessions that were kicked or banned: they hear it again when they resume. */
+  readonly #sentOut = new Map<SessionKey, { sub: string; untilMs: number }>();
   #host: string | undefined;
   #closedUntilMs = Number.NEGATIVE_INFINITY;
   #nowMs = 0;
@@ -107,10 +109,14 @@ export class RoomModel {
     const former = session - 1 - each.resume;
     const resumed = (this.#live.get(former) ?? this.#lost.get(former))?.sub === sub;
     const full = this.#live.size >= CAPACITY && !(resumed && this.#live.has(former));
+    const sentOut = this.#sentOut.get(former);
+    const toldAgain = sentOut?.sub === sub && this.#nowMs < sentOut.untilMs;
     const closed = this.#nowMs < this.#closedUntilMs;
+    if (toldAgain && !closed) this.#sentOut.delete(former);
+    const out = closed || toldAgain || full;
     const client: Client = { sub, roles: ROLES[each.roles]!, permissions: [], view: undefined, slow: false };
     let wasHere = false;
-    if (!closed && !full) {
+    if (!out) {
       // Its place is the new one's, at once.
       if (resumed) this.#lost.delete(former);
       wasHere = resumed && this.#live.delete(former);
@@ -120,8 +126,8 @@ export class RoomModel {
     const actions = this.#handle({ type: 'join', session, identity, resume: former });
     const welcome = actions.find((action) => action.do === 'welcome');
     const refused = actions.find((action) => action.do === 'closeSession' && action.session === session);
-    this.#check((welcome !== undefined) === (!closed && !full), 'who may not join was welcomed, or who may was not');
-    this.#check((refused !== undefined) === (closed || full), 'a refused session is not closed');
+    this.#check((welcome !== undefined) === !out, 'who may not join was welcomed, or who may was not');
+    this.#check((refused !== undefined) === out, 'a refused session is not closed');
     if (welcome) this.#check(welcome.resumed === resumed, 'resumed a place that is not kept, or did not one that is');
     const ended = actions.some((action) => action.do === 'closeSession' && action.session === former);
     this.#check(ended === wasHere, 'two sessions in one place');
@@ -267,7 +273,11 @@ export class RoomModel {
         this.#gone.push(action.sub);
         // Kicked and banned ones lose the places of lost sessions too.
         if (this.#dismissing === action.sub) {
-          for (const [session, { sub }] of this.#lost) if (sub === action.sub) this.#lost.delete(session);
+          for (const [session, { sub }] of this.#lost) {
+            if (sub !== action.sub) continue;
+            this.#lost.delete(session);
+            this.#sendOut(session, sub);
+          }
         }
         return;
       case 'vanish':
@@ -295,9 +305,14 @@ export class RoomModel {
     if (!client) return;
     if (code === 'kicked' || code === 'banned') {
       this.#live.delete(session);
+      this.#sendOut(session, client.sub);
       return;
     }
     this.#later.push({ type: 'leave', session, clean: true });
+  }
+
+  #sendOut(session: SessionKey, sub: string): void {
+    this.#sentOut.set(session, { sub, untilMs: this.#nowMs + MODEL_LIMITS.lingerMs });
   }
 
   #told(message: RelayMessage): void {
