@@ -86,10 +86,11 @@ export async function runRelay(config: RelayConfig, options: RunRelayOptions): P
 }
 
 function announce(relay: RunningRelay, config: RelayConfig, json: boolean): void {
-  const { url, transport, certificateHashes, httpAddress, metricsAddress } = relay;
+  const { url, transport, certificateHashes, httpAddress, metricsAddress, apiAddress } = relay;
   const page = config.dev ? `${httpAddress}/` : undefined;
   if (json) {
-    print({ event: 'ready', url, transport, certificateHashes, http: httpAddress, metrics: metricsAddress, page });
+    const addresses = { http: httpAddress, metrics: metricsAddress, api: apiAddress, page };
+    print({ event: 'ready', url, transport, certificateHashes, ...addresses });
     return;
   }
   const lines = [`relay    ${url} (${transport})`];

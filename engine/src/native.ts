@@ -33,6 +33,8 @@ export interface NativeLinkProfile {
   loss: number;
   burstGoodMs: number;
   burstBadMs: number;
+  outageEveryMs: number;
+  outageForMs: number;
   rateKbps: number;
   queueMs: number;
   reorder: number;

@@ -64,6 +64,8 @@ function profile(p: LinkProfile = {}): NativeLinkProfile {
     loss: p.loss ?? 0,
     burstGoodMs: p.burst?.goodMs ?? 0,
     burstBadMs: p.burst?.badMs ?? 0,
+    outageEveryMs: p.outage?.everyMs ?? 0,
+    outageForMs: p.outage?.forMs ?? 0,
     rateKbps: p.rateKbps ?? 0,
     queueMs: p.queueMs ?? 0,
     reorder: p.reorder ?? 0,

@@ -9,6 +9,11 @@ export interface LinkProfile {
   loss?: number;
   /** Bursts by time (Gilbert-Elliott): mean ms without and with total loss. */
   burst?: { goodMs: number; badMs: number };
+  /**
+   * All is lost in the first `forMs` of each `everyMs` of the machine's monotonic clock: links of different processes that
+   * say the same go dark together.
+   */
+  outage?: { everyMs: number; forMs: number };
   rateKbps?: number;
   queueMs?: number;
   reorder?: number;

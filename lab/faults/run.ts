@@ -1,8 +1,10 @@
-// npm run faults -- gifts [--kill | --power-cut]
-import { Command } from 'commander';
+// npm run faults -- gifts [--kill | --power-cut | --cluster]
+// npm run faults -- cluster
+import { Command, InvalidArgumentError } from 'commander';
 import { natsServer } from '../lib/nats.ts';
 import { report as printed } from '../lib/report.ts';
 import { clusterGifts } from './cluster-gifts.ts';
+import { clusterMedia, MEDIA_FAULTS, type MediaFault } from './cluster-media.ts';
 import { killLedger } from './kill.ts';
 import { powerCut } from './power.ts';
 import { killRelay } from './relay-kill.ts';
@@ -77,6 +79,58 @@ program
     } else if (!flags.kill && !flags.powerCut) await report('relay-kill', flags, () => killRelay(given, log));
     if (flags.kill) await report('kill', flags, () => killLedger(given, log));
     if (flags.powerCut) await report('power-cut', flags, () => powerCut({ cuts, seed }, log));
+  });
+
+function faultsOf(text: string): MediaFault[] {
+  const names = text.split(',') as MediaFault[];
+  const wrong = names.find((name) => !MEDIA_FAULTS.includes(name));
+  if (wrong !== undefined) throw new InvalidArgumentError(`"${wrong}" is none of ${MEDIA_FAULTS.join(', ')}`);
+  return names;
+}
+
+interface ClusterFlags {
+  times: number;
+  only: MediaFault[];
+  regionDown: number;
+  drainViewers: number;
+  failoverViewers: number;
+  seed: number;
+  json?: boolean;
+  save?: boolean;
+}
+
+program
+  .command('cluster')
+  .description(
+    'media of two regions of two relays and three NATS servers each, while relays die and drain, servers die and the ocean is cut: exit code 1 when it stands still for too long',
+  )
+  .option('--times <n>', 'of each fault', Number, 10)
+  .option('--only <faults>', `of ${MEDIA_FAULTS.join(', ')}`, faultsOf, [...MEDIA_FAULTS])
+  .option('--region-down <s>', 'how long all NATS servers of a region stay down', Number, 12)
+  .option('--drain-viewers <n>', 'at the relay that drains', Number, 200)
+  .option('--failover-viewers <n>', 'at the relay that dies, in 20 rooms', Number, 1000)
+  .option('--seed <n>', 'of all that is random', Number, 1)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/faults')
+  .action(async (flags: ClusterFlags) => {
+    const binary = await natsServer();
+    if ('skip' in binary) program.error(binary.skip);
+    const { times, only, regionDown, drainViewers, failoverViewers, seed, json } = flags;
+    const command =
+      `npm run faults -- cluster --times ${times} --only ${only.join()} --region-down ${regionDown} ` +
+      `--drain-viewers ${drainViewers} --failover-viewers ${failoverViewers} --seed ${seed}`;
+    const save = flags.save ? { folder: 'faults', name: 'cluster-media' } : undefined;
+    const asked = {
+      times,
+      only,
+      regionDownMs: regionDown * 1000,
+      drainViewers,
+      failoverViewers,
+      servers: 3,
+      seed,
+    } as const;
+    const { passed } = await printed({ command, json, save }, () => clusterMedia(asked, log));
+    if (!passed) process.exitCode = 1;
   });
 
 await program.parseAsync();

@@ -8,6 +8,10 @@ export interface RelayProcess {
   http: string;
   /** Address of `/metrics`. */
   metrics: string;
+  /** Of the service API. */
+  api: string;
+  /** Hex, of its certificate. */
+  hashes: string[];
   stateDir: string;
   /** What a viewer or liver of a room needs, by the relay's own HTTP API. */
   tokens(room: string): Promise<RelayAddress & { liverToken: string }>;
@@ -30,12 +34,16 @@ export async function startRelayProcess(stateDir: string, flags: string[] = []):
     url: string;
     http: string;
     metrics: string;
+    api: string;
+    certificateHashes: string[];
   };
   return {
     pid: child.pid,
     url: ready.url,
     http: ready.http,
     metrics: ready.metrics,
+    api: ready.api,
+    hashes: ready.certificateHashes,
     stateDir,
     tokens: async (room) => {
       const response = await fetch(new URL('/v1/rooms', ready.http), {

@@ -76,8 +76,15 @@ export class Cluster {
     }
   }
 
+  /** Of a relay that was stopped or killed: another process with its files, at its clients' address. */
+  async restart(id: string): Promise<void> {
+    const relay = this.relays.find((each) => each.id === id)!;
+    const { port } = new URL(relay.process.url);
+    relay.process = (await this.startRelay(id, relay.region, ['--listen-port', port])).process;
+  }
+
   /** A relay of that name, new or again: its files are what it left. */
-  async startRelay(id: string, region: Region): Promise<ClusterRelay> {
+  async startRelay(id: string, region: Region, more: string[] = []): Promise<ClusterRelay> {
     const { ocean, flags = [] } = this.#options;
     const other = region === 'jp' ? 'us' : 'jp';
     const [outMs, backMs] = region === 'jp' ? [ocean.outMs, ocean.backMs] : [ocean.backMs, ocean.outMs];
@@ -102,7 +109,10 @@ export class Cluster {
       ...['--cluster-emulate-jitter-ms', String(ocean.jitterMs)],
       ...(burst ? ['--cluster-emulate-burst-bad-ms', String(burst.badMs)] : []),
       ...(burst ? ['--cluster-emulate-burst-good-ms', String(burst.goodMs)] : []),
+      ...(ocean.outage ? ['--cluster-emulate-outage-every-ms', String(ocean.outage.everyMs)] : []),
+      ...(ocean.outage ? ['--cluster-emulate-outage-for-ms', String(ocean.outage.forMs)] : []),
       ...flags,
+      ...more,
     ]);
     return { id, region, process };
   }

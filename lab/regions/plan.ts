@@ -12,6 +12,8 @@ export interface OceanPlan {
   /** Gilbert-Elliott: all is lost in the bad state. */
   loss: number;
   burstMs: number;
+  /** All is lost in the first `forMs` of each `everyMs` of the machine's clock. */
+  outage?: { everyMs: number; forMs: number };
   seed: number;
 }
 

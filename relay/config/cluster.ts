@@ -63,6 +63,12 @@ export const clusterSchema = z
         jitterMs: setting(z.number().min(0).max(1000).default(0), 'More or less by up to so much.', { unit: 'ms' }),
         burstBadMs: setting(int(0, 60_000, 0), 'All is lost for so long on average; 0: never.', { unit: 'ms' }),
         burstGoodMs: setting(int(1, 3_600_000, 10_000), 'Nothing is lost for so long in between.', { unit: 'ms' }),
+        outageEveryMs: setting(
+          int(0, 86_400_000, 0),
+          "Counted by the machine's clock: all links that say the same go dark together; 0: never.",
+          { unit: 'ms' },
+        ),
+        outageForMs: setting(int(0, 86_400_000, 0), 'All is lost in the first so many of them.', { unit: 'ms' }),
         seed: setting(int(0, 4_294_967_294, 1), 'Of the losses and of the jitter.'),
       })
       .prefault({}),

@@ -63,10 +63,12 @@ export async function openTrunkDoor(engine: Engine, config: TrunkConfig): Promis
 }
 
 /** Both directions: the other end emulates nothing. */
-function emulated({ outMs, backMs, jitterMs, burstBadMs, burstGoodMs, seed }: TrunkConfig['emulate']): LinkOptions {
-  const burst = burstBadMs > 0 ? { burst: { badMs: burstBadMs, goodMs: burstGoodMs } } : {};
-  return {
-    tx: { delayMs: outMs, jitterMs, ...burst, seed },
-    rx: { delayMs: backMs, jitterMs, ...burst, seed: seed + 1 },
+function emulated(emulate: TrunkConfig['emulate']): LinkOptions {
+  const { outMs, backMs, jitterMs, burstBadMs, burstGoodMs, outageEveryMs, outageForMs, seed } = emulate;
+  const both = {
+    jitterMs,
+    ...(burstBadMs > 0 && { burst: { badMs: burstBadMs, goodMs: burstGoodMs } }),
+    ...(outageEveryMs > 0 && { outage: { everyMs: outageEveryMs, forMs: outageForMs } }),
   };
+  return { tx: { delayMs: outMs, ...both, seed }, rx: { delayMs: backMs, ...both, seed: seed + 1 } };
 }

@@ -141,6 +141,10 @@ pub struct LinkProfile {
     /// Gilbert-Elliott by time: mean milliseconds in the good and in the bad state; all is lost in the bad one.
     pub burst_good_ms: f64,
     pub burst_bad_ms: f64,
+    /// All is lost in the first `outage_for_ms` of each `outage_every_ms` of the clock; 0 = never. The clock is the
+    /// machine's, so links of different processes that say the same go dark together.
+    pub outage_every_ms: f64,
+    pub outage_for_ms: f64,
     /// 0 = unlimited.
     pub rate_kbps: f64,
     /// Queue before the rate limiter, in ms of its rate; over it packets are dropped. 0 = 200.

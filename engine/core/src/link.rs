@@ -30,7 +30,7 @@ pub struct LinkStats {
     pub delivered: u64,
     /// Independent loss.
     pub lost: u64,
-    /// Lost in the bad state.
+    /// Lost in the bad state, or in an outage.
     pub burst_lost: u64,
     pub queue_full: u64,
     /// Extra copies made.
@@ -128,6 +128,8 @@ pub struct Link {
     byte_us: f64,
     queue_us: f64,
     burst: Option<Burst>,
+    outage_every_us: f64,
+    outage_for_us: f64,
     loss_random: Random,
     jitter_random: Random,
     reorder_random: Random,
@@ -166,6 +168,8 @@ impl Link {
             byte_us: if p.rate_kbps > 0.0 { 8000.0 / p.rate_kbps } else { 0.0 },
             queue_us: ms(if p.queue_ms > 0.0 { p.queue_ms } else { DEFAULT_QUEUE_MS }),
             burst,
+            outage_every_us: ms(p.outage_every_ms),
+            outage_for_us: ms(p.outage_for_ms),
             loss_random: Random::new(p.seed, 1),
             jitter_random: Random::new(p.seed, 2),
             reorder_random: Random::new(p.seed, 3),
@@ -197,7 +201,8 @@ impl Link {
         let lost = self.loss_random.unit() < self.loss;
         let duplicated = self.duplicate_random.unit() < self.duplicate;
         let skips = self.reorder_random.unit() < self.reorder;
-        if self.burst.as_mut().is_some_and(|burst| burst.is_bad(departure_us)) {
+        let burst = self.burst.as_mut().is_some_and(|burst| burst.is_bad(departure_us));
+        if burst || self.is_out(departure_us) {
             self.stats.burst_lost += 1;
             return;
         }
@@ -215,6 +220,10 @@ impl Link {
         }
         self.stats.reordered += u64::from(skips);
         self.hold(departure_us, skips, packet);
+    }
+
+    fn is_out(&self, at_us: f64) -> bool {
+        self.outage_every_us > 0.0 && at_us % self.outage_every_us < self.outage_for_us
     }
 
     fn hold(&mut self, departure_us: f64, skips: bool, packet: LinkPacket) {
@@ -375,6 +384,14 @@ mod tests {
             let long = gaps.iter().filter(|gap| **gap > 30.0).count() as f64 / gaps.len() as f64;
             assert!((long - (-2.0f64).exp()).abs() < 0.03, "share over twice the mean {long}");
         }
+    }
+
+    #[test]
+    fn outages_come_by_the_clock_and_lose_all() {
+        let profile = LinkProfile { outage_every_ms: 400.0, outage_for_ms: 100.0, ..LinkProfile::default() };
+        let (arrivals, stats) = run(&profile, 1200, 1000, 20);
+        assert_eq!(stats.burst_lost, 300);
+        assert!(arrivals.iter().all(|a| a.1 / 1000 % 400 >= 100));
     }
 
     #[test]

@@ -1,0 +1,298 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openEngine } from '@hayate/engine';
+import { Cluster, type ClusterRelay } from '../regions/cluster.ts';
+import type { OceanPlan, Region } from '../regions/plan.ts';
+import { type Frozen, MediaCrowd, type Stage } from './media-crowd.ts';
+import { type Roles, rolesOf, untilAllLive } from './media-roles.ts';
+import { Random } from './random.ts';
+
+const OCEAN: OceanPlan = { outMs: 65, backMs: 65, jitterMs: 2.5, loss: 0.005, burstMs: 15, seed: 1 };
+/** The ocean's calendar: away for the first of it. */
+const OUTAGE = { everyMs: 80_000, forMs: 30_000 };
+/** What a death and a drain may cost. */
+const DEATH_MS = 2000;
+const DRAIN_MS = 200;
+const FLOW_MS = 2000;
+const LIMIT_MS = 20_000;
+/** A stream that had a unit within so long flows. */
+const FLOWING_MS = 400;
+const NATS_DOWN_MS = 5000;
+const VIEWERS = 4;
+const FAILOVER_ROOMS = 20;
+
+export const MEDIA_FAULTS = [
+  'edge',
+  'parent',
+  'origin',
+  'drain',
+  'nats',
+  'region',
+  'failover',
+  'ocean',
+  'control',
+] as const;
+export type MediaFault = (typeof MEDIA_FAULTS)[number];
+type CalmFault = Exclude<MediaFault, 'ocean'>;
+
+export interface ClusterMediaOptions {
+  /** Of each fault but `control`. */
+  times: number;
+  only: readonly MediaFault[];
+  /** How long all NATS servers of a region stay down. */
+  regionDownMs: number;
+  drainViewers: number;
+  failoverViewers: number;
+  servers: 1 | 3;
+  seed: number;
+}
+
+interface FaultResult {
+  runs: number;
+  /** Longest time without a new frame or voice packet over all viewers and livers, of each run, ms. */
+  frozen_max_ms: number[];
+  frozen_p50_ms: number[];
+  pairs: number;
+  /** Viewers without a relay at the end. */
+  lost: number;
+  [more: string]: unknown;
+}
+
+/** Two regions of two relays and their NATS servers, while machines die, drain and lose sight of each other: how long media stands still. */
+export async function clusterMedia(options: ClusterMediaOptions, log: (text: string) => void) {
+  const faults: Partial<Record<MediaFault, FaultResult>> = {};
+  const note = (fault: MediaFault, frozen: Frozen, lost: number, more: Record<string, number> = {}) => {
+    faults[fault] ??= { runs: 0, frozen_max_ms: [], frozen_p50_ms: [], pairs: frozen.pairs, lost: 0 };
+    const result = faults[fault];
+    result.runs += 1;
+    result.frozen_max_ms.push(frozen.max);
+    result.frozen_p50_ms.push(frozen.p50);
+    result.lost += lost;
+    for (const [name, value] of Object.entries(more)) result[name] = [...((result[name] as number[]) ?? []), value];
+    log(`${fault} ${result.runs}: ${JSON.stringify({ ...frozen, lost, ...more })}`);
+  };
+  const wanted = (fault: MediaFault) => options.only.includes(fault);
+  const calm = MEDIA_FAULTS.filter((fault): fault is CalmFault => fault !== 'ocean' && wanted(fault));
+  if (calm.length > 0) {
+    await withTheatre(options, OCEAN, log, async (theatre) => {
+      for (const fault of calm) {
+        for (let run = 0; run < (fault === 'control' ? 1 : options.times); run += 1) await theatre.suffer(fault, note);
+      }
+    });
+  }
+  if (wanted('ocean')) {
+    await withTheatre(options, { ...OCEAN, outage: OUTAGE }, log, async (theatre) => {
+      for (let run = 0; run < options.times; run += 1) await theatre.cutOcean(note);
+    });
+  }
+  const worst = (fault: MediaFault) => Math.max(0, ...(faults[fault]?.frozen_max_ms ?? []));
+  const limits: Partial<Record<MediaFault, number>> = {
+    ...{ edge: DEATH_MS, parent: DEATH_MS, origin: DEATH_MS, failover: DEATH_MS, ocean: DEATH_MS },
+    ...{ drain: DRAIN_MS, nats: DRAIN_MS, region: DRAIN_MS },
+  };
+  const over = Object.entries(limits)
+    .filter(([fault, ms]) => worst(fault as MediaFault) > ms || (faults[fault as MediaFault]?.lost ?? 0) > 0)
+    .map(
+      ([fault, ms]) =>
+        `${fault}: ${worst(fault as MediaFault)} ms (limit ${ms}), lost ${faults[fault as MediaFault]?.lost}`,
+    );
+  // Who knows one relay must stand still for longer: else this measures nothing.
+  if (wanted('control') && worst('control') <= DEATH_MS) over.push('the negative control did not stand still');
+  return { ...options, ocean: OCEAN, limits_ms: limits, faults, over, passed: over.length === 0 };
+}
+
+type Note = (fault: MediaFault, frozen: Frozen, lost: number, more?: Record<string, number>) => void;
+
+async function withTheatre(
+  options: ClusterMediaOptions,
+  ocean: OceanPlan,
+  log: (text: string) => void,
+  use: (theatre: Theatre) => Promise<void>,
+): Promise<void> {
+  const cluster = await Cluster.start(
+    { relaysPerRegion: 2, natsServers: options.servers, ocean, flags: ['--drain-ms', '3000'] },
+    log,
+  );
+  const engine = openEngine();
+  try {
+    const keyFile = join(cluster.relays[0]!.process.stateDir, 'token.key');
+    await use(new Theatre(cluster, { engine, relays: cluster.relays, keyFile }, options));
+  } finally {
+    await engine.close();
+    await cluster.close();
+  }
+}
+
+/** A cluster to which things are done, a fresh room each time. */
+class Theatre {
+  readonly #cluster: Cluster;
+  readonly #stage: Stage;
+  readonly #options: ClusterMediaOptions;
+  readonly #random: Random;
+  #rooms = 0;
+
+  constructor(cluster: Cluster, stage: Stage, options: ClusterMediaOptions) {
+    this.#cluster = cluster;
+    this.#stage = stage;
+    this.#options = options;
+    this.#random = new Random(options.seed);
+  }
+
+  async suffer(fault: CalmFault, note: Note): Promise<void> {
+    if (fault === 'failover') return this.#failover(note);
+    const stage = fault === 'control' ? { ...this.#stage, alone: true } : this.#stage;
+    const crowd = new MediaCrowd(`fault-${this.#rooms++}`, stage);
+    try {
+      const roles = await this.#fill(crowd, fault === 'drain' ? this.#options.drainViewers : VIEWERS);
+      crowd.begin();
+      const undo = await this.#does(fault, roles);
+      await this.#untilFlows(crowd);
+      await sleep(FLOW_MS);
+      note(fault, crowd.frozen(), crowd.places()['none'] ?? 0);
+      await undo();
+    } finally {
+      await crowd.close();
+    }
+    await untilAllLive(this.#cluster);
+  }
+
+  /** Livers and viewers at all relays, and what each relay is for the room. `atEdge`: viewers of the relay that is neither origin nor parent. */
+  async #fill(crowd: MediaCrowd, atEdge = VIEWERS): Promise<Roles> {
+    const of = (region: Region) => this.#random.pick(this.#cluster.relays.filter((relay) => relay.region === region));
+    await crowd.live(of('jp'), 'mio');
+    await crowd.live(of('us'), 'joe');
+    for (const relay of this.#cluster.relays) await crowd.watch(relay, VIEWERS);
+    const roles = await rolesOf(this.#cluster, crowd.room);
+    await crowd.watch(roles.edge, atEdge - VIEWERS);
+    await this.#untilFlows(crowd, 'before anything was done');
+    await sleep(FLOW_MS);
+    return roles;
+  }
+
+  async #does(fault: Exclude<CalmFault, 'failover'>, roles: Roles): Promise<() => Promise<void>> {
+    const regions = this.#cluster.nats.regions;
+    const region = this.#random.pick(regions);
+    switch (fault) {
+      case 'nats': {
+        const server = this.#random.pick(region.servers);
+        await server.kill();
+        await sleep(NATS_DOWN_MS);
+        return async () => {
+          await server.start();
+          await region.ready();
+        };
+      }
+      case 'region':
+        await region.kill();
+        await sleep(this.#options.regionDownMs);
+        return async () => {
+          await Promise.all(region.servers.map((server) => server.start()));
+          await region.ready();
+        };
+      case 'drain': {
+        // Viewers leave while it still runs.
+        const over = roles.edge.process.stop();
+        return async () => {
+          await over;
+          await this.#cluster.restart(roles.edge.id);
+        };
+      }
+      default: {
+        const victim = roles[fault === 'control' ? 'edge' : fault];
+        await victim.process.kill();
+        return () => this.#cluster.restart(victim.id);
+      }
+    }
+  }
+
+  /** A relay with all viewers of many rooms dies; another room must not notice. */
+  async #failover(note: Note): Promise<void> {
+    const [home, full] = this.#cluster.relays.filter(({ region }) => region === 'jp') as [ClusterRelay, ClusterRelay];
+    const far = this.#cluster.relays.find(({ region }) => region === 'us')!;
+    const name = `crowd-${this.#rooms++}`;
+    const other = new MediaCrowd(`${name}-other`, this.#stage);
+    const crowds = Array.from({ length: FAILOVER_ROOMS }, (_, n) => new MediaCrowd(`${name}-${n}`, this.#stage));
+    try {
+      await other.live(home, 'mio');
+      await other.watch(home, VIEWERS);
+      await other.watch(far, VIEWERS);
+      for (const crowd of crowds) {
+        await crowd.live(home, 'mio', { voice: false });
+        await crowd.watch(full, this.#options.failoverViewers / FAILOVER_ROOMS);
+      }
+      for (const crowd of [other, ...crowds]) await this.#untilFlows(crowd, 'before anything was done');
+      // Who has just joined gets every packet at once.
+      await sleep(12_000);
+      other.begin();
+      await sleep(5000);
+      const calmMs = other.lagP99();
+      for (const crowd of [other, ...crowds]) crowd.begin();
+      const killedMs = performance.now();
+      await full.process.kill();
+      await Promise.all(crowds.map((crowd) => this.#untilFlows(crowd)));
+      await sleep(Math.max(0, 5000 - (performance.now() - killedMs)));
+      const viewers = crowds.flatMap((crowd) => crowd.viewers);
+      const backMs = viewers
+        .map(({ movedMs }) => (movedMs ?? Number.POSITIVE_INFINITY) - killedMs)
+        .sort((a, b) => a - b);
+      const frozen = crowds.map((crowd) => crowd.frozen());
+      const worst = frozen.reduce((a, b) => (a.max >= b.max ? a : b));
+      const lost = crowds.reduce((sum, crowd) => sum + (crowd.places()['none'] ?? 0), 0);
+      note('failover', { ...worst, pairs: viewers.length }, lost, {
+        back_last_ms: Math.round(backMs.at(-1)!),
+        other_lag_p99_before_ms: calmMs,
+        other_lag_p99_ms: other.lagP99(),
+        other_frozen_ms: other.frozen().max,
+      });
+      await this.#cluster.restart(full.id);
+    } finally {
+      await Promise.all([other, ...crowds].map((crowd) => crowd.close()));
+    }
+    await untilAllLive(this.#cluster);
+  }
+
+  /** The regions do not see each other, and a relay of each dies and comes back meanwhile. */
+  async cutOcean(note: Note): Promise<void> {
+    const intoMs = () => (Number(process.hrtime.bigint()) / 1e6) % OUTAGE.everyMs;
+    const untilMs = (at: number) => sleep((at - intoMs() + OUTAGE.everyMs) % OUTAGE.everyMs);
+    await untilMs(OUTAGE.forMs + 1000);
+    await untilAllLive(this.#cluster);
+    const crowd = new MediaCrowd(`fault-${this.#rooms++}`, this.#stage);
+    try {
+      const roles = await this.#fill(crowd);
+      if (intoMs() < OUTAGE.forMs) throw new Error('the room was not up before the ocean went');
+      await untilMs(0);
+      for (const line of this.#cluster.oceans) line.cut();
+      await sleep(3000);
+      crowd.begin();
+      const edges = [roles.edge, roles.farEdge];
+      await Promise.all(edges.map(({ process }) => process.kill()));
+      await sleep(2000);
+      await Promise.all(edges.map(({ id }) => this.#cluster.restart(id)));
+      await untilMs(OUTAGE.forMs - 1000);
+      const regionOf = (id: string) => this.#cluster.relays.find((relay) => relay.id === id)!.region;
+      const frozen = crowd.frozen(({ viewerAt, liver }) => regionOf(viewerAt) === (liver === 'mio' ? 'jp' : 'us'));
+      const across = crowd.frozen(({ viewerAt, liver }) => regionOf(viewerAt) !== (liver === 'mio' ? 'jp' : 'us'));
+      await untilMs(OUTAGE.forMs);
+      for (const line of this.#cluster.oceans) line.heal();
+      const healedMs = performance.now();
+      await this.#untilFlows(crowd);
+      note('ocean', frozen, crowd.places()['none'] ?? 0, {
+        across_frozen_ms: across.max,
+        whole_again_ms: Math.round(performance.now() - healedMs),
+      });
+    } finally {
+      await crowd.close();
+    }
+  }
+
+  /** @param when a room that does not come up at all is no measurement */
+  async #untilFlows(crowd: MediaCrowd, when?: string): Promise<void> {
+    for (const until = performance.now() + LIMIT_MS; performance.now() < until; ) {
+      if (crowd.flows(FLOWING_MS)) return;
+      await sleep(20);
+    }
+    if (when)
+      throw new Error(`media of ${crowd.room} does not reach everybody ${when}: ${JSON.stringify(crowd.places())}`);
+  }
+}

@@ -1,0 +1,201 @@
+import { type Publisher, publish, type RelayCandidate, type Watcher, watch } from '@hayate/client';
+import type { Engine } from '@hayate/engine';
+import { mintToken, readSharedKey } from '@hayate/relay';
+import { engineConnector } from '@hayate/transport/engine';
+import type { ClusterRelay } from '../regions/cluster.ts';
+
+const FPS = 30;
+const VOICE_MS = 20;
+const FACE = { face: true, values: new Float32Array(61).fill(0.5) };
+const PACKET = Uint8Array.of(248, 255, 254);
+const LINK = { delayMs: 5, jitterMs: 2 };
+/** Shared sockets, or a crowd runs out of ports. */
+const SOCKETS = 16;
+
+/** What one viewer has of one liver. */
+interface Stream {
+  liver: string;
+  viewer: Seen;
+  /** Of the last frame and voice packet; NaN before the first. */
+  lastMs: [number, number];
+  longestMs: number;
+  lagsMs: number[];
+}
+
+interface Seen {
+  id: string;
+  /** Where it entered. */
+  relay: string;
+  watcher: Watcher;
+  streams: Map<string, Stream>;
+  /** When it last came to another relay, `performance.now()`. */
+  movedMs: number | undefined;
+}
+
+export interface Stage {
+  engine: Engine;
+  relays: readonly ClusterRelay[];
+  /** Of tokens, which all relays share. */
+  keyFile: string;
+  /** Clients know one relay each: the negative control. */
+  alone?: boolean;
+}
+
+export interface Frozen {
+  /** Of every viewer's every liver the longest time without a new frame or voice packet, ms. */
+  p50: number;
+  p95: number;
+  max: number;
+  /** Viewers and livers of them. */
+  pairs: number;
+}
+
+/** Livers and viewers of one room by the SDK, each at a relay of its choice, with the others of its region to go to. */
+export class MediaCrowd {
+  readonly #stage: Stage;
+  readonly room: string;
+  readonly viewers: Seen[] = [];
+  readonly #livers: { relay: string; publisher: Publisher; timers: NodeJS.Timeout[] }[] = [];
+
+  constructor(room: string, stage: Stage) {
+    this.room = room;
+    this.#stage = stage;
+  }
+
+  /** Performs from now on. @param voice false: motion alone, at 10 frames a second */
+  async live(relay: ClusterRelay, sub: string, { voice = true } = {}): Promise<void> {
+    const publisher = publish(await this.#target(relay, sub, ['liver', 'viewer']), {
+      connector: this.#connector(this.#livers.length),
+      motion: { fps: FPS },
+    });
+    await publisher.ready;
+    const { room } = publisher;
+    const face = setInterval(() => publisher.motion(FACE, room.nowUs()), 1000 / (voice ? FPS : 10));
+    const sound = voice ? [setInterval(() => publisher.voice(PACKET, room.nowUs()), VOICE_MS)] : [];
+    this.#livers.push({ relay: relay.id, publisher, timers: [face, ...sound] });
+  }
+
+  async watch(relay: ClusterRelay, count = 1): Promise<void> {
+    const from = this.viewers.length;
+    const ready: Promise<unknown>[] = [];
+    for (let n = from; n < from + count; n += 1) {
+      const id = `viewer-${n}`;
+      const watcher = watch(await this.#target(relay, id, ['viewer']), { connector: this.#connector(n) });
+      const seen: Seen = { id, relay: relay.id, watcher, streams: new Map(), movedMs: undefined };
+      watcher.room.on('moved', () => {
+        seen.movedMs = performance.now();
+      });
+      watcher.onFrame((unit) => this.#took(seen, unit.slot, unit, 0));
+      watcher.onVoice((unit) => this.#took(seen, unit.slot, unit, 1));
+      this.viewers.push(seen);
+      ready.push(watcher.ready);
+      if (ready.length % 50 === 0) await Promise.all(ready);
+    }
+    await Promise.all(ready);
+  }
+
+  #took(viewer: Seen, slot: number, unit: { receivedMs: number; lagMs: number; backlog: boolean }, kind: 0 | 1): void {
+    const liver = viewer.watcher.room.livers.get(slot)?.subject;
+    if (liver === undefined) return;
+    let stream = viewer.streams.get(liver);
+    if (!stream) {
+      stream = { liver, viewer, lastMs: [Number.NaN, Number.NaN], longestMs: 0, lagsMs: [] };
+      viewer.streams.set(liver, stream);
+    }
+    const pauseMs = unit.receivedMs - stream.lastMs[kind];
+    if (pauseMs > stream.longestMs) stream.longestMs = pauseMs;
+    stream.lastMs[kind] = unit.receivedMs;
+    if (!unit.backlog) stream.lagsMs.push(unit.lagMs);
+  }
+
+  /** Pauses and lags are counted anew. */
+  begin(): void {
+    for (const stream of this.#streams()) {
+      stream.longestMs = 0;
+      stream.lagsMs = [];
+    }
+  }
+
+  /** Whether every viewer has had a unit of every liver within the last so many ms. */
+  flows(withinMs: number): boolean {
+    return this.viewers.every(({ watcher, streams }) => {
+      const nowMs = watcher.room.nowUs() / 1000;
+      const live = [...streams.values()].filter(
+        ({ lastMs }) => nowMs - Math.max(...lastMs.map((ms) => ms || 0)) < withinMs,
+      );
+      return live.length === this.#livers.length;
+    });
+  }
+
+  /** Where viewers have a session, by relay; `none`: without. */
+  places(): Record<string, number> {
+    const places: Record<string, number> = {};
+    for (const { watcher } of this.viewers) {
+      const at = this.#stage.relays.find(({ process }) => process.url === watcher.room.relay?.url)?.id ?? 'none';
+      places[at] = (places[at] ?? 0) + 1;
+    }
+    return places;
+  }
+
+  /** What has not ended yet counts. @param of the pairs that count */
+  frozen(of: (pair: { viewerAt: string; liver: string }) => boolean = () => true): Frozen {
+    const pauses: number[] = [];
+    for (const { viewer, liver, lastMs, longestMs } of this.#streams()) {
+      if (!of({ viewerAt: viewer.relay, liver })) continue;
+      const nowMs = viewer.watcher.room.nowUs() / 1000;
+      pauses.push(Math.max(longestMs, ...lastMs.filter((ms) => !Number.isNaN(ms)).map((ms) => nowMs - ms)));
+    }
+    pauses.sort((a, b) => a - b);
+    const at = (share: number) =>
+      Math.round(pauses[Math.min(pauses.length - 1, Math.floor(share * pauses.length))] ?? 0);
+    return { p50: at(0.5), p95: at(0.95), max: at(1), pairs: pauses.length };
+  }
+
+  /** One way, of what came since `begin`, p99 in ms. */
+  lagP99(): number {
+    const lags = [...this.#streams()].flatMap(({ lagsMs }) => lagsMs).sort((a, b) => a - b);
+    return Number((lags[Math.floor(lags.length * 0.99)] ?? Number.NaN).toFixed(1));
+  }
+
+  async close(): Promise<void> {
+    for (const { watcher } of this.viewers) watcher.close();
+    for (const { timers } of this.#livers) for (const timer of timers) clearInterval(timer);
+    await Promise.all(this.#livers.map(({ publisher }) => publisher.close().catch(() => {})));
+  }
+
+  *#streams(): Generator<Stream> {
+    for (const { streams } of this.viewers) yield* streams.values();
+  }
+
+  #connector(n: number) {
+    const link = { tx: { ...LINK, seed: 1 + 2 * n }, rx: { ...LINK, seed: 2 + 2 * n } };
+    // A link is its socket's: those beyond the first ones share theirs.
+    return engineConnector(
+      this.#stage.engine,
+      n < SOCKETS * 4 ? { link } : { link: { tx: { delayMs: 5 }, rx: { delayMs: 5 } }, socketGroup: 1 + (n % SOCKETS) },
+    );
+  }
+
+  async #target(relay: ClusterRelay, sub: string, roles: ('liver' | 'viewer')[]) {
+    const { url, hashes } = relay.process;
+    const token = await mintToken(readSharedKey(this.#stage.keyFile), {
+      room: this.room,
+      sub,
+      roles,
+      ttlSeconds: 3600,
+    });
+    // The others of the region look full, so that this one is taken while it is there.
+    const { relays: all, alone } = this.#stage;
+    const near = all.filter(({ region, id }) => (alone ? id === relay.id : region === relay.region));
+    const relays = near.map(
+      ({ id, region, process }): RelayCandidate => ({
+        id,
+        region,
+        url: process.url,
+        certificateHashes: process.hashes,
+        load: id === relay.id ? 0 : 1,
+      }),
+    );
+    return { url, certificateHashes: hashes, token, relays };
+  }
+}
