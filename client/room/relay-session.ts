@@ -3,6 +3,7 @@ import { HayateError } from '@hayate/codec/errors';
 import {
   type Access,
   type ClientMessage,
+  type Code,
   closeCodeOf,
   closeError,
   codeError,
@@ -29,6 +30,9 @@ const STREAMS = {
   gifts: { sendOrder: 20, repeatMs: 10 },
   comments: { sendOrder: 10, repeatMs: 10 },
 } satisfies Record<string, SendStreamOptions>;
+
+/** A relay keeps the place of a session that ends with one of these: 0 would say that its person has left. */
+const SAID_ON_CLOSE: ReadonlySet<string> = new Set<Code>(['protocol_error', 'connection_lost', 'timeout']);
 
 export type StreamName = keyof typeof STREAMS;
 /** What answers a request of the control stream. */
@@ -142,7 +146,7 @@ export class RelaySession {
     this.#liveness.stop();
     this.#requests.failAll(error);
     this.transport.setDatagramHandler(undefined);
-    const closeCode = error.code === 'protocol_error' ? closeCodeOf('protocol_error') : 0;
+    const closeCode = SAID_ON_CLOSE.has(error.code) ? closeCodeOf(error.code as Code) : 0;
     this.transport.close({ closeCode, reason: closeCode === 0 ? '' : error.message });
     this.#ended.resolve(error);
   }

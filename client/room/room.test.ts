@@ -137,7 +137,17 @@ describe('room', () => {
     expect(room.state).toBe('open');
     await relay.advance(405);
     expect(room.state).toBe('reconnecting');
+    // A relay that only stood still keeps the place: 0 would be a goodbye.
+    expect(await relay.last.transport.closed).toMatchObject({ closeCode: 601 });
     room.close();
+  });
+
+  it('says goodbye when it is closed, so that nothing is kept of it', async () => {
+    const relay = new FakeRelay();
+    const room = relay.entry.connectRoom(TARGET);
+    await relay.advance(1_000);
+    room.close();
+    expect(await relay.last.transport.closed).toMatchObject({ closeCode: 0 });
   });
 
   it('does not count its own stall as silence', async () => {
