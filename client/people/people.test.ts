@@ -1,4 +1,4 @@
-import type { ClientMessage, Moderate, RelayMessage } from '@hayate/codec/messages';
+import type { ClientMessage, Moderate, Permission, RelayMessage } from '@hayate/codec/messages';
 import { describe, expect, it } from 'vitest';
 import type { PresenceChange, SpeakRequest } from '../src/types.ts';
 import { FakeRelay, TARGET } from '../test/fake-relay.ts';
@@ -201,6 +201,24 @@ describe('speaking', () => {
     await relay.advance(10);
     await expect(open.granted).rejects.toMatchObject({ code: 'kicked' });
     await expect(room.requestToSpeak().granted).rejects.toMatchObject({ code: 'kicked' });
+  });
+
+  it('learns from what it may now what a moderator did while the session was lost', async () => {
+    const relay = new FakeRelay();
+    relay.script.welcome = { permissions: ['watch', 'speak'], resume: 'place 1' };
+    const { room } = await joined(relay);
+    const request = room.requestToSpeak();
+    await relay.advance(10);
+    const again = async (permissions: Permission[]) => {
+      relay.script.welcome = { permissions, resume: 'place 1', resumed: true };
+      relay.last.transport.kill();
+      await relay.advance(20);
+    };
+    await again(['watch', 'speak', 'publish']);
+    expect([request.state, await request.granted]).toEqual(['granted', true]);
+    await again(['watch', 'speak']);
+    expect(request.state).toBe('ended');
+    room.close();
   });
 
   it('survives a lost session: kept when the relay resumes it, asked again when it does not', async () => {

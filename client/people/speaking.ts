@@ -79,9 +79,14 @@ export class Speaking implements Participant {
   onOpen(session: RelaySession, welcome: Welcome): void {
     this.#session = session;
     const request = this.#request;
-    if (!request || request.over || (welcome.resumed && request.state !== 'asking')) return;
-    if (request.state === 'granted' && !welcome.permissions.has('publish')) request.become('ended');
-    else if (request.state !== 'granted') this.#ask(session, request);
+    if (!request || request.over) return;
+    const mayPublish = welcome.permissions.has('publish');
+    // What a moderator did while the session was lost shows in what it may now.
+    if (request.state === 'granted' && !mayPublish) request.become('ended');
+    else if (request.state === 'requested' && mayPublish) request.become('granted');
+    else if (request.state !== 'granted' && !(welcome.resumed && request.state === 'requested')) {
+      this.#ask(session, request);
+    }
   }
 
   onLost(): void {
