@@ -1,8 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { connectRoom, publish, type WatchedFrame, watch } from '@hayate/client';
+import { connectRoom, publish, type Room, type RoomComment, type WatchedFrame, watch } from '@hayate/client';
+import { MessageReader, type RelayMessage } from '@hayate/codec/messages';
 import { createFaceDecoder, faceConfig, type MotionFrame, parseLiveLinkCsv } from '@hayate/codec/motion';
-import { engineAvailable } from '@hayate/engine';
+import { engineAvailable, openEngine } from '@hayate/engine';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { RawSession } from '../lab/lib/raw-session.ts';
 import { type ClusterRig, startCluster } from './cluster-rig.ts';
 
 const MOTION = { fps: 60, unmerged: true };
@@ -26,6 +28,20 @@ async function until(done: () => boolean, what: string, ms = 15_000): Promise<vo
     if (performance.now() > giveUp) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
+}
+
+/** What a room shows, as it comes, and the numbers it tells. */
+function hear(room: Room) {
+  const shown: RoomComment[] = [];
+  const numbers = new Map<number, string>();
+  room.on('comment', (comment) => {
+    shown.push(comment);
+    if (comment.number !== undefined) numbers.set(comment.number, comment.text);
+  });
+  room.on('comment_placed', ({ key, number }) => {
+    numbers.set(number, shown.find((comment) => comment.key === key)?.text ?? 'never shown');
+  });
+  return { shown, numbers };
 }
 
 const available = engineAvailable();
@@ -104,20 +120,67 @@ describe.skipIf(!available.ok)('four relays of two regions', () => {
   it('bring comments of each to all, with one count', { timeout: 60_000 }, async () => {
     const ids = ['jp-1', 'jp-2', 'us-1', 'us-2'];
     const rooms = ids.map((id) => connectRoom(rig.target(id, { sub: `of ${id}` }), { connector: rig.connector }));
-    const heard = rooms.map((room) => {
-      const texts: [number, string][] = [];
-      room.on('comment', ({ number, text }) => texts.push([number, text]));
-      return texts;
-    });
+    const heard = rooms.map(hear);
     await Promise.all(rooms.map((room) => room.ready));
     for (const [n, room] of rooms.entries()) {
       const { number } = await room.comment(`comment ${n + 1}`);
       expect(number).toBe(n + 1);
     }
     const all = ids.map((_, n) => [n + 1, `comment ${n + 1}`]);
-    for (const texts of heard) await until(() => texts.length === all.length, 'all comments');
-    for (const texts of heard) expect(texts).toEqual(all);
+    for (const { numbers } of heard) await until(() => numbers.size === all.length, 'all comments');
+    for (const { shown, numbers } of heard) {
+      expect(shown.map(({ text }) => text).sort()).toEqual(all.map(([, text]) => text));
+      expect([...numbers].sort(([a], [b]) => a - b)).toEqual(all);
+    }
     for (const room of rooms) room.close();
+  });
+
+  it('show a comment of the far region there before its number, each once, and an old client as ever', {
+    timeout: 60_000,
+  }, async () => {
+    const home = connectRoom(rig.target('jp-1', { sub: 'home' }), { connector: rig.connector });
+    await home.ready;
+    const rooms = ['us-1', 'us-2', 'us-1'].map((id, n) =>
+      connectRoom(rig.target(id, { sub: `far ${n}` }), { connector: rig.connector }),
+    );
+    const [atHome, ...far] = [home, ...rooms].map(hear);
+    await Promise.all(rooms.map((room) => room.ready));
+    const engine = openEngine();
+    const { url, certificateHashes, token } = rig.target('us-1', { sub: 'old' });
+    const address = { url, hash: certificateHashes![0]!, token: await (token as () => Promise<string>)() };
+    const old = await RawSession.open(engine, address, 1, () => {});
+    const { readable } = await old.openComments();
+    const messages: RelayMessage[] = [];
+    void (async () => {
+      const reader = new MessageReader({ from: 'relay' });
+      for await (const bytes of readable) {
+        reader.push(bytes);
+        for (let next = reader.next(); next; next = reader.next()) messages.push(next);
+      }
+    })().catch(() => {});
+    await until(() => messages.length > 0, 'the stream of the old client');
+    const sent = Array.from({ length: 8 }, (_, n) => `comment ${n + 1}`);
+    const numbers = new Map<number, string>();
+    for (const [n, text] of sent.entries()) {
+      // One in four at home: it has its number at once.
+      const { number } = await (n % 4 === 3 ? home : rooms[n % 4]!).comment(text);
+      numbers.set(number, text);
+    }
+    const posted = () => messages.flatMap((message) => (message.t === 'comment' ? [message] : []));
+    for (const each of [atHome!, ...far]) await until(() => each.numbers.size === sent.length, 'all numbers');
+    await until(() => posted().length === sent.length, 'all comments of the old client');
+    const fromHome = (text: string) => sent.indexOf(text) % 4 === 3;
+    for (const { shown, numbers: own } of far) {
+      expect(shown.map(({ text }) => text).sort()).toEqual(sent);
+      for (const { text, number } of shown) expect(number === undefined, text).toBe(!fromHome(text));
+      expect([...own].sort()).toEqual([...numbers].sort());
+    }
+    // Nobody is on the way from the ocean to the origin.
+    expect(atHome!.shown.map(({ number, text }) => [number, text])).toEqual([...numbers]);
+    expect(posted().map(({ n, text }) => [n, text])).toEqual([...numbers]);
+    expect(new Set(messages.map(({ t }) => t))).toEqual(new Set(['comments', 'comment']));
+    await engine.close();
+    for (const room of [home, ...rooms]) room.close();
   });
 
   it('count everybody, and let a moderator of one relay act on people of another', { timeout: 60_000 }, async () => {

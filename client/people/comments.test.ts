@@ -7,7 +7,7 @@ const posted = (n: number, more: object = {}) =>
 
 async function opened(relay = new FakeRelay()) {
   const room = relay.entry.connectRoom(TARGET, { retryMs: 1 });
-  const seen: (number | string)[] = [];
+  const seen: (number | string | undefined)[] = [];
   room.on('comment', ({ number }) => seen.push(number));
   room.on('missed', ({ count }) => seen.push(`missed ${count}`));
   room.on('deleted', ({ numbers, subject }) => seen.push(`deleted ${subject ?? numbers}`));
@@ -125,9 +125,123 @@ describe('comments', () => {
     for (let n = 1; n <= 300; n++) relay.last.sendComment(posted(n));
     await relay.advance(10);
     room.close();
-    const numbers: number[] = [];
+    const numbers: (number | undefined)[] = [];
     for (let next = await comments.next(); !next.done; next = await comments.next()) numbers.push(next.value.number);
     expect([numbers.length, numbers[0], numbers.at(-1)]).toEqual([256, 45, 300]);
+  });
+});
+
+describe('comments before their numbers', () => {
+  const early = (key: number, more: object = {}) =>
+    ({ t: 'early', key, sub: 'bo', text: `key ${key}`, at: 1_700_000_000_000 + key, ...more }) as const;
+
+  async function together() {
+    const relay = new FakeRelay();
+    relay.script.welcome = { numbering: 'jp/a1' };
+    const { room } = await opened(relay);
+    const told: string[] = [];
+    room.on('comment', ({ number, key, text }) => told.push(`${text} as ${number ?? `key ${key}`}`));
+    room.on('comment_placed', ({ key, number }) => told.push(`key ${key} is ${number}`));
+    room.on('deleted', ({ numbers, keys, subject }) => told.push(`gone ${subject ?? [...numbers, ...keys]}`));
+    return { relay, room, told };
+  }
+
+  it('are asked for in a cluster, and not of a relay that is alone', async () => {
+    const { relay, room } = await together();
+    expect(relay.last.received.at(-1)).toEqual({ t: 'comments', early: true });
+    room.close();
+    const { relay: alone, room: other } = await opened();
+    expect(alone.last.received.at(-1)).toEqual({ t: 'comments' });
+    other.close();
+  });
+
+  it('are shown once, and their numbers told', async () => {
+    const { relay, room, told } = await together();
+    relay.last.sendComment({ t: 'comments', after: 3 });
+    for (const message of [early(7, { name: 'Bo' }), early(7), early(8)]) relay.last.sendComment(message);
+    relay.last.sendComment(posted(4));
+    relay.last.sendComment(posted(5, { key: 8 }));
+    relay.last.sendComment(posted(6, { key: 7 }));
+    // Late, and of a comment that others were shown early.
+    relay.last.sendComment(early(8));
+    relay.last.sendComment(posted(7, { key: 9 }));
+    relay.last.sendComment(early(9));
+    await relay.advance(10);
+    expect(told).toEqual([
+      ...['key 7 as key 7', 'key 8 as key 8', 'no 4 as 4', 'key 8 is 5', 'key 7 is 6', 'no 7 as 7'],
+    ]);
+    await relay.advance(10_000);
+    expect(told).toHaveLength(6);
+    relay.last.sendComment(early(10));
+    await relay.advance(10);
+    room.close();
+    await relay.advance(300);
+    expect(relay.timers).toBe(0);
+  });
+
+  it('have their numbers over a session that is lost, and are asked for by none of theirs', async () => {
+    const { relay, room, told } = await together();
+    relay.last.sendComment({ t: 'comments', after: 3 });
+    relay.last.sendComment(posted(4));
+    for (const key of [7, 8]) relay.last.sendComment(early(key));
+    await relay.advance(10);
+    relay.last.transport.kill();
+    await relay.advance(20);
+    expect(relay.last.received.find(({ t }) => t === 'comments')).toEqual({ t: 'comments', after: 4, early: true });
+    relay.last.sendComment({ t: 'comments', after: 4 });
+    for (const message of [posted(5, { key: 8 }), early(7), posted(6, { key: 7 })]) relay.last.sendComment(message);
+    await relay.advance(10);
+    expect(told.slice(1)).toEqual(['key 7 as key 7', 'key 8 as key 8', 'key 8 is 5', 'key 7 is 6']);
+    room.close();
+  });
+
+  it('are taken back when they get none, and come again when they have one after all', async () => {
+    const { relay, room, told } = await together();
+    relay.last.sendComment({ t: 'comments', after: 0 });
+    for (const key of [1, 2, 3]) relay.last.sendComment(early(key));
+    relay.last.sendComment(early(4, { sub: 'cy' }));
+    relay.last.sendComment(posted(1, { key: 2 }));
+    // A key that this one was not shown, and one that has its number.
+    relay.last.sendComment({ t: 'deleted', early: [1, 2, 99] });
+    relay.last.sendComment({ t: 'deleted', early: [99] });
+    relay.last.sendComment({ t: 'deleted', sub: 'cy' });
+    relay.last.sendComment(posted(2, { key: 1 }));
+    relay.last.sendComment(posted(3, { key: 4, sub: 'cy' }));
+    relay.last.sendComment(posted(4, { key: 3 }));
+    await relay.advance(10);
+    expect(told.slice(4)).toEqual(['key 2 is 1', 'gone 1', 'gone cy', 'no 2 as 2', 'no 3 as 3', 'key 3 is 4']);
+    room.close();
+  });
+
+  it('are given up after six seconds of an open stream', async () => {
+    const { relay, room, told } = await together();
+    relay.last.sendComment({ t: 'comments', after: 0 });
+    relay.last.sendComment(early(1));
+    await relay.advance(3000);
+    relay.last.sendComment(early(2));
+    await relay.advance(2990);
+    expect(told).toHaveLength(2);
+    await relay.advance(20);
+    expect(told.slice(2)).toEqual(['gone 1']);
+    relay.last.transport.kill();
+    relay.deaf = true;
+    await relay.advance(20_000);
+    expect(told).toHaveLength(3);
+    relay.deaf = false;
+    await relay.advance(30_000);
+    expect(told.slice(3)).toEqual(['gone 2']);
+    room.close();
+  });
+
+  it('come by the iterator without their numbers', async () => {
+    const { relay, room } = await together();
+    const comments = room.comments[Symbol.asyncIterator]();
+    for (const message of [early(1), posted(1, { key: 1 }), posted(2)]) relay.last.sendComment(message);
+    await relay.advance(10);
+    room.close();
+    const got: (number | undefined)[] = [];
+    for (let next = await comments.next(); !next.done; next = await comments.next()) got.push(next.value.number);
+    expect(got).toEqual([undefined, 2]);
   });
 });
 

@@ -37,6 +37,7 @@ export class Community implements Participant {
     this.comments = new RoomComments({
       environment,
       onComment: (comment) => emit('comment', comment),
+      onPlaced: (placed) => emit('comment_placed', placed),
       onMissed: (count) => emit('missed', { count }),
       onDeleted: (deleted) => emit('deleted', deleted),
       onReactions: (counts) => emit('reactions', { counts }),

@@ -1,5 +1,6 @@
 import type { HayateError } from '@hayate/codec/errors';
 import {
+  type CommentEarly,
   type CommentPosted,
   type CommentRequest,
   codeError,
@@ -7,6 +8,7 @@ import {
   isCommentText,
   isReactionKind,
   type RelayMessage,
+  type CommentsDeleted as WireDeleted,
 } from '@hayate/codec/messages';
 import type { Environment } from '../room/environment.ts';
 import type { MessageStream } from '../room/message-stream.ts';
@@ -15,13 +17,16 @@ import { BoundedQueue } from '../room/queue.ts';
 import { errorOf, REQUEST_LIMIT_MS, type RelaySession } from '../room/relay-session.ts';
 import { PendingRequests } from '../room/requests.ts';
 import { StandingStream } from '../room/standing-stream.ts';
-import type { CommentsDeleted, RoomComment } from './types.ts';
+import type { Welcome } from '../src/types.ts';
+import { EarlyComments } from './early-comments.ts';
+import type { CommentsDeleted, PlacedComment, RoomComment } from './types.ts';
 
 const QUEUE_LIMIT = 256;
 
 export interface RoomCommentsSetup {
   environment: Environment;
   onComment(comment: RoomComment): void;
+  onPlaced(placed: PlacedComment): void;
   onMissed(count: number): void;
   onDeleted(deleted: CommentsDeleted): void;
   onReactions(counts: Record<string, number>): void;
@@ -36,27 +41,37 @@ export class RoomComments implements Participant {
   /** Asked on the session that was left; answered there. */
   #before: PendingRequests<Done> | undefined;
   readonly #queues = new Set<BoundedQueue<RoomComment>>();
+  readonly #early: EarlyComments;
   /** Written while the stream opens. */
   #unsent: CommentRequest[] = [];
   #open: MessageStream | undefined;
   #seen: number | undefined;
+  /** The relay is one of several: comments may come before their numbers. */
+  #clustered = false;
   #hasSession = false;
   #closed = false;
 
   constructor(setup: RoomCommentsSetup) {
     this.#setup = setup;
     this.#requests = new PendingRequests(setup.environment, REQUEST_LIMIT_MS);
+    this.#early = new EarlyComments(setup.environment, (keys) => setup.onDeleted({ numbers: [], keys }));
     this.#stream = new StandingStream({
       environment: setup.environment,
       name: 'comments',
-      greeting: () => ({ t: 'comments', ...(this.#seen === undefined ? {} : { after: this.#seen }) }),
+      greeting: () => ({
+        t: 'comments',
+        ...(this.#seen === undefined ? {} : { after: this.#seen }),
+        ...(this.#clustered && { early: true }),
+      }),
       onOpen: (stream) => {
         this.#open = stream;
+        this.#early.resume();
         for (const message of this.#unsent.splice(0)) stream.send(message);
       },
       onMessage: (message) => this.#onMessage(message),
       onLate: (message) => this.#onLate(message),
       onLost: () => {
+        this.#early.pause();
         // What waits for the stream is no loss of it.
         if (!this.#open) return;
         this.#open = undefined;
@@ -100,8 +115,9 @@ export class RoomComments implements Participant {
     return queue;
   }
 
-  onOpen(session: RelaySession): void {
+  onOpen(session: RelaySession, welcome: Welcome): void {
     this.#hasSession = true;
+    this.#clustered = welcome.numbering !== undefined;
     if (this.#open) {
       this.#open = undefined;
       this.#before = this.#requests;
@@ -133,7 +149,7 @@ export class RoomComments implements Participant {
   }
 
   #onMessage(message: RelayMessage): void {
-    const { onMissed, onDeleted, onReactions, onWarning } = this.#setup;
+    const { onMissed, onReactions, onWarning } = this.#setup;
     switch (message.t) {
       case 'comments':
         // A smaller one than asked for: the room began anew, and counts from there.
@@ -143,13 +159,16 @@ export class RoomComments implements Participant {
       case 'comment':
         this.#onComment(message);
         break;
+      case 'early':
+        this.#onEarly(message);
+        break;
       case 'missed':
         // They have numbers too: the next session goes on behind them.
         if (this.#seen !== undefined) this.#seen += message.count;
         onMissed(message.count);
         break;
       case 'deleted':
-        onDeleted({ numbers: message.n ?? [], ...(message.sub !== undefined && { subject: message.sub }) });
+        this.#onDeleted(message);
         break;
       case 'reactions':
         onReactions(message.counts);
@@ -168,11 +187,28 @@ export class RoomComments implements Participant {
     }
   }
 
-  #onComment({ n, sub, name, text, at }: CommentPosted): void {
+  #onComment({ n, key, sub, name, text, at }: CommentPosted): void {
     this.#stream.works();
     if (this.#seen !== undefined && n <= this.#seen) return;
     this.#seen = n;
-    const comment = { number: n, subject: sub, ...(name !== undefined && { name }), text, atMs: at };
+    if (key !== undefined && this.#early.numbered(key)) this.#setup.onPlaced({ key, number: n });
+    else this.#show({ number: n, subject: sub, ...(name !== undefined && { name }), text, atMs: at });
+  }
+
+  #onEarly({ key, sub, name, text, at }: CommentEarly): void {
+    if (!this.#early.take(key, sub)) return;
+    this.#show({ key, subject: sub, ...(name !== undefined && { name }), text, atMs: at });
+  }
+
+  #onDeleted({ n, sub, early }: WireDeleted): void {
+    const keys = this.#early.retract(early ?? []);
+    if (sub !== undefined) this.#early.retractOf(sub);
+    // Told to all, and this one was not shown it.
+    if (early && keys.length === 0) return;
+    this.#setup.onDeleted({ numbers: n ?? [], keys, ...(sub !== undefined && { subject: sub }) });
+  }
+
+  #show(comment: RoomComment): void {
     this.#setup.onComment(comment);
     for (const queue of this.#queues) queue.push(comment);
   }

@@ -3,8 +3,13 @@ import type { Permission, SpeakState } from '@hayate/codec/messages';
 export type { Permission, SpeakState } from '@hayate/codec/messages';
 
 export interface RoomComment {
-  /** The room's count: grows by one a comment. A gap is what was left out. */
-  number: number;
+  /**
+   * The room's count: grows by one a comment. A gap is what was left out. Absent in a cluster until `comment_placed` tells it: the
+   * comment is on its way to the relay that counts.
+   */
+  number?: number;
+  /** Of one without a number: by it `comment_placed` gives the number, or `deleted` takes the comment back. */
+  key?: number;
   subject: string;
   name?: string;
   text: string;
@@ -12,9 +17,17 @@ export interface RoomComment {
   atMs: number;
 }
 
+/** The number of a comment that was shown before it had one. */
+export interface PlacedComment {
+  key: number;
+  number: number;
+}
+
 /** Comments that are to be shown no more: these, or all of a person. */
 export interface CommentsDeleted {
   numbers: number[];
+  /** Of comments without a number: they get none. */
+  keys: number[];
   subject?: string;
 }
 

@@ -125,7 +125,7 @@ describe('what goes from relay to relay', () => {
     await cluster.advance(400);
     const second = cluster.at(room.relay!.url);
     expect(second).not.toBe(first);
-    expect(second.last.received).toContainEqual({ t: 'comments', after: 41 });
+    expect(second.last.received).toContainEqual({ t: 'comments', after: 41, early: true });
     stayed.sendComment({ t: 'done', id: asked!, n: 42 });
     second.last.sendComment({ t: 'comment', n: 42, sub: 'ann', text: 'on its way', at: 2 });
     await cluster.advance(100);

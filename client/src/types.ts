@@ -6,6 +6,7 @@ import type { GiftOptions, GiftOutcome, GiftReceipt, PlacedGift, RoomGift, RoomG
 import type {
   CommentsDeleted,
   Permission,
+  PlacedComment,
   PresenceChange,
   RoomAccess,
   RoomComment,
@@ -150,8 +151,10 @@ export interface RoomEvents {
   left: { slot: number; generation: number };
   /** What this session may do: with each `welcome`, and when it changes. */
   access: RoomAccess;
-  /** The last 50 first, then each once, over all sessions. */
+  /** The last 50 first, then each once, over all sessions; one that `deleted` took back may come again. */
   comment: RoomComment;
+  /** In a cluster: a comment that was shown at once has its number now. */
+  comment_placed: PlacedComment;
   /** So many comments were left out here. */
   missed: { count: number };
   deleted: CommentsDeleted;

@@ -71,6 +71,8 @@ export interface Comments {
   t: 'comments';
   /** Last comment that the client has seen: kept ones after it come first. Absent: the last 50. */
   after?: number;
+  /** Comments may come before their numbers, as `early`. Absent: none does. */
+  early?: boolean;
 }
 
 /** On the comments stream. Answered only when it is refused: with `error`. */
@@ -149,12 +151,29 @@ export interface CommentsOpen {
   missed?: number;
 }
 
-/** These are to be shown no more: by number, or all of a person. */
+/**
+ * In a cluster: a comment on its way to the relay that gives it its number. It comes again whole, as `comment` with the same
+ * `key`, or is taken back by `deleted`.
+ */
+export interface CommentEarly {
+  t: 'early';
+  /** Of the relay where it was written, drawn at random: below 2^53. */
+  key: number;
+  sub: string;
+  name?: string;
+  text: string;
+  /** When it was written, ms since 1970. */
+  at: number;
+}
+
+/** These are to be shown no more: by number, all of a person, or early ones that get no number. */
 export interface CommentsDeleted {
   t: 'deleted';
   /** At most 64. */
   n?: number[];
   sub?: string;
+  /** Keys; at most 64. */
+  early?: number[];
 }
 
 /** A gap: so many comments were left out here, because the room writes more than 20 a second or this session reads slowly. */

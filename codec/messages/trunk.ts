@@ -121,6 +121,10 @@ export interface TrunkAskMessage {
   name?: string;
   /** Of a comment: filtered already. */
   text?: string;
+  /** Of a comment: when it was written, ms since 1970. */
+  at?: number;
+  /** Of a comment that is shown on its way, as `early`. */
+  key?: number;
   /** Of a moderation. */
   command?: TrunkCommand;
 }

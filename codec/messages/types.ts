@@ -1,6 +1,7 @@
 import type { MotionConfig } from '../motion/types.ts';
 import type {
   Access,
+  CommentEarly,
   Comments,
   CommentsDeleted,
   CommentsMissed,
@@ -204,6 +205,8 @@ export interface CommentPosted {
   t: 'comment';
   /** The room's count. */
   n: number;
+  /** Of one that some were shown as `early`. */
+  key?: number;
   sub: string;
   name?: string;
   text: string;
@@ -294,6 +297,7 @@ export type RelayMessage =
   | SpeakChanged
   | CommentsOpen
   | CommentPosted
+  | CommentEarly
   | CommentsDeleted
   | CommentsMissed
   | Reactions

@@ -58,6 +58,8 @@ const permissions = knownWords(PERMISSIONS, MAX_LIST);
 const member = map({ sub: text, name: optional(text), roles, isNew: optional(bool), muted: optional(bool) });
 const names = list(member, MAX_NAMES);
 
+const written = { sub: text, name: optional(text), text: comment, at: uint() };
+
 const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
   hello: { v: uint(), token: text, agent: optional(text), resume: optional(shortText(MAX_RESUME_CHARACTERS)) },
   publish: { ...id, ...media },
@@ -81,7 +83,7 @@ const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
     seconds: optional(u32),
     reason: optional(shortText(MAX_REASON_CHARACTERS)),
   },
-  comments: { after: optional(uint()) },
+  comments: { after: optional(uint()), early: optional(bool) },
   comment: { ...id, text: comment },
   react: { ...id, kind: reactionKind },
   gifts: { after: optional(uint()) },
@@ -141,10 +143,11 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
   },
   speak: { sub: text, name: optional(text), state: oneOf(...SPEAK_STATES) },
   comments: { after: uint(), missed: optional(uint()) },
-  deleted: { n: optional(list(uint(), MAX_LIST)), sub: optional(text) },
+  deleted: { n: optional(list(uint(), MAX_LIST)), sub: optional(text), early: optional(list(uint(), MAX_LIST)) },
   missed: { count: uint() },
   reactions: { counts: reactionCounts },
-  comment: { n: uint(), sub: text, name: optional(text), text: comment, at: uint() },
+  comment: { n: uint(), key: optional(uint()), ...written },
+  early: { key: uint(), ...written },
   gifts: { after: uint() },
   gifted: { ...id, n: optional(uint()), gift: optional(uint()), at: uint(), repeat: bool },
   gift: {
@@ -199,6 +202,8 @@ const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
     sub: text,
     name: optional(text),
     text: optional(comment),
+    at: optional(uint()),
+    key: optional(uint()),
     command: optional(command),
   },
   answer: {

@@ -71,8 +71,15 @@ export class Social {
     const sdk = connectRoom(target, { connector: engineConnector(this.#engine, path) });
     const fan = { room, region, sub, sdk };
     this.#fans.push(fan);
-    sdk.on('comment', ({ text }) => {
-      if (this.#note('comment', text, fan)) this.#counts.commentsShown += 1;
+    // Shown before its number or with it: the first time counts. One that was taken back may come again.
+    const early = new Set<number>();
+    sdk.on('comment', ({ text, key }) => {
+      if (!this.#note('comment', text, fan)) return;
+      this.#counts.commentsShown += 1;
+      if (key !== undefined) early.add(key);
+    });
+    sdk.on('deleted', ({ keys }) => {
+      for (const key of keys) if (early.delete(key)) this.#counts.commentsShown -= 1;
     });
     sdk.on('gift', (gift) => {
       const key = `${sub} ${gift.jti}`;

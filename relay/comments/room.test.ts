@@ -1,4 +1,4 @@
-import { MessageReader } from '@hayate/codec/messages';
+import { encodeMessage, MessageReader } from '@hayate/codec/messages';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CommentScene, FREE, Transcript } from '../test/comments.ts';
@@ -236,6 +236,162 @@ describe('deleting', () => {
     expect(scene.room.deleteOf('ann')).toBe(2);
     expect(viewer.messages.at(-1)).toEqual({ t: 'deleted', sub: 'ann' });
     expect(scene.watch().messages).toEqual([{ t: 'comments', after: 3 }]);
+  });
+});
+
+describe('a comment on its way to its number', () => {
+  const written = (text: string) => ({ sub: 'ann', text, at: 5 });
+  const numbered = (n: number, key?: number) =>
+    encodeMessage({ t: 'comment', n, ...(key === undefined ? {} : { key }), ...written(`no ${n}`) });
+  /** What a relay gets from its parent. */
+  const below = (parent: CommentScene) => {
+    const child = new CommentScene();
+    const down = (bytes: Uint8Array) => child.room.ingest(bytes);
+    const { messages } = parent.room.open(undefined, 1e6, {
+      early: true,
+      comments: down,
+      deleted: down,
+      reactions: down,
+    });
+    down(messages);
+    return child;
+  };
+
+  it('is shown at once to who takes early ones, and has its number later; others get it once', () => {
+    const scene = new CommentScene();
+    const [early, plain] = [scene.watch(undefined, true), scene.watch()];
+    scene.room.showEarly({ ...written('hi'), name: 'Ann' }, 7);
+    const shown = { sub: 'ann', text: 'hi', at: 5, name: 'Ann' };
+    expect(early.messages.slice(1)).toEqual([{ t: 'early', key: 7, ...shown }]);
+    expect(plain.messages).toHaveLength(1);
+    // Nobody who comes now is shown what has no number yet.
+    expect(scene.watch(undefined, true).messages).toEqual([{ t: 'comments', after: 0 }]);
+    scene.clock.advance(100);
+    scene.room.ingest(encodeMessage({ t: 'comment', n: 1, key: 7, ...shown }));
+    for (const viewer of [early, plain, scene.watch()]) {
+      expect(viewer.messages.at(-1)).toEqual({ t: 'comment', n: 1, key: 7, ...shown });
+      expect([viewer.at, viewer.seen]).toEqual([1, [1]]);
+    }
+  });
+
+  it('goes to the parent with the time of its writing, and is no number of this relay', async () => {
+    const scene = new CommentScene();
+    const asked: unknown[] = [];
+    scene.room.origin = { post: async (comment) => asked.push(comment), reacted: () => {} };
+    const outcome = scene.room.submit({ session: 1, sub: 'ann', name: 'Ann' }, 'hi', new AbortController().signal);
+    expect(await outcome).toBe(1);
+    expect(asked).toEqual([{ sub: 'ann', name: 'Ann', text: 'hi', at: 1_000_000 }]);
+    expect(scene.room.count).toBe(0);
+  });
+
+  it('is shown once, however many ways it comes, and never after its number', () => {
+    const scene = new CommentScene();
+    const viewer = scene.watch(undefined, true);
+    for (const key of [1, 1, 2]) scene.room.showEarly(written(`key ${key}`), key);
+    scene.room.ingest(numbered(1, 3));
+    scene.room.showEarly(written('key 3'), 3);
+    scene.clock.advance(1000);
+    expect(viewer.early).toEqual(['key 1', 'key 2']);
+    expect(viewer.seen).toEqual([1]);
+  });
+
+  it('is taken back where it gets no number, and not where it has one', () => {
+    const scene = new CommentScene();
+    const [early, plain] = [scene.watch(undefined, true), scene.watch()];
+    for (const key of [1, 2]) scene.room.showEarly(written(`key ${key}`), key);
+    scene.room.ingest(numbered(1, 2));
+    scene.room.retract([1, 2, 3]);
+    scene.room.retract([1]);
+    scene.room.showEarly(written('key 1'), 1);
+    scene.clock.advance(1000);
+    const told = (viewer: Transcript) => viewer.messages.filter(({ t }) => t === 'deleted');
+    expect(told(early)).toEqual([{ t: 'deleted', early: [1] }]);
+    expect(told(plain)).toEqual([]);
+    expect(early.early).toEqual(['key 1', 'key 2']);
+    // The parent was lost, and had passed it on all the same.
+    scene.room.ingest(numbered(2, 1));
+    scene.clock.advance(1000);
+    expect(early.seen).toEqual([1, 2]);
+  });
+
+  it('goes down to the other children, numbered by the origin, the same for all', () => {
+    const origin = new CommentScene();
+    const parent = below(origin);
+    const [child, sibling] = [below(parent), below(parent)];
+    const viewers = [origin, parent, child, sibling].map((scene) => scene.watch(undefined, true));
+    child.room.showEarly(written('hi'), 7);
+    parent.room.showEarly(written('hi'), 7);
+    expect(viewers.map(({ early }) => early.length)).toEqual([0, 1, 1, 1]);
+    expect(origin.room.post(written('hi'), 7)).toBe(1);
+    parent.room.showEarly(written('not taken'), 8);
+    parent.clock.advance(100);
+    parent.room.retract([8]);
+    for (const scene of [origin, parent, child, sibling]) scene.clock.advance(100);
+    for (const { seen, messages } of viewers) {
+      expect(seen).toEqual([1]);
+      expect(messages).toContainEqual({ t: 'comment', n: 1, key: 7, ...written('hi') });
+    }
+    expect(viewers.map(({ early }) => early.at(-1))).toEqual([undefined, ...Array(3).fill('not taken')]);
+    expect(viewers.map(({ messages }) => messages.at(-1)?.t)).toEqual(['comment', ...Array(3).fill('deleted')]);
+  });
+
+  it('shares writes with others, in order', () => {
+    const scene = new CommentScene();
+    const writes: [boolean, number][] = [];
+    const sink = (early: boolean) => ({
+      ...{ early, deleted: () => {}, reactions: () => {} },
+      comments: (_: Uint8Array, count: number) => writes.push([early, count]),
+    });
+    scene.room.open(undefined, 1e6, sink(true));
+    scene.room.open(undefined, 1e6, sink(false));
+    const viewer = scene.watch(undefined, true);
+    scene.room.showEarly(written('a'), 1);
+    scene.room.showEarly(written('b'), 2);
+    scene.room.ingest(numbered(1, 1));
+    scene.room.showEarly(written('c'), 3);
+    scene.clock.advance(1000);
+    expect(writes).toEqual([
+      [true, 0],
+      [true, 1],
+      [false, 1],
+    ]);
+    expect(viewer.messages.slice(1).map(({ t }) => t)).toEqual(['early', 'early', 'comment', 'early']);
+    expect(scene.clock.timers).toBe(0);
+  });
+
+  it('delays no other by coming twice', () => {
+    const scene = new CommentScene();
+    const viewer = scene.watch(undefined, true);
+    scene.room.showEarly(written('a'), 1);
+    scene.clock.advance(140);
+    scene.room.ingest(numbered(1, 1));
+    scene.room.ingest(numbered(2));
+    expect(viewer.seen).toEqual([1, 2]);
+    // As any two that are shown so close.
+    scene.room.ingest(numbered(3));
+    expect(viewer.seen).toEqual([1, 2]);
+    scene.clock.advance(40);
+    expect(viewer.seen).toEqual([1, 2, 3]);
+  });
+
+  it('waits for its number in a room that writes too much: 20 a second are shown, whichever way they come', () => {
+    const shownOf = (elsewhere: number) => {
+      const scene = new CommentScene();
+      const viewer = scene.watch(undefined, true);
+      let n = 0;
+      for (let ms = 0; ms < 10_000; ms += 10) {
+        scene.room.showEarly(written('here'), ms);
+        while (n < (elsewhere * ms) / 1000) scene.room.ingest(numbered(++n));
+        scene.clock.advance(10);
+      }
+      expect(viewer.seen).toHaveLength(n);
+      return viewer.early.length;
+    };
+    // 100 a second are written here. Half of the burst at once, then what is left of 20 a second.
+    expect(shownOf(0)).toBeGreaterThanOrEqual(205);
+    expect(shownOf(0)).toBeLessThanOrEqual(211);
+    expect(shownOf(10)).toBeLessThanOrEqual(111);
+    expect(shownOf(20)).toBeLessThanOrEqual(11);
   });
 });
 

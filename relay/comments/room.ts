@@ -1,11 +1,6 @@
-import {
-  type CommentPosted,
-  type CommentsOpen,
-  encodeMessage,
-  MessageReader,
-  type RelayMessage,
-} from '@hayate/codec/messages';
+import { type CommentsOpen, encodeMessage, MessageReader, type RelayMessage } from '@hayate/codec/messages';
 import { RateLimit } from '../reliable/rate.ts';
+import { EarlyComments } from './early.ts';
 import type { CommentFilter } from './filter.ts';
 import { KeptComments, missed } from './kept.ts';
 import { People, type Undo } from './people.ts';
@@ -18,11 +13,14 @@ import type {
   CommentRefusal,
   CommentRules,
   CommentSink,
+  WrittenComment,
 } from './types.ts';
 
 /** What a viewer is shown: more than this nobody can read. */
 const SHOWN_PER_SECOND = 20;
 const SHOWN_BURST = 20;
+/** Shown early only while half of the burst is left: a room that is sampled, or soon will be, shows the same to everybody. */
+const EARLY_LEFT = 10;
 /**
  * Least time between two writes to each viewer. Shorter than the 50 ms between two comments of a room that writes too much,
  * so that none of those waits.
@@ -45,9 +43,17 @@ export interface RoomCommentsOptions {
 
 /** The relay that numbers a room's comments, where that is another one. */
 export interface CommentOrigin {
-  /** Already filtered. Its number, or why it is not taken. */
-  post(author: CommentAuthor, text: string): Promise<number | CommentRefusal>;
+  /** Its number, or why it is not taken. */
+  post(comment: WrittenComment): Promise<number | CommentRefusal>;
   reacted(counts: Record<string, number>): void;
+}
+
+interface Pending {
+  message: Uint8Array;
+  /** Numbers that it stands for; 0: it is early. */
+  count: number;
+  /** It was shown early. */
+  again: boolean;
 }
 
 /** What a stream that opens is told first. */
@@ -67,6 +73,7 @@ export class RoomComments {
   readonly #offered: RateLimit;
   readonly #shown: RateLimit;
   readonly #kept = new KeptComments();
+  readonly #early = new EarlyComments();
   readonly #reactions = new ReactionCounts();
   readonly #sinks = new Set<CommentSink>();
   /** Undefined: comments get their numbers here. */
@@ -74,10 +81,9 @@ export class RoomComments {
   #n = 0;
   /** The last numbers, not shown and not told yet. */
   #leftOut = 0;
-  /** The next write, and for how many numbers it stands. */
-  #pending: Uint8Array[] = [];
+  /** The next write. */
+  #pending: Pending[] = [];
   #pendingBytes = 0;
-  #pendingCount = 0;
   #wroteMs = Number.NEGATIVE_INFINITY;
   #cancelWrite: (() => void) | undefined;
   #cancelSum: (() => void) | undefined;
@@ -224,32 +230,54 @@ export class RoomComments {
     return verdict.do === 'refuse' ? 'comment_refused' : 'filter_unavailable';
   }
 
-  #submit(author: CommentAuthor, text: string): number | Promise<number | CommentRefusal> {
-    return this.origin ? this.origin.post(author, text) : this.post(author, text);
+  #submit({ sub, name }: CommentAuthor, text: string): number | Promise<number | CommentRefusal> {
+    const named = name === undefined ? {} : { name };
+    const comment = { sub, ...named, text, at: this.#options.clock.dateMs() };
+    return this.origin ? this.origin.post(comment) : this.post(comment);
   }
 
-  /** A comment that was filtered already, where numbers are given. */
-  post({ sub, name }: Pick<CommentAuthor, 'sub' | 'name'>, text: string): number {
+  /**
+   * Where numbers are given.
+   * @param key under which it was shown on its way here, perhaps
+   */
+  post(comment: WrittenComment, key?: number): number {
     const { clock, counts } = this.#options;
     this.#n += 1;
     counts.add('comments');
+    if (key !== undefined) this.#early.numbered(key);
     if (!this.#shown.take(clock.nowMs())) {
       counts.add('comments_left_out');
       this.#leftOut += 1;
       this.#sumLater();
       return this.#n;
     }
-    const named = name === undefined ? {} : { name };
-    const comment: CommentPosted = { t: 'comment', n: this.#n, sub, ...named, text, at: clock.dateMs() };
-    const message = encodeMessage(comment);
-    this.#kept.add(this.#n, sub, message);
+    const keyed = key === undefined ? {} : { key };
+    const message = encodeMessage({ t: 'comment', n: this.#n, ...keyed, ...comment });
+    this.#kept.add(this.#n, comment.sub, message);
     this.#addLeftOut();
     this.#add(message, 1);
     this.#writeSoon();
     return this.#n;
   }
 
+  /** One whose number is to come. Nothing, where too much is shown already: it comes with its number all the same. */
+  showEarly(comment: WrittenComment, key: number): void {
+    const now = this.#options.clock.nowMs();
+    if (this.#early.has(key) || !this.#shown.has(now, EARLY_LEFT)) return;
+    this.#shown.take(now);
+    this.#early.show(key);
+    this.#add(encodeMessage({ t: 'early', key, ...comment }), 0);
+    this.#writeSoon();
+  }
+
+  /** No number comes for it. Nothing happens to one that is not shown, or has one. */
+  retract(keys: readonly number[]): void {
+    const shown = keys.filter((key) => this.#early.retract(key));
+    if (shown.length > 0) this.#deleted(encodeMessage({ t: 'deleted', early: shown }), true);
+  }
+
   #ingested(message: RelayMessage): void {
+    const { clock } = this.#options;
     switch (message.t) {
       case 'comments':
         this.skipTo(message.after);
@@ -262,17 +290,29 @@ export class RoomComments {
         if (message.n <= this.#n) return;
         this.skipTo(message.n - 1);
         this.#n = message.n;
+        const again = message.key !== undefined && this.#early.numbered(message.key);
+        // So that early ones leave room for it.
+        if (!again) this.#shown.take(clock.nowMs());
         const encoded = encodeMessage(message);
         this.#kept.add(message.n, message.sub, encoded);
         this.#addLeftOut();
-        this.#add(encoded, 1);
+        this.#add(encoded, 1, again);
         return;
       }
       case 'deleted':
+        if (message.early) {
+          this.retract(message.early);
+          return;
+        }
         for (const n of message.n ?? []) this.#kept.delete(n);
         if (message.sub !== undefined) this.#kept.deleteOf(message.sub);
         this.#deleted(encodeMessage(message));
         return;
+      case 'early': {
+        const { t: _, key, ...comment } = message;
+        this.showEarly(comment, key);
+        return;
+      }
       case 'reactions':
         this.#react(encodeMessage(message));
     }
@@ -289,15 +329,14 @@ export class RoomComments {
     this.#add(missed(count), count);
   }
 
-  #add(message: Uint8Array, count: number): void {
+  #add(message: Uint8Array, count: number, again = false): void {
     if (this.#pendingBytes + message.length > MAX_WRITE_BYTES) this.#write();
-    this.#pending.push(message);
+    this.#pending.push({ message, count, again });
     this.#pendingBytes += message.length;
-    this.#pendingCount += count;
   }
 
   #writeSoon(): void {
-    if (this.#pendingCount === 0 || this.#cancelWrite) return;
+    if (this.#pending.length === 0 || this.#cancelWrite) return;
     const { clock } = this.#options;
     const waitMs = this.#wroteMs + WRITE_GAP_MS - clock.nowMs();
     // A comment after a pause leaves at once.
@@ -308,14 +347,20 @@ export class RoomComments {
   #write(): void {
     this.#cancelWrite?.();
     this.#cancelWrite = undefined;
-    if (this.#pendingCount === 0) return;
-    const [only] = this.#pending;
-    const messages = this.#pending.length === 1 ? only! : Buffer.concat(this.#pending);
-    const count = this.#pendingCount;
+    if (this.#pending.length === 0) return;
+    const pending = this.#pending;
+    const numbered = pending.filter(({ count }) => count > 0);
+    const count = numbered.reduce((sum, each) => sum + each.count, 0);
+    const forMost = joined(numbered);
+    const withEarly = numbered.length === pending.length ? forMost : joined(pending);
     this.#pending = [];
-    this.#pendingBytes = this.#pendingCount = 0;
-    this.#wroteMs = this.#options.clock.nowMs();
-    for (const sink of this.#sinks) sink.comments(messages, count);
+    this.#pendingBytes = 0;
+    // Nothing waits for a write that shows nothing new.
+    if (!pending.every(({ again }) => again)) this.#wroteMs = this.#options.clock.nowMs();
+    for (const sink of this.#sinks) {
+      if (sink.early) sink.comments(withEarly, count);
+      else if (count > 0) sink.comments(forMost, count);
+    }
   }
 
   #sumLater(): void {
@@ -330,8 +375,12 @@ export class RoomComments {
     });
   }
 
-  #deleted(message: Uint8Array): void {
+  #deleted(message: Uint8Array, early = false): void {
     this.#write();
-    for (const sink of this.#sinks) sink.deleted(message);
+    for (const sink of this.#sinks) if (sink.early || !early) sink.deleted(message);
   }
+}
+
+function joined(pending: readonly Pending[]): Uint8Array {
+  return pending.length === 1 ? pending[0]!.message : Buffer.concat(pending.map(({ message }) => message));
 }

@@ -7,6 +7,15 @@ export interface CommentAuthor {
   name?: string;
 }
 
+/** A comment that may be shown: filtered, within all limits. */
+export interface WrittenComment {
+  sub: string;
+  name?: string;
+  text: string;
+  /** ms since 1970. */
+  at: number;
+}
+
 /** Time of a room, so that tests can hold it. */
 export interface CommentClock {
   /** Monotonic, ms. */
@@ -47,6 +56,8 @@ export interface CommentRules {
 
 /** Where a viewer's part of the room goes. The bytes are shared by all viewers. */
 export interface CommentSink {
+  /** Takes `early`, too. Default: false. */
+  readonly early?: boolean;
   /** Whole messages that stand for the next `count` numbers of the room. May be left out, counted. */
   comments(messages: Uint8Array, count: number): void;
   /** Never left out: who was shown a comment is to hear that it is gone. */

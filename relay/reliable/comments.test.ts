@@ -33,6 +33,28 @@ describe('a viewer that reads slowly', () => {
     expect(slow.transcript.seen.at(-1)).toBe(601);
   });
 
+  it('is not shown early what does not fit: it comes again with its number', async () => {
+    const scene = new CommentScene();
+    const slow = new Reader(scene, { queueBytes: 512 });
+    slow.stream.open(undefined, true);
+    await settled();
+    slow.stall();
+    for (let key = 0; key < 20; key++) {
+      scene.room.showEarly({ sub: 'ann', text: 'long '.repeat(20), at: 1 }, key);
+      scene.clock.advance(100);
+    }
+    expect(slow.out.waitingBytes).toBeLessThanOrEqual(512);
+    expect(slow.dropped).toBe(0);
+    slow.resume();
+    await settled();
+    expect(slow.transcript.early.length).toBeGreaterThan(0);
+    expect(slow.transcript.early.length).toBeLessThan(20);
+    scene.say('ann');
+    scene.clock.advance(100);
+    await settled();
+    expect([slow.transcript.seen, slow.transcript.missed]).toEqual([[1], 0]);
+  });
+
   it('is still told of every deletion, and ends where those are too many', async () => {
     const scene = new CommentScene();
     const slow = new Reader(scene);

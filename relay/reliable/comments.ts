@@ -64,6 +64,7 @@ const WORDS: Record<CommentRefusal, string> = {
 export class CommentStream implements CommentSink {
   readonly #options: CommentStreamOptions;
   readonly #ended = new AbortController();
+  #early = false;
   #opened: Opened | undefined;
   /** Comments left out since the last one that was sent. */
   #missed = 0;
@@ -72,14 +73,19 @@ export class CommentStream implements CommentSink {
     this.#options = options;
   }
 
+  get early(): boolean {
+    return this.#early;
+  }
+
   /** Its first message was `comments`. */
-  open(after: number | undefined): void {
+  open(after: number | undefined, early = false): void {
     const { room, limits, clock, queueBytes } = this.#options;
     if (!limits.opened.take(clock.nowMs())) {
       this.#refuse(undefined, 'rate_limited');
       this.end();
       return;
     }
+    this.#early = early;
     // Half, so that what comes right after the replay fits as well.
     this.#opened = room.open(after, queueBytes / 2, this);
     this.#options.out.push(this.#opened.messages);
@@ -108,6 +114,8 @@ export class CommentStream implements CommentSink {
       out.push(messages);
       return;
     }
+    // Early ones: they come again.
+    if (count === 0) return;
     this.#options.onDropped(count);
     if (this.#missed === 0) void out.drained(queueBytes / 2).then(() => this.#resume());
     this.#missed += count;

@@ -18,11 +18,11 @@ export class RateLimit {
     return true;
   }
 
-  /** Whether `take` would succeed. */
-  has(nowMs: number): boolean {
+  /** Whether `take` would succeed, so many times in a row. */
+  has(nowMs: number, times = 1): boolean {
     this.#left = Math.min(this.#burst, this.#left + (nowMs - this.#atMs) * this.#perMs);
     this.#atMs = nowMs;
-    return this.#left >= 1;
+    return this.#left >= times;
   }
 
   /** How long until `take` would succeed, whole ms. */

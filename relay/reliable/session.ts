@@ -245,7 +245,7 @@ export class ReliableSession {
       if (message.t === 'comments' && room) {
         const comments = this.#openComments(stream, room);
         kind = comments;
-        comments.open(message.after);
+        comments.open(message.after, message.early);
       } else if (message.t === 'gifts') {
         const gifts = this.#openGifts(stream);
         kind = gifts;
@@ -293,7 +293,7 @@ export class ReliableSession {
         if (message.t === 'comment' || message.t === 'react') return comments.take(message);
         this.close('protocol_error', `${message.t} has no place on the comments stream`);
       },
-      open: (after: number | undefined) => comments.open(after),
+      open: (after: number | undefined, early: boolean | undefined) => comments.open(after, early),
       end: () => comments.end(),
     };
   }

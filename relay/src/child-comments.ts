@@ -21,7 +21,7 @@ export class ChildComments {
     this.unsubscribe(peer);
     const { name: room, comments } = this.#hosted;
     const send = (messages: Uint8Array) => this.#send(peer, { t: 'comments', room, messages });
-    const opened = comments.open(after, REPLAY_BYTES, { comments: send, deleted: send, reactions: send });
+    const opened = comments.open(after, REPLAY_BYTES, { early: true, comments: send, deleted: send, reactions: send });
     this.#opened.set(peer, opened);
     send(opened.messages);
   }

@@ -1,6 +1,6 @@
 import type { Code, TrunkMessage } from '@hayate/codec/messages';
 import type { Logger } from 'pino';
-import type { CommentAuthor, CommentRefusal } from '../comments/types.ts';
+import type { CommentOrigin } from '../comments/room.ts';
 import { type Directory, DirectoryError, parentOf, type RoomEntry } from '../directory/index.ts';
 import type { ClusterGifts } from '../gifts/cluster.ts';
 import type { GivenGift } from '../gifts/desk.ts';
@@ -126,7 +126,9 @@ export class Cluster {
     const bridge = new Bridge(branch, {
       nowMs: () => this.#host.nowMs(),
       dispatch: (event) => this.#host.dispatch(hosted, event),
-      post: (sub, name, text) => hosted.comments.post({ sub, ...(name === undefined ? {} : { name }) }, text),
+      post: (comment, key) => hosted.comments.post(comment, key),
+      early: (comment, key) => hosted.comments.showEarly(comment, key),
+      retract: (key) => hosted.comments.retract([key]),
       comments: (messages) => hosted.comments.ingest(messages),
       reacted: (counts) => hosted.comments.reacted(counts),
       gone: (slot) => member.media.gone(slot),
@@ -154,10 +156,7 @@ export class Cluster {
     this.#members.set(hosted, member);
     // Until the directory says that it is this relay, somebody else gives slots and numbers.
     this.#host.dispatch(hosted, { type: 'authority', here: false });
-    hosted.comments.origin = {
-      post: (author, text) => this.#post(bridge, author, text),
-      reacted: (counts) => bridge.handle({ type: 'reacted', counts }),
-    };
+    hosted.comments.origin = commentOrigin(bridge);
     bridge.handle({ type: 'tick' });
   }
 
@@ -321,18 +320,8 @@ export class Cluster {
   }
 
   #authority({ hosted, bridge }: Member, here: boolean): void {
-    hosted.comments.origin = here
-      ? undefined
-      : {
-          post: (author, text) => this.#post(bridge, author, text),
-          reacted: (counts) => bridge.handle({ type: 'reacted', counts }),
-        };
+    hosted.comments.origin = here ? undefined : commentOrigin(bridge);
     if (here) this.#host.became(hosted);
-  }
-
-  async #post(bridge: Bridge, { sub, name }: CommentAuthor, text: string): Promise<number | CommentRefusal> {
-    const answer = await bridge.ask({ ask: 'comment', sub, text, ...(name === undefined ? {} : { name }) });
-    return answer.n ?? 'overloaded';
   }
 
   async #lookup(member: Member): Promise<void> {
@@ -407,4 +396,15 @@ export class Cluster {
       void member.media.measure(room, this.#host.nowMs());
     }
   }
+}
+
+/** Somebody else numbers the room's comments. */
+function commentOrigin(bridge: Bridge): CommentOrigin {
+  return {
+    async post(comment) {
+      const { n } = await bridge.ask({ ask: 'comment', ...comment });
+      return n ?? 'overloaded';
+    },
+    reacted: (counts) => bridge.handle({ type: 'reacted', counts }),
+  };
 }

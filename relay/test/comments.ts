@@ -29,6 +29,11 @@ export class Transcript {
     return this.messages.flatMap((message) => (message.t === 'comment' ? [message.n] : []));
   }
 
+  /** Texts of the comments seen before their numbers. */
+  get early(): string[] {
+    return this.messages.flatMap((message) => (message.t === 'early' ? [message.text] : []));
+  }
+
   get missed(): number {
     return this.messages.reduce((sum, message) => sum + (message.t === 'missed' ? message.count : 0), 0);
   }
@@ -49,8 +54,9 @@ export class Transcript {
 }
 
 /** A viewer that reads at once. */
-function sinkOf(transcript: Transcript): CommentSink {
+function sinkOf(transcript: Transcript, early: boolean): CommentSink {
   return {
+    early,
     comments: (messages) => transcript.push(messages),
     deleted: (message) => transcript.push(message),
     reactions: (message) => transcript.push(message),
@@ -95,9 +101,9 @@ export class CommentScene {
   }
 
   /** A viewer that reads at once. */
-  watch(after?: number): Transcript & { close(): void } {
+  watch(after?: number, early = false): Transcript & { close(): void } {
     const transcript = new Transcript();
-    const { messages, close } = this.room.open(after, 1_000_000, sinkOf(transcript));
+    const { messages, close } = this.room.open(after, 1_000_000, sinkOf(transcript, early));
     transcript.push(messages);
     return Object.assign(transcript, { close });
   }

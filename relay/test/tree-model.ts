@@ -30,6 +30,10 @@ interface Relay {
   sessions: Map<SessionKey, { sub: string; wants: boolean; liver: { slot: number; gen: number } | undefined }>;
   /** Of other relays. */
   gifts: string[];
+  /** Texts of comments that were shown before their numbers, and not taken back. */
+  early: Map<number, string>;
+  /** As the origin: texts of those that got numbers. */
+  posted: string[];
   /** What members were told. */
   shown: Map<number, { gen: number; sub: string }>;
 }
@@ -205,7 +209,9 @@ export class TreeModel {
     const bridge = new Bridge(branch, {
       nowMs: () => this.nowMs,
       dispatch: (event) => this.#dispatch(relay, event),
-      post: () => 1,
+      post: ({ text }) => relay.posted.push(text),
+      early: ({ text }, key) => relay.early.set(key, text),
+      retract: (key) => relay.early.delete(key),
       comments: () => {},
       reacted: () => {},
       gone: () => {},
@@ -214,7 +220,14 @@ export class TreeModel {
       carryOut: (action) => this.#carryOut(relay, action),
     });
     Object.assign(relay, { view, alive: true, room, bridge });
-    Object.assign(relay, { gifts: [], neighbours: new Map(), sessions: new Map(), shown: new Map() });
+    Object.assign(relay, {
+      early: new Map(),
+      posted: [],
+      gifts: [],
+      neighbours: new Map(),
+      sessions: new Map(),
+      shown: new Map(),
+    });
     this.relays.set(view.id, relay);
     this.#dispatch(relay, { type: 'authority', here: false });
     const tick = () => {

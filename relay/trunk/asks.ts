@@ -1,23 +1,19 @@
-import type { Answer, Ask, Asker } from './types.ts';
+import type { Ask, Asker } from './types.ts';
 
 /** What waits for the origin's answer: more is refused. */
 const MAX_WAITING = 1024;
 const TIMEOUT_MS = 5000;
 
-interface Waiting {
+export interface Asked {
   asker: Asker;
   ask: Ask;
+}
+
+interface Waiting extends Asked {
   /** To the present parent. */
   sent: boolean;
   deadlineMs: number;
 }
-
-export interface Refused {
-  asker: Asker;
-  answer: Answer;
-}
-
-const REFUSED: Answer = { code: 'overloaded' };
 
 /** What this relay has asked its parent for, for somebody here or below. */
 export class Asks {
@@ -42,24 +38,26 @@ export class Asks {
     return out;
   }
 
-  /** Whom the parent's answer is for. */
-  answered(id: number): Asker | undefined {
+  /** What the parent's answer is for. */
+  answered(id: number): Asked | undefined {
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    return waiting?.asker;
+    return waiting;
   }
 
   /** All that waits, because this relay answers now. */
-  takeAll(): { asker: Asker; ask: Ask }[] {
+  takeAll(): Asked[] {
     const out = [...this.#waiting.values()];
     this.#waiting.clear();
     return out;
   }
 
-  /** The parent is lost. A comment that it had may have been taken: asked again it would stand there twice. */
-  parentLost(): Refused[] {
+  /**
+   * The parent is lost. Gives what is not asked again: a comment that it had may have been taken, and would stand there twice.
+   */
+  parentLost(): Asked[] {
     for (const waiting of this.#waiting.values()) if (waiting.ask.ask !== 'comment') waiting.sent = false;
-    return this.#refuse(({ sent }) => sent);
+    return this.#take(({ sent }) => sent);
   }
 
   /** A child is gone: nobody waits for its answers. */
@@ -67,16 +65,17 @@ export class Asks {
     for (const [id, { asker }] of this.#waiting) if ('peer' in asker && asker.peer === peer) this.#waiting.delete(id);
   }
 
-  tick(nowMs: number): Refused[] {
-    return this.#refuse(({ deadlineMs }) => nowMs >= deadlineMs);
+  /** What was not answered in time. */
+  late(nowMs: number): Asked[] {
+    return this.#take(({ deadlineMs }) => nowMs >= deadlineMs);
   }
 
-  #refuse(which: (waiting: Waiting) => boolean): Refused[] {
-    const out: Refused[] = [];
+  #take(which: (waiting: Waiting) => boolean): Asked[] {
+    const out: Asked[] = [];
     for (const [id, waiting] of this.#waiting) {
       if (!which(waiting)) continue;
       this.#waiting.delete(id);
-      out.push({ asker: waiting.asker, answer: REFUSED });
+      out.push(waiting);
     }
     return out;
   }

@@ -102,6 +102,69 @@ describe("a room's tree", () => {
     expect(model.at('jp-3').gifts).toEqual([]);
   });
 
+  describe('a comment on its way to the origin', () => {
+    const IDS = ['jp-1', 'jp-2', 'us-1', 'us-2', 'us-3'];
+    const tree = () => {
+      const model = new TreeModel({ jp: 2, us: 3 }, seeded(7));
+      for (const id of IDS) model.join(id, `viewer of ${id}`);
+      model.run(1000);
+      const leaf = IDS.find((id) => model.at(id).bridge.branch.path.length === 3)!;
+      const [, parent, origin] = model.at(leaf).bridge.branch.path as [string, string, string];
+      return { model, leaf, parent, origin };
+    };
+    const write = (model: TreeModel, at: string, text: string) => {
+      const answers: object[] = [];
+      void model
+        .at(at)
+        .bridge.ask({ ask: 'comment', sub: 'ann', text, at: 1 })
+        .then((answer) => answers.push(answer));
+      return answers;
+    };
+    const shown = (model: TreeModel) => IDS.filter((id) => model.at(id).early.size > 0);
+
+    it('is shown by each relay that it passes, before the origin numbers it, under one key', async () => {
+      const { model, leaf, parent, origin } = tree();
+      const answers = write(model, leaf, 'hi');
+      expect(shown(model)).toEqual([leaf]);
+      model.run(50);
+      expect(shown(model)).toEqual([leaf, parent].sort());
+      expect(model.at(origin).posted).toEqual([]);
+      expect([...model.at(leaf).early]).toEqual([...model.at(parent).early]);
+      model.run(200);
+      await Promise.resolve();
+      expect(model.at(origin).posted).toEqual(['hi']);
+      expect(answers).toEqual([{ n: 1 }]);
+      expect(shown(model)).toEqual([leaf, parent].sort());
+      // The origin itself has it with its number at once.
+      write(model, origin, 'here');
+      expect(model.at(origin).posted).toEqual(['hi', 'here']);
+      expect(shown(model)).toEqual([leaf, parent].sort());
+    });
+
+    it('is taken back by each relay that loses the way it went', async () => {
+      const { model, leaf, parent, origin } = tree();
+      model.cut(parent, origin);
+      const answers = write(model, leaf, 'lost');
+      model.run(50);
+      expect(shown(model)).toEqual([leaf, parent].sort());
+      model.run(1000);
+      await Promise.resolve();
+      expect(answers).toEqual([{ code: 'overloaded' }]);
+      expect(shown(model)).toEqual([]);
+      expect(model.at(origin).posted).toEqual([]);
+    });
+
+    it('is not shown while the way to the origin is lost', () => {
+      const { model, leaf, parent } = tree();
+      for (const far of IDS) if (far.startsWith('jp')) for (const us of IDS) model.cut(us, far);
+      model.run(3000);
+      write(model, leaf, 'nobody numbers it');
+      write(model, parent, 'nor this');
+      model.run(100);
+      expect(shown(model)).toEqual([]);
+    });
+  });
+
   it('goes on in both halves of a cut ocean, and is one again after it', () => {
     const model = new TreeModel({ jp: 2, us: 2 }, seeded(4));
     const mio = model.join('jp-1', 'mio');

@@ -36,10 +36,9 @@ export class Branch {
     this.#standing = new Standing(options);
     this.#pulls = new Pulls(options.random);
     this.#flows = new Flows({
-      room: options.room,
-      standing: this.#standing,
-      pulls: this.#pulls,
-      children: this.#children,
+      ...{ room: options.room, standing: this.#standing, pulls: this.#pulls, children: this.#children },
+      rooted: () => this.rooted,
+      random: options.random,
       act,
     });
   }
@@ -112,7 +111,7 @@ export class Branch {
         this.#near.routes.reserve(event.slot, event.gen);
         return;
       case 'ask':
-        this.#flows.ask({ local: event.key }, event.ask, nowMs);
+        this.#flows.askHere(event.key, event.ask, nowMs);
         return;
       case 'served':
         this.#flows.answer(event.asker, event.answer);

@@ -1,4 +1,5 @@
 import type { Code, TrunkCommand } from '@hayate/codec/messages';
+import type { WrittenComment } from '../comments/types.ts';
 import type { Command, RoomAction, RoomEvent, SessionKey } from '../room/types.ts';
 import type { Branch } from './branch.ts';
 import type { Answer, Ask, Asker, BranchAction, BranchEvent, ToldGift } from './types.ts';
@@ -9,7 +10,11 @@ export interface BridgePorts {
   /** To the relay's own room. */
   dispatch(event: RoomEvent): void;
   /** As the origin: takes a comment that another relay has filtered. */
-  post(sub: string, name: string | undefined, text: string): number;
+  post(comment: WrittenComment, key: number | undefined): number;
+  /** A comment of this relay or one below is on its way to the origin. */
+  early(comment: WrittenComment, key: number): void;
+  /** The origin gives it no number. */
+  retract(key: number): void;
   /** Comments of the origin, encoded. */
   comments(messages: Uint8Array): void;
   /** Of children. */
@@ -161,6 +166,14 @@ export class Bridge {
       case 'comments':
         comments(action.messages);
         return;
+      case 'early': {
+        const comment = commentOf(action.ask);
+        if (comment) this.#ports.early(comment, action.key);
+        return;
+      }
+      case 'retract':
+        this.#ports.retract(action.key);
+        return;
       case 'reacted':
         reacted(action.counts);
         return;
@@ -168,14 +181,16 @@ export class Bridge {
   }
 
   /** As the origin. */
-  #serve(asker: Asker, { ask, sub, name, text, command }: Ask): void {
+  #serve(asker: Asker, asked: Ask): void {
+    const { ask, sub, key, command } = asked;
+    const comment = commentOf(asked);
     const answer = (given: Answer) => this.handle({ type: 'served', asker, answer: given });
     if (ask === 'slot') {
-      const key = this.#nextKey++;
-      this.#allotting.set(key, asker);
-      this.#ports.dispatch({ type: 'allot', ask: key, sub });
-    } else if (ask === 'comment' && text !== undefined) {
-      answer({ n: this.#ports.post(sub, name, text) });
+      const id = this.#nextKey++;
+      this.#allotting.set(id, asker);
+      this.#ports.dispatch({ type: 'allot', ask: id, sub });
+    } else if (comment) {
+      answer({ n: this.#ports.post(comment, key) });
     } else if (ask === 'moderate' && command !== undefined) {
       this.#act(command);
       // Deletions go with the comments.
@@ -189,6 +204,12 @@ export class Bridge {
   #act(command: TrunkCommand): void {
     this.#ports.dispatch({ type: 'moderate', session: 0, id: 0, command: command as Command, relayed: true });
   }
+}
+
+/** Undefined: it asks for something else, or lacks what a comment has. */
+function commentOf({ ask, sub, name, text, at }: Ask): WrittenComment | undefined {
+  if (ask !== 'comment' || text === undefined || at === undefined) return undefined;
+  return { sub, ...(name === undefined ? {} : { name }), text, at };
 }
 
 function isOutward(action: BranchAction): action is Outward {

@@ -1,8 +1,10 @@
 import type { Code } from '@hayate/codec/messages';
-import { Asks } from './asks.ts';
+import { type Asked, Asks } from './asks.ts';
 import type { Pulls } from './pulls.ts';
 import type { Standing } from './standing.ts';
 import type { Answer, Ask, Asker, BranchAction, RelayId, RoomMessage } from './types.ts';
+
+const REFUSED: Answer = { code: 'overloaded' };
 
 type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
 
@@ -11,6 +13,9 @@ export interface FlowsOptions {
   standing: Standing;
   pulls: Pulls;
   children: ReadonlySet<RelayId>;
+  /** Whether the way to the origin is known. */
+  rooted(): boolean;
+  random(): number;
   act(action: BranchAction): void;
 }
 
@@ -23,11 +28,11 @@ export class Flows {
     this.#options = options;
   }
 
-  /** Of somebody here, or of a child. */
-  ask(asker: Asker, ask: Ask, nowMs: number): void {
-    const { standing, act } = this.#options;
-    if (standing.here) act({ do: 'serve', asker, ask });
-    else if (!this.#asks.add(asker, ask, nowMs)) this.answer(asker, { code: 'overloaded' });
+  /** Of somebody here. A comment goes up under a key, so that it is shown on its way. */
+  askHere(local: number, ask: Ask, nowMs: number): void {
+    const { standing, rooted, random } = this.#options;
+    const early = ask.ask === 'comment' && !standing.here && rooted();
+    this.#ask({ local }, early ? { ...ask, key: Math.floor(random() * 2 ** 53) } : ask, nowMs);
   }
 
   answer(asker: Asker, answer: Answer): void {
@@ -43,11 +48,11 @@ export class Flows {
     const { standing, pulls, children, act } = this.#options;
     const fromChild = children.has(peer);
     const fromParent = peer === pulls.parent;
-    if (message.t === 'ask' && fromChild) this.ask({ peer, id: message.id }, askOf(message), nowMs);
+    if (message.t === 'ask' && fromChild) this.#ask({ peer, id: message.id }, askOf(message), nowMs);
     else if (message.t === 'reacted' && fromChild) act({ do: 'reacted', counts: message.counts });
     else if (message.t === 'answer' && fromParent) {
-      const asker = this.#asks.answered(message.id);
-      if (asker) this.answer(asker, answerOf(message));
+      const asked = this.#asks.answered(message.id);
+      if (asked) this.#settle(asked, answerOf(message));
     } else if (message.t === 'comments' && fromParent && !standing.here) {
       act({ do: 'comments', messages: message.messages });
     } else if (message.t === 'act' && fromParent && !standing.here) {
@@ -69,7 +74,7 @@ export class Flows {
   }
 
   parentLost(): void {
-    for (const { asker, answer } of this.#asks.parentLost()) this.answer(asker, answer);
+    for (const asked of this.#asks.parentLost()) this.#settle(asked, REFUSED);
   }
 
   childLost(peer: RelayId): void {
@@ -77,7 +82,19 @@ export class Flows {
   }
 
   tick(nowMs: number): void {
-    for (const { asker, answer } of this.#asks.tick(nowMs)) this.answer(asker, answer);
+    for (const asked of this.#asks.late(nowMs)) this.#settle(asked, REFUSED);
+  }
+
+  #ask(asker: Asker, ask: Ask, nowMs: number): void {
+    const { standing, rooted, act } = this.#options;
+    if (standing.here) act({ do: 'serve', asker, ask });
+    else if (!this.#asks.add(asker, ask, nowMs)) this.answer(asker, REFUSED);
+    else if (ask.key !== undefined && rooted()) act({ do: 'early', key: ask.key, ask });
+  }
+
+  #settle({ asker, ask }: Asked, answer: Answer): void {
+    if (answer.code !== undefined && ask.key !== undefined) this.#options.act({ do: 'retract', key: ask.key });
+    this.answer(asker, answer);
   }
 }
 

@@ -17,6 +17,10 @@ export interface Ask {
   sub: string;
   name?: string;
   text?: string;
+  /** Of a comment: when it was written, ms since 1970. */
+  at?: number;
+  /** Of a comment that is shown on its way. */
+  key?: number;
   command?: TrunkCommand;
 }
 
@@ -88,6 +92,10 @@ export type BranchAction =
   | { do: 'settle'; key: number; answer: Answer }
   | { do: 'act'; command: TrunkCommand; by: string }
   | { do: 'comments'; messages: Uint8Array }
+  /** A comment is on its way to the origin: it may be shown. */
+  | { do: 'early'; key: number; ask: Ask }
+  /** It gets no number from there. */
+  | { do: 'retract'; key: number }
   | { do: 'reacted'; counts: Record<string, number> }
   /** Of another relay: to be checked and shown. */
   | { do: 'gift'; gift: ToldGift }

@@ -39,6 +39,7 @@ const CLIENT: ClientMessage[] = [
   { t: 'moderate', id: 13, action: 'close' },
   { t: 'comments', after: 12 },
   { t: 'react', id: 14, kind: 'heart' },
+  { t: 'comments', after: 12, early: true },
 ];
 
 const RELAY: RelayMessage[] = [
@@ -173,6 +174,9 @@ const RELAY: RelayMessage[] = [
     numbering: 'jp/r/1',
     livers: [],
   },
+  { t: 'early', key: Number.MAX_SAFE_INTEGER, sub: 'u', name: 'U', text: 'こんにちは', at: 1_763_874_000_000 },
+  { t: 'comment', n: 14, key: 7, sub: 'u', text: 'hi', at: 1_763_874_000_000 },
+  { t: 'deleted', early: [7, Number.MAX_SAFE_INTEGER] },
 ];
 
 /** Good ones that the encoder here writes otherwise; by hand. */
@@ -234,6 +238,8 @@ const BAD: [string, keyof MessagesFrom, string, string][] = [
   ['reaction with a space', 'client', 'a3 6174 657265616374 626964 01 646b696e64 63612062', 'field'],
   ['reaction without a kind', 'client', 'a3 6174 657265616374 626964 01 646b696e64 60', 'field'],
   ['comments after a negative number', 'client', 'a2 6174 68636f6d6d656e7473 656166746572 20', 'field'],
+  ['comments whose early is a number', 'client', 'a2 6174 68636f6d6d656e7473 656561726c79 01', 'field'],
+  ['early without a key', 'relay', 'a4 6174 656561726c79 63737562 6175 6474657874 626869 626174 01', 'field'],
   ['speak of an unknown state', 'relay', 'a3 6174 65737065616b 63737562 6175 657374617465 6378797a', 'field'],
   ['reactions that are no counts', 'relay', 'a2 6174 697265616374696f6e73 66636f756e7473 a1 6161 20', 'field'],
   ['empty comment', 'client', 'a3 6174 67636f6d6d656e74 626964 01 6474657874 60', 'field'],

@@ -43,6 +43,10 @@ export const TRUNK_MESSAGES: TrunkMessage[] = [
     ...{ currency: 'JPY', reg: 'jp', at: 1_763_874_000_000 },
   },
   { t: 'kept', id: 5, ok: true },
+  {
+    ...{ t: 'ask', room: 'r', id: 5, ask: 'comment', sub: 'u', text: 'hi' },
+    ...{ at: 1_763_874_000_000, key: Number.MAX_SAFE_INTEGER },
+  },
 ];
 
 /** Name, CBOR without its length, reason. */

@@ -1,4 +1,4 @@
-import type { HayateError, Room, RoomComment } from '@hayate/client';
+import type { CommentsDeleted, HayateError, Room, RoomComment } from '@hayate/client';
 import { h } from '../dom.ts';
 import { type PageProbe, report } from '../probe.ts';
 import { followAccess } from './access.ts';
@@ -10,6 +10,11 @@ const KEPT = 200;
 const AT_END_PX = 48;
 /** The comments of before must not be read out one by one. */
 const QUIET_MS = 1500;
+
+interface Entry {
+  comment: RoomComment;
+  item: HTMLElement;
+}
 
 /** What was said in the room, and the line to say something. */
 export function commentsPanel(room: Room, probe: PageProbe, menu: RoomMenu): HTMLElement {
@@ -51,7 +56,8 @@ export function commentsPanel(room: Room, probe: PageProbe, menu: RoomMenu): HTM
     probe.missed += count;
     log.line('gap', `${count} ${count === 1 ? 'comment' : 'comments'} left out`);
   });
-  room.on('deleted', ({ numbers, subject }) => log.remove(numbers, subject));
+  room.on('comment_placed', ({ key, number }) => log.placed(key, number));
+  room.on('deleted', (deleted) => log.remove(deleted));
   room.on('gift', ({ kind, name, subject, item }) => {
     if (kind === 'gift') log.line('given', `${name ?? subject} gave a ${item}`, true);
   });
@@ -85,7 +91,8 @@ class CommentLog {
     { type: 'button', class: 'newer', hidden: true, onclick: () => this.#toEnd() },
     '↓ New',
   );
-  readonly #byNumber = new Map<number, { item: HTMLElement; subject: string }>();
+  /** Oldest first. */
+  readonly #entries = new Set<Entry>();
   #reading = false;
 
   constructor(room: Room, menu: RoomMenu) {
@@ -108,8 +115,10 @@ class CommentLog {
     );
   }
 
-  comment(comment: RoomComment): void {
-    const { number, subject, name = subject, text } = comment;
+  comment(said: RoomComment): void {
+    // Its number may come later.
+    const comment = { ...said };
+    const { subject, name = subject, text } = comment;
     const own = subject === this.#room.welcome?.subject;
     const live = [...this.#room.livers.values()].some((liver) => liver.subject === subject);
     const more = h(
@@ -124,7 +133,7 @@ class CommentLog {
     );
     const kind = [own && 'own', live && 'live'].filter(Boolean).join(' ');
     const item = h('li', { class: kind }, h('span', {}, h('b', {}, name), text), more);
-    this.#byNumber.set(number, { item, subject });
+    this.#entries.add({ comment, item });
     this.#append(item);
   }
 
@@ -133,19 +142,27 @@ class CommentLog {
     this.#append(h('li', { class: kind, ...(seen && { 'aria-hidden': 'true' }) }, text));
   }
 
-  remove(numbers: readonly number[], subject: string | undefined): void {
-    for (const [number, entry] of this.#byNumber) {
-      if (!numbers.includes(number) && entry.subject !== subject) continue;
-      entry.item.remove();
-      this.#byNumber.delete(number);
+  placed(key: number, number: number): void {
+    for (const { comment } of this.#entries) if (comment.key === key) comment.number = number;
+  }
+
+  remove({ numbers, keys, subject }: CommentsDeleted): void {
+    for (const entry of this.#entries) {
+      const { comment, item } = entry;
+      const gone =
+        comment.subject === subject ||
+        (comment.number === undefined ? keys.includes(comment.key!) : numbers.includes(comment.number));
+      if (!gone) continue;
+      item.remove();
+      this.#entries.delete(entry);
     }
   }
 
   #append(item: HTMLElement): void {
     this.#list.append(item);
     while (this.#list.childElementCount > KEPT) this.#list.firstElementChild?.remove();
-    const [oldest] = this.#byNumber.keys();
-    if (this.#byNumber.size > KEPT && oldest !== undefined) this.#byNumber.delete(oldest);
+    const [oldest] = this.#entries;
+    if (this.#entries.size > KEPT && oldest) this.#entries.delete(oldest);
     if (this.#reading) this.#newer.hidden = false;
     else this.#toEnd();
   }

@@ -57,13 +57,17 @@ export class RoomMenu {
 
   comment({ number, subject, name, text }: RoomComment): void {
     const { moderate } = this.#room;
-    const remove: Act = {
-      label: 'Delete comment',
-      run: () => moderate.deleteComment(number),
-      done: 'Comment deleted.',
-    };
+    const remove: Act[] = [];
+    // It has none for a moment in a cluster.
+    if (number !== undefined) {
+      remove.push({
+        label: 'Delete comment',
+        run: () => moderate.deleteComment(number),
+        done: 'Comment deleted.',
+      });
+    }
     const person = subject === this.#room.welcome?.subject ? [] : this.#aboutPerson({ subject, ...(name && { name }) });
-    this.#open(name ?? subject, [remove, ...person], text);
+    this.#open(name ?? subject, [...remove, ...person], text);
   }
 
   room(): void {
