@@ -4,6 +4,7 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { terraformPlans } from './deploy/terraform.ts';
 import { giftInBrowser } from './gifts/browser.ts';
 import { giftsKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
@@ -71,4 +72,5 @@ export const claims: Claim[] = [
   ocean,
   directoryScale,
   trunkCarries,
+  terraformPlans,
 ];

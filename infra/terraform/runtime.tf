@@ -1,0 +1,103 @@
+# What machines need to run, and what may change while they do. Never in user_data: infra/push.ts brings it.
+locals {
+  relay_files = {
+    for id, m in local.relays : id => {
+      "/etc/hayate/relay.json" = jsonencode(merge(local.relay_base[id], {
+        for section, values in var.relay : section => try(merge(local.relay_base[id][section], values), values)
+      }))
+    }
+  }
+  relay_base = {
+    for id, m in local.relays : id => merge(
+      {
+        stateDir  = "/var/lib/hayate"
+        publicUrl = "https://${var.domain == null ? m.ipv4 : "${id}.${var.domain}"}/v1"
+        transport = "engine"
+        listen    = { host = "::", port = 443 }
+        certificate = {
+          for key, value in {
+            names    = var.domain == null ? [m.ipv4, m.ipv6] : null
+            certFile = var.domain == null ? null : "/etc/hayate/cert.pem"
+            keyFile  = var.domain == null ? null : "/etc/hayate/cert.key"
+          } : key => value if value != null
+        }
+        api     = { tokenFile = "/etc/hayate/service.token", host = "::" }
+        metrics = { host = "::" }
+        gifts   = { region = local.code_of[id] }
+        cluster = {
+          relayId      = id
+          region       = local.code_of[id]
+          regions      = local.codes
+          natsUrls     = [for key, n in local.nats : "nats://${n.ipv4}:4222" if local.code_of[key] == local.code_of[id]]
+          natsReplicas = length([for key, n in local.nats : key if local.code_of[key] == local.code_of[id]])
+          advertise    = m.ipv4
+          caFile       = "/etc/hayate/ca.pem"
+          certFile     = "/etc/hayate/relay.pem"
+          keyFile      = "/etc/hayate/relay.key"
+        }
+        # Clients are told and go elsewhere by themselves; whoever stays is closed after this.
+        drainMs = 600000
+      },
+      { for section, values in { token = { keyFile = "/etc/hayate/token.key" } } : section => values if !can(var.relay.token) },
+    )
+  }
+
+  # A region dials those before it, so that each pair is joined once.
+  nats_files = {
+    for id, m in local.nats : id => {
+      "/etc/hayate/nats.conf" = join("\n", concat(
+        [
+          "server_name: \"${id}\"",
+          "listen: \"0.0.0.0:4222\"",
+          "http: \"0.0.0.0:8222\"",
+          "lame_duck_duration: \"30s\"",
+          # Each write is on the disk before it is acked: gifts are money.
+          "jetstream { domain: \"${local.code_of[id]}\", store_dir: \"/var/lib/hayate-nats\", sync_interval: always }",
+          "leafnodes {",
+          "  listen: \"0.0.0.0:7422\"",
+          # Others dial the addresses of this file; what a server would tell of itself may be an address that nobody reaches.
+          "  no_advertise: true",
+          "  remotes: [${join(", ", [
+            for code in local.codes : "{ urls: [${join(", ", [for key, n in local.nats : "\"nats-leaf://${n.ipv4}:7422\"" if local.code_of[key] == code])}] }"
+            if index(local.codes, code) < index(local.codes, local.code_of[id])
+          ])}]",
+          "}",
+        ],
+        [for peers in [[for key, n in local.nats : "\"nats-route://${n.ipv4}:6222\"" if key != id && local.code_of[key] == local.code_of[id]]] :
+          "cluster { name: \"${local.code_of[id]}\", listen: \"0.0.0.0:6222\", routes: [${join(", ", peers)}] }" if length(peers) > 0
+        ],
+        [""],
+      ))
+    }
+  }
+
+  control_files = merge(
+    {
+      "/etc/prometheus/prometheus.yml" = yamlencode({
+        global = { scrape_interval = "15s" }
+        scrape_configs = [{
+          job_name = "hayate"
+          static_configs = [
+            for id in sort(keys(local.relays)) : {
+              targets = ["${local.relays[id].ipv4}:9464"]
+              labels  = { relay = id, region = local.code_of[id] }
+            }
+          ]
+        }]
+      })
+    },
+    var.control.grafana == null ? {} : {
+      "/etc/hayate/grafana.ini" = "[server]\nhttp_addr = 127.0.0.1\n[paths]\nprovisioning = /etc/hayate/grafana\n[analytics]\nreporting_enabled = false\n"
+      "/etc/hayate/grafana/datasources/prometheus.yaml" = yamlencode({
+        apiVersion  = 1
+        datasources = [{ name = "Prometheus", type = "prometheus", url = "http://127.0.0.1:9090", isDefault = true }]
+      })
+    },
+  )
+
+  services = merge(
+    { for id in keys(local.relays) : id => ["hayate-relay"] },
+    { for id in keys(local.nats) : id => ["hayate-nats"] },
+    { control = concat(["prometheus"], var.control.grafana == null ? [] : ["hayate-grafana"]) },
+  )
+}

@@ -1,0 +1,262 @@
+# Both regions, a third one, what user_data depends on, and a roll.
+mock_provider "linode" {
+  source = "./tests/mock"
+}
+
+variables {
+  regions = {
+    jp-tyo-3 = { code = "jp", relays = { a = 6 } }
+    us-ord   = { code = "us", relays = { a = 2 } }
+  }
+  generations = { a = { url = "https://example.com/hayate-0.1.0-linux-x64.tar.gz", sha256 = "aa00000000000000000000000000000000000000000000000000000000000000" } }
+  nats        = { url = "https://example.com/nats-server-v2.15.3-linux-amd64.tar.gz", sha256 = "bb00000000000000000000000000000000000000000000000000000000000000" }
+  control     = { region = "jp-tyo-3" }
+  admin_cidrs = ["203.0.113.7/32", "2001:db8:1::/48"]
+  ssh_keys    = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4 admin"]
+}
+
+run "both_regions" {
+  override_data {
+    target = data.linode_instance_type.used["g6-standard-1"]
+    values = { price = [{ hourly = 0.018, monthly = 12 }], region_prices = [], transfer = 2000 }
+  }
+  assert {
+    condition = toset(keys(output.machines)) == toset([
+      "jp-a-1", "jp-a-2", "jp-a-3", "jp-a-4", "jp-a-5", "jp-a-6", "us-a-1", "us-a-2",
+      "nats-jp-1", "nats-jp-2", "nats-jp-3", "nats-us-1", "nats-us-2", "nats-us-3", "control",
+    ])
+    error_message = "machines: ${join(" ", keys(output.machines))}"
+  }
+  assert {
+    condition     = [for n, g in output.fleet.groups["jp/a"] : g.free] == [0, 4] && [for n, g in output.fleet.groups["us/a"] : g.free] == [3]
+    error_message = "six relays are five in one placement group and one in the next: ${jsonencode(output.fleet.groups)}"
+  }
+  assert {
+    condition     = jsonencode(output.monthly) == jsonencode({ usd = 8 * 24 + 7 * 12, transfer_gb = 8 * 4000 + 7 * 2000, machines = 15 })
+    error_message = "cost: ${jsonencode(output.monthly)}"
+  }
+  assert {
+    condition = [for r in output.firewall_rules["relays"] : "${r.protocol} ${r.ports}" if contains(r.from.ipv4, "0.0.0.0/0")] == ["UDP 443", "TCP 443"] && length([
+      for r in concat(output.firewall_rules["nats"], output.firewall_rules["control"]) : r if contains(r.from.ipv4, "0.0.0.0/0") || contains(r.from.ipv6, "::/0")
+    ]) == 0
+    error_message = "something else than 443 of relays is open to all"
+  }
+  assert {
+    condition     = alltrue([for kind, rules in output.firewall_rules : jsonencode([for r in rules : r.from if r.ports == "22"]) == jsonencode([{ ipv4 = ["203.0.113.7/32"], ipv6 = ["2001:db8:1::/48"] }])])
+    error_message = "SSH is not for the administrators alone"
+  }
+  assert {
+    condition     = length([for r in output.firewall_rules["relays"] : r if r.ports == "4434" && length(r.from.ipv4) == 8]) == 1
+    error_message = "the trunk is not open to every relay: ${jsonencode(output.firewall_rules["relays"])}"
+  }
+}
+
+run "relays_of_the_fleet_are_let_in" {
+  command = plan
+  override_data {
+    target = data.linode_instances.fleet
+    values = { instances = [{ ip_address = "192.0.2.99", ipv6 = "2001:db8::99/128" }] }
+  }
+  assert {
+    condition = alltrue([
+      for kind, ports in { relays = "4434", nats = "4222" } :
+      length([for r in output.firewall_rules[kind] : r if r.ports == ports && contains(r.from.ipv4, "192.0.2.99/32") && contains(r.from.ipv6, "2001:db8::99/128")]) == 1
+    ])
+    error_message = jsonencode(output.firewall_rules)
+  }
+  assert {
+    condition     = !strcontains(jsonencode(run.both_regions.firewall_rules), "192.0.2.99")
+    error_message = "it is let in without the fleet"
+  }
+}
+
+run "prices_of_a_dearer_region" {
+  command = plan
+  variables {
+    regions = { id-cgk = { code = "id", relays = { a = 1 }, nats = 1 } }
+    control = { region = "id-cgk" }
+  }
+  assert {
+    condition     = floor(output.monthly.usd * 10 + 0.5) == 864
+    error_message = "cost: ${jsonencode(output.monthly)}"
+  }
+}
+
+run "what_machines_get" {
+  assert {
+    condition = (
+      jsondecode(output.machines["us-a-2"].files["/etc/hayate/relay.json"]).cluster.region == "us" &&
+      jsondecode(output.machines["us-a-2"].files["/etc/hayate/relay.json"]).cluster.regions == ["jp", "us"] &&
+      length(jsondecode(output.machines["us-a-2"].files["/etc/hayate/relay.json"]).cluster.natsUrls) == 3 &&
+      jsondecode(output.machines["us-a-2"].files["/etc/hayate/relay.json"]).cluster.natsReplicas == 3
+    )
+    error_message = output.machines["us-a-2"].files["/etc/hayate/relay.json"]
+  }
+  assert {
+    condition     = strcontains(output.machines["nats-us-1"].files["/etc/hayate/nats.conf"], "nats-leaf://") && !strcontains(output.machines["nats-jp-1"].files["/etc/hayate/nats.conf"], "nats-leaf://")
+    error_message = "us dials jp, and jp nobody"
+  }
+  assert {
+    condition     = strcontains(output.machines["nats-us-1"].files["/etc/hayate/nats.conf"], "domain: \"us\"") && strcontains(output.machines["nats-us-1"].files["/etc/hayate/nats.conf"], "sync_interval: always")
+    error_message = output.machines["nats-us-1"].files["/etc/hayate/nats.conf"]
+  }
+  assert {
+    condition     = output.machines["jp-a-1"].services == ["hayate-relay"] && output.machines["control"].services == ["prometheus"]
+    error_message = "services"
+  }
+  assert {
+    condition     = length(yamldecode(output.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs[0].static_configs) == 8
+    error_message = "Prometheus does not see each relay"
+  }
+}
+
+run "first_boot" {
+  assert {
+    condition     = yamldecode(output.user_data["jp-a-1"]).hostname == "hayate-jp-a-1" && yamldecode(output.user_data["jp-a-1"]).ssh_pwauth == false
+    error_message = output.user_data["jp-a-1"]
+  }
+  assert {
+    condition = yamldecode(output.user_data["jp-a-1"]).runcmd == [join(" && ", [
+      "/usr/local/sbin/hayate-fetch 'https://example.com/hayate-0.1.0-linux-x64.tar.gz' aa00000000000000000000000000000000000000000000000000000000000000 /opt/hayate",
+      "/opt/hayate/infra/machine/install.sh relay",
+    ])]
+    error_message = output.user_data["jp-a-1"]
+  }
+  assert {
+    condition     = length(regexall("(?i)secret|password|token|private key|BEGIN", join("", values(output.user_data)))) == 0
+    error_message = "user_data speaks of secrets; it stays in the state in clear"
+  }
+  assert {
+    # The API takes 16 kB before base64.
+    condition     = alltrue([for text in values(output.user_data) : length(text) < 16000])
+    error_message = "user_data is too long"
+  }
+}
+
+run "run_time_settings_change_no_machine" {
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { a = 6 }, nats = 1 }
+      us-ord   = { code = "us", relays = { a = 3 } }
+    }
+    admin_cidrs = ["198.51.100.0/24"]
+    domain      = "live.example.com"
+    relay       = { log = { level = "debug" }, rooms = { budgetMs = 150 }, token = { jwksUrl = "https://example.com/jwks" } }
+  }
+  assert {
+    condition     = alltrue([for id, sum in output.user_data_sha256 : sum == run.both_regions.user_data_sha256[id] if contains(keys(run.both_regions.user_data_sha256), id)])
+    error_message = "a run-time setting changed what a machine is made from"
+  }
+  assert {
+    condition     = jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]) != jsondecode(run.both_regions.machines["jp-a-1"].files["/etc/hayate/relay.json"])
+    error_message = "the settings did not reach the relay: this test sees nothing"
+  }
+  assert {
+    condition = (
+      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).publicUrl == "https://jp-a-1.live.example.com/v1" &&
+      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).token == { jwksUrl = "https://example.com/jwks" } &&
+      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).rooms.budgetMs == 150
+    )
+    error_message = output.machines["jp-a-1"].files["/etc/hayate/relay.json"]
+  }
+  assert {
+    condition     = length(linode_domain_record.relay) == 18
+    error_message = "an A and an AAAA record for each of nine relays: ${join(" ", keys(linode_domain_record.relay))}"
+  }
+}
+
+run "a_third_region" {
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { a = 6 } }
+      us-ord   = { code = "us", relays = { a = 2 } }
+      de-fra-2 = { code = "de", relays = { a = 2 } }
+    }
+  }
+  assert {
+    condition     = length([for id in keys(output.machines) : id if startswith(id, "de-") || startswith(id, "nats-de-")]) == 5 && length(output.machines) == 20
+    error_message = "machines: ${join(" ", keys(output.machines))}"
+  }
+  assert {
+    condition     = jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).cluster.regions == ["de", "jp", "us"]
+    error_message = "relays do not know the third region"
+  }
+  assert {
+    condition     = alltrue([for id, sum in run.both_regions.user_data_sha256 : sum == output.user_data_sha256[id]])
+    error_message = "a third region replaces machines of the others"
+  }
+}
+
+run "roll_nothing" {
+  assert {
+    condition     = startswith(output.roll, "Nothing to roll")
+    error_message = output.roll
+  }
+}
+
+run "roll_announced" {
+  variables {
+    generations = {
+      a = { url = "https://example.com/hayate-0.1.0-linux-x64.tar.gz", sha256 = "aa00000000000000000000000000000000000000000000000000000000000000" }
+      b = { url = "https://example.com/hayate-0.2.0-linux-x64.tar.gz", sha256 = "cc00000000000000000000000000000000000000000000000000000000000000" }
+    }
+  }
+  assert {
+    condition     = length([for line in split("\n", output.roll) : line if line != "" && !startswith(line, "#")]) == 3
+    error_message = output.roll
+  }
+  assert {
+    condition     = strcontains(output.roll, "\"relays\":{\"a\":6,\"b\":6}") && strcontains(output.roll, "\"relays\":{\"b\":6}")
+    error_message = output.roll
+  }
+  assert {
+    condition     = output.user_data_sha256 == run.both_regions.user_data_sha256
+    error_message = "a generation that nobody runs yet changes machines"
+  }
+}
+
+run "roll_both" {
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { a = 6, b = 6 } }
+      us-ord   = { code = "us", relays = { a = 2, b = 2 } }
+    }
+    generations = {
+      a = { url = "https://example.com/hayate-0.1.0-linux-x64.tar.gz", sha256 = "aa00000000000000000000000000000000000000000000000000000000000000" }
+      b = { url = "https://example.com/hayate-0.2.0-linux-x64.tar.gz", sha256 = "cc00000000000000000000000000000000000000000000000000000000000000" }
+    }
+  }
+  assert {
+    condition     = alltrue([for id, sum in run.both_regions.user_data_sha256 : sum == output.user_data_sha256[id] if !startswith(id, "nats") && id != "control"])
+    error_message = "the old generation is changed by the new one"
+  }
+  assert {
+    condition     = strcontains(output.user_data["us-b-2"], "hayate-0.2.0") && strcontains(output.user_data["us-a-2"], "hayate-0.1.0")
+    error_message = "the new generation is not made from the new release"
+  }
+}
+
+run "roll_done" {
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { b = 6 } }
+      us-ord   = { code = "us", relays = { b = 2 } }
+    }
+    generations = { b = { url = "https://example.com/hayate-0.2.0-linux-x64.tar.gz", sha256 = "cc00000000000000000000000000000000000000000000000000000000000000" } }
+  }
+  assert {
+    condition     = length([for id in keys(output.machines) : id if strcontains(id, "-a-")]) == 0 && contains(keys(output.machines), "jp-b-6")
+    error_message = "machines: ${join(" ", keys(output.machines))}"
+  }
+}
+
+run "a_generation_that_was_edited_is_told" {
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { b = 6 } }
+      us-ord   = { code = "us", relays = { b = 2 } }
+    }
+    generations = { b = { url = "https://example.com/hayate-0.3.0-linux-x64.tar.gz", sha256 = "dd00000000000000000000000000000000000000000000000000000000000000" } }
+  }
+  expect_failures = [check.generations_do_not_change]
+}

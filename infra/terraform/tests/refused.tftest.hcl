@@ -1,0 +1,176 @@
+# What must be refused, each beside what is taken in base.tftest.hcl.
+mock_provider "linode" {
+  source = "./tests/mock"
+}
+
+variables {
+  regions     = { jp-tyo-3 = { code = "jp", relays = { a = 2 } } }
+  generations = { a = { url = "https://example.com/hayate-0.1.0-linux-x64.tar.gz", sha256 = "aa00000000000000000000000000000000000000000000000000000000000000" } }
+  nats        = { url = "https://example.com/nats-server-v2.15.3-linux-amd64.tar.gz", sha256 = "bb00000000000000000000000000000000000000000000000000000000000000" }
+  control     = { region = "jp-tyo-3" }
+  admin_cidrs = ["203.0.113.7/32"]
+  ssh_keys    = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4 admin"]
+}
+
+run "the_rest_is_right" {
+  command = plan
+}
+
+run "cidr_without_prefix" {
+  command = plan
+  variables {
+    admin_cidrs = ["203.0.113.7"]
+  }
+  expect_failures = [var.admin_cidrs]
+}
+
+run "cidr_that_is_none" {
+  command = plan
+  variables {
+    admin_cidrs = ["203.0.113.7/32", "300.1.2.3/8"]
+  }
+  expect_failures = [var.admin_cidrs]
+}
+
+run "ssh_for_everybody" {
+  command = plan
+  variables {
+    admin_cidrs = ["0.0.0.0/0"]
+  }
+  expect_failures = [var.admin_cidrs]
+}
+
+run "ssh_for_everybody_by_ipv6" {
+  command = plan
+  variables {
+    admin_cidrs = ["::/0"]
+  }
+  expect_failures = [var.admin_cidrs]
+}
+
+run "nobody_administers" {
+  command = plan
+  variables {
+    admin_cidrs = []
+  }
+  expect_failures = [var.admin_cidrs]
+}
+
+run "unknown_region" {
+  command = plan
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { a = 2 } }
+      mars-1   = { code = "ma", relays = { a = 2 } }
+    }
+  }
+  expect_failures = [var.regions]
+}
+
+run "region_without_placement_groups" {
+  command = plan
+  override_data {
+    target = data.linode_region.used
+    values = { capabilities = ["Linodes", "Cloud Firewall", "Metadata"] }
+  }
+  expect_failures = [data.linode_region.used]
+}
+
+run "zero_relays" {
+  command = plan
+  variables {
+    regions = { jp-tyo-3 = { code = "jp", relays = { a = 0 } } }
+  }
+  expect_failures = [var.regions]
+}
+
+run "half_a_relay" {
+  command = plan
+  variables {
+    regions = { jp-tyo-3 = { code = "jp", relays = { a = 1.5 } } }
+  }
+  expect_failures = [var.regions]
+}
+
+run "no_generation" {
+  command = plan
+  variables {
+    regions = { jp-tyo-3 = { code = "jp", relays = {} } }
+  }
+  expect_failures = [var.regions]
+}
+
+run "unknown_generation" {
+  command = plan
+  variables {
+    regions = { jp-tyo-3 = { code = "jp", relays = { z = 2 } } }
+  }
+  expect_failures = [var.regions]
+}
+
+run "two_regions_of_one_code" {
+  command = plan
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { a = 2 } }
+      us-ord   = { code = "jp", relays = { a = 2 } }
+    }
+  }
+  expect_failures = [var.regions]
+}
+
+run "two_nats_servers" {
+  command = plan
+  variables {
+    regions = { jp-tyo-3 = { code = "jp", relays = { a = 2 }, nats = 2 } }
+  }
+  expect_failures = [var.regions]
+}
+
+run "no_checksum" {
+  command = plan
+  variables {
+    generations = { a = { url = "https://example.com/hayate-0.1.0-linux-x64.tar.gz", sha256 = "latest" } }
+  }
+  expect_failures = [var.generations]
+}
+
+run "plain_http" {
+  command = plan
+  variables {
+    generations = { a = { url = "http://example.com/hayate-0.1.0-linux-x64.tar.gz", sha256 = "aa00000000000000000000000000000000000000000000000000000000000000" } }
+  }
+  expect_failures = [var.generations]
+}
+
+run "an_address_that_ends_its_quotes" {
+  command = plan
+  variables {
+    generations = { a = { url = "https://example.com/'; reboot; '.tar.gz", sha256 = "aa00000000000000000000000000000000000000000000000000000000000000" } }
+  }
+  expect_failures = [var.generations]
+}
+
+run "control_nowhere" {
+  command = plan
+  variables {
+    control = { region = "us-ord" }
+  }
+  expect_failures = [var.control]
+}
+
+run "private_key_as_public" {
+  command = plan
+  variables {
+    ssh_keys = ["-----BEGIN OPENSSH PRIVATE KEY-----"]
+  }
+  expect_failures = [var.ssh_keys]
+}
+
+run "domain_with_scheme" {
+  command = plan
+  variables {
+    domain = "https://live.example.com"
+  }
+  expect_failures = [var.domain]
+}

@@ -1,0 +1,50 @@
+# What a machine does at its first boot. Nothing here is secret (it stays in the state in clear), and nothing of it is about the
+# run: where a relay finds the others, and its keys, reach it later.
+locals {
+  first_boot = merge(
+    merge([
+      for c in local.crews : {
+        for id in keys(c.relays) : id => {
+          role     = "relay"
+          archives = { "/opt/hayate" = var.generations[c.generation] }
+          packages = []
+        }
+      }
+    ]...),
+    merge([
+      for r in var.regions : {
+        for n in range(1, r.nats + 1) : "nats-${r.code}-${n}" => {
+          role     = "nats"
+          archives = { "/opt/hayate" = local.newest, "/opt/nats" = var.nats }
+          packages = []
+        }
+      }
+    ]...),
+    {
+      control = {
+        role     = "control"
+        archives = merge({ "/opt/hayate" = local.newest }, var.control.grafana == null ? {} : { "/opt/grafana" = var.control.grafana })
+        packages = ["prometheus"]
+      }
+    },
+  )
+
+  user_data = {
+    for id, boot in local.first_boot : id => "#cloud-config\n${yamlencode({
+      hostname       = "${var.name}-${id}"
+      ssh_pwauth     = false
+      package_update = true
+      packages       = concat(["ca-certificates", "curl"], boot.packages)
+      write_files = [{
+        path        = "/usr/local/sbin/hayate-fetch"
+        permissions = "0755"
+        content     = file("${path.module}/../machine/fetch.sh")
+      }]
+      # One list joined by &&: after a failed download nothing is started.
+      runcmd = [join(" && ", concat(
+        [for folder, archive in boot.archives : "/usr/local/sbin/hayate-fetch '${archive.url}' ${archive.sha256} ${folder}"],
+        ["/opt/hayate/infra/machine/install.sh ${boot.role}"],
+      ))]
+    })}"
+  }
+}
