@@ -1,4 +1,4 @@
-// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | faults | data | hayate | engine`.
+// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | faults | data | release | hayate | engine`.
 // Runs on the system's Node (20 or newer); everything behind it runs on the Node 24 that npm installs.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -134,6 +134,11 @@ const commands = {
   faults: async (args) => {
     await ensureModules();
     return node(['lab/faults/run.ts', ...args]);
+  },
+  release: async (args) => {
+    await ensureModules();
+    if (!(await ensureEngine())) return 1;
+    return node(['infra/release/release.ts', ...args]);
   },
   data: async (args) => {
     await ensureModules();

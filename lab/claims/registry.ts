@@ -4,6 +4,7 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { releaseRuns } from './deploy/release.ts';
 import { terraformPlans } from './deploy/terraform.ts';
 import { giftInBrowser } from './gifts/browser.ts';
 import { giftsKilled } from './gifts/kill.ts';
@@ -73,4 +74,5 @@ export const claims: Claim[] = [
   directoryScale,
   trunkCarries,
   terraformPlans,
+  releaseRuns,
 ];
