@@ -53,7 +53,7 @@ async function emptyRoot(tarball: string, checks: Checks): Promise<void> {
 async function debianRoot(tarball: string, checks: Checks): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-debian-'));
   try {
-    const made = new Running('debootstrap', ['--variant=minbase', 'bookworm', dir]);
+    const made = new Running('debootstrap', ['--variant=minbase', '--include=systemd', 'bookworm', dir]);
     if ((await made.exited) !== 0) {
       checks.skip(`Debian 12 root: debootstrap says: ${[...made.stdout, ...made.stderr].at(-1)}`);
       return;
@@ -65,6 +65,9 @@ async function debianRoot(tarball: string, checks: Checks): Promise<void> {
     );
     const install = debian.run('/usr/bin/env', 'DESTDIR=/', '/opt/hayate/infra/machine/install.sh', 'relay');
     checks.check((await install.exited) === 0, `install.sh: ${install.stderr.join(' ')}`);
+    const users = debian.run('/usr/bin/systemd-sysusers');
+    const known = (await users.exited) === 0 && readFileSync(join(dir, 'etc/passwd'), 'utf8').includes('\nhayate:');
+    checks.check(known, `systemd-sysusers made no user: ${users.stderr.join(' ')}`);
     const version = debian.run('/usr/local/bin/hayate', '--version');
     checks.check((await version.exited) === 0, `hayate: ${version.stderr.join(' ')}`);
     const seen = await publishAndWatchIn(debian);

@@ -1,6 +1,9 @@
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { loadConfig } from '@hayate/relay';
+import type { Machine } from '../../../infra/push.ts';
+import { natsServer } from '../../lib/nats.ts';
 import { Running, root } from '../../lib/processes.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 
@@ -68,6 +71,7 @@ async function bySchema(checks: Checks, context: ClaimContext): Promise<void> {
   const tests = counts(good);
   checks.figure('against_the_schema', { exit: good.code, ...tests });
   checks.check(good.code === 0 && tests?.failed === 0 && tests.passed > 0, good.lines.slice(-20).join('\n'));
+  await byReaders(checks, context);
   for (const [name, { file, from, to }] of Object.entries(faults)) {
     context.log(`control: ${name}`);
     const { dir, terraform } = copy();
@@ -82,6 +86,72 @@ async function bySchema(checks: Checks, context: ClaimContext): Promise<void> {
     } finally {
       rmSync(dir, { recursive: true, force: true });
     }
+  }
+}
+
+/** Terraform's output `machines`, for the variables of tests/base.tftest.hcl: said by a test that fails on purpose. */
+async function rendered(): Promise<Record<string, Machine> | undefined> {
+  const { dir, terraform } = copy();
+  try {
+    const base = readFileSync(join(terraform, 'tests/base.tftest.hcl'), 'utf8');
+    const head = base.slice(0, base.indexOf('\nrun "'));
+    const text = '$' + '{base64encode(jsonencode(output.machines))}';
+    const run = [
+      '',
+      'run "say" {',
+      '  assert {',
+      '    condition     = length(output.machines) == 0',
+      `    error_message = "SAID:${text}:"`,
+      '  }',
+      '}',
+      '',
+    ].join('\n');
+    // Addresses that differ: NATS refuses a peer that is named twice.
+    const mock = join(terraform, 'tests/mock/linode.tfmock.hcl');
+    writeFileSync(mock, readFileSync(mock, 'utf8').replaceAll(/^ +(ip_address|ipv6) .*\n/gm, ''));
+    for (const file of ['base', 'refused']) rmSync(join(terraform, `tests/${file}.tftest.hcl`));
+    writeFileSync(join(terraform, 'tests/say.tftest.hcl'), head + run);
+    const said = await call(schemaCheck, ['-r', dir, terraform], root);
+    const hit = /SAID:([\w+/=\s]+):/.exec(said.lines.join('\n'))?.[1];
+    return hit === undefined ? undefined : JSON.parse(Buffer.from(hit, 'base64').toString('utf8'));
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** What machines get, read by the programs that will read it. */
+async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
+  context.log('settings of relays and NATS, read by both');
+  const machines = await rendered();
+  if (!machines) {
+    checks.check(false, 'Terraform said nothing of the settings');
+    return;
+  }
+  const dir = mkdtempSync(join(tmpdir(), 'hayate-settings-'));
+  try {
+    const nats = await natsServer();
+    if ('skip' in nats) checks.skip(`nats.conf: ${nats.skip}`);
+    let relays = 0;
+    let servers = 0;
+    for (const [id, { files }] of Object.entries(machines)) {
+      for (const [path, text] of Object.entries(files)) {
+        const file = join(dir, `${id}-${basename(path)}`);
+        writeFileSync(file, text);
+        if (path.endsWith('/relay.json')) {
+          const config = loadConfig({ flags: {}, env: {}, file });
+          checks.check(config.cluster.relayId === id, `${id}: ${config.cluster.relayId}`);
+          relays += 1;
+        } else if (path.endsWith('/nats.conf') && 'path' in nats) {
+          const read = await call(nats.path, ['-t', '-c', file], dir);
+          checks.check(read.code === 0, `${id}: ${read.lines.join(' ')}`);
+          servers += 1;
+        }
+      }
+    }
+    checks.figure('settings_read', { 'relay.json by the relay': relays, 'nats.conf by nats-server': servers });
+    checks.check(relays === 8, `${relays} relay.json`);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
   }
 }
 
