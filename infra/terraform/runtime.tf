@@ -21,7 +21,8 @@ locals {
             keyFile  = var.domain == null ? null : "/etc/hayate/cert.key"
           } : key => value if value != null
         }
-        api     = { tokenFile = "/etc/hayate/service.token", host = "::" }
+        # The service API stays on loopback: its token must not cross a network in clear. Through SSH it is reached.
+        api     = { tokenFile = "/etc/hayate/service.token" }
         metrics = { host = "::" }
         gifts   = { region = local.code_of[id] }
         cluster = {

@@ -32,7 +32,7 @@ locals {
         { label = "admin", protocol = "TCP", ports = "22", from = local.admin },
       ],
       [for n, part in local.from.relays : { label = "trunk-${n}", protocol = "UDP", ports = "4434", from = part }],
-      [for n, part in local.from.control : { label = "control-${n}", protocol = "TCP", ports = "9464-9465", from = part }],
+      [for n, part in local.from.control : { label = "control-${n}", protocol = "TCP", ports = "9464", from = part }],
     )
     nats = concat(
       [{ label = "admin", protocol = "TCP", ports = "22", from = local.admin }],
