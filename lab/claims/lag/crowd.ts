@@ -6,6 +6,14 @@ import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 const RSS_KB = 45;
 const BUNDLE_BYTES = 1000;
 
+/** Two thirds of it: shows where the machine, which bears livers and viewers too, is full. Judged by nothing. */
+async function showLess(checks: Checks, context: ClaimContext): Promise<void> {
+  const less = await crowd({ rooms: 100, viewers: 20, link: 0, seconds: 20 }, context.log);
+  const { all_viewers, cpu_percent, units, dropped, presentation_lag_ms, exact_ratio, voice_gap_ratio } = less;
+  const figures = { all_viewers, cpu_percent, units, dropped, presentation_lag_ms, exact_ratio, voice_gap_ratio };
+  checks.figure('two thirds of the crowd', figures);
+}
+
 async function judgeCrowd(checks: Checks, context: ClaimContext): Promise<void> {
   const result = await crowd({ rooms: 150, viewers: 20, link: 0, seconds: 20 }, context.log);
   for (const [name, value] of Object.entries(result)) checks.figure(`crowd: ${name}`, value);
@@ -49,6 +57,7 @@ async function judgeEight(checks: Checks, context: ClaimContext): Promise<void> 
 async function run(context: ClaimContext) {
   const checks = new Checks();
   await judgeCrowd(checks, context);
+  await showLess(checks, context);
   await judgeEight(checks, context);
   return checks.outcome();
 }
@@ -57,6 +66,6 @@ export const crowded: Claim = {
   id: 'lag.4',
   title:
     '3000 viewers in 150 rooms on one relay, the load on the same two cores: nothing lost by the relay, p99 within the budget, at most 45 KB a viewer, gauges at zero afterwards; bundles of eight livers stay under 1000 bytes',
-  seconds: 190,
+  seconds: 330,
   run,
 };
