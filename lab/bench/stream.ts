@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinkProfile } from '@hayate/engine';
-import { askChild, pin, prefer } from '../lib/children.ts';
+import { askChild, likePhones, pin, prefer } from '../lib/children.ts';
 import { cpuByThread, cpuUs } from '../lib/proc.ts';
 import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
@@ -255,9 +255,8 @@ export async function stream(options: StreamOptions, log: (text: string) => void
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);
       await askChild(side.loader, 'open', { plans: side.plans });
     }
-    pin(livers.pid ?? 0, 1);
-    // What they are late with counts as the relay's lag. Real-time priority would be worse: it keeps relay and viewers waiting.
-    prefer(livers.pid ?? 0, -20);
+    // What they are late with counts as the relay's lag.
+    likePhones(livers.pid ?? 0);
     const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans: sides.flatMap((s) => s.plans) });
     // Who has just joined counts as in conversation, and what fits must have fitted for a while.
     log('hayate: 30 s of media, for the relay to see what each viewer can spare');
