@@ -251,7 +251,7 @@ export async function stream(options: StreamOptions, log: (text: string) => void
       pin(side.pid, 0);
       prefer(side.pid);
       pin(loaderPid, 1);
-      likePhones(loaderPid);
+      prefer(loaderPid);
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);
       await askChild(side.loader, 'open', { plans: side.plans });
     }

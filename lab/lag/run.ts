@@ -34,10 +34,14 @@ export class LagRig {
   private constructor(relay: RelayProcess, stateDir: string) {
     this.relay = relay;
     this.#stateDir = stateDir;
-    pin(relay.pid, 0);
-    prefer(relay.pid);
-    pin(this.loader.pid ?? 0, 1);
-    for (const { pid } of [this.loader, this.livers]) likePhones(pid ?? 0);
+    for (const [pid, core] of [
+      [relay.pid, 0],
+      [this.loader.pid ?? 0, 1],
+    ] as const) {
+      pin(pid, core);
+      prefer(pid);
+    }
+    likePhones(this.livers.pid ?? 0);
   }
 
   static async start(flags: string[] = []): Promise<LagRig> {

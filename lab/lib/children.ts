@@ -48,7 +48,7 @@ export function prefer(pid: number, nice = -15): void {
 /**
  * What stands in for phones, which have processors of their own: runs the moment it has something to do, on any core. Livers of
  * lag.1 are 1.8 ms late at p99 so, 5.4 with the highest priority alone, and 28 pinned to a core beside others. Threads made
- * later inherit it.
+ * later inherit it. One process only: on two cores two of them would spin on locks whose holders never get to run.
  */
 export function likePhones(pid: number): void {
   try {
