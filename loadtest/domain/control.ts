@@ -27,7 +27,12 @@ export class Control {
   }
 
   send(message: ClientMessage): void {
-    this.#writer.write(encodeMessage(message)).catch(() => {});
+    this.sendEncoded(encodeMessage(message));
+  }
+
+  /** As `send`; for one message of many sessions. */
+  sendEncoded(message: Uint8Array): void {
+    this.#writer.write(message).catch(() => {});
   }
 
   /** The next message; rejects when the stream has ended. */

@@ -1,6 +1,8 @@
+import { encodeMessage } from '@hayate/codec/messages';
 import type { LinkOptions } from '@hayate/engine';
 import { Control, controlStream } from './control.ts';
 import type { Rig } from './rig.ts';
+import { Rounds } from './rounds.ts';
 import type { Seat } from './seat.ts';
 
 /** What the SDK's schedule keeps between the last voice packet's coming and its time. */
@@ -8,7 +10,10 @@ const MARGIN_MS = 2;
 /** Reports are sent as the SDK does while nothing changes. */
 const REPORT_MS = 4000;
 /** Bytes are asked for with one report in so many: thousands of answers a second would be the runner's work. */
-const COUNT_EVERY = 3;
+const COUNT_EVERY = 5;
+const REPORT = encodeMessage({ t: 'report', marginMs: MARGIN_MS });
+
+const rounds = new Rounds<LightViewer>(REPORT_MS, (viewer) => viewer.report());
 
 /**
  * A viewer for loads of thousands: its connection acknowledges and counts what comes, and no datagram crosses into
@@ -19,7 +24,8 @@ export class LightViewer {
   readonly #rig: Rig;
   readonly #seat: Seat;
   readonly #token: string;
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #stopReports: () => void;
+  #reports = 0;
   #connection: Connection;
   #bytes = { in: 0, out: 0 };
   #closing = false;
@@ -29,14 +35,14 @@ export class LightViewer {
     this.#seat = seat;
     this.#token = token;
     this.#connection = connection;
-    let reports = 0;
-    this.#timer = setInterval(() => {
-      this.#connection.control.send({ t: 'report', marginMs: MARGIN_MS });
-      reports += 1;
-      if (reports % COUNT_EVERY === 0) void this.#count();
-    }, REPORT_MS);
-    this.#timer.unref();
+    this.#stopReports = rounds.add(this);
     this.#follow(connection);
+  }
+
+  report(): void {
+    this.#connection.control.sendEncoded(REPORT);
+    this.#reports += 1;
+    if (this.#reports % COUNT_EVERY === 0) void this.#count();
   }
 
   /** Joins and watches. Rejects with the relay's refusal. */
@@ -64,7 +70,7 @@ export class LightViewer {
 
   close(): void {
     this.#closing = true;
-    clearInterval(this.#timer);
+    this.#stopReports();
     const { session } = this.#connection.control;
     void this.#count().finally(() => session.close());
   }
@@ -72,7 +78,7 @@ export class LightViewer {
   #follow(connection: Connection): void {
     const ended = (error?: unknown) => {
       if (connection.left || this.#closing) return;
-      clearInterval(this.#timer);
+      this.#stopReports();
       this.#rig.lost(error ?? new Error('the relay ended it'), this.#seat.tags);
     };
     connection.control.session.closed.then(({ reason }) => ended(reason ? new Error(reason) : undefined), ended);
