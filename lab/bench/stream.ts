@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinkProfile } from '@hayate/engine';
-import { askChild, likePhones, pin, prefer } from '../lib/children.ts';
+import { askChild, pin, prefer } from '../lib/children.ts';
 import { cpuByThread, cpuUs } from '../lib/proc.ts';
 import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
@@ -256,7 +256,7 @@ export async function stream(options: StreamOptions, log: (text: string) => void
       await askChild(side.loader, 'open', { plans: side.plans });
     }
     // What they are late with counts as the relay's lag.
-    likePhones(livers.pid ?? 0);
+    prefer(livers.pid ?? 0, -20);
     const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans: sides.flatMap((s) => s.plans) });
     // Who has just joined counts as in conversation, and what fits must have fitted for a while.
     log('hayate: 30 s of media, for the relay to see what each viewer can spare');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { spawnChild } from '../bench/stream.ts';
 import type { RoomPlan, Sent, Traffic } from '../bench/stream-plan.ts';
 import type { Summary } from '../bench/stream-present.ts';
-import { askChild, likePhones, pin, prefer } from '../lib/children.ts';
+import { askChild, pin, prefer } from '../lib/children.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 
 /** What `GET /v1/rooms/ROOM` says of how its media goes out. */
@@ -41,7 +41,7 @@ export class LagRig {
       pin(pid, core);
       prefer(pid);
     }
-    likePhones(this.livers.pid ?? 0);
+    prefer(this.livers.pid ?? 0, -20);
   }
 
   static async start(flags: string[] = []): Promise<LagRig> {

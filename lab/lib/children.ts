@@ -27,7 +27,9 @@ export function askChild<T>(child: ChildProcess, question: string, fields: objec
 
 /**
  * Ahead of everything else on the machine, all its threads, where that is allowed: a bench measures itself, not its
- * neighbours. The engine's thread stays above JavaScript. Threads made later inherit it.
+ * neighbours. The engine's thread stays above JavaScript. Threads made later inherit it. `nice`: -20 for what
+ * stands in for phones, which have processors of their own; pinned to a core beside others, livers would still be late by 28 ms
+ * at p99, on any core by 5. Real-time priority locks up: threads spin on locks whose holders do not get to run.
  */
 export function prefer(pid: number, nice = -15): void {
   for (const task of readdirSync(`/proc/${pid}/task`)) {
@@ -42,20 +44,6 @@ export function prefer(pid: number, nice = -15): void {
     writeFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch {
     // Not allowed, or a kernel without.
-  }
-}
-
-/**
- * What stands in for phones, which have processors of their own: runs the moment it has something to do, on any core. Livers of
- * lag.1 are 1.8 ms late at p99 so, 5.4 with the highest priority alone, and 28 pinned to a core beside others. Threads made
- * later inherit it. One process only: on two cores two of them would spin on locks whose holders never get to run.
- */
-export function likePhones(pid: number): void {
-  try {
-    execFileSync('chrt', ['--all-tasks', '--fifo', '--pid', '10', String(pid)], { stdio: 'ignore' });
-  } catch {
-    // Not allowed, or no such program.
-    prefer(pid, -20);
   }
 }
 

@@ -1,7 +1,7 @@
 import { spawnChild } from '../bench/stream.ts';
 import type { RoomPlan, Sent } from '../bench/stream-plan.ts';
 import type { Summary } from '../bench/stream-present.ts';
-import { askChild, likePhones, prefer } from '../lib/children.ts';
+import { askChild, prefer } from '../lib/children.ts';
 import { REGIONS, type Region } from './plan.ts';
 
 /** By where the liver is, then by where the viewer is. */
@@ -31,7 +31,7 @@ export async function playMedia(
 ): Promise<MediaRun> {
   const mouths = spawnChild('stream-livers.ts');
   const eyes = spawnChild('stream-loader.ts');
-  likePhones(mouths.pid ?? 0);
+  prefer(mouths.pid ?? 0, -20);
   prefer(eyes.pid ?? 0);
   const groups = [...REGIONS];
   try {
