@@ -101,7 +101,11 @@ async function planSide(name: string, relay: RelayProcess, options: SideOptions)
       down: link,
       hears: true,
     });
-    side.fans.push({ room, group: name, to, fans, down: link });
+    // A person each: what one may write counts over all of a person's sessions.
+    for (let n = 0; n < fans; n += 1) {
+      const own = await relay.tokens(room);
+      side.fans.push({ room, group: name, to: own, fans: 1, down: link });
+    }
   }
   return side;
 }
