@@ -7,8 +7,8 @@ import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 import { type Ran, SCRIPTS, startTest, withRelay } from './relay-and-script.ts';
 
 /** Few livers: what is measured are viewers, and a liver costs this process many times what one of them does. */
-const ROOMS = 30;
-const VIEWERS = 100;
+const ROOMS = 20;
+const VIEWERS = 150;
 /** Who has just joined gets every packet at once for 10 s, which costs several times as much as later. */
 const JOIN_SECONDS = 90;
 const SETTLE_SECONDS = 13;
