@@ -104,11 +104,13 @@ export class Branch {
         this.#near.routes.setLocal(event.liver.slot, event.liver);
         return;
       case 'left':
-        this.#near.routes.unreserve(event.slot, event.gen);
         if (this.#near.routes.local(event.slot)?.gen === event.gen) this.#near.routes.setLocal(event.slot, undefined);
         return;
       case 'reserved':
-        this.#near.routes.reserve(event.slot, event.gen);
+        this.#near.routes.reserve(event.slot);
+        return;
+      case 'unreserved':
+        this.#near.routes.unreserve(event.slot);
         return;
       case 'ask':
         this.#flows.askHere(event.key, event.ask, nowMs);

@@ -93,7 +93,10 @@ export class Bridge {
         this.#allotted(action.ask, { code: action.code });
         return;
       case 'mediaPublish':
-        this.handle({ type: 'reserved', slot: action.slot, gen: action.gen });
+        this.handle({ type: 'reserved', slot: action.slot });
+        return;
+      case 'mediaUnpublish':
+        this.handle({ type: 'unreserved', slot: action.slot });
         return;
       case 'liver':
         if (!action.elsewhere) this.handle({ type: 'liver', liver: action.liver });

@@ -27,8 +27,8 @@ export type Told = { peer: RelayId } & ({ liver: RoutedLiver } | { slot: number;
  */
 export class Routes {
   readonly #local = new Map<number, Route>();
-  /** Slots that a session of this relay is about to publish on, with its generation. */
-  readonly #reserved = new Map<number, number>();
+  /** Slots that a session of this relay is about to publish on. */
+  readonly #reserved = new Set<number>();
   readonly #heard = new Map<RelayId, Map<number, Route>>();
   readonly #told = new Map<RelayId, Map<number, Route>>();
   /** Parents to be, each with the parent whose place it is to take. */
@@ -49,12 +49,12 @@ export class Routes {
     }
   }
 
-  reserve(slot: number, gen: number): void {
-    this.#reserved.set(slot, gen);
+  reserve(slot: number): void {
+    this.#reserved.add(slot);
   }
 
-  unreserve(slot: number, gen: number): void {
-    if (this.#reserved.get(slot) === gen) this.#reserved.delete(slot);
+  unreserve(slot: number): void {
+    this.#reserved.delete(slot);
   }
 
   /** A neighbour from now on: `livers` is all that it has. */

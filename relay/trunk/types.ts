@@ -47,7 +47,9 @@ export type BranchEvent =
   | { type: 'liver'; liver: Liver }
   | { type: 'left'; slot: number; gen: number }
   /** A session of this relay is about to publish there: what comes from elsewhere on it is over. */
-  | { type: 'reserved'; slot: number; gen: number }
+  | { type: 'reserved'; slot: number }
+  /** Whoever had it reserved publishes no more; it may never have been announced. */
+  | { type: 'unreserved'; slot: number }
   | { type: 'ask'; key: number; ask: Ask }
   /** The origin here has carried out what was asked. */
   | { type: 'served'; asker: Asker; answer: Answer }
