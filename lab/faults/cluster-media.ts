@@ -146,6 +146,8 @@ class Theatre {
       const roles = await this.#fill(crowd, fault === 'drain' ? this.#options.drainViewers : VIEWERS);
       crowd.begin();
       const undo = await this.#does(fault, roles);
+      // What came just before counts as flowing.
+      await sleep(FLOWING_MS);
       await this.#untilFlows(crowd);
       await sleep(FLOW_MS);
       note(fault, crowd.frozen(), crowd.places()['none'] ?? 0);
@@ -229,6 +231,7 @@ class Theatre {
       for (const crowd of [other, ...crowds]) crowd.begin();
       const killedMs = performance.now();
       await full.process.kill();
+      await sleep(FLOWING_MS);
       await Promise.all(crowds.map((crowd) => this.#untilFlows(crowd)));
       await sleep(Math.max(0, 5000 - (performance.now() - killedMs)));
       const viewers = crowds.flatMap((crowd) => crowd.viewers);
