@@ -1,5 +1,5 @@
 import { jetstream } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
+import { type KV, Kvm } from '@nats-io/kv';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NatsRig, natsServer, startNats } from './nats.ts';
@@ -45,8 +45,14 @@ describe.skipIf(skip)('a region of three NATS servers', () => {
       const [first, second, third] = rig.regions[0]!.servers;
       const connection = await connect({ servers: third!.url });
       const js = jetstream(connection, { domain: 'jp', timeout: 1000 });
-      const kv = await new Kvm(js).create('rooms', { replicas: 3 });
-      const put = (value: string) => kv.put('room', value).catch(() => 0);
+      let kv: KV | undefined;
+      const create = async () => {
+        kv = await new Kvm(js).create('rooms', { replicas: 3 }).catch(() => undefined);
+        return kv !== undefined;
+      };
+      // Servers that are just up have a leader and may not all know it yet.
+      await expect.poll(create, { timeout: 30_000 }).toBe(true);
+      const put = (value: string) => kv!.put('room', value).catch(() => 0);
       // A server may not know yet who answers for a bucket that was made through another one.
       await expect.poll(() => put('1'), { timeout: 15_000 }).toBeGreaterThan(0);
 
@@ -55,7 +61,7 @@ describe.skipIf(skip)('a region of three NATS servers', () => {
       await expect.poll(() => put('2'), { timeout: 30_000 }).toBeGreaterThan(1);
 
       await second!.kill();
-      await expect(kv.put('room', '3')).rejects.toThrow();
+      await expect(kv!.put('room', '3')).rejects.toThrow();
       await connection.close();
     } finally {
       await rig.stop();
