@@ -21,6 +21,7 @@ import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
+import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
 import { trunkCarries } from './regions/trunk.ts';
@@ -71,8 +72,9 @@ export const claims: Claim[] = [
   roomInBrowser,
   presenceCost,
   ocean,
-  directoryScale,
   trunkCarries,
+  clusterFaults,
+  directoryScale,
   terraformPlans,
   releaseRuns,
 ];

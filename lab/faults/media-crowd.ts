@@ -23,7 +23,6 @@ interface Stream {
 }
 
 interface Seen {
-  id: string;
   /** Where it entered. */
   relay: string;
   watcher: Watcher;
@@ -54,8 +53,8 @@ export interface Frozen {
 export class MediaCrowd {
   readonly #stage: Stage;
   readonly room: string;
-  readonly viewers: Seen[] = [];
-  readonly #livers: { relay: string; publisher: Publisher; timers: NodeJS.Timeout[] }[] = [];
+  readonly #viewers: Seen[] = [];
+  readonly #livers: { publisher: Publisher; timers: NodeJS.Timeout[] }[] = [];
 
   constructor(room: string, stage: Stage) {
     this.room = room;
@@ -72,22 +71,21 @@ export class MediaCrowd {
     const { room } = publisher;
     const face = setInterval(() => publisher.motion(FACE, room.nowUs()), 1000 / (voice ? FPS : 10));
     const sound = voice ? [setInterval(() => publisher.voice(PACKET, room.nowUs()), VOICE_MS)] : [];
-    this.#livers.push({ relay: relay.id, publisher, timers: [face, ...sound] });
+    this.#livers.push({ publisher, timers: [face, ...sound] });
   }
 
   async watch(relay: ClusterRelay, count = 1): Promise<void> {
-    const from = this.viewers.length;
+    const from = this.#viewers.length;
     const ready: Promise<unknown>[] = [];
     for (let n = from; n < from + count; n += 1) {
-      const id = `viewer-${n}`;
-      const watcher = watch(await this.#target(relay, id, ['viewer']), { connector: this.#connector(n) });
-      const seen: Seen = { id, relay: relay.id, watcher, streams: new Map(), movedMs: undefined };
+      const watcher = watch(await this.#target(relay, `viewer-${n}`, ['viewer']), { connector: this.#connector(n) });
+      const seen: Seen = { relay: relay.id, watcher, streams: new Map(), movedMs: undefined };
       watcher.room.on('moved', () => {
         seen.movedMs = performance.now();
       });
       watcher.onFrame((unit) => this.#took(seen, unit.slot, unit, 0));
       watcher.onVoice((unit) => this.#took(seen, unit.slot, unit, 1));
-      this.viewers.push(seen);
+      this.#viewers.push(seen);
       ready.push(watcher.ready);
       if (ready.length % 50 === 0) await Promise.all(ready);
     }
@@ -118,7 +116,7 @@ export class MediaCrowd {
 
   /** Whether every viewer has had a unit of every liver within the last so many ms. */
   flows(withinMs: number): boolean {
-    return this.viewers.every(({ watcher, streams }) => {
+    return this.#viewers.every(({ watcher, streams }) => {
       const nowMs = watcher.room.nowUs() / 1000;
       const live = [...streams.values()].filter(
         ({ lastMs }) => nowMs - Math.max(...lastMs.map((ms) => ms || 0)) < withinMs,
@@ -127,10 +125,15 @@ export class MediaCrowd {
     });
   }
 
+  /** Those who have their session there now. */
+  viewersAt({ process }: ClusterRelay): Seen[] {
+    return this.#viewers.filter(({ watcher }) => watcher.room.relay?.url === process.url);
+  }
+
   /** Where viewers have a session, by relay; `none`: without. */
   places(): Record<string, number> {
     const places: Record<string, number> = {};
-    for (const { watcher } of this.viewers) {
+    for (const { watcher } of this.#viewers) {
       const at = this.#stage.relays.find(({ process }) => process.url === watcher.room.relay?.url)?.id ?? 'none';
       places[at] = (places[at] ?? 0) + 1;
     }
@@ -158,13 +161,13 @@ export class MediaCrowd {
   }
 
   async close(): Promise<void> {
-    for (const { watcher } of this.viewers) watcher.close();
+    for (const { watcher } of this.#viewers) watcher.close();
     for (const { timers } of this.#livers) for (const timer of timers) clearInterval(timer);
     await Promise.all(this.#livers.map(({ publisher }) => publisher.close().catch(() => {})));
   }
 
   *#streams(): Generator<Stream> {
-    for (const { streams } of this.viewers) yield* streams.values();
+    for (const { streams } of this.#viewers) yield* streams.values();
   }
 
   #connector(n: number) {

@@ -126,7 +126,6 @@ program
       regionDownMs: regionDown * 1000,
       drainViewers,
       failoverViewers,
-      servers: 3,
       seed,
     } as const;
     const { passed } = await printed({ command, json, save }, () => clusterMedia(asked, log));

@@ -23,13 +23,6 @@ function rowsWith<T>({ figures }: ClaimResult, key: string): [string, T][] {
 
 const half = ({ p50, p99 }: { p50: number | null; p99: number | null }) => `${p50} / ${p99}`;
 
-/** Said beside a result from before it was measured how late livers were. */
-const EARLIER_RUN = [
-  '- **A run that is not above** (2026-11-29 08:31 UTC, commit a6d4349, load 5.5 from other work on the machine, livers up to',
-  '  4.9 ms late at p99 and 23 at most): 5 ms links 29.8 packets/s, 401.5 us, voice p99 117 ms (unbundled 562.1 us, 127 ms);',
-  '  20 ms links 32.6 packets/s, 432 us, 111 ms (unbundled 533.3 us, 147 ms).',
-];
-
 /** Why the cost of few packets does not fall with their number, and where 100 ms go on links of 20. */
 export function physicsSection({ figures }: ClaimResult): string[] {
   type Case = StreamResult['cases'][number];
@@ -44,7 +37,7 @@ export function physicsSection({ figures }: ClaimResult): string[] {
     const values = [each, fixed, script, floor].map((us) => us.toFixed(1)).join(' | ');
     return `| ${link} ms | ${hayate.cpu_us_per_viewer_s} | ${values} | ${hayate.acks_per_packet} | ${unbundled.acks_per_packet} |`;
   });
-  const late = figures['20 ms: livers late, ms'] as StreamResult['livers_late_ms'] | undefined;
+  const late = figures['20 ms: livers late, ms'] as StreamResult['livers_late_ms'];
   return [
     '### Where it falls short, and why',
     '',
@@ -66,10 +59,9 @@ export function physicsSection({ figures }: ClaimResult): string[] {
     '  it on 5 ms links (270 us to 260, 241 and 206). It is not done: on links of 20 ms, in one run each, 128 of 800',
     '  viewers got each voice packet at once with turns 1 ms apart, and 11 without.',
     '- **Links of 20 ms stand on the edge.** One voice packet 20 ms, look-ahead of Opus 6.5, both hops at their 99th percentile',
-    `  48.6, holding one packet 20, reserve of playout 2: 97.1 of 100 ms. Livers on this machine add ${late ? `${late.p99} ms at p99 (at most ${late.max})` : 'what they are late'};`,
+    `  48.6, holding one packet 20, reserve of playout 2: 97.1 of 100 ms. Livers on this machine add ${late.p99} ms at p99 (at most ${late.max});`,
     '  a phone has a processor of its own. What is late by more than the 3 ms left either costs the second packet a datagram',
     '  or shows in the p99.',
-    ...(late ? [] : EARLIER_RUN),
   ];
 }
 

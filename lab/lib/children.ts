@@ -28,8 +28,8 @@ export function askChild<T>(child: ChildProcess, question: string, fields: objec
 /**
  * Ahead of everything else on the machine, all its threads, where that is allowed: a bench measures itself, not its
  * neighbours. The engine's thread stays above JavaScript. Threads made later inherit it. `nice`: -20 for what
- * stands in for phones, which have processors of their own; pinned to a core beside others, livers would still be late by 28 ms
- * at p99, on any core by 5. Real-time priority locks up: threads spin on locks whose holders do not get to run.
+ * stands in for phones, which have processors of their own: on any core, for pinned to one beside others they are late all the
+ * same. Real-time priority locks up: threads spin on locks whose holders do not get to run.
  */
 export function prefer(pid: number, nice = -15): void {
   for (const task of readdirSync(`/proc/${pid}/task`)) {
