@@ -68,7 +68,7 @@ export async function clusterMedia(options: ClusterMediaOptions, log: (text: str
     result.frozen_max_ms.push(frozen.max);
     result.frozen_p50_ms.push(frozen.p50);
     result.lost += lost;
-    for (const [name, value] of Object.entries(more)) (result.more[name] ??= []).push(value);
+    for (const [name, value] of Object.entries(more)) result.more[name] = [...(result.more[name] ?? []), value];
     log(`${fault} ${result.runs}: ${JSON.stringify({ ...frozen, lost, ...more })}`);
   };
   const wanted = (fault: MediaFault) => options.only.includes(fault);
