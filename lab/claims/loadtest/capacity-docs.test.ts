@@ -24,6 +24,8 @@ it('what a VM carries is bounded by forwarding, by all threads, by memory, and o
     motion_lag_p99_ms: 95,
     voice_lag_p99_ms: 99,
     motion_exact: 1,
+    voice_gap: 0,
+    crossed: '',
   };
   const on = carried(row);
   expect(on.byCpu).toBe(3000);

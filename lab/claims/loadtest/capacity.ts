@@ -5,7 +5,7 @@ import { cpuByThread, rssKb } from '../../lib/proc.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 import { SCRIPTS, startTest, withRelay } from './relay-and-script.ts';
 
-const ROOMS = 40;
+const ROOMS = 20;
 const VIEWERS = 20;
 const ALL = ROOMS * VIEWERS;
 const JOIN_SECONDS = 8;
@@ -44,6 +44,9 @@ export interface Capacity {
   motion_lag_p99_ms: number | undefined;
   voice_lag_p99_ms: number | undefined;
   motion_exact: number | undefined;
+  voice_gap: number | undefined;
+  /** Thresholds of the script that were crossed over the whole of it, joins included. */
+  crossed: string;
 }
 
 interface Reading {
@@ -99,7 +102,15 @@ async function measure(link: string, dtx: boolean, checks: Checks, name: string)
     const bytes = (after.bytes - before.bytes) / seconds / ALL + packets * HEADER_BYTES;
     const p99 = (metric: string) => ran.metrics[metric]?.['p(99)'];
 
-    checks.check(ran.code === 0, `${name}: steady.ts ends with ${ran.code}: ${ran.err.trim().split('\n').at(-1)}`);
+    // Livers, viewers and relay share the cores: what a threshold of lag says of that is a figure. An error is not.
+    const { code } = ran;
+    checks.check(
+      code === 0 || code === 99,
+      `${name}: steady.ts ends with ${code}: ${ran.err.trim().split('\n').at(-1)}`,
+    );
+    const { voice_gap: gap, motion_exact: exact } = ran.metrics;
+    checks.check((exact?.['value'] ?? 0) >= 0.98, `${name}: ${exact?.['value']} of the frames exact`);
+    checks.check((gap?.['value'] ?? 1) <= 0.02, `${name}: ${gap?.['value']} of the voice packets missing`);
     const fewest = Math.min(before.viewers, after.viewers);
     checks.check(fewest === ALL, `${name}: ${fewest} of ${ALL} viewers were there`);
     // The relay's count stands against that of the viewers: over the whole test, what livers got included.
@@ -120,7 +131,9 @@ async function measure(link: string, dtx: boolean, checks: Checks, name: string)
       mb_per_viewer_hour: round((bytes * 3600) / 1e6, 2),
       motion_lag_p99_ms: p99('motion_lag'),
       voice_lag_p99_ms: p99('voice_lag'),
-      motion_exact: ran.metrics['motion_exact']?.['value'],
+      motion_exact: exact?.['value'],
+      voice_gap: gap?.['value'],
+      crossed: /on metrics '([^']*)' have been crossed/.exec(ran.err)?.[1] ?? '',
     };
   });
 }

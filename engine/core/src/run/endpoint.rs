@@ -93,6 +93,7 @@ impl Core {
             self.endpoints.push(None);
         }
         self.endpoints[key] = Some(Box::new(endpoint));
+        self.wake_links(key as u32);
         key as u32
     }
 

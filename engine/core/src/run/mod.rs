@@ -35,6 +35,7 @@ use bytes::Bytes;
 use conn::{Conn, Phase};
 use datagrams::ToSessions;
 use endpoint::Endpoint;
+use links::LinkWakes;
 use quinn_proto::EndpointEvent;
 use repeats::Repeats;
 use rustc_hash::FxHashMap;
@@ -93,6 +94,7 @@ pub(crate) struct Core {
     wheel: Wheel,
     /// Packets that leave once more.
     repeats: Repeats,
+    link_wakes: LinkWakes,
     /// Shared datagrams of trunks that are being filled.
     flushes: Flushes,
     expired: Vec<(u64, u32)>,
@@ -259,6 +261,7 @@ impl Run {
             groups: FxHashMap::default(),
             wheel: Wheel::new(now.us / 1000),
             repeats: Repeats::default(),
+            link_wakes: LinkWakes::default(),
             flushes: Flushes::default(),
             expired: Vec::new(),
             dirty: Vec::new(),

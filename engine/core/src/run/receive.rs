@@ -42,6 +42,7 @@ impl Core {
                 self.take(now, last, event);
                 self.settle(now, last);
             }
+            self.wake_links(key);
             if !received.more {
                 return;
             }

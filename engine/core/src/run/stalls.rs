@@ -42,7 +42,7 @@ impl Run {
     pub(super) fn wait(&mut self) -> u64 {
         let now = self.core.clock.now();
         let wheel_us = self.core.wheel.deadline_ms().map(|ms| ms * 1000);
-        let links_us = self.core.links_deadline_us();
+        let links_us = self.core.link_wakes.deadline_us();
         let repeats_us = self.core.repeats.deadline_us();
         let flushes_us = self.core.flushes.deadline_us();
         let media_us = self.media.next_deadline_us();
