@@ -106,10 +106,12 @@ program
 
 program
   .command('lag-matrix')
-  .description('many networks at once on one relay: exact frames, voice gaps, lag, bytes, skew')
+  .description('many networks, some at a time on one relay: exact frames, voice gaps, lag, bytes, skew')
   .option('--seconds <n>', 'measured seconds', Number, 40)
   .option('--rooms <n>', 'rooms of a condition', Number, 2)
   .option('--viewers <n>', 'viewers of a room', Number, 4)
+  .option('--together <n>', 'networks at a time', Number, 6)
+  .option('--only <text...>', 'only networks whose name holds one of these', [])
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: MatrixOptions & Common) => report('lag-matrix', options, (log) => matrix(options, log)));

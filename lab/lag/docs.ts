@@ -116,7 +116,7 @@ function page(stream: ClaimResult, matrix: ClaimResult): string {
     '',
     '## Networks',
     '',
-    `${provenance(matrix)}. All at once on one relay, two rooms of four viewers each, each with links and seeds of its own.`,
+    `${provenance(matrix)}. Six at a time on one relay, two rooms of four viewers each, each with links and seeds of its own.`,
     'The other hop of a condition is 5 ± 2 ms where the name says nothing of it.',
     '',
     '![Lag, exact frames and voice gaps by network](lag-matrix.svg)',

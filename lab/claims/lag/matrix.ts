@@ -14,7 +14,7 @@ const JUDGED = [
 
 async function run(context: ClaimContext) {
   const checks = new Checks();
-  const result = await matrix({ seconds: 40, rooms: 2, viewers: 4, only: context.only }, context.log);
+  const result = await matrix({ seconds: 40, rooms: 2, viewers: 4, together: 6, only: context.only }, context.log);
   checks.figure('livers_late_ms_max', result.livers_late_ms_max);
   for (const { condition, ...figures } of result.rows) {
     checks.figure(condition, figures);
@@ -32,7 +32,7 @@ async function run(context: ClaimContext) {
 export const networks: Claim = {
   id: 'lag.2',
   title:
-    'Networks from LAN to satellite at once on one relay: with 5 % loss on one hop at least 98 % of frames exact and voice gaps at most 0.5 %; nothing first shown later than the budget and 50 ms',
-  seconds: 90,
+    'Networks from LAN to satellite, six at a time on one relay: with 5 % loss on one hop at least 98 % of frames exact and voice gaps at most 0.5 %; nothing first shown later than the budget and 50 ms',
+  seconds: 470,
   run,
 };
