@@ -5,6 +5,8 @@ import { done, type RoomAction, type RoomEvent, refuse, type SessionKey } from '
 type Of<T extends RoomEvent['type']> = Extract<RoomEvent, { type: T }>;
 
 export const MAX_SLOTS = 8;
+/** Retryable for the client: it comes again and gets another slot. */
+const GIVEN_AWAY = 'the slot was given to somebody else meanwhile';
 /** A publisher that does not answer probes must not hold a slot for ever. */
 const SYNC_MS = 10_000;
 
@@ -91,7 +93,7 @@ export class Slots {
     const { sub, name } = member.identity;
     const former = this.#slots[index];
     // The same person on a new connection while the old one has not died yet: the new one wins.
-    const actions = this.#oust(former);
+    const actions = this.#oust(former, sub);
     this.#generations[index] = gen;
     this.#allotted.delete(index);
     this.#slots[index] = {
@@ -107,14 +109,15 @@ export class Slots {
   }
 
   /** The session that has the slot loses it to a newer one. */
-  #oust(slot: Slot | undefined): RoomAction[] {
+  #oust(slot: Slot | undefined, sub: string): RoomAction[] {
     if (slot?.member === undefined) return [];
     const { session } = slot.member;
     slot.member.slot = undefined;
-    return [
-      { do: 'mediaUnpublish', slot: slot.liver.slot },
-      { do: 'closeSession', session, code: 'closed', reason: 'replaced by a newer session of the same sub' },
-    ];
+    const close: RoomAction =
+      slot.liver.sub === sub
+        ? { do: 'closeSession', session, code: 'closed', reason: 'replaced by a newer session of the same sub' }
+        : { do: 'closeSession', session, code: 'overloaded', reason: GIVEN_AWAY };
+    return [{ do: 'mediaUnpublish', slot: slot.liver.slot }, close];
   }
 
   granted({ slot, gen }: Of<'granted'>, member: Member, nowMs: number): RoomAction[] {
@@ -143,7 +146,9 @@ export class Slots {
     const { slot: index, gen } = entry;
     const former = this.#slots[index];
     if (former?.member !== undefined && signed8(gen - former.liver.gen) <= 0) return [];
-    const actions = this.#oust(former);
+    // Given by a relay that had lost its way here, and did not know what had been: others would take its media for old.
+    if (this.authority && signed8(gen - this.#generations[index]!) < 0) return [{ do: 'evict', slot: index, gen }];
+    const actions = this.#oust(former, entry.sub);
     if (signed8(gen - this.#generations[index]!) > 0) this.#generations[index] = gen;
     this.#allotted.delete(index);
     const deadlineMs = Number.POSITIVE_INFINITY;
@@ -159,13 +164,12 @@ export class Slots {
     return [];
   }
 
-  /** Retryable for its client: it comes again and gets another slot. */
   evicted({ slot: index, gen }: Of<'evicted'>): RoomAction[] {
     const slot = this.#slots[index];
     if (slot?.member === undefined || slot.liver.gen !== gen) return [];
     const { session } = slot.member;
-    const reason = 'the slot was given to somebody else meanwhile';
-    return [...this.end(slot.member, reason), { do: 'closeSession', session, code: 'overloaded', reason }];
+    const actions = this.end(slot.member, GIVEN_AWAY);
+    return [...actions, { do: 'closeSession', session, code: 'overloaded', reason: GIVEN_AWAY }];
   }
 
   synced({ session, slot: index, gen }: Of<'synced'>): RoomAction[] {
@@ -271,7 +275,10 @@ export class Slots {
 
   #slotFor(sub: string): number {
     const former = this.#slots.findIndex((slot, n) => slot?.liver.sub === sub || this.#allotted.get(n)?.sub === sub);
-    return former >= 0 ? former : this.#slots.findIndex((slot, n) => slot === undefined && !this.#allotted.has(n));
+    if (former >= 0) return former;
+    const free = (slot: Slot | undefined, n: number) => slot === undefined && !this.#allotted.has(n);
+    // Who does not give the slots takes from the other end: those are the least likely to be somebody's where it cannot see.
+    return this.authority ? this.#slots.findIndex(free) : this.#slots.findLastIndex(free);
   }
 
   #giveUp(slot: Slot, session: SessionKey, id: number): RoomAction[] {

@@ -62,7 +62,10 @@ export type RoomEvent =
    * Of a room that is on several relays: another relay gives slots and generations (`here` false), or this one does again.
    */
   | { type: 'authority'; here: boolean }
-  /** As the relay that gives slots: one for a liver at another relay. Answered with `allotted` or `unallotted`. */
+  /**
+   * As the relay that gives slots, or one without a way to it: one for a liver at another relay, or here. Answered with
+   * `allotted` or `unallotted`.
+   */
   | { type: 'allot'; ask: number; sub: string }
   /** What another relay answered to `askSlot`. */
   | { type: 'granted'; session: SessionKey; slot: number; gen: number }
@@ -108,6 +111,8 @@ export type RoomAction =
   | { do: 'askSlot'; session: SessionKey; sub: string; name: string | undefined }
   | { do: 'allotted'; ask: number; slot: number; gen: number }
   | { do: 'unallotted'; ask: number; code: Code }
+  /** A liver at another relay must not have this slot. */
+  | { do: 'evict'; slot: number; gen: number }
   /** To every member. `elsewhere`: its media comes from another relay. */
   | { do: 'liver'; liver: Liver; elsewhere?: true }
   | { do: 'left'; slot: number; gen: number }

@@ -147,6 +147,7 @@ export class RoomActions {
       case 'askSlot':
       case 'allotted':
       case 'unallotted':
+      case 'evict':
         // For other relays: `decided` has told them.
         return;
       case 'vanish':

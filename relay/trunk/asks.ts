@@ -60,6 +60,11 @@ export class Asks {
     return this.#take(({ sent }) => sent);
   }
 
+  /** Who waits for a slot. */
+  takeSlots(): Asked[] {
+    return this.#take(({ ask }) => ask.ask === 'slot');
+  }
+
   /** A child is gone: nobody waits for its answers. */
   childLost(peer: string): void {
     for (const [id, { asker }] of this.#waiting) if ('peer' in asker && asker.peer === peer) this.#waiting.delete(id);

@@ -187,6 +187,66 @@ describe("a room's tree", () => {
     isWhole(model);
   });
 
+  it('gives a slot to a liver that moves in the half without the origin', () => {
+    const model = new TreeModel({ jp: 2, us: 2 }, seeded(9));
+    const mio = model.join('jp-1', 'mio');
+    const joe = model.join('us-1', 'joe');
+    for (const id of ['jp-2', 'us-2']) model.join(id, `viewer of ${id}`);
+    model.run(500);
+    model.publish('jp-1', mio);
+    model.run(500);
+    model.publish('us-1', joe);
+    model.run(1000);
+    const [, before] = model.livers();
+    expect(before).toMatchObject({ relay: 'us-1', sub: 'joe', slot: 1 });
+    for (const jp of ['jp-1', 'jp-2']) for (const us of ['us-1', 'us-2']) model.cut(jp, us);
+    model.run(3000);
+    model.kill('us-1');
+    model.run(700);
+    model.publish('us-2', model.join('us-2', 'joe'));
+    model.run(1100);
+    // Its own slot, which this relay knew; somebody who is new gets one from the other end.
+    expect(model.livers()[1]).toEqual({ relay: 'us-2', sub: 'joe', slot: 1, gen: before!.gen + 1 });
+    model.publish('us-2', model.join('us-2', 'kay'));
+    model.run(200);
+    expect(model.livers()[2]).toMatchObject({ relay: 'us-2', sub: 'kay', slot: 7 });
+    model.restart('us-1');
+    model.join('us-1', 'ben');
+    model.run(500);
+    expect([...model.at('us-1').shown.values()].map(({ sub }) => sub).sort()).toEqual(['joe', 'kay']);
+    expect([...model.flood('us-2', 1).arrivals.keys()]).toEqual(['us-1']);
+    model.heal();
+    model.run(8000);
+    isWhole(model);
+    expect(model.livers()).toHaveLength(3);
+  });
+
+  it('leaves a slot that both halves of a cut gave to whom the origin gave it', () => {
+    const model = new TreeModel({ jp: 2, us: 2 }, seeded(10));
+    model.join('jp-1', 'mio');
+    const joe = model.join('us-1', 'joe');
+    for (const id of ['jp-2', 'us-2']) model.join(id, `viewer of ${id}`);
+    model.run(500);
+    model.publish('us-1', joe);
+    model.run(1000);
+    for (const jp of ['jp-1', 'jp-2']) for (const us of ['us-1', 'us-2']) model.cut(jp, us);
+    model.kill('us-1');
+    model.run(700);
+    model.publish('us-2', model.join('us-2', 'joe'));
+    // The origin waits for the one that it lost, then has the slot for others.
+    model.run(10_000);
+    model.publish('jp-2', model.join('jp-2', 'ann'));
+    model.run(500);
+    expect(model.livers()).toMatchObject([
+      { relay: 'jp-2', sub: 'ann', slot: 0 },
+      { relay: 'us-2', sub: 'joe', slot: 0 },
+    ]);
+    model.heal();
+    model.run(8000);
+    isWhole(model);
+    expect(model.livers()).toMatchObject([{ relay: 'jp-2', sub: 'ann', slot: 0 }]);
+  });
+
   it('is handed over by an origin that drains, without a gap', () => {
     const model = new TreeModel({ jp: 2, us: 2 }, seeded(5));
     model.join('jp-1', 'ann');

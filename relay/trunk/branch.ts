@@ -112,6 +112,9 @@ export class Branch {
       case 'unreserved':
         this.#near.routes.unreserve(event.slot);
         return;
+      case 'evict':
+        this.#evict(event.slot, event.gen);
+        return;
       case 'ask':
         this.#flows.askHere(event.key, event.ask, nowMs);
         return;
@@ -168,6 +171,7 @@ export class Branch {
       case 'liver': {
         const { t: _, room: __, ...liver } = message;
         this.#near.routes.hear(peer, liver);
+        this.#evictConflicts(peer, [liver]);
         return;
       }
       case 'left':
@@ -224,8 +228,7 @@ export class Branch {
   #evictConflicts(peer: RelayId, livers: readonly RoutedLiver[]): void {
     if (!this.#standing.here) return;
     for (const { slot, gen, sub } of livers) {
-      const own = this.#near.routes.local(slot);
-      if (own && own.sub !== sub) this.#send(peer, { ...this.#named('evict'), slot, gen });
+      if (this.#near.routes.contested(peer, slot, gen, sub)) this.#send(peer, { ...this.#named('evict'), slot, gen });
     }
   }
 
@@ -321,7 +324,7 @@ export class Branch {
     const { place } = this;
     if (place && this.#standing.here) this.#lead(nowMs);
     else if (place) this.#follow(place, nowMs);
-    this.#flows.pass();
+    this.#flows.pass(nowMs);
   }
 
   /** The origin pulls from nobody; a new one does for a moment, so that nothing is lost. */

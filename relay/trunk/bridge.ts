@@ -92,6 +92,9 @@ export class Bridge {
       case 'unallotted':
         this.#allotted(action.ask, { code: action.code });
         return;
+      case 'evict':
+        this.handle({ type: 'evict', slot: action.slot, gen: action.gen });
+        return;
       case 'mediaPublish':
         this.handle({ type: 'reserved', slot: action.slot });
         return;
@@ -183,7 +186,7 @@ export class Bridge {
     }
   }
 
-  /** As the origin. */
+  /** As the origin, or for slots without a way to it. */
   #serve(asker: Asker, asked: Ask): void {
     const { ask, sub, key, command } = asked;
     const comment = commentOf(asked);

@@ -4,6 +4,9 @@ import type { Pulls } from './pulls.ts';
 import type { Standing } from './standing.ts';
 import type { Answer, Ask, Asker, BranchAction, RelayId, RoomMessage } from './types.ts';
 
+/** Without a way to the origin for so long, the relay gives slots itself: the half of a cut that has no origin goes on. */
+const ALONE_MS = 1000;
+
 const REFUSED: Answer = { code: 'overloaded' };
 
 type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
@@ -23,6 +26,7 @@ export interface FlowsOptions {
 export class Flows {
   readonly #options: FlowsOptions;
   readonly #asks = new Asks();
+  #aloneSinceMs: number | undefined;
 
   constructor(options: FlowsOptions) {
     this.#options = options;
@@ -61,15 +65,19 @@ export class Flows {
     }
   }
 
-  /** To the parent, or as the origin to itself. */
-  pass(): void {
+  /** To the parent, as the origin to itself, or to nobody: then this relay may give slots, and the origin has the last word later. */
+  pass(nowMs: number): void {
     const { standing, pulls, act, room } = this.#options;
-    if (standing.here) {
-      for (const { asker, ask } of this.#asks.takeAll()) act({ do: 'serve', asker, ask });
-    } else if (pulls.parent !== undefined) {
+    const alone = !standing.here && pulls.parent === undefined;
+    if (!alone) this.#aloneSinceMs = undefined;
+    if (standing.here) this.#serve(this.#asks.takeAll());
+    else if (pulls.parent !== undefined) {
       for (const { id, ask } of this.#asks.unsent()) {
         act({ do: 'send', peer: pulls.parent, message: { t: 'ask', room, id, ...ask } });
       }
+    } else if (standing.place && !standing.place.closed) {
+      this.#aloneSinceMs ??= nowMs;
+      if (nowMs - this.#aloneSinceMs >= ALONE_MS) this.#serve(this.#asks.takeSlots());
     }
   }
 
@@ -90,6 +98,10 @@ export class Flows {
     if (standing.here) act({ do: 'serve', asker, ask });
     else if (!this.#asks.add(asker, ask, nowMs)) this.answer(asker, REFUSED);
     else if (ask.key !== undefined && rooted()) act({ do: 'early', key: ask.key, ask });
+  }
+
+  #serve(asked: readonly Asked[]): void {
+    for (const { asker, ask } of asked) this.#options.act({ do: 'serve', asker, ask });
   }
 
   #settle({ asker, ask }: Asked, answer: Answer): void {

@@ -97,6 +97,17 @@ export class Routes {
     return undefined;
   }
 
+  /** Somebody else has this slot, here or behind another neighbour, in a generation that is no older. */
+  contested(by: RelayId, slot: number, gen: number, sub: string): boolean {
+    const own = this.#local.get(slot);
+    if (own && own.liver.sub !== sub) return true;
+    for (const [peer, heard] of this.#heard) {
+      const liver = peer === by ? undefined : heard.get(slot)?.liver;
+      if (liver && liver.sub !== sub && signed8(gen - liver.gen) <= 0) return true;
+    }
+    return false;
+  }
+
   via(slot: number): RelayId | undefined {
     return this.#best[slot]?.via;
   }

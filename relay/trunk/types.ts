@@ -50,6 +50,8 @@ export type BranchEvent =
   | { type: 'reserved'; slot: number }
   /** Whoever had it reserved publishes no more; it may never have been announced. */
   | { type: 'unreserved'; slot: number }
+  /** As the origin: a liver elsewhere must not have its slot. */
+  | { type: 'evict'; slot: number; gen: number }
   | { type: 'ask'; key: number; ask: Ask }
   /** The origin here has carried out what was asked. */
   | { type: 'served'; asker: Asker; answer: Answer }
