@@ -211,65 +211,81 @@ function summarise(
   };
 }
 
-/**
- * How long a fan waits for an answer: its comment goes to the liver's screen, and the first voice sample captured after that
- * comes to the fan's ear. Two relays at once, one of them without bundling, the same load on both.
- */
-export async function conversation(
-  options: ConversationOptions,
-  log: (text: string) => void,
-): Promise<ConversationResult> {
-  log('starting two relays');
+interface Played {
+  measured: ConversationCase;
+  motion: string;
+  lateUs: number;
+}
+
+/** One side alone on a relay of its own. */
+async function play(
+  { name, flags, options }: { name: string; flags: string[]; options: SideOptions },
+  seconds: number,
+): Promise<Played> {
   const stateDir = mkdtempSync(join(tmpdir(), 'hayate-conversation-'));
-  const hayate = await startRelayProcess(join(stateDir, 'hayate'));
-  // Without a budget there is nothing to spend: each unit leaves at once.
-  const unbundled = await startRelayProcess(join(stateDir, 'unbundled'), ['--rooms-budget-ms', '20']);
-  const { rooms, viewers } = options;
-  const same = { rooms, viewers, fans: Math.round(options.interactive * viewers), link: linkOf(options.link) };
-  const sides = [
-    await planSide('hayate', hayate, same),
-    await planSide('unbundled', unbundled, same),
-    await planSide(FAR.name, hayate, { ...same, rooms: FAR.rooms, link: linkOf(FAR.delayMs) }),
-  ];
+  const relay = await startRelayProcess(stateDir, flags);
   const [loader, fans, livers] = ['stream-loader.ts', 'conversation-fans.ts', 'stream-livers.ts'].map(spawnChild) as [
     ChildProcess,
     ChildProcess,
     ChildProcess,
   ];
   try {
-    for (const { pid } of [hayate, unbundled]) pin(pid, 0);
+    pin(relay.pid, 0);
     for (const child of [loader, fans]) pin(child.pid ?? 0, 1);
-    for (const pid of [hayate.pid, unbundled.pid, loader.pid, fans.pid, livers.pid]) prefer(pid ?? 0);
-    const plans = sides.flatMap((side) => side.livers);
-    log(`connecting ${plans.reduce((n, plan) => n + plan.viewers, 0)} viewers, and fans`);
-    await askChild(loader, 'open', { plans });
-    await askChild(fans, 'open', { plans: sides.flatMap((side) => side.fans) });
-    const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans });
-    const groups = sides.map(({ name }) => name);
-    log(`${WARM_SECONDS} s of media and comments, then ${options.seconds} s that count`);
-    const seconds = WARM_SECONDS + options.seconds;
-    const playing = askChild<{ late_us_max: number }>(livers, 'play', { groups, seconds: seconds + 2, dtx: false });
-    const talking = askChild(fans, 'talk', { seconds });
+    for (const pid of [relay.pid, loader.pid, fans.pid, livers.pid]) prefer(pid ?? 0);
+    const side = await planSide(name, relay, options);
+    await askChild(loader, 'open', { plans: side.livers });
+    await askChild(fans, 'open', { plans: side.fans });
+    const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans: side.livers });
+    const groups = [name];
+    const all = WARM_SECONDS + seconds;
+    const playing = askChild<{ late_us_max: number }>(livers, 'play', { groups, seconds: all + 2, dtx: false });
+    const talking = askChild(fans, 'talk', { seconds: all });
     await sleep(1000 * WARM_SECONDS);
     const fromUs = nowUs();
-    await sleep(500 * options.seconds);
-    const byN = await Promise.all(sides.map(deliveries));
+    await sleep(500 * seconds);
+    const byN = await deliveries(side);
     await talking;
     const toUs = nowUs();
-    const { late_us_max } = await playing;
+    const { late_us_max: lateUs } = await playing;
     const heard = await askChild<Heard[]>(livers, 'heard');
     const sent = await askChild<Sent[]>(livers, 'sent', { groups });
     const logs = await askChild<FanLog[]>(fans, 'logs');
-    return {
-      ...options,
-      link_ms: `${options.link} +- ${0.25 * options.link} each way, each hop`,
-      motion,
-      livers_late_ms_max: round(late_us_max / 1000, 1),
-      cases: sides.map((side, i) => summarise(side, logs, heard, sent, fromUs, toUs, byN[i]!)),
-    };
+    return { measured: summarise(side, logs, heard, sent, fromUs, toUs, byN), motion, lateUs };
   } finally {
     for (const child of [livers, fans, loader]) child.kill();
-    await Promise.all([hayate.stop(), unbundled.stop()]);
+    await relay.stop();
     rmSync(stateDir, { recursive: true, force: true });
   }
+}
+
+/**
+ * How long a fan waits for an answer: its comment goes to the liver's screen, and the first voice sample captured after that
+ * comes to the fan's ear. With bundling, without it, and far away, one after the other: what livers and fans on the same
+ * machine are late with would count as the network's.
+ */
+export async function conversation(
+  options: ConversationOptions,
+  log: (text: string) => void,
+): Promise<ConversationResult> {
+  const { rooms, viewers, link, seconds } = options;
+  const same = { rooms, viewers, fans: Math.round(options.interactive * viewers), link: linkOf(link) };
+  const sides = [
+    { name: 'hayate', flags: [], options: same },
+    // Without a budget there is nothing to spend: each unit leaves at once.
+    { name: 'unbundled', flags: ['--rooms-budget-ms', '20'], options: same },
+    { name: FAR.name, flags: [], options: { ...same, rooms: FAR.rooms, link: linkOf(FAR.delayMs) } },
+  ];
+  const played: Played[] = [];
+  for (const side of sides) {
+    log(`${side.name}: ${WARM_SECONDS} s of media and comments, then ${seconds} s that count`);
+    played.push(await play(side, seconds));
+  }
+  return {
+    ...options,
+    link_ms: `${link} +- ${0.25 * link} each way, each hop`,
+    motion: played[0]!.motion,
+    livers_late_ms_max: round(Math.max(...played.map(({ lateUs }) => lateUs)) / 1000, 1),
+    cases: played.map(({ measured }) => measured),
+  };
 }

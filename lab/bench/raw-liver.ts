@@ -42,7 +42,7 @@ export async function openRawLiver(engine: Engine, plan: RoomPlan, index: number
   const sender = new UnitSender();
   let holdMs = 0;
   let held: TimedUnit[] = [];
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let heldUntilUs = Number.POSITIVE_INFINITY;
   let at = face.keys[(index * 7) % face.keys.length]!;
   let handler: (unit: SentUnit) => void = () => {};
 
@@ -55,8 +55,7 @@ export async function openRawLiver(engine: Engine, plan: RoomPlan, index: number
   listen().catch(() => {});
 
   const flush = (units: TimedUnit[]) => {
-    clearTimeout(timer);
-    timer = undefined;
+    heldUntilUs = Number.POSITIVE_INFINITY;
     for (const datagram of packBundles(units, { maxBytes: MAX_UPLINK_BUNDLE_BYTES })) {
       raw.session.datagrams.send(datagram);
     }
@@ -78,17 +77,21 @@ export async function openRawLiver(engine: Engine, plan: RoomPlan, index: number
       at = (at + 1) % face.frames.length;
       const unit = sender.unit(UNIT_KIND.motion, data, captureUs, key);
       if (holdMs === 0) return flush([...take(), unit]);
+      if (held.length === 0) heldUntilUs = captureUs + holdMs * 1000;
       held.push(unit);
-      timer ??= setTimeout(() => flush(take()), holdMs);
     },
     voice: (packet: Uint8Array, captureUs: number) => {
       flush([...take(), sender.unit(UNIT_KIND.voice, packet, Math.round(captureUs - OPUS_LOOKAHEAD_MS * 1000))]);
+    },
+    /** Sends what waited for voice long enough. Gives when the next will have. */
+    turn: (nowUs: number) => {
+      if (nowUs >= heldUntilUs) flush(take());
+      return heldUntilUs;
     },
     onSent: (f: (unit: SentUnit) => void) => {
       handler = f;
     },
     close: async () => {
-      clearTimeout(timer);
       raw.session.close();
       await raw.session.closed;
     },

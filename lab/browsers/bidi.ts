@@ -1,3 +1,6 @@
+/** A browser that hangs must not hang a test or a claim for ever. What a page is asked to wait for takes less. */
+const ANSWER_MS = 180_000;
+
 /** WebDriver BiDi over one WebSocket: commands with answers, and events. */
 export class BidiConnection {
   readonly #socket: WebSocket;
@@ -30,7 +33,15 @@ export class BidiConnection {
     const answer = Promise.withResolvers<unknown>();
     this.#waiting.set(id, answer);
     this.#socket.send(JSON.stringify({ id, method, params }));
-    return (await answer.promise) as T;
+    const timer = setTimeout(() => {
+      this.#waiting.delete(id);
+      answer.reject(new Error(`the browser did not answer ${method} within ${ANSWER_MS / 1000} s`));
+    }, ANSWER_MS);
+    try {
+      return (await answer.promise) as T;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   close(): void {

@@ -75,8 +75,8 @@ export function conversationSection(result: ClaimResult): string[] {
   });
   return [
     `Links of ${result.figures['link_ms']}; a tenth of the viewers talk. All in ms, p50 / p99: from a comment to the`,
-    'first voice sample that the liver spoke after having seen it, in the ear of the fan who commented. The two sides run at',
-    'once on two relays of one machine.',
+    'first voice sample that the liver spoke after having seen it, in the ear of the fan who commented. The cases run one',
+    'after the other.',
     '',
     '| case | answers | whole | comment to liver | to its screen (60 Hz) | until its packet is full | voice to fan | until it sounds | sent at once | the others |',
     '|---|---|---|---|---|---|---|---|---|---|',
