@@ -84,10 +84,10 @@ async function openAll(plans: RoomPlan[]): Promise<void> {
     );
   }
   setInterval(report, REPORT_MS / REPORT_SLICES);
+  const asking = viewers.filter(({ asker }) => asker !== undefined);
   setInterval(() => {
     const nowMs = nowUs() / 1000;
-    for (const viewer of viewers)
-      if (viewer.asker && viewer.asker.nextMs <= nowMs) ask(viewer, viewer.asker.due(nowMs));
+    for (const viewer of asking) if (viewer.asker!.nextMs <= nowMs) ask(viewer, viewer.asker!.due(nowMs));
   }, ASK_MS);
 }
 

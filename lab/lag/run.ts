@@ -34,14 +34,11 @@ export class LagRig {
   private constructor(relay: RelayProcess, stateDir: string) {
     this.relay = relay;
     this.#stateDir = stateDir;
-    for (const [pid, core] of [
-      [relay.pid, 0],
-      [this.loader.pid ?? 0, 1],
-    ] as const) {
-      pin(pid, core);
-      prefer(pid);
-    }
-    prefer(this.livers.pid ?? 0, -20);
+    pin(relay.pid, 0);
+    pin(this.loader.pid ?? 0, 1);
+    // Livers may take the relay's core for a moment, and must not take more than half of it.
+    for (const { pid } of [relay, this.livers]) prefer(pid ?? 0, -20);
+    prefer(this.loader.pid ?? 0);
   }
 
   static async start(flags: string[] = []): Promise<LagRig> {
