@@ -3,7 +3,7 @@ import { MAX_UPLINK_BUNDLE_BYTES, packBundles, type TimedUnit, UNIT_KIND, UnitSe
 import { createFaceEncoder, faceConfig, type MotionFrame } from '@hayate/codec/motion';
 import type { Engine } from '@hayate/engine';
 import { RawSession } from '../lib/raw-session.ts';
-import { FPS, OPUS_LOOKAHEAD_MS, type RoomPlan, SHARED_SOCKETS, VOICE_MS } from './stream-plan.ts';
+import { bothWays, FPS, OPUS_LOOKAHEAD_MS, type RoomPlan, SHARED_SOCKETS, VOICE_MS } from './stream-plan.ts';
 
 /** A face coded once, for as many livers as there are. */
 export interface CodedFace {
@@ -28,9 +28,12 @@ export function codeFace(frames: readonly MotionFrame[]): CodedFace {
  */
 export async function openRawLiver(engine: Engine, plan: RoomPlan, index: number, face: CodedFace) {
   const to = { ...plan.to, token: plan.to.liverToken };
-  // Shared sockets, and so links: see SHARED_SOCKETS.
+  const { lossy, back } = bothWays(plan.up, 1000 + 10 * index);
+  // Shared sockets, and so links, where there is no jitter: see SHARED_SOCKETS.
   const still = { delayMs: plan.up.delayMs ?? 0 };
-  const path = { link: { tx: still, rx: still }, socketGroup: 1 + (index % SHARED_SOCKETS) };
+  const path = plan.up.jitterMs
+    ? { link: { tx: lossy, rx: back } }
+    : { link: { tx: still, rx: still }, socketGroup: 1 + (index % SHARED_SOCKETS) };
   const raw = await RawSession.open(engine, to, path, () => {});
   raw.send({
     t: 'publish',

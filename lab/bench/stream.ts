@@ -112,7 +112,7 @@ async function relayPlans(relay: RelayProcess, group: string, options: StreamOpt
     plans.push({
       room,
       group,
-      body: 'hayate',
+      body: 'raw',
       to,
       viewers: options.viewers,
       logged: Math.min(LOGGED, options.viewers),
@@ -249,13 +249,14 @@ export async function stream(options: StreamOptions, log: (text: string) => void
     for (const side of sides) {
       const loaderPid = side.loader.pid ?? 0;
       pin(side.pid, 0);
-      prefer(side.pid);
+      prefer(side.pid, -20);
       pin(loaderPid, 1);
       prefer(loaderPid);
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);
       await askChild(side.loader, 'open', { plans: side.plans });
     }
     // What they are late with counts as the relay's lag.
+    pin(livers.pid ?? 0, 1);
     prefer(livers.pid ?? 0, -20);
     const { motion } = await askChild<{ motion: string }>(livers, 'open', { plans: sides.flatMap((s) => s.plans) });
     // Who has just joined counts as in conversation, and what fits must have fitted for a while.
