@@ -108,6 +108,7 @@ function page(stream: ClaimResult, matrix: ClaimResult): string {
     '- Presentation is replayed in virtual time by the schedule of the client, which fills the budget: a lag near 95 ms is',
     '  the delay it chose, not what the network took. Voice counts from the first sample, the 6.5 ms that Opus looks ahead',
     '  included.',
+    '- Livers send the units and datagrams of the SDK, coded beforehand; they have the viewers’ core, and go before them.',
     '- Every viewer reports a margin of 2 ms.',
     '- Bytes are of packets with media, IPv4 and UDP headers in, without a connection id, as to a viewer on a socket of its',
     '  own. For `wss` a segment a message is assumed, with TLS, TCP and IPv4 headers.',
