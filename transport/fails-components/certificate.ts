@@ -12,9 +12,9 @@ export interface PemPair {
 /**
  * A certificate for the machines without the engine, whose own certificates are better (P-256, renewed by themselves).
  * RSA 2048, since node-forge, one package without dependencies, signs nothing else; browsers take it over `wss` after
- * the user's consent, never by hash.
+ * the user's consent, never by hash. `random`: 16 bytes, of the serial number; default new ones.
  */
-export function selfSignedCertificate(options: { names?: string[]; days?: number } = {}): PemPair {
+export function selfSignedCertificate(options: { names?: string[]; days?: number; random?: Uint8Array } = {}): PemPair {
   const names = options.names ?? ['localhost', '127.0.0.1', '::1'];
   const pair = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -23,8 +23,7 @@ export function selfSignedCertificate(options: { names?: string[]; days?: number
   });
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.publicKeyFromPem(pair.publicKey);
-  // A leading 0 keeps the serial number positive.
-  certificate.serialNumber = `00${randomBytes(15).toString('hex')}`;
+  certificate.serialNumber = serialNumber(options.random ?? randomBytes(16));
   const hourMs = 3_600_000;
   certificate.validity.notBefore = new Date(Date.now() - hourMs);
   certificate.validity.notAfter = new Date(Date.now() - hourMs + (options.days ?? 14) * 24 * hourMs);
@@ -43,6 +42,15 @@ export function selfSignedCertificate(options: { names?: string[]; days?: number
   certificate.sign(forge.pki.privateKeyFromPem(pair.privateKey), forge.md.sha256.create());
   const cert = forge.pki.certificateToPem(certificate);
   return { cert, key: pair.privateKey, hash: certificateHash(cert) };
+}
+
+/**
+ * Of 16 random bytes, in hex: positive, and with a first byte that DER keeps. Where it is 0 node-forge takes one off and leaves
+ * what follows, and a certificate with two of them is refused for its padding.
+ */
+function serialNumber(random: Uint8Array): string {
+  const [first = 0, ...rest] = random;
+  return Buffer.from([(first & 0x3f) | 0x40, ...rest]).toString('hex');
 }
 
 /** SHA-256 of the first certificate in `pem`. */
