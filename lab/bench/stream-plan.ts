@@ -45,7 +45,7 @@ export const OPUS_LOOKAHEAD_MS = 6.5;
 export const FPS = 30;
 export const VOICE_MS = 20;
 /**
- * Viewers that do not log, and raw livers, share sockets, and so links. A link keeps its packets in order, those of all who
+ * Viewers that do not log, and raw livers on links without jitter, share sockets, and so links. A link keeps its packets in order, those of all who
  * share it: with jitter each would wait for the slowest of all. So these links have their mean delay and no jitter.
  */
 export const SHARED_SOCKETS = 4;

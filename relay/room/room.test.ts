@@ -298,3 +298,23 @@ describe('life of a room', () => {
     expect(seen.slice(254)).toEqual([255, 0, 1]);
   });
 });
+
+describe('generations of a slot', () => {
+  const far = (gen: number) => send({ type: 'remoteLiver', liver: { slot: 0, gen, sub: 'far' } });
+
+  it('go on from whatever was heard first, however great', () => {
+    expect(far(200)).toMatchObject([{ do: 'liver', liver: { gen: 200 } }]);
+    send({ type: 'remoteLeft', slot: 0, gen: 200, gone: true });
+    join(1);
+    expect(live(1)).toEqual({ slot: 0, gen: 201 });
+  });
+
+  it('that are over are refused by who gives the slots', () => {
+    far(200);
+    send({ type: 'remoteLeft', slot: 0, gen: 200, gone: true });
+    expect(far(199)).toEqual([{ do: 'evict', slot: 0, gen: 199 }]);
+    expect(room.livers()).toEqual([]);
+    send({ type: 'authority', here: false });
+    expect(far(199)).toMatchObject([{ do: 'liver' }]);
+  });
+});

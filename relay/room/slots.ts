@@ -32,8 +32,11 @@ export interface Publisher {
 /** The eight slots of a room: who publishes where, in which generation. */
 export class Slots {
   readonly #slots: (Slot | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
-  /** Last generation used on each slot; survives the livers, so that a slot's next one is always newer. */
-  readonly #generations = new Uint8Array(MAX_SLOTS);
+  /**
+   * Last generation used on each slot; survives the livers, so that a slot's next one is always newer. Undefined: none was
+   * seen here, and whatever comes is the newest.
+   */
+  readonly #generations: (number | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
   /** Who waits for a slot from the relay that gives them. */
   readonly #asking = new Map<Member, { event: Of<'publish'>; deadlineMs: number }>();
   /** Given to livers at other relays that have not come yet. */
@@ -84,7 +87,7 @@ export class Slots {
     }
     const index = this.#slotFor(sub);
     if (index < 0) return [refuse(session, id, 'room_full', `all ${MAX_SLOTS} slots are taken`)];
-    const gen = (this.#generations[index]! + 1) & 0xff;
+    const gen = ((this.#generations[index] ?? 0) + 1) & 0xff;
     return this.#take(member, event, index, gen, nowMs);
   }
 
@@ -136,7 +139,7 @@ export class Slots {
   allot({ ask, sub }: Of<'allot'>, nowMs: number): RoomAction[] {
     const index = this.#slotFor(sub);
     if (index < 0) return [{ do: 'unallotted', ask, code: 'room_full' }];
-    const gen = (this.#generations[index]! + 1) & 0xff;
+    const gen = ((this.#generations[index] ?? 0) + 1) & 0xff;
     this.#generations[index] = gen;
     this.#allotted.set(index, { sub, untilMs: nowMs + SYNC_MS });
     return [{ do: 'allotted', ask, slot: index, gen }];
@@ -147,9 +150,10 @@ export class Slots {
     const former = this.#slots[index];
     if (former?.member !== undefined && signed8(gen - former.liver.gen) <= 0) return [];
     // Given by a relay that had lost its way here, and did not know what had been: others would take its media for old.
-    if (this.authority && signed8(gen - this.#generations[index]!) < 0) return [{ do: 'evict', slot: index, gen }];
+    const known = this.#generations[index];
+    if (this.authority && known !== undefined && signed8(gen - known) < 0) return [{ do: 'evict', slot: index, gen }];
     const actions = this.#oust(former, entry.sub);
-    if (signed8(gen - this.#generations[index]!) > 0) this.#generations[index] = gen;
+    if (known === undefined || signed8(gen - known) > 0) this.#generations[index] = gen;
     this.#allotted.delete(index);
     const deadlineMs = Number.POSITIVE_INFINITY;
     this.#slots[index] = { liver: entry, member: undefined, pendingId: undefined, shown: entry, deadlineMs };
