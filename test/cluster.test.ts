@@ -268,10 +268,13 @@ describe.skipIf(!available.ok)('four relays of two regions', () => {
   });
 
   it('close and move a room everywhere by the service API of one', { timeout: 60_000 }, async () => {
-    const rooms = ['jp-1', 'us-2'].map((id) =>
-      connectRoom(rig.target(id, { sub: `of ${id}` }), { connector: rig.connector }),
-    );
-    await Promise.all(rooms.map((room) => room.ready));
+    const come = async (id: string) => {
+      const room = connectRoom(rig.target(id, { sub: `of ${id}` }), { connector: rig.connector });
+      await room.ready;
+      return room;
+    };
+    // Who comes first gives the room its home.
+    const rooms = [await come('jp-1'), await come('us-2')];
     const call = async (id: string, path: string, body?: object) => {
       const answer = await fetch(`${rig.relay(id).apiAddress}/v1/cluster/${path}`, {
         method: body ? 'POST' : 'GET',
