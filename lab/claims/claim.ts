@@ -1,4 +1,5 @@
 import type { Machine } from '../lib/machine.ts';
+import type { MachineStalls } from '../lib/machine-stalls.ts';
 
 /** One line of an issue's "Must show": a sentence, and the run that shows it. */
 export interface Claim {
@@ -35,6 +36,8 @@ export interface ClaimResult extends ClaimOutcome {
   seconds: number;
   commit: string;
   machine: Machine;
+  /** Of the machine itself, just before. Results of before this was measured have none. */
+  stalls?: MachineStalls;
   load: { before: number[]; after: number[] };
 }
 

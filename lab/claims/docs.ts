@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stallsText } from '../lib/machine-stalls.ts';
 import type { ClaimResult } from './claim.ts';
 import { claims } from './registry.ts';
 
@@ -26,7 +27,8 @@ function section(result: ClaimResult): string[] {
     '',
     `${verdict(result)}, ${result.at.slice(0, 16).replace('T', ' ')} UTC, commit ${result.commit}, ${result.seconds} s, ` +
       `on ${m.cores} cores of ${m.cpu}, ${m.memoryGiB} GiB, kernel ${m.kernel}, Node ${m.node}, ` +
-      `load ${result.load.before.join(' / ')} before, ${result.load.after.join(' / ')} after.`,
+      `load ${result.load.before.join(' / ')} before, ${result.load.after.join(' / ')} after` +
+      (result.stalls ? `; ${stallsText(result.stalls)}.` : '.'),
     '',
     '| figure | value |',
     '|---|---|',

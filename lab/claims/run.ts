@@ -3,12 +3,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { commit, load, machine } from '../lib/machine.ts';
+import { machineStalls, stallsText } from '../lib/machine-stalls.ts';
 import type { Claim, ClaimResult } from './claim.ts';
 import { resultsDir, writeDocs } from './docs.ts';
 import { claims } from './registry.ts';
 
 async function runOne(claim: Claim): Promise<ClaimResult> {
   const before = load();
+  const stalls = await machineStalls();
   const since = Date.now();
   const log = (text: string) => process.stderr.write(`[${claim.id}] ${text}\n`);
   log(`${claim.title} (about ${claim.seconds} s)`);
@@ -27,6 +29,7 @@ async function runOne(claim: Claim): Promise<ClaimResult> {
     seconds: Math.round((Date.now() - since) / 100) / 10,
     commit: commit(),
     machine: machine(),
+    stalls,
     load: { before, after: load() },
   };
 }
@@ -35,6 +38,7 @@ function print(result: ClaimResult): void {
   const verdict = result.passed ? (result.skipped.length > 0 ? 'passed in part' : 'passed') : 'FAILED';
   console.log(`${result.id} ${verdict} in ${result.seconds} s: ${result.title}`);
   for (const [name, value] of Object.entries(result.figures)) console.log(`  ${name}: ${JSON.stringify(value)}`);
+  console.log(`  ${stallsText(result.stalls)}`);
   for (const reason of result.skipped) console.log(`  SKIPPED ${reason}`);
   for (const note of result.notes ?? []) console.log(`  note: ${note}`);
 }

@@ -5,6 +5,7 @@ import type { PagePartsCase } from '../bench/page-parts.ts';
 import type { StreamResult } from '../bench/stream.ts';
 import type { ClaimResult } from '../claims/claim.ts';
 import { resultsDir } from '../claims/docs.ts';
+import { stallsText } from '../lib/machine-stalls.ts';
 import { root } from '../lib/processes.ts';
 import {
   conversationSection,
@@ -21,10 +22,11 @@ type Case = Omit<StreamResult['cases'][number], 'name'>;
 const read = (id: string) => JSON.parse(readFileSync(join(resultsDir, `${id}.json`), 'utf8')) as ClaimResult;
 const readIf = (id: string) => (existsSync(join(resultsDir, `${id}.json`)) ? read(id) : undefined);
 
-function provenance({ at, commit, machine: m, load }: Pick<ClaimResult, 'at' | 'commit' | 'machine' | 'load'>): string {
+function provenance({ at, commit, machine: m, load, stalls }: ClaimResult): string {
   return (
     `${at.slice(0, 16).replace('T', ' ')} UTC, commit ${commit}, ${m.cores} cores of ${m.cpu}, Node ${m.node}, ` +
-    `load ${load.before[0]} before and ${load.after[0]} after`
+    `load ${load.before[0]} before and ${load.after[0]} after` +
+    (stalls ? `; ${stallsText(stalls)}` : '')
   );
 }
 
