@@ -10,11 +10,12 @@ export interface Asset {
 
 const PAGE = fileURLToPath(new URL('../page/', import.meta.url));
 
+/** Without an extension, which esbuild finds: TypeScript in a checkout, JavaScript in the npm package. */
 const ENTRIES: Readonly<Record<string, string>> = {
-  demo: 'main.ts',
-  'voice-worklet': 'voice-worklet.ts',
-  'capture-worklet': 'capture-worklet.ts',
-  'draw-worker': 'draw-worker.ts',
+  demo: 'main',
+  'voice-worklet': 'voice-worklet',
+  'capture-worklet': 'capture-worklet',
+  'draw-worker': 'draw-worker',
 };
 const STYLES = ['base', 'stage', 'room'];
 
@@ -30,7 +31,7 @@ function typeOf(path: string): string {
 }
 
 /**
- * The demo page by URL path (`/`, `/demo.js`, ...), bundled from its TypeScript in memory: under a second, nothing is written
+ * The demo page by URL path (`/`, `/demo.js`, ...), bundled from its sources in memory: under a second, nothing is written
  * to disk. Rejects with esbuild's error when the sources do not build.
  */
 export async function demoAssets(): Promise<Map<string, Asset>> {

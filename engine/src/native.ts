@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { findBinary } from './binary.ts';
 import { EngineError } from './errors.ts';
 
 // The only file that touches the addon (engine/node). Its classes, as they are there.
@@ -163,21 +162,19 @@ interface NativeCertificates {
   issueCertificate(authorityName: string, authorityKey: string, names: string[], days: number): PemPair;
 }
 
-const HOW = 'run `npm run engine` (needs Rust, https://rustup.rs)';
-
 let loaded: Addon | undefined;
 
 function load(): { addon: Addon } | { reason: string; cause?: unknown } {
   if (process.env['HAYATE_NO_ENGINE'] === '1') return { reason: 'HAYATE_NO_ENGINE=1 hides the native engine' };
   if (loaded) return { addon: loaded };
-  const name = `hayate-${process.platform}-${process.arch}.node`;
-  const path = process.env['HAYATE_ENGINE_PATH'] ?? fileURLToPath(new URL(`../dist/${name}`, import.meta.url));
-  if (!existsSync(path)) return { reason: `the native engine is not built: ${path} is missing; ${HOW}` };
+  const { platform, arch, env } = process;
+  const found = findBinary({ from: import.meta.url, platform, arch, named: env['HAYATE_ENGINE_PATH'] });
+  if ('reason' in found) return found;
   try {
     // mimalloc reads this once, while the addon loads: memory is committed as it is used, a quarter less RSS a session.
     process.env['MIMALLOC_EAGER_COMMIT'] ??= '0';
     process.env['MIMALLOC_ARENA_EAGER_COMMIT'] ??= '0';
-    loaded = createRequire(import.meta.url)(path) as Addon;
+    loaded = createRequire(import.meta.url)(found.path) as Addon;
     return { addon: loaded };
   } catch (cause) {
     return { reason: `the native engine does not load: ${cause instanceof Error ? cause.message : cause}`, cause };

@@ -138,7 +138,7 @@ describeWithEngine('an engine and its process', () => {
   test('missing, or not an addon', async () => {
     const script = `console.log(engineAvailable().reason);`;
     const missing = run(script, { HAYATE_ENGINE_PATH: '/nonexistent.node' });
-    expect(await missing.line()).toMatch(/not built: \/nonexistent.node is missing; run `npm run engine`/);
+    expect(await missing.line()).toMatch(/HAYATE_ENGINE_PATH names \/nonexistent.node/);
     const broken = run(script, { HAYATE_ENGINE_PATH: fileURLToPath(import.meta.url) });
     expect(await broken.line()).toMatch(/does not load/);
   });

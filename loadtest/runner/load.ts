@@ -7,12 +7,11 @@ import { type RunLog, TestRun } from './run.ts';
 import { readScript, type Script } from './script.ts';
 import { currentScope, setLoadingRun } from './vu.ts';
 
-const HERE = new URL('..', import.meta.url);
-const OWN: Record<string, string> = {
-  k6: 'k6/index.ts',
-  'k6/metrics': 'k6/metrics.ts',
-  'k6/execution': 'k6/execution.ts',
-  '@hayate/loadtest': 'src/index.ts',
+const OWN: Record<string, URL> = {
+  k6: new URL('../k6/index.ts', import.meta.url),
+  'k6/metrics': new URL('../k6/metrics.ts', import.meta.url),
+  'k6/execution': new URL('../k6/execution.ts', import.meta.url),
+  '@hayate/loadtest': new URL('../src/index.ts', import.meta.url),
 };
 
 let hooked = false;
@@ -24,7 +23,7 @@ function hook(): void {
   registerHooks({
     resolve(specifier, context, next) {
       const own = OWN[specifier];
-      if (own) return { url: new URL(own, HERE).href, shortCircuit: true };
+      if (own) return { url: own.href, shortCircuit: true };
       if (/^k6(\/|$)/.test(specifier) || /^https?:/.test(specifier)) {
         throw new ConfigError(
           `${specifier} is not here: of k6 there are k6, k6/metrics and k6/execution; @hayate/loadtest has rooms and sessions`,
