@@ -138,7 +138,8 @@ const commands = {
   release: async (args) => {
     await ensureModules();
     if (!(await ensureEngine())) return 1;
-    return node(['infra/release/release.ts', ...args]);
+    const script = args.includes('--npm') ? 'infra/release/npm/npm.ts' : 'infra/release/release.ts';
+    return node([script, ...args.filter((arg) => arg !== '--npm')]);
   },
   data: async (args) => {
     await ensureModules();
