@@ -65,20 +65,43 @@ describe('push', () => {
   it('gives a relay its own keys and no other machine any', () => {
     const { keys, secrets } = folders();
     for (const folder of [keys, secrets]) mkdirSync(folder);
-    for (const file of ['ca.pem', 'ca.key', 'jp-a-1.pem', 'jp-a-1.key', 'jp-a-2.key'])
-      writeFileSync(join(keys, file), file);
+    const made = [
+      'ca.pem',
+      'ca.key',
+      'nats-ca.pem',
+      'nats-ca.key',
+      'nats-users.nk',
+      'nats-accounts.conf',
+      'nats-leaf.conf',
+    ];
+    for (const id of ['jp-a-1', 'jp-a-2', 'nats-jp-1', 'nats-jp-2']) made.push(`${id}.pem`, `${id}.key`, `${id}.creds`);
+    for (const file of made) writeFileSync(join(keys, file), file);
     writeFileSync(join(secrets, 'token.key'), 'token');
-    const given = secretsOf('jp-a-1', machine(['hayate-relay'], '/x'), { keys, secrets });
-    expect(Object.fromEntries(Object.entries(given).map(([to, data]) => [to, data.toString()]))).toEqual({
-      '/etc/hayate/token.key': 'token',
-      '/etc/hayate/ca.pem': 'ca.pem',
-      '/etc/hayate/relay.pem': 'jp-a-1.pem',
-      '/etc/hayate/relay.key': 'jp-a-1.key',
-    });
-    expect(secretsOf('nats-jp-1', machine(['hayate-nats'], '/x'), { keys, secrets })).toEqual({});
+    const given = (id: string, service: string) =>
+      Object.entries(secretsOf(id, machine([service], '/x'), { keys, secrets })).map(
+        ([to, data]) => `${to} ${data.toString()}`,
+      );
+    expect(given('jp-a-1', 'hayate-relay').sort()).toEqual([
+      '/etc/hayate/ca.pem ca.pem',
+      '/etc/hayate/nats-ca.pem nats-ca.pem',
+      '/etc/hayate/nats.creds jp-a-1.creds',
+      '/etc/hayate/relay.key jp-a-1.key',
+      '/etc/hayate/relay.pem jp-a-1.pem',
+      '/etc/hayate/token.key token',
+    ]);
+    expect(given('nats-jp-1', 'hayate-nats').sort()).toEqual([
+      '/etc/hayate/nats-accounts.conf nats-accounts.conf',
+      '/etc/hayate/nats-ca.pem nats-ca.pem',
+      '/etc/hayate/nats-leaf.conf nats-leaf.conf',
+      '/etc/hayate/nats.creds nats-jp-1.creds',
+      '/etc/hayate/nats.key nats-jp-1.key',
+      '/etc/hayate/nats.pem nats-jp-1.pem',
+    ]);
+    expect(given('control', 'prometheus')).toEqual([]);
     expect(() => secretsOf('jp-a-9', machine(['hayate-relay'], '/x'), { keys, secrets })).toThrow(
       'jp-a-9.pem is missing',
     );
+    expect(() => given('nats-jp-9', 'hayate-nats')).toThrow('nats-jp-9.creds is missing: hayate cluster keys');
   });
 
   it('goes to every machine, NATS first, and tells which one failed', () => {
@@ -90,10 +113,15 @@ describe('push', () => {
       'nats-jp-1': { ...machine(['hayate-nats'], join(dir, 'n')), address: '192.0.2.3' },
       'nats-us-1': { ...machine(['hayate-nats'], join(dir, 'n')), address: '192.0.2.2' },
     };
+    const { keys } = folders();
+    mkdirSync(keys);
+    const made = ['nats-ca.pem', 'nats-accounts.conf', 'nats-leaf.conf'];
+    for (const id of ['nats-jp-1', 'nats-us-1']) made.push(`${id}.pem`, `${id}.key`, `${id}.creds`);
+    for (const file of made) writeFileSync(join(keys, file), file);
     const push = fileURLToPath(new URL('push.ts', import.meta.url));
     const env = { PATH: path, HAYATE_SSH: ssh };
     const call = (...ids: string[]) =>
-      execFileSync(process.execPath, [push, ...ids], {
+      execFileSync(process.execPath, [push, '--keys', keys, ...ids], {
         input: JSON.stringify(machines),
         env,
         encoding: 'utf8',

@@ -20,27 +20,42 @@ export interface Machine {
 }
 
 export interface Folders {
-  /** Made by `hayate cluster keys`: ca.pem, RELAY.pem and RELAY.key. */
+  /** Made by `hayate cluster keys`: ca.pem, nats-ca.pem, nats-accounts.conf, and ID.pem, ID.key and ID.creds of each machine. */
   keys: string;
   /** Every file in it goes to each relay's /etc/hayate: token.key, service.token, cert.pem, cert.key. */
   secrets: string;
 }
 
-/** Keys and secrets of a relay by their path there. Throws, naming the file, when one of its keys is missing. */
-export function secretsOf(id: string, machine: Machine, { keys, secrets }: Folders): Record<string, Buffer> {
-  if (!machine.services.includes('hayate-relay')) return {};
-  const of = (file: string) => {
+/** Keys and secrets of a machine by their path there. Throws, naming the file, when one of its keys is missing. */
+export function secretsOf(id: string, { services }: Machine, { keys, secrets }: Folders): Record<string, Buffer> {
+  const of = (file: string, wanted: string) => {
     const path = join(keys, file);
-    if (!existsSync(path)) throw new Error(`${path} is missing: hayate cluster keys --dir ${keys} ${id}`);
+    if (!existsSync(path)) throw new Error(`${path} is missing: hayate cluster keys --dir ${keys} ${wanted}`);
     return readFileSync(path);
   };
+  const natsUser = (wanted: string) => ({
+    '/etc/hayate/nats-ca.pem': of('nats-ca.pem', wanted),
+    '/etc/hayate/nats.creds': of(`${id}.creds`, wanted),
+  });
+  if (services.includes('hayate-nats')) {
+    const wanted = `... --nats ${id}=ADDRESS`;
+    return {
+      ...natsUser(wanted),
+      '/etc/hayate/nats-accounts.conf': of('nats-accounts.conf', wanted),
+      '/etc/hayate/nats-leaf.conf': of('nats-leaf.conf', wanted),
+      '/etc/hayate/nats.pem': of(`${id}.pem`, wanted),
+      '/etc/hayate/nats.key': of(`${id}.key`, wanted),
+    };
+  }
+  if (!services.includes('hayate-relay')) return {};
   return {
     ...Object.fromEntries(
       readdirSync(secrets).map((file) => [`/etc/hayate/${file}`, readFileSync(join(secrets, file))]),
     ),
-    '/etc/hayate/ca.pem': of('ca.pem'),
-    '/etc/hayate/relay.pem': of(`${id}.pem`),
-    '/etc/hayate/relay.key': of(`${id}.key`),
+    '/etc/hayate/ca.pem': of('ca.pem', id),
+    '/etc/hayate/relay.pem': of(`${id}.pem`, id),
+    '/etc/hayate/relay.key': of(`${id}.key`, id),
+    ...natsUser(id),
   };
 }
 

@@ -15,7 +15,10 @@ const engine = engineAvailable();
 const missing = 'skip' in server ? server.skip : engine.ok ? undefined : engine.reason;
 if (missing !== undefined) console.log(`SKIPPED gifts of two regions: ${missing}`);
 
-describe.skipIf(missing !== undefined)('gifts of two regions', () => {
+describe.skipIf(missing !== undefined).each([
+  { how: 'in clear', secure: false },
+  { how: 'with TLS, accounts and permissions of a region', secure: true },
+])('gifts of two regions, NATS $how', ({ secure }) => {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-gifts-'));
   const key = join(dir, 'ticket.key');
   let nats: NatsRig;
@@ -40,9 +43,9 @@ describe.skipIf(missing !== undefined)('gifts of two regions', () => {
 
   beforeAll(async () => {
     ensureTicketKey(key);
-    nats = await startNats({ regions: REGIONS });
+    nats = await startNats({ regions: REGIONS, ...(secure && { secure: { relays: ['jp-1', 'jp-2', 'us-1'] } }) });
     const gifts = { enabled: true, publicKeyFile: key };
-    rig = await startCluster({ jp: 2, us: 1 }, { gifts }, (region) => nats.region(region).urls);
+    rig = await startCluster({ jp: 2, us: 1 }, { gifts }, nats.access);
   }, 90_000);
   afterAll(async () => {
     for (const { room } of rooms) room.close();

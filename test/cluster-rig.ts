@@ -13,6 +13,7 @@ import {
 } from '@hayate/relay';
 import { MemoryCloud } from '@hayate/relay/directory';
 import { engineConnector } from '@hayate/transport/engine';
+import type { RigAccess } from '../lab/lib/nats.ts';
 
 /** Relays of several regions in this process, on one directory in memory, each with its own engine. */
 export interface ClusterRig {
@@ -32,8 +33,8 @@ const KEY = 'a key that all relays of the cluster under test share';
 export async function startCluster(
   regions: Record<string, number>,
   config: RelayConfigInput = {},
-  /** Of a region, for gifts; the directory is in memory all the same. Default: none. */
-  natsUrls: (region: string) => string[] = () => [],
+  /** For gifts; the directory is in memory all the same. Default: none. */
+  nats: (region: string, relayId: string) => RigAccess = () => ({ servers: [] }),
 ): Promise<ClusterRig> {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-'));
   const write = (name: string, text: string) => {
@@ -51,6 +52,7 @@ export async function startCluster(
       const relayId = `${region}-${n}`;
       const issued = issueCertificate({ authority, names: [`${relayId}.relay.hayate`] });
       const stateDir = join(dir, relayId);
+      const access = nats(region, relayId);
       mkdirSync(stateDir);
       const engine = openEngine();
       const relay = await startRelay(
@@ -69,7 +71,9 @@ export async function startCluster(
             relayId,
             region,
             regions: Object.keys(regions),
-            natsUrls: natsUrls(region),
+            natsUrls: access.servers,
+            natsCaFile: access.caFile,
+            natsCredsFile: access.credsFile,
             natsReplicas: 1,
             listen: { host: '127.0.0.1', port: 0 },
             caFile,

@@ -4,6 +4,7 @@ import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
 import { describe, expect, it, vi } from 'vitest';
 import { type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
 import { TcpLine } from '../lab/lib/tcp-line.ts';
+import { collectedLog } from '../relay/test/collected-log.ts';
 import { directoryContract } from '../relay/test/directory-contract.ts';
 import { type DirectoryStage, relayEntry } from '../relay/test/directory-stage.ts';
 
@@ -22,17 +23,22 @@ async function lastSequences(region: NatsRig['regions'][number]): Promise<Map<st
   return new Map(streams.map(({ name, state }) => [name, state.last_seq]));
 }
 
-async function natsStage(servers: 1 | 3): Promise<DirectoryStage & { unready(region: string): Directory }> {
-  const lines: TcpLine[] = [];
+async function natsStage(
+  servers: 1 | 3,
+  secure = false,
+): Promise<DirectoryStage & { unready(region: string): Directory }> {
+  const ocean: TcpLine[] = [];
   const rig = await startNats({
     regions: REGIONS,
     servers,
+    ...(secure && { secure: { relays: REGIONS.map((region) => `${region}-1`) } }),
     ocean: async (_from, _to, port) => {
       const line = await TcpLine.to(port);
-      lines.push(line);
+      ocean.push(line);
       return line.address;
     },
   });
+  const { log, lines } = collectedLog();
   const all: { shutdown(): Promise<void> }[] = [];
   // Nothing tells of a state of a server, or of what a directory has heard: they are asked until they say so.
   const until = async (what: string, condition: () => boolean | Promise<boolean>) => {
@@ -43,7 +49,7 @@ async function natsStage(servers: 1 | 3): Promise<DirectoryStage & { unready(reg
     }
   };
   const make = (region: string) => {
-    const nats = new NatsLink({ servers: rig.region(region).urls });
+    const nats = new NatsLink({ ...rig.access(region, `${region}-1`), log });
     const options = { region, regions: REGIONS, nats, replicas: servers, heartbeatMs: 200, goneMs: 1000 };
     const directory = natsDirectory(options);
     all.push(directory, { shutdown: () => nats.close() });
@@ -68,16 +74,18 @@ async function natsStage(servers: 1 | 3): Promise<DirectoryStage & { unready(reg
       await rig.joined();
     },
     cut: async () => {
-      for (const line of lines) line.cut();
+      for (const line of ocean) line.cut();
     },
     heal: async () => {
-      for (const line of lines) line.heal();
+      for (const line of ocean) line.heal();
       await rig.joined();
     },
     stop: async () => {
       await Promise.all(all.map((one) => one.shutdown()));
       await rig.stop();
-      await Promise.all(lines.map((line) => line.close()));
+      await Promise.all(ocean.map((line) => line.close()));
+      const forbidden = lines.filter(({ code }) => code === 'nats_not_permitted');
+      if (forbidden.length > 0) throw new Error(`not permitted: ${JSON.stringify(forbidden)}`);
     },
   };
 }
@@ -90,6 +98,7 @@ const slow = process.env['HAYATE_SLOW'] === '1' ? undefined : 'three servers a r
 for (const reason of [missing, slow]) if (reason) console.log(`SKIPPED directory over NATS: ${reason}`);
 
 directoryContract('NATS, a server a region', () => natsStage(1), missing);
+directoryContract('NATS with TLS, accounts and permissions of a region', () => natsStage(1, true), missing);
 directoryContract('NATS, three servers a region', () => natsStage(3), missing ?? slow);
 
 describe.skipIf(missing)('a directory that starts before NATS', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectNats, type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
+import { collectForbidden, connectNats, type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
 import {
   type Amendment,
   type GiftTicket,
@@ -19,8 +19,12 @@ const ticketOf = (jti: string, room = 'r', reg = 'jp'): GiftTicket => {
   return { jti, room, sender: 'ann', liver: 'mio', item: 'star', amount: 100, currency: 'JPY', reg };
 };
 
-describe.skipIf(missing !== undefined)('gifts in NATS, two regions', () => {
+describe.skipIf(missing !== undefined).each([
+  { how: 'in clear', secure: false },
+  { how: 'with TLS, accounts and permissions of a region', secure: true },
+])('gifts in NATS, two regions, $how', ({ secure }) => {
   let rig: NatsRig;
+  const forbidden: string[] = [];
   const connections: Awaited<ReturnType<typeof connectNats>>[] = [];
   const ledgers: NatsLedger[] = [];
   let rooms = 0;
@@ -28,8 +32,9 @@ describe.skipIf(missing !== undefined)('gifts in NATS, two regions', () => {
   const fresh = (name: string) => `${name}-${++rooms}`;
 
   const open = async (region: string) => {
-    const nats = await connectNats(rig.region(region));
+    const nats = await connectNats(rig.region(region), rig.access(region, `${region}-1`));
     connections.push(nats);
+    void collectForbidden(nats, forbidden);
     const ledger = await openNatsLedger({ nats, region, regions: REGIONS, copies: 1 });
     ledgers.push(ledger);
     return ledger;
@@ -37,13 +42,14 @@ describe.skipIf(missing !== undefined)('gifts in NATS, two regions', () => {
   let jp: NatsLedger;
   let us: NatsLedger;
   beforeAll(async () => {
-    rig = await startNats({ regions: REGIONS });
+    rig = await startNats({ regions: REGIONS, ...(secure && { secure: { relays: ['jp-1', 'us-1'] } }) });
     [jp, us] = await Promise.all([open('jp'), open('us')]);
   }, 60_000);
   afterAll(async () => {
     for (const ledger of ledgers) await ledger.close();
     for (const nats of connections) await nats.close();
     await rig?.stop();
+    expect(forbidden).toEqual([]);
   });
 
   it('take a jti once, whatever room and relay it comes by, and tell a repeat from another gift', async () => {
@@ -199,11 +205,13 @@ describe.skipIf(missing !== undefined)('gifts in NATS, two regions', () => {
       { weight: 1, arbitrary: move },
     );
     let run = 0;
+    // Relays are permitted the regions that there are.
+    const nats = await connectNats(rig.region('jp'), rig.accessOf('jp', { name: 'model' }));
+    connections.push(nats);
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
         // A region of its own each time: its ledger is empty.
         const region = `m${Date.now().toString(36)}${++run}`;
-        const nats = connections[0]!;
         const store = { nats, region, regions: [region], copies: 1, domain: 'jp' };
         const ledger = await openNatsLedger(store);
         const model = new MemoryLedger();

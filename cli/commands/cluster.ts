@@ -1,11 +1,7 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { HayateError } from '@hayate/codec/errors';
-import { issueCertificate, makeAuthority } from '@hayate/engine';
 import { Command } from 'commander';
 import { plain, printJson } from '../gifts-ledger.ts';
 import { addServiceOptions, ServiceApi, type ServiceOptions } from '../service-api.ts';
-import { numberFrom } from '../usage.ts';
+import { numberFrom, UsageError } from '../usage.ts';
 
 interface Relay {
   id: string;
@@ -46,7 +42,7 @@ export function clusterCommand(): Command {
       'after',
       `
 Examples:
-  hayate cluster keys --dir keys tokyo-1 tokyo-2 chicago-1     an authority, and a certificate for each relay
+  hayate cluster keys --dir keys --regions jp,us jp-1 us-1 --nats nats-jp=192.0.2.1 nats-us=192.0.2.2
   hayate cluster relays
   hayate cluster rooms
   hayate cluster links --json
@@ -140,40 +136,37 @@ function closeCommand(): Command {
 
 function keysCommand(): Command {
   return new Command('keys')
-    .description("Make the cluster's authority (once) and a certificate for each relay.")
+    .description(
+      'Make what lets relays and NATS servers know each other: certificates and NATS users. Keeps what is there.',
+    )
     .argument('<relay...>', 'ids, as in cluster.relayId')
-    .requiredOption('--dir <path>', 'where the files go; an authority that is there is used')
-    .option('--days <n>', 'how long the certificates hold', numberFrom(1, 3660), 825)
-    .action((relays: string[], { dir, days }: { dir: string; days: number }) => {
-      mkdirSync(dir, { recursive: true, mode: 0o700 });
-      const authority = authorityIn(dir);
-      for (const id of relays) {
-        const { cert, key } = issueCertificate({ authority, names: [`${id}.relay.hayate`], days });
-        write(join(dir, `${id}.pem`), cert);
-        write(join(dir, `${id}.key`), key);
-        process.stdout.write(`${join(dir, `${id}.pem`)}\n`);
-      }
+    .requiredOption('--dir <path>', 'where the files go')
+    .option('--nats <server...>', 'NATS servers: ID=ADDRESS, or several addresses with commas', [])
+    .option('--regions <list>', "comma list: a relay's NATS user may do what its region needs; ids begin with REGION-")
+    .option('--days <n>', 'how long new certificates hold', numberFrom(1, 3660), 825)
+    .option('--renew', 'new certificates and users also where there are good ones', false)
+    .action(async (relays: string[], { dir, nats, regions, days, renew }: KeysFlags) => {
+      // The other verbs need nothing of NATS.
+      const { makeClusterKeys } = await import('../cluster-keys.ts');
+      const names = regions?.split(',').filter((each) => each !== '');
+      const made = makeClusterKeys({ dir, relays, nats: nats.map(serverNamed), regions: names ?? [], days, renew });
+      for (const { file, made: isNew } of made) process.stdout.write(`${file}${isNew ? '' : '  kept'}\n`);
+      if (!names) process.stderr.write('no --regions: NATS users of relays may do everything in their account\n');
     });
 }
 
-/** The authority's key stays with whoever issues certificates: relays need `ca.pem` alone. */
-function authorityIn(dir: string): { key: string } {
-  const file = join(dir, 'ca.key');
-  try {
-    return { key: readFileSync(file, 'utf8') };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new HayateError('invalid_argument', `cannot read ${file}`, { cause: error });
-    }
-  }
-  const { cert, key } = makeAuthority();
-  write(join(dir, 'ca.pem'), cert);
-  write(file, key);
-  return { key };
+interface KeysFlags {
+  dir: string;
+  nats: string[];
+  regions?: string;
+  days: number;
+  renew: boolean;
 }
 
-function write(file: string, text: string): void {
-  writeFileSync(file, text, { mode: 0o600 });
+function serverNamed(text: string): { id: string; addresses: string[] } {
+  const [id, addresses] = text.split('=', 2);
+  if (!id || !addresses) throw new UsageError(`--nats ${text}: not ID=ADDRESS`);
+  return { id, addresses: addresses.split(',').filter((each) => each !== '') };
 }
 
 function call<T>(options: ServiceOptions, what: string): Promise<T> {

@@ -10,6 +10,11 @@ output "machines" {
   }
 }
 
+output "nats_servers" {
+  description = "NATS servers and where they are dialled: hayate cluster keys --nats $(terraform output -raw nats_servers)"
+  value       = join(" ", [for id in sort(keys(local.nats)) : "${id}=${local.nats[id].ipv4}"])
+}
+
 output "fleet" {
   description = "What the fleet needs to make relays of its own. It may touch only what has the tag."
   value = {
@@ -72,7 +77,7 @@ output "roll" {
     "Nothing to roll: add exactly one generation to var.generations that no region runs yet, and apply.\n" :
     join("\n", [
       "# 1. Generation ${local.next} beside ${join(", ", local.running)}.",
-      "echo '${jsonencode({ regions = local.during_roll })}' > regions.auto.tfvars.json && terraform apply && hayate cluster keys --dir keys ${join(" ", local.new_ids)} && terraform output -json machines | node ../push.ts --keys keys --secrets secrets",
+      "echo '${jsonencode({ regions = local.during_roll })}' > regions.auto.tfvars.json && terraform apply && hayate cluster keys --dir keys --regions ${join(",", local.codes)} ${join(" ", local.new_ids)} && terraform output -json machines | node ../push.ts --keys keys --secrets secrets",
       "# 2. ${join(", ", local.running)} drains: clients go over to ${local.next} by themselves. Ends when each relay is empty, after drainMs at the latest.",
       "(${join(" ", [for id in sort(keys(local.relays)) : "ssh root@${local.relays[id].ipv4} systemctl disable --now hayate-relay &"])} wait)",
       "# 3. ${join(", ", local.running)} is removed.",

@@ -26,15 +26,17 @@ locals {
         metrics = { host = "::" }
         gifts   = { region = local.code_of[id] }
         cluster = {
-          relayId      = id
-          region       = local.code_of[id]
-          regions      = local.codes
-          natsUrls     = [for key, n in local.nats : "nats://${n.ipv4}:4222" if local.code_of[key] == local.code_of[id]]
-          natsReplicas = length([for key, n in local.nats : key if local.code_of[key] == local.code_of[id]])
-          advertise    = m.ipv4
-          caFile       = "/etc/hayate/ca.pem"
-          certFile     = "/etc/hayate/relay.pem"
-          keyFile      = "/etc/hayate/relay.key"
+          relayId       = id
+          region        = local.code_of[id]
+          regions       = local.codes
+          natsUrls      = [for key, n in local.nats : "tls://${n.ipv4}:4222" if local.code_of[key] == local.code_of[id]]
+          natsCaFile    = "/etc/hayate/nats-ca.pem"
+          natsCredsFile = "/etc/hayate/nats.creds"
+          natsReplicas  = length([for key, n in local.nats : key if local.code_of[key] == local.code_of[id]])
+          advertise     = m.ipv4
+          caFile        = "/etc/hayate/ca.pem"
+          certFile      = "/etc/hayate/relay.pem"
+          keyFile       = "/etc/hayate/relay.key"
         }
         # Clients are told and go elsewhere by themselves; whoever stays is closed after this.
         drainMs = 600000
@@ -42,6 +44,11 @@ locals {
       { for section, values in { token = { keyFile = "/etc/hayate/token.key" } } : section => values if !can(var.relay.token) },
     )
   }
+
+  nats_pair = "cert_file: \"/etc/hayate/nats.pem\", key_file: \"/etc/hayate/nats.key\""
+  # Servers show each other certificates of an authority that vouches for nobody else: no relay can be one.
+  nats_mutual = "tls { ${local.nats_pair}, ca_file: \"/etc/hayate/nats-ca.pem\", verify: true }"
+  nats_leaf   = "credentials: \"/etc/hayate/nats.creds\", ${local.nats_mutual}\n    include \"nats-leaf.conf\"\n "
 
   # A region dials those before it, so that each pair is joined once.
   nats_files = {
@@ -54,18 +61,22 @@ locals {
           "lame_duck_duration: \"30s\"",
           # Each write is on the disk before it is acked: gifts are money.
           "jetstream { domain: \"${local.code_of[id]}\", store_dir: \"/var/lib/hayate-nats\", sync_interval: always }",
+          # Operator and accounts, signed and public, come with the keys: Terraform knows none of them.
+          "include \"nats-accounts.conf\"",
+          "tls { ${local.nats_pair} }",
           "leafnodes {",
           "  listen: \"0.0.0.0:7422\"",
           # Others dial the addresses of this file; what a server would tell of itself may be an address that nobody reaches.
           "  no_advertise: true",
+          "  ${local.nats_mutual}",
           "  remotes: [${join(", ", [
-            for code in local.codes : "{ urls: [${join(", ", [for key, n in local.nats : "\"nats-leaf://${n.ipv4}:7422\"" if local.code_of[key] == code])}] }"
+            for code in local.codes : "{ urls: [${join(", ", [for key, n in local.nats : "\"nats-leaf://${n.ipv4}:7422\"" if local.code_of[key] == code])}], ${local.nats_leaf} }"
             if index(local.codes, code) < index(local.codes, local.code_of[id])
           ])}]",
           "}",
         ],
         [for peers in [[for key, n in local.nats : "\"nats-route://${n.ipv4}:6222\"" if key != id && local.code_of[key] == local.code_of[id]]] :
-          "cluster { name: \"${local.code_of[id]}\", listen: \"0.0.0.0:6222\", routes: [${join(", ", peers)}] }" if length(peers) > 0
+          "cluster { name: \"${local.code_of[id]}\", listen: \"0.0.0.0:6222\", routes: [${join(", ", peers)}], ${local.nats_mutual} }" if length(peers) > 0
         ],
         [""],
       ))

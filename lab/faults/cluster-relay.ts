@@ -63,7 +63,7 @@ export class ClusterRelay {
     };
     const gifts = await openGifts(config, {
       ...{ log: silent, counters, onRecord: () => delivery?.wake() },
-      cluster: { natsUrls: servers.urls, relayId: id, region, regions, copies, second: { store } },
+      cluster: { nats: { servers: servers.urls }, relayId: id, region, regions, copies, second: { store } },
     });
     const lease = gifts.cluster && ((onChange: (held: boolean) => void) => gifts.cluster!.lease('delivery', onChange));
     delivery = await openGiftDelivery(config, { ledger: gifts.ledger, counters, log: silent, lease });

@@ -1,9 +1,14 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { basename, join } from 'node:path';
+import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
+import { makeClusterKeys } from '../../cli/cluster-keys.ts';
+import { secretsOf } from '../../infra/push.ts';
+import { openAccess } from '../../relay/directory/nats/access.ts';
+import { accountIn, type UserOptions, userCreds } from '../../relay/nats/index.ts';
+import { natsConf } from './nats-conf.ts';
 import { Running } from './processes.ts';
 
 /** The server that the rig runs; the 2.12 line is the oldest with wildcard expected-last-subject-sequence. */
@@ -46,16 +51,16 @@ interface Ports {
 /** One server. It keeps ports and store over stop and start, as a machine that comes back does. */
 class NatsServer {
   readonly name: string;
-  /** `nats://127.0.0.1:PORT`. */
+  /** `nats://127.0.0.1:PORT`, or `tls://`. */
   readonly url: string;
   readonly ports: Ports;
   #child: Running | undefined;
   readonly #command: string[];
 
-  constructor(name: string, ports: Ports, command: string[]) {
+  constructor(name: string, ports: Ports, command: string[], scheme: 'nats' | 'tls') {
     this.name = name;
     this.ports = ports;
-    this.url = `nats://127.0.0.1:${ports.client}`;
+    this.url = `${scheme}://127.0.0.1:${ports.client}`;
     this.#command = command;
   }
 
@@ -141,15 +146,28 @@ export class NatsRegion {
 }
 
 /** A client of a region's servers that comes back whatever happens to them; waits for the first to be up. */
-export function connectNats({ urls: servers }: NatsRegion): Promise<NatsConnection> {
+export function connectNats({ urls: servers }: NatsRegion, access: RigAccess = { servers }): Promise<NatsConnection> {
   const again = { maxReconnectAttempts: -1, reconnectTimeWait: 100, reconnectJitter: 50, waitOnFirstConnect: true };
-  return connect({ servers, ...again });
+  return connect({ servers, ...again, ...openAccess(access).options });
+}
+
+/** Keeps what a client was not permitted, as the servers tell it, until it closes. */
+export async function collectForbidden(nats: NatsConnection, into: string[]): Promise<void> {
+  for await (const status of nats.status()) {
+    if (status.type === 'error' && status.error instanceof PermissionViolationError) into.push(status.error.message);
+  }
 }
 
 export interface NatsRig {
   /** By the order of `regions`. */
   regions: NatsRegion[];
   region(name: string): NatsRegion;
+  /** @param relay of `secure.relays`; in clear there are no users */
+  access(region: string, relay: string): RigAccess;
+  /** The same for a user that is made now, as an enrolment service would; in clear there are no users. */
+  accessOf(region: string, user: Omit<UserOptions, 'accountSeed' | 'account'>): RigAccess;
+  /** Of `secure`: what `hayate cluster keys` made. */
+  keys: string | undefined;
   /** Resolves once each region sees all the others over leafnodes. */
   joined(timeoutMs?: number): Promise<void>;
   /** Stops everything and removes the stores. */
@@ -171,6 +189,15 @@ export interface NatsRigOptions {
    * in between that can cut or delay the ocean (servers tell each other no address that leads around it). A region dials all those before it in `regions`.
    */
   ocean?: (from: string, to: string, port: number) => Promise<string> | string;
+  /** TLS and accounts, with the files that `hayate cluster keys` makes for these relays and infra/push.ts brings. */
+  secure?: { relays: readonly string[] };
+}
+
+/** Where a relay of the rig finds its region's NATS, as `NatsLink` takes it. */
+export interface RigAccess {
+  servers: string[];
+  caFile?: string;
+  credsFile?: string;
 }
 
 /** Runs `regions` x `servers` servers of their own on free ports of this machine. Throws where there is no binary. */
@@ -187,38 +214,60 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
     ports.set(region, Array.from({ length: count }, one));
   }
   const regions: NatsRegion[] = [];
+  const keys = options.secure ? makeKeys(join(dir, 'keys'), options) : undefined;
   for (const [index, region] of options.regions.entries()) {
     const own = ports.get(region)!;
-    const remotes = options.regions.slice(0, index).map(async (to) => {
-      const dial = options.ocean ?? ((_from, _to, port) => `127.0.0.1:${port}`);
-      const addresses = await Promise.all(ports.get(to)!.map(({ leaf }) => dial(region, to, leaf)));
-      return `{ urls: [${addresses.map((address) => `"nats-leaf://${address}"`).join(', ')}] }`;
-    });
-    const remoteText = (await Promise.all(remotes)).join(', ');
+    const dial = options.ocean ?? ((_from, _to, port) => `127.0.0.1:${port}`);
+    const remotes = options.regions
+      .slice(0, index)
+      .map((to) => Promise.all(ports.get(to)!.map(({ leaf }) => dial(region, to, leaf))));
+    const remote = await Promise.all(remotes);
     const servers = own.map((at, n) => {
       const name = `${region}-${n + 1}`;
-      const file = join(dir, `${name}.conf`);
-      const others = own.filter((other) => other !== at).map(({ cluster }) => `"nats-route://127.0.0.1:${cluster}"`);
-      writeFileSync(
-        file,
-        [
-          `server_name: "${name}"`,
-          `listen: "127.0.0.1:${at.client}"`,
-          `http: "127.0.0.1:${at.monitor}"`,
-          `jetstream { domain: "${region}", store_dir: "${join(dir, name)}", sync_interval: ${options.syncInterval ?? 'always'} }`,
-          `leafnodes { listen: "127.0.0.1:${at.leaf}", no_advertise: true, reconnect: "200ms", remotes: [${remoteText}] }`,
-          count > 1
-            ? `cluster { name: "${region}", listen: "127.0.0.1:${at.cluster}", routes: [${others.join(', ')}] }`
-            : '',
-        ].join('\n'),
-      );
-      return new NatsServer(name, at, [binary.path, '-c', file]);
+      const folder = join(dir, `${serverId(name)}.etc`);
+      mkdirSync(folder);
+      if (keys !== undefined) bring(keys, serverId(name), 'hayate-nats', folder);
+      const file = join(folder, 'nats.conf');
+      const text = natsConf({
+        ...{ name, region, store: join(dir, name), remotes: remote, leafReconnect: '200ms' },
+        listen: {
+          client: `127.0.0.1:${at.client}`,
+          monitor: `127.0.0.1:${at.monitor}`,
+          leaf: `127.0.0.1:${at.leaf}`,
+          route: `127.0.0.1:${at.cluster}`,
+        },
+        routes: own.filter((other) => other !== at).map(({ cluster }) => `127.0.0.1:${cluster}`),
+        keys: keys === undefined ? undefined : folder,
+        syncInterval: options.syncInterval ?? 'always',
+      });
+      writeFileSync(file, text);
+      return new NatsServer(name, at, [binary.path, '-c', file], keys === undefined ? 'nats' : 'tls');
     });
     regions.push(new NatsRegion(region, servers));
   }
   const rig: NatsRig = {
     regions,
     region: (name) => regions.find(({ region }) => region === name)!,
+    keys,
+    access: (name, relay) => {
+      const servers = rig.region(name).urls;
+      if (keys === undefined) return { servers };
+      const folder = join(dir, `${relay}.etc`);
+      if (!existsSync(folder)) {
+        mkdirSync(folder);
+        bring(keys, relay, 'hayate-relay', folder);
+      }
+      return { servers, caFile: join(folder, 'nats-ca.pem'), credsFile: join(folder, 'nats.creds') };
+    },
+    accessOf: (name, user) => {
+      const servers = rig.region(name).urls;
+      if (keys === undefined) return { servers };
+      const read = (file: string) => readFileSync(join(keys, file), 'utf8');
+      const signer = { accountSeed: read('nats-users.nk'), account: accountIn(read('nats-leaf.conf')) };
+      const credsFile = join(dir, `${user.name}.creds`);
+      writeFileSync(credsFile, userCreds({ ...signer, ...user }), { mode: 0o600 });
+      return { servers, caFile: join(keys, 'nats-ca.pem'), credsFile };
+    },
     joined: (timeoutMs = 60_000) =>
       poll(timeoutMs, 'leafnodes', async () => {
         const pages = regions
@@ -242,6 +291,26 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
     await rig.stop();
     throw error;
   }
+}
+
+/** A machine of NATS is not called as a relay is. */
+const serverId = (name: string) => `nats-${name}`;
+
+function makeKeys(dir: string, { regions, servers = 1, secure }: NatsRigOptions): string {
+  const names = regions.flatMap((region) => Array.from({ length: servers }, (_, n) => serverId(`${region}-${n + 1}`)));
+  makeClusterKeys({
+    ...{ dir, regions, days: 30, relays: secure!.relays },
+    nats: names.map((id) => ({ id, addresses: ['127.0.0.1'] })),
+  });
+  return dir;
+}
+
+/** What infra/push.ts brings to a machine's /etc/hayate, into a folder of this one. */
+function bring(keys: string, id: string, service: string, folder: string): void {
+  const secrets = join(keys, 'none');
+  mkdirSync(secrets, { recursive: true });
+  const files = secretsOf(id, { address: '', services: [service], files: {} }, { keys, secrets });
+  for (const [path, data] of Object.entries(files)) writeFileSync(join(folder, basename(path)), data, { mode: 0o600 });
 }
 
 /** The servers give no event for a quorum or a leafnode that came up: they are asked. */

@@ -20,9 +20,20 @@ export const clusterSchema = z
       unit: 'comma list',
       otherwise: 'this one',
     }),
-    natsUrls: setting(z.array(z.string().min(1)).default([]), "NATS servers of this region: the directory's domain.", {
-      unit: 'comma list of URLs',
+    natsUrls: setting(
+      z.array(z.string().min(1)).default([]),
+      "NATS servers of this region, the directory's domain: all `tls://HOST:PORT`, or all `nats://HOST:PORT` (in clear).",
+      { unit: 'comma list of URLs' },
+    ),
+    natsCaFile: setting(text(), 'PEM certificate of the authority that vouches for them. Read at each connection.', {
+      unit: 'path',
+      otherwise: '`cluster.caFile` with `tls://`',
     }),
+    natsCredsFile: setting(
+      text(),
+      "This relay's NATS user, as `hayate cluster keys` makes it. Read at each connection: another one is taken when the present one expires.",
+      { unit: 'path', otherwise: 'none: the servers take everybody' },
+    ),
     natsReplicas: setting(
       z
         .int()
@@ -75,7 +86,29 @@ export const clusterSchema = z
   })
   .prefault({});
 
+type Cluster = z.infer<typeof clusterSchema>;
+
+const isTls = (url: string) => url.startsWith('tls://');
+
+/** What is wrong with how NATS is reached. */
+export function natsFault({ natsUrls, natsCaFile }: Cluster): string | undefined {
+  const tls = natsUrls.filter(isTls).length;
+  if (tls > 0 && tls < natsUrls.length) return 'cluster.natsUrls: tls:// and others';
+  if (tls === 0 && natsCaFile !== undefined) return 'cluster.natsCaFile without tls:// in cluster.natsUrls';
+  return undefined;
+}
+
+/** How NATS is reached. Without `caFile`: in clear. */
+export function natsAccess({ natsUrls, natsCaFile, natsCredsFile, caFile }: Cluster): {
+  servers: readonly string[];
+  caFile: string | undefined;
+  credsFile: string | undefined;
+} {
+  const tls = natsUrls.some(isTls);
+  return { servers: natsUrls, caFile: tls ? (natsCaFile ?? caFile) : undefined, credsFile: natsCredsFile };
+}
+
 /** All regions, also where only the own one was named. */
-export function regionsOf({ region, regions }: z.infer<typeof clusterSchema>): readonly string[] {
+export function regionsOf({ region, regions }: Cluster): readonly string[] {
   return regions.length > 0 ? regions : region === undefined ? [] : [region];
 }

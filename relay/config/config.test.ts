@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { natsAccess } from './cluster.ts';
 import { committedDocs, configurationDocs } from './docs.ts';
 import { ConfigError, loadConfig, parseConfig, redactConfig } from './load.ts';
 import { settings } from './settings.ts';
@@ -80,6 +81,8 @@ it.each([
   ],
   [() => parseConfig({ cluster: { natsReplicas: 2 } }), /natsReplicas: neither 1 nor 3/],
   [() => parseConfig({ cluster: { emulate: { region: 'us' } } }), /cluster\.emulate: only with dev/],
+  [() => parseConfig({ cluster: { natsUrls: ['tls://a:4222', 'nats://b:4222'] } }), /natsUrls: tls:\/\/ and others/],
+  [() => parseConfig({ cluster: { natsUrls: ['a:4222'], natsCaFile: 'ca.pem' } }), /natsCaFile without tls:\/\//],
   [() => parseConfig([]), /must be an object/],
 ])('refuses a wrong value %#', (load, message) => {
   expect(load).toThrow(message);
@@ -88,10 +91,18 @@ it.each([
 it('prints every setting and no place of a secret', () => {
   const webhook = { url: 'https://app.example/secret/place', secretFile: '/secret/place' };
   const [token, api] = [{ keyFile: '/secret/place' }, { tokenFile: '/secret/place' }];
-  const shown = redactConfig(parseConfig({ token, gifts: { webhook }, api }));
+  const cluster = { natsCredsFile: '/secret/place' };
+  const shown = redactConfig(parseConfig({ token, gifts: { webhook }, api, cluster }));
   expect(Object.keys(shown)).toEqual(settings.map((s) => s.path));
   expect(JSON.stringify(shown)).not.toContain('/secret/place');
   expect(shown['token.keyFile']).toBe('[set]');
+});
+
+it("trusts the cluster's authority for NATS with tls://, unless it has its own", () => {
+  const access = (cluster: object) => natsAccess(parseConfig({ cluster: { caFile: 'ca.pem', ...cluster } }).cluster);
+  expect(access({ natsUrls: ['tls://a:4222'] }).caFile).toBe('ca.pem');
+  expect(access({ natsUrls: ['tls://a:4222'], natsCaFile: 'nats.pem' }).caFile).toBe('nats.pem');
+  expect(access({ natsUrls: ['nats://a:4222'] }).caFile).toBeUndefined();
 });
 
 it('describes every setting, each once', () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { HayateError } from '@hayate/codec/errors';
 import { webhookUrl } from '../webhook/post.ts';
+import { natsFault } from './cluster.ts';
 import { configSchema, type RelayConfig } from './schema.ts';
 import { ENV_PREFIX, type Setting, settings } from './settings.ts';
 
@@ -117,6 +118,8 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
 
 function checkCluster({ cluster, transport, dev }: RelayConfig): void {
   if (cluster.emulate.region !== undefined && !dev) throw new ConfigError('cluster.emulate: only with dev');
+  const fault = natsFault(cluster);
+  if (fault !== undefined) throw new ConfigError(fault);
   if (cluster.relayId === undefined) return;
   for (const key of ['region', 'caFile', 'certFile', 'keyFile'] as const) {
     if (cluster[key] === undefined) throw new ConfigError(`cluster.relayId without cluster.${key}`);
@@ -150,6 +153,7 @@ export function redactConfig(config: RelayConfig): Record<string, unknown> {
     'cluster.keyFile',
     // They may bear a password.
     'cluster.natsUrls',
+    'cluster.natsCredsFile',
     'gifts.webhook.secretFile',
     // Paths and queries of webhooks are secrets at times.
     'gifts.webhook.url',

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { NatsAccess } from '../directory/nats/access.ts';
 import { NatsLink } from '../directory/nats/link.ts';
 import { type LocalLedger, type SecondCopy, type SpooledGift, SpoolingLedger } from '../ledger/index.ts';
 import { Lease, type NatsLedger, openNatsLedger } from '../ledger/nats/index.ts';
@@ -6,8 +7,8 @@ import { type GiftForwarder, natsForwarder, serveForwarded } from './forward.ts'
 
 /** The cluster that a relay's gifts are in. */
 export interface GiftCluster {
-  /** Servers of the region: `nats://HOST:PORT`. They may be away, now or for long. */
-  natsUrls: readonly string[];
+  /** Of the region. Its servers may be away, now or for long. */
+  nats: NatsAccess;
   relayId: string;
   /** Of `regions`; tickets with it as `reg` are this relay's. */
   region: string;
@@ -48,8 +49,8 @@ export async function openClusterGifts(
   spool: LocalLedger,
   log: Logger,
 ): Promise<OpenClusterGifts> {
-  const { natsUrls, region, regions, relayId } = cluster;
-  const link = new NatsLink({ servers: natsUrls, name: `${relayId} gifts` });
+  const { nats: access, region, regions, relayId } = cluster;
+  const link = new NatsLink({ ...access, name: `${relayId} gifts`, log });
   const ledger = await openLedger(cluster, link, spool, log);
   const leases: (() => Promise<void>)[] = [];
   const sequenced = new Map<string, { epoch: number; stop: () => void }>();

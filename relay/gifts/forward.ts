@@ -29,7 +29,8 @@ export interface GiftForwarder {
   forward(region: string, ticket: string, sender: Sender): Promise<Receipt>;
 }
 
-const subjectOf = (region: string) => `gifts-claim.${region}`;
+/** On which a region's relays take tickets from others. */
+export const claimSubject = (region: string): string => `gifts-claim.${region}`;
 
 /** Over NATS, which has a way to every region that is not cut off. The far relay checks the ticket anew. */
 export function natsForwarder(connection: () => NatsConnection | undefined, regions: readonly string[]): GiftForwarder {
@@ -40,7 +41,7 @@ export function natsForwarder(connection: () => NatsConnection | undefined, regi
       const nats = connection();
       if (!nats) throw codeError('ledger_unavailable', 'there is no connection to NATS');
       try {
-        const reply = await nats.request(subjectOf(region), JSON.stringify({ ticket, room, sub }), {
+        const reply = await nats.request(claimSubject(region), JSON.stringify({ ticket, room, sub }), {
           timeout: TIMEOUT_MS,
         });
         answer = replySchema.parse(JSON.parse(reply.string()));
@@ -60,7 +61,7 @@ export function serveForwarded(
   region: string,
   claim: (ticket: string, sender: Sender) => Promise<Receipt>,
 ): () => void {
-  const subscription = nats.subscribe(subjectOf(region), { queue: 'relays' });
+  const subscription = nats.subscribe(claimSubject(region), { queue: 'relays' });
   const serve = async () => {
     for await (const message of subscription) {
       void answer(message.data, claim).then((reply) => message.respond(JSON.stringify(reply)));

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
 import type { Logger } from 'pino';
-import { regionsOf } from '../config/cluster.ts';
+import { natsAccess, regionsOf } from '../config/cluster.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import { type Ledger, openSqliteLedger, ReopeningLedger, type SpooledGift } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
@@ -63,7 +63,7 @@ export function giftCluster(
     if (!stored) throw new TypeError('no way to another relay yet');
     await stored;
   };
-  return { relayId, region, regions: regionsOf(cluster), natsUrls, copies, second: { store } };
+  return { relayId, region, regions: regionsOf(cluster), nats: natsAccess(cluster), copies, second: { store } };
 }
 
 /**

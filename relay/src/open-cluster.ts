@@ -1,7 +1,7 @@
 import { HayateError } from '@hayate/codec/errors';
 import type { Engine } from '@hayate/engine';
 import type { Logger } from 'pino';
-import { regionsOf } from '../config/cluster.ts';
+import { natsAccess, regionsOf } from '../config/cluster.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import type { Directory, RelayEntry, RelayLoad } from '../directory/index.ts';
 import type { ClusterGifts } from '../gifts/cluster.ts';
@@ -44,7 +44,7 @@ export async function openCluster(
   if (cluster.relayId === undefined) return undefined;
   if (!engine) throw new HayateError('unsupported', 'cluster: relays of a cluster need the engine');
   const self = { id: cluster.relayId, region: cluster.region! };
-  const directory = given ?? (await openDirectory(config));
+  const directory = given ?? (await openDirectory(config, log));
   const door = await openTrunkDoor(engine, cluster).catch(async (error: unknown) => {
     await directory.shutdown();
     throw error;
@@ -88,7 +88,7 @@ function dialled(host: string): string {
   return host === '::' || host === '0.0.0.0' ? 'localhost' : host;
 }
 
-async function openDirectory({ cluster }: RelayConfig): Promise<Directory> {
+async function openDirectory({ cluster }: RelayConfig, log: Logger): Promise<Directory> {
   if (cluster.natsUrls.length === 0)
     throw new HayateError('invalid_argument', 'cluster.relayId without cluster.natsUrls');
   // A relay that is alone loads nothing of it.
@@ -96,7 +96,7 @@ async function openDirectory({ cluster }: RelayConfig): Promise<Directory> {
   return natsDirectory({
     region: cluster.region!,
     regions: regionsOf(cluster),
-    nats: { servers: cluster.natsUrls, name: `hayate relay ${cluster.relayId}` },
+    nats: { ...natsAccess(cluster), name: `hayate relay ${cluster.relayId}`, log },
     replicas: cluster.natsReplicas === 3 ? 3 : 1,
   });
 }

@@ -101,6 +101,21 @@ run "what_machines_get" {
     error_message = output.machines["nats-us-1"].files["/etc/hayate/nats.conf"]
   }
   assert {
+    condition = (
+      alltrue([for url in jsondecode(output.machines["us-a-2"].files["/etc/hayate/relay.json"]).cluster.natsUrls : startswith(url, "tls://")]) &&
+      jsondecode(output.machines["us-a-2"].files["/etc/hayate/relay.json"]).cluster.natsCredsFile == "/etc/hayate/nats.creds"
+    )
+    error_message = "relays speak to NATS in clear or without a user: ${output.machines["us-a-2"].files["/etc/hayate/relay.json"]}"
+  }
+  assert {
+    condition     = alltrue([for id, m in output.machines : strcontains(m.files["/etc/hayate/nats.conf"], "include \"nats-accounts.conf\"") && length(regexall("verify: true", m.files["/etc/hayate/nats.conf"])) >= 2 if startswith(id, "nats-")])
+    error_message = "a NATS server takes everybody"
+  }
+  assert {
+    condition     = length(split(" ", output.nats_servers)) == 6 && startswith(output.nats_servers, "nats-jp-1=")
+    error_message = output.nats_servers
+  }
+  assert {
     condition     = output.machines["jp-a-1"].services == ["hayate-relay"] && output.machines["control"].services == ["prometheus"]
     error_message = "services"
   }

@@ -1,9 +1,12 @@
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { loadConfig } from '@hayate/relay';
-import type { Machine } from '../../../infra/push.ts';
+import { makeClusterKeys } from '../../../cli/cluster-keys.ts';
+import { type Machine, secretsOf } from '../../../infra/push.ts';
+import { natsAccess } from '../../../relay/config/cluster.ts';
 import { natsServer } from '../../lib/nats.ts';
+import { natsConf } from '../../lib/nats-conf.ts';
 import { Running, root } from '../../lib/processes.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 
@@ -126,6 +129,41 @@ async function rendered(): Promise<Record<string, Machine> | undefined> {
   }
 }
 
+/** Puts what infra/push.ts brings to a machine into a folder in place of its /etc/hayate. */
+function settle(dir: string, id: string, machine: Machine, keys: string): string {
+  const folder = join(dir, id);
+  mkdirSync(folder);
+  const files = { ...machine.files, ...secretsOf(id, machine, { keys, secrets: folder }) };
+  for (const [path, content] of Object.entries(files)) {
+    const text = content.toString().replaceAll('/etc/hayate/', `${folder}/`);
+    writeFileSync(join(folder, basename(path)), text);
+  }
+  return folder;
+}
+
+/** What the rig of the tests would give a server of that place: what they show holds for the machines too. */
+function asInTests(id: string, machines: Record<string, Machine>): string {
+  const regionOf = (each: string) => each.split('-')[1]!;
+  const servers = Object.keys(machines).filter((each) => machines[each]!.services.includes('hayate-nats'));
+  const region = regionOf(id);
+  const at = (ids: string[], port: number) => ids.sort().map((each) => `${machines[each]!.address}:${port}`);
+  const before = [...new Set(servers.map(regionOf))].sort().filter((each) => each < region);
+  return natsConf({
+    ...{ name: id, region, store: '/var/lib/hayate-nats', keys: '/etc/hayate', syncInterval: 'always' },
+    listen: { client: '0.0.0.0:4222', monitor: '0.0.0.0:8222', leaf: '0.0.0.0:7422', route: '0.0.0.0:6222' },
+    routes: at(
+      servers.filter((each) => each !== id && regionOf(each) === region),
+      6222,
+    ),
+    remotes: before.map((each) =>
+      at(
+        servers.filter((other) => regionOf(other) === each),
+        7422,
+      ),
+    ),
+  });
+}
+
 /** What machines get, read by the programs that will read it. */
 async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
   context.log('settings of relays and NATS, read by both');
@@ -138,22 +176,36 @@ async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
   try {
     const nats = await natsServer();
     if ('skip' in nats) checks.skip(`nats.conf: ${nats.skip}`);
+    const keys = join(dir, 'keys');
+    const of = (service: string) => Object.entries(machines).filter(([, { services }]) => services.includes(service));
+    makeClusterKeys({
+      ...{ dir: keys, regions: ['jp', 'us'], days: 30, relays: of('hayate-relay').map(([id]) => id) },
+      nats: of('hayate-nats').map(([id, { address }]) => ({ id, addresses: [address] })),
+    });
     let relays = 0;
     let servers = 0;
-    for (const [id, { files }] of Object.entries(machines)) {
-      for (const [path, text] of Object.entries(files)) {
-        const file = join(dir, `${id}-${basename(path)}`);
-        writeFileSync(file, text);
-        if (path.endsWith('/relay.json')) {
-          const config = loadConfig({ flags: {}, env: {}, file });
-          checks.check(config.cluster.relayId === id, `${id}: ${config.cluster.relayId}`);
-          relays += 1;
-        } else if (path.endsWith('/nats.conf') && 'path' in nats) {
-          const read = await call(nats.path, ['-t', '-c', file], dir);
-          checks.check(read.code === 0, `${id}: ${read.lines.join(' ')}`);
-          servers += 1;
-        }
-      }
+    for (const [id, machine] of of('hayate-relay')) {
+      const config = loadConfig({ flags: {}, env: {}, file: join(settle(dir, id, machine, keys), 'relay.json') });
+      checks.check(config.cluster.relayId === id, `${id}: ${config.cluster.relayId}`);
+      const { caFile, credsFile } = natsAccess(config.cluster);
+      const there = [caFile, credsFile].every((file) => file !== undefined && existsSync(file));
+      checks.check(there, `${id}: NATS without authority or user`);
+      relays += 1;
+    }
+    for (const [id, machine] of of('hayate-nats')) {
+      checks.check(
+        machine.files['/etc/hayate/nats.conf'] === asInTests(id, machines),
+        `${id}: nats.conf is not that of the tests:\n${machine.files['/etc/hayate/nats.conf']}\n${asInTests(id, machines)}`,
+      );
+      if ('skip' in nats) continue;
+      const folder = settle(dir, id, machine, keys);
+      const read = () => call(nats.path, ['-t', '-c', join(folder, 'nats.conf')], dir);
+      const whole = await read();
+      checks.check(whole.code === 0, `${id}: ${whole.lines.join(' ')}`);
+      // Control: a server whose accounts did not come does not start as one that takes everybody.
+      rmSync(join(folder, 'nats-accounts.conf'));
+      checks.check((await read()).code !== 0, `${id}: nats.conf is read without accounts`);
+      servers += 1;
     }
     checks.figure('settings_read', { 'relay.json by the relay': relays, 'nats.conf by nats-server': servers });
     checks.check(relays === 8, `${relays} relay.json`);

@@ -1,21 +1,26 @@
-import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/nats-core';
+import { AuthorizationError, type Msg, type NatsConnection, PermissionViolationError } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
 import { type Clock, systemClock } from '../../webhook/clock.ts';
+import { type NatsAccess, openAccess } from './access.ts';
 
-export interface NatsLinkOptions {
-  /** Of the own region's domain: `nats://HOST:PORT`. */
-  servers: readonly string[];
+export interface NatsLinkOptions extends NatsAccess {
   /** Shown by the servers' monitoring. */
   name?: string;
-  /** Whatever else the connection takes, as `authenticator` and `tls`. */
-  connection?: ConnectionOptions;
+  /** Told once of each thing that keeps it from NATS, until it is there again. */
+  log?: Pick<Logger, 'info' | 'error'>;
   clock?: Clock;
 }
 
 const CONNECT_TIMEOUT_MS = 2000;
 const RETRY_MS = 500;
+/** Who was refused comes again slowly: each time is a line in the server's log. */
+const REFUSED_RETRY_MS = 5000;
 /** A server that vanished without a word is noticed after so long three times. */
 const PING_MS = 2000;
+/** Away for so long, it is looked for the reason: the client does not tell why it cannot come back. */
+const EXPLAIN_MS = 5000;
+const FORBIDDEN_TOLD = 20;
 
 /**
  * One relay's connection to its region's NATS, shared by all that need it. It is there at once and connects when it can,
@@ -23,15 +28,22 @@ const PING_MS = 2000;
  */
 export class NatsLink {
   readonly #options: NatsLinkOptions;
+  readonly #access: ReturnType<typeof openAccess>;
   readonly #clock: Clock;
   readonly #callbacks = new Set<(connection: NatsConnection | undefined) => void>();
+  /** Problems that were logged since it was last up. */
+  readonly #told = new Set<string>();
+  /** What it was not permitted and that was logged. */
+  readonly #forbidden = new Set<string>();
   #connection: NatsConnection | undefined;
   #up = false;
-  #stopRetry: (() => void) | undefined;
+  #refused = false;
+  #stopTimer: (() => void) | undefined;
   #closed = false;
 
   constructor(options: NatsLinkOptions) {
     this.#options = options;
+    this.#access = openAccess(options);
     this.#clock = options.clock ?? systemClock;
     void this.#connect();
   }
@@ -52,27 +64,35 @@ export class NatsLink {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#stopRetry?.();
+    this.#stopTimer?.();
     this.#up = false;
     await this.#connection?.close();
   }
 
+  #dial(reconnect: boolean): Promise<NatsConnection> {
+    return connect({
+      servers: [...this.#options.servers],
+      name: this.#options.name ?? 'hayate',
+      timeout: CONNECT_TIMEOUT_MS,
+      reconnect,
+      maxReconnectAttempts: -1,
+      // A user that is refused now is taken once its file is another.
+      ignoreAuthErrorAbort: true,
+      reconnectDelayHandler: () => this.#retryMs(),
+      pingInterval: PING_MS,
+      maxPingOut: 2,
+      noAsyncTraces: true,
+      ...this.#access.options,
+    });
+  }
+
+  #retryMs(): number {
+    return this.#refused ? REFUSED_RETRY_MS : RETRY_MS + Math.random() * RETRY_MS;
+  }
+
   async #connect(): Promise<void> {
     try {
-      const connection = await connect({
-        servers: [...this.#options.servers],
-        name: this.#options.name ?? 'hayate',
-        timeout: CONNECT_TIMEOUT_MS,
-        maxReconnectAttempts: -1,
-        ignoreAuthErrorAbort: true,
-        reconnectTimeWait: RETRY_MS,
-        reconnectJitter: RETRY_MS,
-        reconnectJitterTLS: RETRY_MS,
-        pingInterval: PING_MS,
-        maxPingOut: 2,
-        noAsyncTraces: true,
-        ...this.#options.connection,
-      });
+      const connection = await this.#dial(true);
       if (this.#closed) {
         await connection.close();
         return;
@@ -80,22 +100,71 @@ export class NatsLink {
       this.#connection = connection;
       void this.#follow(connection);
       this.#tell(true);
-    } catch {
+    } catch (error) {
       // Nobody there yet; those who need it are told when there is.
-      if (!this.#closed) this.#stopRetry = this.#clock.after(RETRY_MS, () => void this.#connect());
+      this.#failed(error);
+      this.#after(this.#retryMs(), () => this.#connect());
     }
   }
 
   async #follow(connection: NatsConnection): Promise<void> {
-    for await (const { type } of connection.status()) {
-      if (type === 'disconnect') this.#tell(false);
-      if (type === 'reconnect') this.#tell(true);
+    for await (const status of connection.status()) {
+      if (status.type === 'disconnect') {
+        this.#tell(false);
+        this.#after(EXPLAIN_MS, () => this.#explain());
+      } else if (status.type === 'reconnect') {
+        this.#stopTimer?.();
+        this.#tell(true);
+      } else if (status.type === 'error') {
+        if (status.error instanceof PermissionViolationError) this.#notPermitted(status.error);
+        // A user that expires is no fault yet: the next connection reads a newer one, or is refused.
+        else if (status.error instanceof AuthorizationError) this.#failed(status.error);
+      }
     }
+  }
+
+  async #explain(): Promise<void> {
+    if (this.#up || this.#closed) return;
+    try {
+      await (await this.#dial(false)).close();
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (!this.#up) this.#after(EXPLAIN_MS, () => this.#explain());
+  }
+
+  #after(ms: number, run: () => Promise<void>): void {
+    this.#stopTimer?.();
+    if (!this.#closed) this.#stopTimer = this.#clock.after(ms, () => void run());
+  }
+
+  #failed(error: unknown): void {
+    if (this.#closed) return;
+    const { code, advice } = this.#access.problemOf(error);
+    this.#refused = code === 'nats_refused' || code === 'nats_creds_unreadable';
+    if (this.#told.has(code)) return;
+    this.#told.add(code);
+    this.#options.log?.error({ code, err: error }, `NATS: ${advice}`);
+  }
+
+  /** Its permissions are too narrow for what it does: an error of who made them, or of this relay. */
+  #notPermitted({ operation, subject }: PermissionViolationError): void {
+    if (this.#forbidden.size >= FORBIDDEN_TOLD || this.#forbidden.has(`${operation} ${subject}`)) return;
+    this.#forbidden.add(`${operation} ${subject}`);
+    this.#options.log?.error(
+      { code: 'nats_not_permitted', operation, subject },
+      "NATS: this relay's user may not do this; are its permissions of this region, and of all regions there are?",
+    );
   }
 
   #tell(up: boolean): void {
     if (this.#up === up || this.#closed) return;
     this.#up = up;
+    if (up) {
+      this.#refused = false;
+      if (this.#told.size > 0) this.#options.log?.info({ after: [...this.#told] }, 'NATS: connected');
+      this.#told.clear();
+    }
     for (const callback of this.#callbacks) callback(this.connection);
   }
 }

@@ -1,0 +1,13 @@
+export {
+  accountIn,
+  accountsConf,
+  leafConf,
+  makeTrust,
+  type NatsPermissions,
+  type NatsTrust,
+  readCreds,
+  type UserOptions,
+  userCreds,
+  userJwt,
+} from './accounts.ts';
+export { relayPermissions } from './permissions.ts';
