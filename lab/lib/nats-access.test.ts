@@ -5,14 +5,12 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { issueCertificate, makeAuthority } from '@hayate/engine';
 import { NatsLink } from '@hayate/relay/directory/nats';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeClusterKeys } from '../../cli/cluster-keys.ts';
 import { relayPermissions } from '../../relay/nats/index.ts';
 import { ManualClock } from '../../relay/test/clock.ts';
 import { collectedLog } from '../../relay/test/collected-log.ts';
-import { connectNats, type NatsRig, natsServer, type RigAccess, startNats } from './nats.ts';
+import { type NatsRig, natsServer, type RigAccess, startNats } from './nats.ts';
 
 const server = await natsServer();
 const missing = 'skip' in server ? server.skip : undefined;
@@ -230,30 +228,4 @@ describe.skipIf(missing !== undefined)('NATS with TLS and accounts', () => {
     await isUp(link);
     await rig.joined();
   }, 60_000);
-});
-
-describe.skipIf(missing !== undefined)('three NATS servers with TLS and accounts', () => {
-  it('keep what a user says on all of them, and go on without one', async () => {
-    const rig = await startNats({ regions: ['jp'], servers: 3, secure: { relays: ['jp-1'] } });
-    try {
-      const nats = await connectNats(rig.region('jp'), rig.accessOf('jp', { name: 'test' }));
-      const js = jetstream(nats, { domain: 'jp', timeout: 2000 });
-      const make = () => new Kvm(js).create('rooms', { replicas: 3 }).catch(() => undefined);
-      // Servers that are just up have a leader and may not all know it yet.
-      await expect.poll(async () => (await make()) !== undefined, { timeout: 30_000 }).toBe(true);
-      const kv = (await make())!;
-      const put = (value: string) => kv.put('room', value).catch(() => 0);
-      await expect.poll(() => put('1'), { timeout: 15_000 }).toBeGreaterThan(0);
-      const jsm = await jetstreamManager(nats, { domain: 'jp' });
-      const copies = async () =>
-        (await jsm.streams.info('KV_rooms')).cluster?.replicas?.filter((r) => r.current).length;
-      await expect.poll(copies, { timeout: 15_000 }).toBe(2);
-      await rig.region('jp').servers[0]!.kill();
-      await rig.region('jp').ready();
-      await expect.poll(() => put('2'), { timeout: 30_000 }).toBeGreaterThan(1);
-      await nats.close();
-    } finally {
-      await rig.stop();
-    }
-  }, 120_000);
 });

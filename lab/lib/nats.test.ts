@@ -1,8 +1,8 @@
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type NatsRig, natsServer, startNats } from './nats.ts';
+import { connectNats, type NatsRig, natsServer, startNats } from './nats.ts';
 
 const binary = await natsServer();
 const skip = 'skip' in binary ? binary.skip : undefined;
@@ -39,32 +39,43 @@ describe.skipIf(skip)('two regions of one NATS server', () => {
 });
 
 describe.skipIf(skip)('a region of three NATS servers', () => {
-  it('goes on without one of them and stands still without two', async () => {
-    const rig = await startNats({ regions: ['jp'], servers: 3 });
-    try {
-      const [first, second, third] = rig.regions[0]!.servers;
-      const connection = await connect({ servers: third!.url });
-      const js = jetstream(connection, { domain: 'jp', timeout: 1000 });
-      let kv: KV | undefined;
-      const create = async () => {
-        kv = await new Kvm(js).create('rooms', { replicas: 3 }).catch(() => undefined);
-        return kv !== undefined;
-      };
-      // Servers that are just up have a leader and may not all know it yet.
-      await expect.poll(create, { timeout: 30_000 }).toBe(true);
-      const put = (value: string) => kv!.put('room', value).catch(() => 0);
-      // A server may not know yet who answers for a bucket that was made through another one.
-      await expect.poll(() => put('1'), { timeout: 15_000 }).toBeGreaterThan(0);
+  it.each([{ how: 'in clear' }, { how: 'over TLS', secure: { relays: [] } }])(
+    'goes on without one of them and stands still without two, $how',
+    async ({ secure }) => {
+      const rig = await startNats({ regions: ['jp'], servers: 3, ...(secure && { secure }) });
+      try {
+        const [first, second, third] = rig.regions[0]!.servers;
+        const access = rig.accessOf('jp', { name: 'test' });
+        const connection = await connectNats(rig.regions[0]!, { ...access, servers: [third!.url] });
+        const js = jetstream(connection, { domain: 'jp', timeout: 1000 });
+        let kv: KV | undefined;
+        const create = async () => {
+          kv = await new Kvm(js).create('rooms', { replicas: 3 }).catch(() => undefined);
+          return kv !== undefined;
+        };
+        // Servers that are just up have a leader and may not all know it yet.
+        await expect.poll(create, { timeout: 30_000 }).toBe(true);
+        const put = (value: string) => kv!.put('room', value).catch(() => 0);
+        // A server may not know yet who answers for a bucket that was made through another one.
+        await expect.poll(() => put('1'), { timeout: 15_000 }).toBeGreaterThan(0);
 
-      await first!.kill();
-      await rig.regions[0]!.ready();
-      await expect.poll(() => put('2'), { timeout: 30_000 }).toBeGreaterThan(1);
+        // Until all three have the stream, the one that dies may be one of two that do.
+        const jsm = await jetstreamManager(connection, { domain: 'jp' });
+        const copies = async () =>
+          (await jsm.streams.info('KV_rooms')).cluster?.replicas?.filter(({ current }) => current).length;
+        await expect.poll(copies, { timeout: 15_000 }).toBe(2);
 
-      await second!.kill();
-      await expect(kv!.put('room', '3')).rejects.toThrow();
-      await connection.close();
-    } finally {
-      await rig.stop();
-    }
-  }, 120_000);
+        await first!.kill();
+        await rig.regions[0]!.ready();
+        await expect.poll(() => put('2'), { timeout: 30_000 }).toBeGreaterThan(1);
+
+        await second!.kill();
+        await expect(kv!.put('room', '3')).rejects.toThrow();
+        await connection.close();
+      } finally {
+        await rig.stop();
+      }
+    },
+    120_000,
+  );
 });

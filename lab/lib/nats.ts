@@ -146,9 +146,9 @@ export class NatsRegion {
 }
 
 /** A client of a region's servers that comes back whatever happens to them; waits for the first to be up. */
-export function connectNats({ urls: servers }: NatsRegion, access: RigAccess = { servers }): Promise<NatsConnection> {
+export function connectNats(region: NatsRegion, access: RigAccess = { servers: region.urls }): Promise<NatsConnection> {
   const again = { maxReconnectAttempts: -1, reconnectTimeWait: 100, reconnectJitter: 50, waitOnFirstConnect: true };
-  return connect({ servers, ...again, ...openAccess(access).options });
+  return connect({ servers: access.servers, ...again, ...openAccess(access).options });
 }
 
 /** Keeps what a client was not permitted, as the servers tell it, until it closes. */
