@@ -7,6 +7,7 @@ import { mintTicket, readTicketSigner } from '@hayate/relay';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
 import { ensureTicketKey } from '../relay/gifts/mint.ts';
+import { collectedLog } from '../relay/test/collected-log.ts';
 import { type ClusterRig, startCluster } from './cluster-rig.ts';
 
 const REGIONS = ['jp', 'us'];
@@ -16,11 +17,12 @@ const missing = 'skip' in server ? server.skip : engine.ok ? undefined : engine.
 if (missing !== undefined) console.log(`SKIPPED gifts of two regions: ${missing}`);
 
 describe.skipIf(missing !== undefined).each([
-  { how: 'in clear', secure: false },
-  { how: 'with TLS, accounts and permissions of a region', secure: true },
-])('gifts of two regions, NATS $how', ({ secure }) => {
+  { how: 'in clear, the directory in memory', secure: false },
+  { how: 'the directory too: TLS, accounts, permissions of a region', secure: true },
+])('gifts of two regions in NATS, $how', ({ secure }) => {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-gifts-'));
   const key = join(dir, 'ticket.key');
+  const log = collectedLog();
   let nats: NatsRig;
   let rig: ClusterRig;
   const rooms: { room: Room; told: string[] }[] = [];
@@ -45,12 +47,13 @@ describe.skipIf(missing !== undefined).each([
     ensureTicketKey(key);
     nats = await startNats({ regions: REGIONS, ...(secure && { secure: { relays: ['jp-1', 'jp-2', 'us-1'] } }) });
     const gifts = { enabled: true, publicKeyFile: key };
-    rig = await startCluster({ jp: 2, us: 1 }, { gifts }, nats.access);
+    rig = await startCluster({ jp: 2, us: 1 }, { gifts }, nats.access, { directory: secure, logger: log.log });
   }, 90_000);
   afterAll(async () => {
     for (const { room } of rooms) room.close();
     await rig?.close();
     await nats?.stop();
+    expect(log.codes()).not.toContain('nats_not_permitted');
     rmSync(dir, { recursive: true, force: true });
   }, 30_000);
 

@@ -7,6 +7,7 @@ import {
   type MintOptions,
   mintToken,
   type RelayConfigInput,
+  type RelayDeps,
   type RunningRelay,
   readSharedKey,
   startRelay,
@@ -33,8 +34,9 @@ const KEY = 'a key that all relays of the cluster under test share';
 export async function startCluster(
   regions: Record<string, number>,
   config: RelayConfigInput = {},
-  /** For gifts; the directory is in memory all the same. Default: none. */
+  /** For gifts, and with `directory` for the directory too, which is in memory otherwise. Default: none. */
   nats: (region: string, relayId: string) => RigAccess = () => ({ servers: [] }),
+  { directory: inNats = false, logger }: { directory?: boolean; logger?: RelayDeps['logger'] } = {},
 ): Promise<ClusterRig> {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-'));
   const write = (name: string, text: string) => {
@@ -83,7 +85,8 @@ export async function startCluster(
         },
         {
           engine,
-          directory: cloud.directory(region),
+          ...(!inNats && { directory: cloud.directory(region) }),
+          ...(logger && { logger }),
         },
       );
       relays.set(relayId, { relay, engine });

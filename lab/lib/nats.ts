@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
@@ -322,16 +323,20 @@ async function poll(timeoutMs: number, what: string, done: () => Promise<boolean
   }
 }
 
+/** Below what systems give to outgoing connections and to whoever asks for any port: nobody gets one of them meanwhile. */
+const [FIRST_PORT, PORTS] = [12_000, 20_000];
+
 /** All held at once before any is let go, so that no two are the same. */
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
+  const held = new Map<number, Server>();
+  while (held.size < count) {
+    const port = FIRST_PORT + randomInt(PORTS);
+    const server = createServer();
+    const taken = await new Promise<boolean>((resolve) =>
+      server.once('error', () => resolve(true)).listen(port, '127.0.0.1', () => resolve(false)),
+    );
+    if (!taken) held.set(port, server);
+  }
+  await Promise.all([...held.values()].map((server) => new Promise((resolve) => server.close(resolve))));
+  return [...held.keys()];
 }

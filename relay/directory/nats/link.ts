@@ -144,7 +144,7 @@ export class NatsLink {
     this.#refused = code === 'nats_refused' || code === 'nats_creds_unreadable';
     if (this.#told.has(code)) return;
     this.#told.add(code);
-    this.#options.log?.error({ code, err: error }, `NATS: ${advice}`);
+    this.#options.log?.error({ code, connection: this.#options.name, err: error }, `NATS: ${advice}`);
   }
 
   /** Its permissions are too narrow for what it does: an error of who made them, or of this relay. */
@@ -162,7 +162,8 @@ export class NatsLink {
     this.#up = up;
     if (up) {
       this.#refused = false;
-      if (this.#told.size > 0) this.#options.log?.info({ after: [...this.#told] }, 'NATS: connected');
+      if (this.#told.size > 0)
+        this.#options.log?.info({ after: [...this.#told], connection: this.#options.name }, 'NATS: connected');
       this.#told.clear();
     }
     for (const callback of this.#callbacks) callback(this.connection);
