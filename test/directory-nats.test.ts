@@ -100,6 +100,7 @@ for (const reason of [missing, slow]) if (reason) console.log(`SKIPPED directory
 directoryContract('NATS, a server a region', () => natsStage(1), missing);
 directoryContract('NATS with TLS, accounts and permissions of a region', () => natsStage(1, true), missing);
 directoryContract('NATS, three servers a region', () => natsStage(3), missing ?? slow);
+directoryContract('NATS, three servers a region, with all of these', () => natsStage(3, true), missing ?? slow);
 
 describe.skipIf(missing)('a directory that starts before NATS', () => {
   it('is there at once, says so, and catches up with what it was told', async () => {
