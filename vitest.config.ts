@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['{codec,engine,transport,client,relay,loadtest,demo,cli,lab,test,scripts,infra}/**/*.test.ts'],
+    include: ['{codec,engine,transport,client,relay,fleet,loadtest,demo,cli,lab,test,scripts,infra}/**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/target/**'],
     pool: 'forks',
     maxWorkers: 2,

@@ -2,7 +2,9 @@ import { HayateError } from '@hayate/codec/errors';
 import { Command, CommanderError } from 'commander';
 import { clusterCommand } from './commands/cluster.ts';
 import { codecBenchCommand } from './commands/codec-bench.ts';
+import { controlCommand } from './commands/control.ts';
 import { demoCommand } from './commands/demo.ts';
+import { enrolCommand } from './commands/enrol.ts';
 import { giftCommand } from './commands/gift.ts';
 import { giftsCommand } from './commands/gifts.ts';
 import { linkCommand } from './commands/link.ts';
@@ -53,6 +55,8 @@ function createProgram(): Command {
     loadtestCommand,
     roomsCommand,
     clusterCommand,
+    controlCommand,
+    enrolCommand,
     codecBenchCommand,
   ];
   for (const create of commands) program.addCommand(create());

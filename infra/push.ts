@@ -28,6 +28,7 @@ export interface Folders {
 
 /** Keys and secrets of a machine by their path there. Throws, naming the file, when one of its keys is missing. */
 export function secretsOf(id: string, { services }: Machine, { keys, secrets }: Folders): Record<string, Buffer> {
+  if (services.includes('hayate-control')) return controlSecrets({ keys, secrets });
   const of = (file: string, wanted: string) => {
     const path = join(keys, file);
     if (!existsSync(path)) throw new Error(`${path} is missing: hayate cluster keys --dir ${keys} ${wanted}`);
@@ -50,13 +51,25 @@ export function secretsOf(id: string, { services }: Machine, { keys, secrets }: 
   if (!services.includes('hayate-relay')) return {};
   return {
     ...Object.fromEntries(
-      readdirSync(secrets).map((file) => [`/etc/hayate/${file}`, readFileSync(join(secrets, file))]),
+      readdirSync(secrets)
+        // The API's token is the control node's alone.
+        .filter((file) => file !== 'linode.token')
+        .map((file) => [`/etc/hayate/${file}`, readFileSync(join(secrets, file))]),
     ),
     '/etc/hayate/ca.pem': of('ca.pem', id),
     '/etc/hayate/relay.pem': of(`${id}.pem`, id),
     '/etc/hayate/relay.key': of(`${id}.key`, id),
     ...natsUser(id),
   };
+}
+
+/** The control node lets relays in: it has the authority itself, and what it gives them. linode.token is its own. */
+function controlSecrets({ keys, secrets }: Folders): Record<string, Buffer> {
+  const own = ['ca.pem', 'ca.key'].map((file) => ['/etc/hayate/', file, join(keys, file)] as const);
+  const given = readdirSync(secrets).map(
+    (file) => [`/etc/hayate/${file === 'linode.token' ? '' : 'secrets/'}`, file, join(secrets, file)] as const,
+  );
+  return Object.fromEntries([...own, ...given].map(([folder, file, path]) => [`${folder}${file}`, readFileSync(path)]));
 }
 
 /**
@@ -141,7 +154,7 @@ async function main(): Promise<number> {
   return failed > 0 ? 1 : 0;
 }
 
-const ORDER = ['hayate-nats', 'hayate-relay', 'prometheus'];
+const ORDER = ['hayate-nats', 'hayate-relay', 'hayate-control'];
 const rank = ({ services }: Machine) => ORDER.indexOf(services[0] ?? '');
 
 if (import.meta.main) process.exitCode = await main();

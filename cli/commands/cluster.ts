@@ -139,7 +139,7 @@ function keysCommand(): Command {
     .description(
       'Make what lets relays and NATS servers know each other: certificates and NATS users. Keeps what is there.',
     )
-    .argument('<relay...>', 'ids, as in cluster.relayId')
+    .argument('[relays...]', 'ids, as in cluster.relayId; none: relays enrol')
     .requiredOption('--dir <path>', 'where the files go')
     .option('--nats <server...>', 'NATS servers: ID=ADDRESS, or several addresses with commas', [])
     .option('--regions <list>', "comma list: a relay's NATS user may do what its region needs; ids begin with REGION-")

@@ -7,8 +7,9 @@ role=${1:-}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 root=${DESTDIR:-}
 case $role in
-  relay | nats) services=hayate-$role ;;
-  control) services="hayate-grafana" ;;
+  relay) units="hayate-relay.service hayate-enrol.service hayate-enrol.timer" ;;
+  nats) units=hayate-nats.service ;;
+  control) units="hayate-control.service hayate-grafana.service" ;;
   *) echo "usage: ${0##*/} relay|nats|control" >&2; exit 2 ;;
 esac
 [ "$(id -u)" = 0 ] || { echo "${0##*/}: needs root" >&2; exit 1; }
@@ -17,8 +18,8 @@ install -d -m 755 "$root/usr/local/bin" "$root/etc/systemd/system" "$root/etc/sy
 ln -sf "$here/bin/hayate" "$root/usr/local/bin/hayate"
 install -m 644 "$here/infra/systemd/hayate.sysusers" "$root/etc/sysusers.d/hayate.conf"
 install -m 644 "$here/infra/systemd/hayate.sysctl" "$root/etc/sysctl.d/60-hayate.conf"
-for service in $services; do
-  install -m 644 "$here/infra/systemd/$service.service" "$root/etc/systemd/system/"
+for unit in $units; do
+  install -m 644 "$here/infra/systemd/$unit" "$root/etc/systemd/system/"
 done
 if [ -n "$root" ]; then exit 0; fi
 
@@ -27,4 +28,6 @@ sysctl --quiet --system
 # Secrets are in here: for root, and for the services by their group.
 install -d -m 750 -g hayate /etc/hayate
 systemctl daemon-reload
-for service in $services; do systemctl enable "$service.service"; done
+for unit in $units; do systemctl enable "$unit"; done
+# A machine that was born with a token goes on by itself; without one this does nothing.
+if [ "$role" = relay ]; then systemctl start --no-block hayate-enrol.service hayate-enrol.timer; fi

@@ -48,6 +48,7 @@ module "relays" {
       number    = number
       label     = "${var.name}-${id}"
       user_data = local.user_data[id]
+      birth     = lookup(local.births, id, null)
     }
   }
 }
@@ -100,7 +101,7 @@ module "network" {
 
 check "generations_do_not_change" {
   assert {
-    condition     = alltrue([for id, m in local.relays : m.made_with == local.user_data[id]])
-    error_message = "Relays were made with something else than what is configured now, and keep it: ${join(", ", [for id, m in local.relays : id if m.made_with != local.user_data[id]])}. Add a generation and roll."
+    condition     = alltrue([for id, m in local.relays : strcontains(m.made_with, local.user_data[id])])
+    error_message = "Relays were made with something else than what is configured now, and keep it: ${join(", ", [for id, m in local.relays : id if !strcontains(m.made_with, local.user_data[id])])}. Add a generation and roll."
   }
 }

@@ -95,3 +95,8 @@ output "user_data" {
   description = "What each machine does at its first boot, in clear."
   value       = local.user_data
 }
+
+output "births" {
+  description = "enrol.json of the relays that enrol, by id: in the state in clear, and worthless once they did."
+  value       = local.births
+}

@@ -1,22 +1,26 @@
 # What machines need to run, and what may change while they do. Never in user_data: infra/push.ts brings it.
 locals {
-  relay_files = {
-    for id, m in local.relays : id => {
-      "/etc/hayate/relay.json" = jsonencode(merge(local.relay_base[id], {
-        for section, values in var.relay : section => try(merge(local.relay_base[id][section], values), values)
-      }))
-    }
+  relay_json = {
+    for key, base in local.relay_base : key => merge(base, {
+      for section, values in var.relay : section => try(merge(base[section], values), values)
+    })
   }
+  relay_files = { for id in keys(local.relays) : id => { "/etc/hayate/relay.json" = jsonencode(local.relay_json[id]) } }
+  # Every relay that Terraform makes, and one of each region whose name and address the control node fills in.
+  relay_places = merge(
+    { for id, m in local.relays : id => { id = id, code = local.code_of[id], ipv4 = m.ipv4, ipv6 = m.ipv6 } },
+    { for code in local.codes : "any of ${code}" => { id = "{id}", code = code, ipv4 = "{address}", ipv6 = "" } },
+  )
   relay_base = {
-    for id, m in local.relays : id => merge(
+    for key, m in local.relay_places : key => merge(
       {
         stateDir  = "/var/lib/hayate"
-        publicUrl = "https://${var.domain == null ? m.ipv4 : "${id}.${var.domain}"}/v1"
+        publicUrl = "https://${var.domain == null ? m.ipv4 : "${m.id}.${var.domain}"}/v1"
         transport = "engine"
         listen    = { host = "::", port = 443 }
         certificate = {
           for key, value in {
-            names    = var.domain == null ? [m.ipv4, m.ipv6] : null
+            names    = var.domain == null ? compact([m.ipv4, m.ipv6]) : null
             certFile = var.domain == null ? null : "/etc/hayate/cert.pem"
             keyFile  = var.domain == null ? null : "/etc/hayate/cert.key"
           } : key => value if value != null
@@ -24,15 +28,15 @@ locals {
         # The service API stays on loopback: its token must not cross a network in clear. Through SSH it is reached.
         api     = { tokenFile = "/etc/hayate/service.token" }
         metrics = { host = "::" }
-        gifts   = { region = local.code_of[id] }
+        gifts   = { region = m.code }
         cluster = {
-          relayId       = id
-          region        = local.code_of[id]
+          relayId       = m.id
+          region        = m.code
           regions       = local.codes
-          natsUrls      = [for key, n in local.nats : "tls://${n.ipv4}:4222" if local.code_of[key] == local.code_of[id]]
+          natsUrls      = [for key, n in local.nats : "tls://${n.ipv4}:4222" if local.code_of[key] == m.code]
           natsCaFile    = "/etc/hayate/nats-ca.pem"
           natsCredsFile = "/etc/hayate/nats.creds"
-          natsReplicas  = length([for key, n in local.nats : key if local.code_of[key] == local.code_of[id]])
+          natsReplicas  = length([for key, n in local.nats : key if local.code_of[key] == m.code])
           advertise     = m.ipv4
           caFile        = "/etc/hayate/ca.pem"
           certFile      = "/etc/hayate/relay.pem"
@@ -85,6 +89,23 @@ locals {
 
   control_files = merge(
     {
+      "/etc/hayate/control.json" = jsonencode(merge(
+        {
+          stateDir  = "/var/lib/hayate-control"
+          listen    = { host = "::", port = 8443 }
+          authority = { certFile = "/etc/hayate/ca.pem", keyFile = "/etc/hayate/ca.key" }
+          relays    = { for code in local.codes : code => local.relay_json["any of ${code}"] }
+        },
+        # Tokens of the API: one for names, one that may look machines up. Neither is Terraform's.
+        var.enrolment.linode ? { linode = { labelPrefix = "${var.name}-" } } : {},
+        var.enrolment.acme == null || var.domain == null ? {} : {
+          acme = {
+            names = ["*.${var.domain}"]
+            email = var.enrolment.acme.email
+            dns   = { kind = "linode", zone = var.enrolment.acme.zone }
+          }
+        },
+      ))
       "/etc/prometheus/prometheus.yml" = yamlencode({
         global = { scrape_interval = "15s" }
         scrape_configs = [{
@@ -110,6 +131,6 @@ locals {
   services = merge(
     { for id in keys(local.relays) : id => ["hayate-relay"] },
     { for id in keys(local.nats) : id => ["hayate-nats"] },
-    { control = concat(["prometheus"], var.control.grafana == null ? [] : ["hayate-grafana"]) },
+    { control = concat(["hayate-control", "prometheus"], var.control.grafana == null ? [] : ["hayate-grafana"]) },
   )
 }

@@ -48,3 +48,15 @@ locals {
     })}"
   }
 }
+
+# What a machine that enrols is born with, beside its user_data: a token is spent at the first boot, and worthless ten minutes later.
+locals {
+  births = {
+    for id, token in var.enrolment.tokens : id => jsonencode({
+      id    = id
+      url   = "https://${local.control["control"].ipv4}:8443"
+      ca    = var.enrolment.ca
+      token = token
+    })
+  }
+}

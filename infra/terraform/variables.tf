@@ -157,3 +157,41 @@ variable "relay" {
     error_message = "relay: an object, as { log = { level = \"debug\" } }."
   }
 }
+
+variable "enrolment" {
+  description = <<-E
+    How relays come by their keys without anybody's SSH.
+      ca      keys/ca.pem of `hayate cluster keys`: public
+      tokens  of relays that are about to be made, by id, as `hayate control token` prints them; each is good once, for ten minutes.
+              A relay without one waits for infra/push.ts.
+      linode  machines must come from the address of the Linode with their label; needs /etc/hayate/linode.token at the control node
+      acme    orders *.DOMAIN there: email, and the zone of the DNS manager that DOMAIN is in; needs the same file
+  E
+  type = object({
+    ca     = optional(string, "")
+    tokens = optional(map(string), {})
+    linode = optional(bool, false)
+    acme   = optional(object({ email = string, zone = string }))
+  })
+  default = {}
+  validation {
+    condition     = length(var.enrolment.tokens) == 0 || can(regex("^-----BEGIN CERTIFICATE-----", var.enrolment.ca))
+    error_message = "enrolment: tokens go with ca, the text of keys/ca.pem: a machine must know whom it gives its token."
+  }
+  validation {
+    condition     = alltrue([for t in values(var.enrolment.tokens) : can(regex("^[A-Za-z0-9_-]{43}$", t))])
+    error_message = "enrolment: a token is 43 letters, digits, - and _, as `hayate control token` prints it."
+  }
+  validation {
+    condition     = length(setsubtract(keys(var.enrolment.tokens), flatten([for c in local.crews : keys(c.relays)]))) == 0
+    error_message = "enrolment: no such relay: ${join(", ", setsubtract(keys(var.enrolment.tokens), flatten([for c in local.crews : keys(c.relays)])))}."
+  }
+  validation {
+    condition     = var.enrolment.acme == null || (var.domain != null && var.enrolment.linode)
+    error_message = "enrolment: acme needs var.domain, and linode = true for the DNS manager."
+  }
+  validation {
+    condition     = var.enrolment.acme == null || var.domain == null ? true : endswith(".${var.domain}", ".${var.enrolment.acme.zone}")
+    error_message = "enrolment: acme.zone is the zone that var.domain is in, as example.com for live.example.com."
+  }
+}

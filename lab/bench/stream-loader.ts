@@ -115,9 +115,10 @@ async function counters({ raw, log }: Viewer): Promise<Record<string, number>> {
   const stats = (await raw?.session.getStats()) ?? {};
   // Read one by one while media flows: rates are by the viewer's own time.
   const counts: Record<string, number> = { seen_s: performance.now() / 1000 };
-  for (const name of ['packets_in', 'packets_out', 'bytes_in', 'bytes_out']) counts[name] = stats[name] ?? 0;
+  for (const name of ['packets_in', 'packets_out', 'datagrams_in', 'bytes_in', 'bytes_out'])
+    counts[name] = stats[name] ?? 0;
   if (log) {
-    for (const name of ['packets_in', 'bytes_in']) counts[`logged_${name}`] = stats[name] ?? 0;
+    for (const name of ['packets_in', 'datagrams_in', 'bytes_in']) counts[`logged_${name}`] = stats[name] ?? 0;
     counts['logged_s'] = performance.now() / 1000;
     counts['logged_bytes'] = log.counts.bytes;
     counts['logged_bundles'] = log.counts.bundles;

@@ -204,23 +204,18 @@ function summarise(
   const cpu = turns.reduce((n, t) => n + t.cpuUs, 0);
   const wss = side.name === 'wss';
   const overhead = wss ? TCP_BYTES + wsHeader(bundleBytes) : OVERHEAD_BYTES;
-  // Viewers that log tell media from the rest; of all viewers it is known what their connections received.
-  const received = (kind: string, wholeS: number) => ({
-    packets: sum(turns, `${kind}packets_in`) / wholeS,
-    bytes: (sum(turns, `${kind}bytes_in`) + sum(turns, `${kind}packets_in`) * UDP_BYTES) / wholeS,
-  });
   const media = { packets: logged / loggedS, bytes: (logged * (bundleBytes + overhead)) / loggedS };
-  const ofLogged = received('logged_', loggedS);
-  const control = { packets: ofLogged.packets - media.packets, bytes: ofLogged.bytes - media.bytes };
-  const all = received('', sum(turns, 'seen_s'));
-  const packets = wss ? media.packets : all.packets - control.packets;
+  const loggedBytes = (sum(turns, 'logged_bytes_in') + sum(turns, 'logged_packets_in') * UDP_BYTES) / loggedS;
+  // What a connection hands up as a datagram is media or the answer to a probe; how many of the latter, viewers that log tell.
+  const probes = sum(turns, 'logged_datagrams_in') / loggedS - media.packets;
+  const packets = wss ? media.packets : sum(turns, 'datagrams_in') / sum(turns, 'seen_s') - probes;
   return {
     name,
     viewers,
     cpu_us_per_viewer_s: round(cpu / viewerSeconds, 1),
     engine_cpu_us_per_viewer_s: wss ? null : round(turns.reduce((n, t) => n + t.engineCpuUs, 0) / viewerSeconds, 1),
     wire_bytes_per_viewer_s: round(media.bytes, 0),
-    control_bytes_per_viewer_s: wss ? null : round(control.bytes, 0),
+    control_bytes_per_viewer_s: wss ? null : round(loggedBytes - media.bytes, 0),
     packets_per_viewer_s: round(packets, 1),
     acks_per_packet: wss ? null : round(sum(turns, 'packets_out') / sum(turns, 'packets_in')),
     voice_units_per_packet: round(sum(turns, 'logged_voice') / logged),

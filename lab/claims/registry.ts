@@ -4,6 +4,7 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { enrolment } from './deploy/enrolment.ts';
 import { npmPackages } from './deploy/packages.ts';
 import { releaseRuns } from './deploy/release.ts';
 import { terraformPlans } from './deploy/terraform.ts';
@@ -78,5 +79,6 @@ export const claims: Claim[] = [
   directoryScale,
   terraformPlans,
   releaseRuns,
+  enrolment,
   npmPackages,
 ];

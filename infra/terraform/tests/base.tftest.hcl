@@ -116,7 +116,7 @@ run "what_machines_get" {
     error_message = output.nats_servers
   }
   assert {
-    condition     = output.machines["jp-a-1"].services == ["hayate-relay"] && output.machines["control"].services == ["prometheus"]
+    condition     = output.machines["jp-a-1"].services == ["hayate-relay"] && output.machines["control"].services == ["hayate-control", "prometheus"]
     error_message = "services"
   }
   assert {
@@ -145,6 +145,44 @@ run "first_boot" {
     # The API takes 16 kB before base64.
     condition     = alltrue([for text in values(output.user_data) : length(text) < 16000])
     error_message = "user_data is too long"
+  }
+}
+
+run "a_machine_that_enrols" {
+  command = plan
+  variables {
+    enrolment = {
+      ca     = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+      tokens = { "us-a-2" = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" }
+      linode = true
+      acme   = { email = "ops@example.com", zone = "example.com" }
+    }
+    domain = "live.example.com"
+  }
+  assert {
+    condition = jsondecode(output.births["us-a-2"]) == {
+      id    = "us-a-2"
+      url   = "https://${run.both_regions.machines["control"].address}:8443"
+      ca    = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+      token = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    }
+    error_message = jsonencode(output.births)
+  }
+  assert {
+    condition     = output.user_data_sha256 == run.both_regions.user_data_sha256
+    error_message = "a token makes another machine"
+  }
+  assert {
+    condition     = jsondecode(output.machines["control"].files["/etc/hayate/control.json"]).relays["us"].cluster.region == "us" && jsondecode(output.machines["control"].files["/etc/hayate/control.json"]).relays["us"].cluster.advertise == "{address}"
+    error_message = output.machines["control"].files["/etc/hayate/control.json"]
+  }
+  assert {
+    condition     = jsondecode(output.machines["control"].files["/etc/hayate/control.json"]).acme.names == ["*.live.example.com"] && jsondecode(output.machines["control"].files["/etc/hayate/control.json"]).linode.labelPrefix == "hayate-"
+    error_message = output.machines["control"].files["/etc/hayate/control.json"]
+  }
+  assert {
+    condition     = length([for r in output.firewall_rules["control"] : r if r.ports == "8443" && length(r.from.ipv4) == 8 && !contains(r.from.ipv4, "0.0.0.0/0")]) == 1
+    error_message = jsonencode(output.firewall_rules["control"])
   }
 }
 

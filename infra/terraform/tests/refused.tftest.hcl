@@ -174,3 +174,44 @@ run "domain_with_scheme" {
   }
   expect_failures = [var.domain]
 }
+
+run "a_token_for_nobody_known" {
+  command = plan
+  variables {
+    enrolment = { tokens = { "jp-a-1" = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" } }
+  }
+  expect_failures = [var.enrolment]
+}
+
+run "a_token_that_is_none" {
+  command = plan
+  variables {
+    enrolment = { ca = "-----BEGIN CERTIFICATE-----", tokens = { "jp-a-1" = "secret" } }
+  }
+  expect_failures = [var.enrolment]
+}
+
+run "a_token_of_no_relay" {
+  command = plan
+  variables {
+    enrolment = { ca = "-----BEGIN CERTIFICATE-----", tokens = { "jp-a-9" = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" } }
+  }
+  expect_failures = [var.enrolment]
+}
+
+run "a_certificate_without_a_domain" {
+  command = plan
+  variables {
+    enrolment = { linode = true, acme = { email = "ops@example.com", zone = "example.com" } }
+  }
+  expect_failures = [var.enrolment]
+}
+
+run "a_certificate_of_another_zone" {
+  command = plan
+  variables {
+    domain    = "live.example.com"
+    enrolment = { linode = true, acme = { email = "ops@example.com", zone = "example.org" } }
+  }
+  expect_failures = [var.enrolment]
+}

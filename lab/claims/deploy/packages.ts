@@ -219,7 +219,7 @@ async function run(context: ClaimContext) {
 }
 
 export const npmPackages: Claim = {
-  id: 'deploy.3',
+  id: 'deploy.6',
   title:
     'npm packages: the same bytes when packed again, nothing that publint and attw find; installed in a project elsewhere, strict TypeScript compiles against them, a relay, a liver and a viewer run in one program, and `npx hayate` runs a load test',
   seconds: 150,

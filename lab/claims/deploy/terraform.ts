@@ -1,45 +1,17 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { readControlConfig } from '@hayate/fleet';
+import { filled } from '@hayate/fleet/internal';
 import { loadConfig } from '@hayate/relay';
 import { makeClusterKeys } from '../../../cli/cluster-keys.ts';
 import { type Machine, secretsOf } from '../../../infra/push.ts';
 import { natsAccess } from '../../../relay/config/cluster.ts';
 import { natsServer } from '../../lib/nats.ts';
 import { natsConf } from '../../lib/nats-conf.ts';
-import { Running, root } from '../../lib/processes.ts';
+import { root } from '../../lib/processes.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
-
-const infra = join(root, 'infra');
-/** Runs init, validate and test against the provider's schema where the provider itself cannot be had. */
-const schemaCheck = join(root, '..', 'shared', 'tools', 'tf-schema-check', 'tf-schema-check');
-
-interface Ended {
-  code: number;
-  lines: string[];
-}
-
-async function call(command: string, args: string[], cwd: string): Promise<Ended> {
-  // Nothing of the caller's Terraform counts.
-  const env = { ...process.env, TF_CLI_CONFIG_FILE: '/dev/null', CHECKPOINT_DISABLE: '1', TF_IN_AUTOMATION: '1' };
-  const child = new Running(command, args, { cwd, env });
-  const timer = setTimeout(() => child.signal('SIGKILL'), 600_000);
-  const code = await child.exited;
-  clearTimeout(timer);
-  return { code, lines: [...child.stdout, ...child.stderr] };
-}
-
-function counts({ lines }: Ended): { passed: number; failed: number } | undefined {
-  const hit = lines.map((line) => /^(?:Success|Failure)! (\d+) passed, (\d+) failed/.exec(line)).find(Boolean);
-  return hit ? { passed: Number(hit[1]), failed: Number(hit[2]) } : undefined;
-}
-
-/** A copy of infra/ that may be broken and initialised. */
-function copy(): { dir: string; terraform: string } {
-  const dir = mkdtempSync(join(tmpdir(), 'hayate-terraform-'));
-  cpSync(infra, dir, { recursive: true });
-  return { dir, terraform: join(dir, 'terraform') };
-}
+import { call, copy, counts, infra, said, schemaCheck } from './terraform-run.ts';
 
 /** Negative controls: each must make the tests fail and say why, or they see nothing. */
 const faults: Record<string, { file: string; from: string; to: string; says: string }> = {
@@ -99,36 +71,6 @@ async function bySchema(checks: Checks, context: ClaimContext): Promise<void> {
   }
 }
 
-/** Terraform's output `machines`, for the variables of tests/base.tftest.hcl: said by a test that fails on purpose. */
-async function rendered(): Promise<Record<string, Machine> | undefined> {
-  const { dir, terraform } = copy();
-  try {
-    const base = readFileSync(join(terraform, 'tests/base.tftest.hcl'), 'utf8');
-    const head = base.slice(0, base.indexOf('\nrun "'));
-    const text = '$' + '{base64encode(jsonencode(output.machines))}';
-    const run = [
-      '',
-      'run "say" {',
-      '  assert {',
-      '    condition     = length(output.machines) == 0',
-      `    error_message = "SAID:${text}:"`,
-      '  }',
-      '}',
-      '',
-    ].join('\n');
-    // Addresses that differ: NATS refuses a peer that is named twice.
-    const mock = join(terraform, 'tests/mock/linode.tfmock.hcl');
-    writeFileSync(mock, readFileSync(mock, 'utf8').replaceAll(/^ +(ip_address|ipv6) .*\n/gm, ''));
-    for (const file of ['base', 'refused']) rmSync(join(terraform, `tests/${file}.tftest.hcl`));
-    writeFileSync(join(terraform, 'tests/say.tftest.hcl'), head + run);
-    const said = await call(schemaCheck, ['-r', dir, terraform], root);
-    const hit = /SAID:([\w+/=\s]+):/.exec(said.lines.join('\n'))?.[1];
-    return hit === undefined ? undefined : JSON.parse(Buffer.from(hit, 'base64').toString('utf8'));
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}
-
 /** Puts what infra/push.ts brings to a machine into a folder in place of its /etc/hayate. */
 function settle(dir: string, id: string, machine: Machine, keys: string): string {
   const folder = join(dir, id);
@@ -167,7 +109,7 @@ function asInTests(id: string, machines: Record<string, Machine>): string {
 /** What machines get, read by the programs that will read it. */
 async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
   context.log('settings of relays and NATS, read by both');
-  const machines = await rendered();
+  const machines = await said<Record<string, Machine>>('output.machines');
   if (!machines) {
     checks.check(false, 'Terraform said nothing of the settings');
     return;
@@ -184,6 +126,7 @@ async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
     });
     let relays = 0;
     let servers = 0;
+    let controls = 0;
     for (const [id, machine] of of('hayate-relay')) {
       const config = loadConfig({ flags: {}, env: {}, file: join(settle(dir, id, machine, keys), 'relay.json') });
       checks.check(config.cluster.relayId === id, `${id}: ${config.cluster.relayId}`);
@@ -207,8 +150,20 @@ async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
       checks.check((await read()).code !== 0, `${id}: nats.conf is read without accounts`);
       servers += 1;
     }
+    for (const [id, { files }] of of('hayate-control')) {
+      const file = join(dir, `${id}-control.json`);
+      writeFileSync(file, files['/etc/hayate/control.json']!);
+      for (const [region, relay] of Object.entries(readControlConfig(file).relays)) {
+        const machine = { id: `${region}-z-9`, region, address: '192.0.2.9' };
+        writeFileSync(file, JSON.stringify(filled(relay, machine)));
+        const { cluster, publicUrl } = loadConfig({ flags: {}, env: {}, file });
+        const right = cluster.relayId === machine.id && cluster.region === region && publicUrl?.includes('192.0.2.9');
+        checks.check(right === true, `a relay of ${region} that enrols: ${cluster.relayId} ${publicUrl}`);
+      }
+      controls += 1;
+    }
     checks.figure('settings_read', { 'relay.json by the relay': relays, 'nats.conf by nats-server': servers });
-    checks.check(relays === 8, `${relays} relay.json`);
+    checks.check(relays === 8 && controls === 1, `${relays} relay.json, ${controls} control.json`);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

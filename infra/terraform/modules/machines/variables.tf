@@ -8,8 +8,8 @@ variable "region" {
 }
 
 variable "machines" {
-  description = "By a name that stays: number from 1 (decides the placement group), label, user_data in clear."
-  type        = map(object({ number = number, label = string, user_data = string }))
+  description = "By a name that stays: number from 1 (decides the placement group), label, user_data in clear; birth: contents of enrol.json."
+  type        = map(object({ number = number, label = string, user_data = string, birth = optional(string) }))
 }
 
 variable "type" {

@@ -40,10 +40,11 @@ locals {
       [for n, part in local.from.nats : { label = "nats-${n}", protocol = "TCP", ports = "6222, 7422", from = part }],
       [for n, part in local.from.control : { label = "control-${n}", protocol = "TCP", ports = "4222, 8222", from = part }],
     )
-    control = [
+    control = concat(
       # Prometheus and Grafana have no TLS here: they listen on loopback, and are reached through SSH.
-      { label = "admin", protocol = "TCP", ports = "22", from = local.admin },
-    ]
+      [{ label = "admin", protocol = "TCP", ports = "22", from = local.admin }],
+      [for n, part in local.from.relays : { label = "enrol-${n}", protocol = "TCP", ports = "8443", from = part }],
+    )
   }
   members = { relays = var.relays, nats = var.nats, control = var.control }
 }

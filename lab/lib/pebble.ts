@@ -1,0 +1,119 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:https';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { issueCertificate, makeAuthority } from '@hayate/engine';
+import { goBinary } from './go-binary.ts';
+import { Running } from './processes.ts';
+
+const VERSION = 'v2.10.3';
+const MODULE = 'github.com/letsencrypt/pebble/v2/cmd';
+
+/** The ACME server of Let's Encrypt's own tests, with a name service whose records can be set. */
+export interface Pebble {
+  directoryUrl: string;
+  /** PEM: the authority of its own server. */
+  caFile: string;
+  /** Program for `dns: {kind: "command"}`: sets and clears TXT records. */
+  dnsCommand: string;
+  /** PEM of the authority whose certificates it issues. */
+  root(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export interface PebbleOptions {
+  /** How long its certificates live. */
+  validSeconds: number;
+}
+
+/** `skip`: why there is none. */
+export async function startPebble({ validSeconds }: PebbleOptions): Promise<Pebble | { skip: string }> {
+  const [server, names] = await Promise.all(
+    ['pebble', 'pebble-challtestsrv'].map((name) => goBinary('pebble', `${MODULE}/${name}`, VERSION)),
+  );
+  if ('skip' in server!) return server;
+  if ('skip' in names!) return names;
+  const dir = mkdtempSync(join(tmpdir(), 'hayate-pebble-'));
+  const write = (name: string, text: string) => {
+    writeFileSync(join(dir, name), text);
+    return join(dir, name);
+  };
+  const authority = makeAuthority({ name: 'Pebble of a test' });
+  const caFile = write('ca.pem', authority.cert);
+  const own = issueCertificate({
+    authority: { key: authority.key, name: 'Pebble of a test' },
+    names: ['127.0.0.1', 'localhost'],
+  });
+  const [acme, management, dns, dnsManagement] = await freePorts(4);
+  const config = write(
+    'pebble.json',
+    JSON.stringify({
+      pebble: {
+        listenAddress: `127.0.0.1:${acme}`,
+        managementListenAddress: `127.0.0.1:${management}`,
+        certificate: write('pebble.pem', own.cert),
+        privateKey: write('pebble.key', own.key),
+        httpPort: 5002,
+        tlsPort: 5001,
+        ocspResponderURL: '',
+        externalAccountBindingRequired: false,
+        profiles: { default: { description: 'as short as asked for', validityPeriod: validSeconds } },
+      },
+    }),
+  );
+  // Without an interpreter of its own: `execFile` runs it as it is.
+  const dnsCommand = write(
+    'dns.mjs',
+    `#!${process.execPath}
+const [verb, name, value] = process.argv.slice(2);
+const host = name + '.';
+const answer = await fetch('http://127.0.0.1:${dnsManagement}/' + (verb === 'add' ? 'set-txt' : 'clear-txt'), {
+  method: 'POST', body: JSON.stringify(verb === 'add' ? { host, value } : { host }),
+});
+process.exit(answer.ok ? 0 : 1);
+`,
+  );
+  chmodSync(dnsCommand, 0o755);
+  const nameService = new Running(names!.path, [
+    ...['-management', `127.0.0.1:${dnsManagement}`, '-dnsserver', `127.0.0.1:${dns}`],
+    ...['-http01', '', '-https01', '', '-tlsalpn01', '', '-doh', ''],
+  ]);
+  const running = new Running(server!.path, ['-config', config, '-dnsserver', `127.0.0.1:${dns}`], {
+    // No made-up delays; no made-up refusals of nonces: those belong to the client's library.
+    env: { ...process.env, PEBBLE_VA_NOSLEEP: '1', PEBBLE_WFE_NONCEREJECT: '0' },
+  });
+  await running.line(/ACME directory available/i, 10_000);
+  return {
+    directoryUrl: `https://127.0.0.1:${acme}/dir`,
+    caFile,
+    dnsCommand,
+    root: () => page(management!, '/roots/0', authority.cert),
+    async close() {
+      await Promise.all([running.stop(), nameService.stop()]);
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function page(port: number, path: string, ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path, ca }, (response) => resolve(text(response))).on('error', reject);
+  });
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const server = createServer().listen(0, '127.0.0.1', () => resolve(server));
+        }),
+    ),
+  );
+  const ports = servers.map((server) => (server.address() as { port: number }).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
