@@ -77,6 +77,7 @@ describe('push', () => {
     for (const id of ['jp-a-1', 'jp-a-2', 'nats-jp-1', 'nats-jp-2']) made.push(`${id}.pem`, `${id}.key`, `${id}.creds`);
     for (const file of made) writeFileSync(join(keys, file), file);
     writeFileSync(join(secrets, 'token.key'), 'token');
+    writeFileSync(join(secrets, 'linode.token'), 'api');
     const given = (id: string, service: string) =>
       Object.entries(secretsOf(id, machine([service], '/x'), { keys, secrets })).map(
         ([to, data]) => `${to} ${data.toString()}`,
@@ -102,6 +103,20 @@ describe('push', () => {
       'jp-a-9.pem is missing',
     );
     expect(() => given('nats-jp-9', 'hayate-nats')).toThrow('nats-jp-9.creds is missing: hayate cluster keys');
+  });
+
+  it('gives the control node the authority and what relays get, and it alone the token of the API', () => {
+    const { keys, secrets } = folders();
+    for (const folder of [keys, secrets]) mkdirSync(folder);
+    const own = ['ca.pem', 'ca.key', 'nats-ca.pem', 'nats-users.nk', 'nats-leaf.conf'];
+    for (const file of [...own, 'jp-a-1.key', 'nats-operator.nk']) writeFileSync(join(keys, file), file);
+    for (const file of ['token.key', 'linode.token']) writeFileSync(join(secrets, file), file);
+    const given = secretsOf('control', machine(['hayate-control', 'prometheus'], '/x'), { keys, secrets });
+    expect(Object.fromEntries(Object.entries(given).map(([to, data]) => [to, data.toString()]))).toEqual({
+      ...Object.fromEntries(own.map((file) => [`/etc/hayate/${file}`, file])),
+      '/etc/hayate/secrets/token.key': 'token.key',
+      '/etc/hayate/linode.token': 'linode.token',
+    });
   });
 
   it('goes to every machine, NATS first, and tells which one failed', () => {

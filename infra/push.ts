@@ -65,7 +65,9 @@ export function secretsOf(id: string, { services }: Machine, { keys, secrets }: 
 
 /** The control node lets relays in: it has the authority itself, and what it gives them. linode.token is its own. */
 function controlSecrets({ keys, secrets }: Folders): Record<string, Buffer> {
-  const own = ['ca.pem', 'ca.key'].map((file) => ['/etc/hayate/', file, join(keys, file)] as const);
+  const own = ['ca.pem', 'ca.key', 'nats-ca.pem', 'nats-users.nk', 'nats-leaf.conf'].map(
+    (file) => ['/etc/hayate/', file, join(keys, file)] as const,
+  );
   const given = readdirSync(secrets).map(
     (file) => [`/etc/hayate/${file === 'linode.token' ? '' : 'secrets/'}`, file, join(secrets, file)] as const,
   );
@@ -138,7 +140,7 @@ async function main(): Promise<number> {
     return 2;
   }
   let failed = 0;
-  // NATS before relays; one after the other, so that a wrong setting stops one machine and not all.
+  // NATS and the control node before relays; one after the other, so that a wrong setting stops one machine and not all.
   const order = Object.entries(machines).sort(([, a], [, b]) => rank(a) - rank(b));
   for (const [id, machine] of order) {
     if (positionals.length > 0 && !positionals.includes(id)) continue;
@@ -154,7 +156,7 @@ async function main(): Promise<number> {
   return failed > 0 ? 1 : 0;
 }
 
-const ORDER = ['hayate-nats', 'hayate-relay', 'hayate-control'];
+const ORDER = ['hayate-nats', 'hayate-control', 'hayate-relay', 'prometheus'];
 const rank = ({ services }: Machine) => ORDER.indexOf(services[0] ?? '');
 
 if (import.meta.main) process.exitCode = await main();

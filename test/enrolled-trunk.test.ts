@@ -5,10 +5,11 @@ import { engineAvailable, makeAuthority, openEngine } from '@hayate/engine';
 
 import { agree, openTokens, startControl } from '@hayate/fleet';
 import { controlSchema } from '@hayate/fleet/internal';
-import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { silent } from '../relay/test/silent.ts';
 
 const available = engineAvailable();
+if (!available.ok) console.log(`skipped: ${available.reason}`);
 
 test.skipIf(!available.ok)(
   'relays that enrolled know each other on the trunk, and one that did not is refused',
@@ -26,7 +27,7 @@ test.skipIf(!available.ok)(
       relays: { jp: {}, us: {} },
       secretsDir: join(dir, 'none'),
     });
-    const control = await startControl(config, pino({ level: 'silent' }));
+    const control = await startControl(config, silent);
     const tokens = openTokens(config);
     const engine = openEngine();
     try {

@@ -50,6 +50,14 @@ export const controlSchema = z.strictObject({
       'relay.json by region code. `{id}`, `{region}`, `{address}` and `{host}` (brackets around IPv6) in its texts are the machine’s.',
     ),
   secretsDir: path('Every file in it goes to each relay: token.key, service.token.').default('/etc/hayate/secrets'),
+  nats: z
+    .strictObject({
+      usersFile: path('`nats-users.nk` of `hayate cluster keys`: signs users.').default('/etc/hayate/nats-users.nk'),
+      leafFile: path('`nats-leaf.conf` of the same: says of which account.').default('/etc/hayate/nats-leaf.conf'),
+      caFile: path('`nats-ca.pem` of the same.').default('/etc/hayate/nats-ca.pem'),
+    })
+    .optional()
+    .describe('Each relay gets a NATS user of its own.'),
   acme: acmeSchema.optional().describe('The certificate that clients see; without: relays make their own.'),
   linode: z
     .strictObject({

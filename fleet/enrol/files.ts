@@ -12,6 +12,8 @@ export interface MachineFilesOptions {
   secretsDir: string;
   /** PEM of the authority. */
   ca: string;
+  /** Its user of NATS: CA and credentials. */
+  nats?(machine: MachineName): { ca: string; creds: string };
   /** What the cluster's clients see, once it was ordered. */
   certificate(): { cert: string; key: string } | undefined;
 }
@@ -30,7 +32,7 @@ export const FILE_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
  * @throws HayateError `unavailable` for a region without settings
  */
 export function machineFiles(machine: MachineName, options: MachineFilesOptions): MachineFiles {
-  const { relays, secretsDir, ca, certificate } = options;
+  const { relays, secretsDir, ca, nats, certificate } = options;
   const relay = relays[machine.region];
   if (!relay) {
     throw new HayateError('unavailable', `no settings for relays of region ${machine.region}`, { retryable: true });
@@ -38,6 +40,10 @@ export function machineFiles(machine: MachineName, options: MachineFilesOptions)
   const files: MachineFiles = { 'ca.pem': ca, 'relay.json': `${JSON.stringify(filled(relay, machine), null, 1)}\n` };
   for (const name of existsSync(secretsDir) ? readdirSync(secretsDir) : []) {
     if (FILE_NAME.test(name)) files[name] = readFileSync(join(secretsDir, name), 'utf8');
+  }
+  if (nats) {
+    const user = nats(machine);
+    Object.assign(files, { 'nats-ca.pem': user.ca, 'nats.creds': user.creds });
   }
   const pair = certificate();
   if (pair) Object.assign(files, { 'cert.pem': pair.cert, 'cert.key': pair.key });

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
 import { issueCertificate } from '@hayate/engine';
+import { accountIn, relayPermissions, userCreds } from '@hayate/relay/nats';
 import type { Logger } from 'pino';
 import { type AcmeOptions, openAccount, orderCertificate } from '../certificate/acme.ts';
 import { commandDns, type DnsProvider } from '../certificate/dns.ts';
@@ -11,10 +12,12 @@ import { linodeDns } from '../certificate/linode-dns.ts';
 import type { ControlConfig } from '../config/schema.ts';
 import { Authority } from '../enrol/authority.ts';
 import { EnrolmentDesk } from '../enrol/desk.ts';
-import { machineFiles } from '../enrol/files.ts';
+import { type MachineName, machineFiles } from '../enrol/files.ts';
 import { CONTROL_NAME, type EnrolServer, serveEnrolment } from '../enrol/server.ts';
 import { EnrolmentTokens } from '../enrol/tokens.ts';
 import { Linode } from '../provider/linode.ts';
+
+const DAY_S = 24 * 3600;
 
 export interface Control {
   port: number;
@@ -52,7 +55,11 @@ export async function startControl(config: ControlConfig, log: Logger): Promise<
   const tokens = openTokens(config);
   const desk = new EnrolmentDesk({
     ...{ tokens, authority, certificateDays, nowMs: clock.nowMs },
-    files: (machine) => machineFiles(machine, { relays, secretsDir, ca, certificate: () => keeper?.pair }),
+    files: (machine) =>
+      machineFiles(machine, {
+        ...{ relays, secretsDir, ca, certificate: () => keeper?.pair },
+        ...(config.nats && { nats: natsUsers(config, config.nats) }),
+      }),
     ...(linode && { addressesOf: (id) => addresses(linode, `${config.linode!.labelPrefix}${id}`) }),
   });
   const identity = issueCertificate({ authority: { key: caKey }, names: [CONTROL_NAME] });
@@ -71,6 +78,18 @@ export async function startControl(config: ControlConfig, log: Logger): Promise<
 
 function openLinode({ tokenFile, apiUrl }: NonNullable<ControlConfig['linode']>): Linode {
   return new Linode({ token: () => readText(tokenFile).trim(), ...(apiUrl !== undefined && { apiUrl }) });
+}
+
+/** A user as long as the certificate, with the rights of its region. Keys are read anew: they may be replaced. */
+function natsUsers({ certificateDays, relays }: ControlConfig, nats: NonNullable<ControlConfig['nats']>) {
+  return ({ id, region }: MachineName) => ({
+    ca: readText(nats.caFile),
+    creds: userCreds({
+      ...{ accountSeed: readText(nats.usersFile).trim(), account: accountIn(readText(nats.leafFile)), name: id },
+      permissions: relayPermissions(region, Object.keys(relays).sort()),
+      expiresAt: Math.floor(clock.nowMs() / 1000) + certificateDays * DAY_S,
+    }),
+  });
 }
 
 /** IPv6 comes with its prefix length. */

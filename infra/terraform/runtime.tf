@@ -94,6 +94,7 @@ locals {
           stateDir  = "/var/lib/hayate-control"
           listen    = { host = "::", port = 8443 }
           authority = { certFile = "/etc/hayate/ca.pem", keyFile = "/etc/hayate/ca.key" }
+          nats      = {}
           relays    = { for code in local.codes : code => local.relay_json["any of ${code}"] }
         },
         # Tokens of the API: one for names, one that may look machines up. Neither is Terraform's.

@@ -7,6 +7,7 @@ import { codecSpeed } from './codec/speed.ts';
 import { enrolment } from './deploy/enrolment.ts';
 import { npmPackages } from './deploy/packages.ts';
 import { releaseRuns } from './deploy/release.ts';
+import { rolled } from './deploy/roll.ts';
 import { terraformPlans } from './deploy/terraform.ts';
 import { giftInBrowser } from './gifts/browser.ts';
 import { giftsKilled } from './gifts/kill.ts';
@@ -80,5 +81,6 @@ export const claims: Claim[] = [
   terraformPlans,
   releaseRuns,
   enrolment,
+  rolled,
   npmPackages,
 ];

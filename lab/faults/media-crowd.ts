@@ -19,6 +19,8 @@ interface Stream {
   /** Of the last frame and voice packet; NaN before the first. */
   lastMs: [number, number];
   longestMs: number;
+  /** When the longest pause ended, `performance.now()`. */
+  longestEndMs: number;
   lagsMs: number[];
 }
 
@@ -38,6 +40,8 @@ export interface Stage {
   keyFile: string;
   /** Clients know one relay each: the negative control. */
   alone?: boolean;
+  /** Asked by clients instead of what is known here: of a room, by who enters at this relay. */
+  relaysOf?(room: string, near: ClusterRelay): Promise<RelayCandidate[]>;
 }
 
 export interface Frozen {
@@ -47,6 +51,8 @@ export interface Frozen {
   max: number;
   /** Viewers and livers of them. */
   pairs: number;
+  /** The longest one: who did not see whom, where the viewer entered, and when it ended, ms after `begin`. */
+  worst: { at: string; liver: string; moved: boolean; ended_ms: number | null };
 }
 
 /** Livers and viewers of one room by the SDK, each at a relay of its choice, with the others of its region to go to. */
@@ -54,6 +60,7 @@ export class MediaCrowd {
   readonly #stage: Stage;
   readonly room: string;
   readonly #viewers: Seen[] = [];
+  #begunMs = performance.now();
   readonly #livers: { publisher: Publisher; timers: NodeJS.Timeout[] }[] = [];
 
   constructor(room: string, stage: Stage) {
@@ -97,17 +104,21 @@ export class MediaCrowd {
     if (liver === undefined) return;
     let stream = viewer.streams.get(liver);
     if (!stream) {
-      stream = { liver, viewer, lastMs: [Number.NaN, Number.NaN], longestMs: 0, lagsMs: [] };
+      stream = { liver, viewer, lastMs: [Number.NaN, Number.NaN], longestMs: 0, longestEndMs: Number.NaN, lagsMs: [] };
       viewer.streams.set(liver, stream);
     }
     const pauseMs = unit.receivedMs - stream.lastMs[kind];
-    if (pauseMs > stream.longestMs) stream.longestMs = pauseMs;
+    if (pauseMs > stream.longestMs) {
+      stream.longestMs = pauseMs;
+      stream.longestEndMs = performance.now();
+    }
     stream.lastMs[kind] = unit.receivedMs;
     if (!unit.backlog) stream.lagsMs.push(unit.lagMs);
   }
 
   /** Pauses and lags are counted anew. */
   begin(): void {
+    this.#begunMs = performance.now();
     for (const stream of this.#streams()) {
       stream.longestMs = 0;
       stream.lagsMs = [];
@@ -131,10 +142,10 @@ export class MediaCrowd {
   }
 
   /** Where viewers have a session, by relay; `none`: without. */
-  places(): Record<string, number> {
+  places(relays: readonly ClusterRelay[] = this.#stage.relays): Record<string, number> {
     const places: Record<string, number> = {};
     for (const { watcher } of this.#viewers) {
-      const at = this.#stage.relays.find(({ process }) => process.url === watcher.room.relay?.url)?.id ?? 'none';
+      const at = relays.find(({ process }) => process.url === watcher.room.relay?.url)?.id ?? 'none';
       places[at] = (places[at] ?? 0) + 1;
     }
     return places;
@@ -142,16 +153,25 @@ export class MediaCrowd {
 
   /** What has not ended yet counts. @param of the pairs that count */
   frozen(of: (pair: { viewerAt: string; liver: string }) => boolean = () => true): Frozen {
-    const pauses: number[] = [];
-    for (const { viewer, liver, lastMs, longestMs } of this.#streams()) {
+    const found: { ms: number; stream: Stream; over: boolean }[] = [];
+    for (const stream of this.#streams()) {
+      const { viewer, liver, lastMs, longestMs } = stream;
       if (!of({ viewerAt: viewer.relay, liver })) continue;
       const nowMs = viewer.watcher.room.nowUs() / 1000;
-      pauses.push(Math.max(longestMs, ...lastMs.filter((ms) => !Number.isNaN(ms)).map((ms) => nowMs - ms)));
+      const lasting = Math.max(0, ...lastMs.filter((ms) => !Number.isNaN(ms)).map((ms) => nowMs - ms));
+      found.push({ ms: Math.max(longestMs, lasting), stream, over: longestMs >= lasting });
     }
-    pauses.sort((a, b) => a - b);
+    found.sort((a, b) => a.ms - b.ms);
     const at = (share: number) =>
-      Math.round(pauses[Math.min(pauses.length - 1, Math.floor(share * pauses.length))] ?? 0);
-    return { p50: at(0.5), p95: at(0.95), max: at(1), pairs: pauses.length };
+      Math.round(found[Math.min(found.length - 1, Math.floor(share * found.length))]?.ms ?? 0);
+    const last = found.at(-1);
+    const worst = {
+      at: last?.stream.viewer.relay ?? '',
+      liver: last?.stream.liver ?? '',
+      moved: last?.stream.viewer.movedMs !== undefined,
+      ended_ms: last?.over ? Math.round(last.stream.longestEndMs - this.#begunMs) : null,
+    };
+    return { p50: at(0.5), p95: at(0.95), max: at(1), pairs: found.length, worst };
   }
 
   /** One way, of what came since `begin`, p99 in ms. */
@@ -188,7 +208,8 @@ export class MediaCrowd {
       ttlSeconds: 3600,
     });
     // The others of the region look full, so that this one is taken while it is there.
-    const { relays: all, alone } = this.#stage;
+    const { relays: all, alone, relaysOf } = this.#stage;
+    if (relaysOf) return { url, certificateHashes: hashes, token, relays: () => relaysOf(this.room, relay) };
     const near = all.filter(({ region, id }) => (alone ? id === relay.id : region === relay.region));
     const relays = near.map(
       ({ id, region, process }): RelayCandidate => ({

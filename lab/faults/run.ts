@@ -1,5 +1,6 @@
 // npm run faults -- gifts [--kill | --power-cut | --cluster]
 // npm run faults -- cluster
+// npm run faults -- roll
 import { Command, InvalidArgumentError } from 'commander';
 import { natsServer } from '../lib/nats.ts';
 import { report as printed } from '../lib/report.ts';
@@ -8,6 +9,7 @@ import { clusterMedia, MEDIA_FAULTS, type MediaFault } from './cluster-media.ts'
 import { killLedger } from './kill.ts';
 import { powerCut } from './power.ts';
 import { killRelay } from './relay-kill.ts';
+import { type RollOptions, roll } from './roll.ts';
 import { haveStrace } from './trace.ts';
 
 const program = new Command('faults').description('Breaks things on purpose; prints what was lost.');
@@ -130,6 +132,19 @@ program
     } as const;
     const { passed } = await printed({ command, json, save }, () => clusterMedia(asked, log));
     if (!passed) process.exitCode = 1;
+  });
+
+program
+  .command('roll')
+  .description('a new generation of relays comes beside the old one, which drains and goes, in two regions under load')
+  .option('--rooms <n>', 'rooms, each with a liver in both regions', Number, 4)
+  .option('--viewers <n>', 'of each room at each of the four old relays', Number, 5)
+  .option('--json', 'one JSON object')
+  .action(async ({ json, ...options }: RollOptions & { json?: boolean }) => {
+    const binary = await natsServer();
+    if ('skip' in binary) program.error(binary.skip);
+    const command = `npm run faults -- roll --rooms ${options.rooms} --viewers ${options.viewers}`;
+    await printed({ command, json }, () => roll(options, log));
   });
 
 await program.parseAsync();

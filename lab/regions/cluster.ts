@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueCertificate, makeAuthority } from '@hayate/engine';
@@ -59,14 +59,11 @@ export class Cluster {
       await nats.joined();
       const ca = makeAuthority();
       writeFileSync(join(folder, 'ca.pem'), ca.cert);
+      writeFileSync(join(folder, 'ca.key'), ca.key, { mode: 0o600 });
       for (const region of REGIONS) {
         for (let n = 1; n <= options.relaysPerRegion; n += 1) {
-          const id = `${region}-${n}`;
-          log(`relay ${id}`);
-          const { cert, key } = issueCertificate({ authority: { key: ca.key }, names: [`${id}.relay.hayate`] });
-          writeFileSync(join(folder, `${id}.pem`), cert);
-          writeFileSync(join(folder, `${id}.key`), key, { mode: 0o600 });
-          cluster.relays.push(await cluster.startRelay(id, region));
+          log(`relay ${region}-${n}`);
+          await cluster.add(`${region}-${n}`, region);
         }
       }
       return cluster;
@@ -74,6 +71,17 @@ export class Cluster {
       await cluster.close();
       throw error;
     }
+  }
+
+  /** One more relay. */
+  async add(id: string, region: Region): Promise<ClusterRelay> {
+    const authority = { key: readFileSync(join(this.#folder, 'ca.key'), 'utf8') };
+    const { cert, key } = issueCertificate({ authority, names: [`${id}.relay.hayate`] });
+    writeFileSync(join(this.#folder, `${id}.pem`), cert);
+    writeFileSync(join(this.#folder, `${id}.key`), key, { mode: 0o600 });
+    const relay = await this.startRelay(id, region);
+    this.relays.push(relay);
+    return relay;
   }
 
   /** Of a relay that was stopped or killed: another process with its files, at its clients' address. */
