@@ -79,6 +79,11 @@ export interface TrunkRefused {
   code: string;
 }
 
+/** From an origin that is to go: the receiver is to come after it, and pulls the room before that. */
+export interface TrunkInvite extends TrunkPlace {
+  t: 'invite';
+}
+
 /** The child wants it no more. */
 export interface TrunkUnpull {
   t: 'unpull';
@@ -226,6 +231,7 @@ export type TrunkMessage =
   | TrunkPath
   | TrunkRefused
   | TrunkUnpull
+  | TrunkInvite
   | TrunkLiver
   | TrunkLeft
   | TrunkEvict

@@ -192,6 +192,7 @@ const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
   path: { ...place, ...path },
   refused: { ...room, id: optional(u32), code: text },
   unpull: room,
+  invite: place,
   liver: { ...room, ...routed },
   left: { ...room, slot, gen: generation, gone: optional(bool) },
   evict: { ...room, slot, gen: generation },

@@ -29,6 +29,8 @@ export interface RollOptions {
   rooms: number;
   /** At each of the four old relays, of each room. */
   viewers: number;
+  /** Old relays drain one after the other. */
+  oneByOne: boolean;
 }
 
 export interface RollResult extends RollOptions {
@@ -119,14 +121,14 @@ class Roll {
       await sleep(BEFORE_MS);
       this.#log('2. the old generation drains');
       const fromMs = performance.now();
-      const drained = await Promise.all(
-        old.map(async (relay) => {
-          const over = relay.process.stop();
-          this.#gone.add(relay);
-          await over;
-          return Math.round(performance.now() - fromMs);
-        }),
-      );
+      const drain = async (relay: ClusterRelay) => {
+        this.#gone.add(relay);
+        await relay.process.stop();
+        return Math.round(performance.now() - fromMs);
+      };
+      const drained: number[] = [];
+      if (this.#options.oneByOne) for (const relay of old) drained.push(await drain(relay));
+      else drained.push(...(await Promise.all(old.map(drain))));
       this.#log('3. it is gone');
       await sleep(AFTER_MS);
       const gifts = await givers.end();

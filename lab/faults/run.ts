@@ -139,6 +139,7 @@ program
   .description('a new generation of relays comes beside the old one, which drains and goes, in two regions under load')
   .option('--rooms <n>', 'rooms, each with a liver in both regions', Number, 4)
   .option('--viewers <n>', 'of each room at each of the four old relays', Number, 5)
+  .option('--one-by-one', 'old relays drain one after the other', false)
   .option('--json', 'one JSON object')
   .action(async ({ json, ...options }: RollOptions & { json?: boolean }) => {
     const binary = await natsServer();

@@ -264,9 +264,9 @@ export class Cluster {
     }
     if (!('room' in message)) return;
     let hosted = this.#host.room(message.room);
-    if (!hosted && message.t === 'pull') {
+    if (!hosted && (message.t === 'pull' || message.t === 'invite')) {
       hosted = this.#draining ? undefined : this.#host.open(message.room);
-      if (!hosted) {
+      if (!hosted && message.t === 'pull') {
         const code: Code = this.#draining ? 'draining' : 'overloaded';
         this.links.send(peer, { t: 'refused', room: message.room, id: message.id, code });
       }

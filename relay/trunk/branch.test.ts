@@ -26,6 +26,17 @@ function isWhole(model: TreeModel): void {
   expect(model.at(origin).view.region).toBe(home);
 }
 
+/** More often than once while ways change: the window of the slot takes the rest out. */
+function everybodyHears(model: TreeModel, when: string): void {
+  for (const { relay, slot, sub } of model.livers()) {
+    const { arrivals } = model.flood(relay, slot);
+    for (const { view } of model.hosting()) {
+      if (view.id === relay) continue;
+      expect(arrivals.get(view.id) ?? 0, `${sub} at ${view.id} ${when}`).toBeGreaterThanOrEqual(1);
+    }
+  }
+}
+
 function seeded(seed: number): () => number {
   let state = seed >>> 0 || 1;
   return () => {
@@ -69,6 +80,9 @@ describe("a room's tree", () => {
     model.run(600 + 400);
     expect(model.place).toMatchObject({ home: 'jp', epoch: 2 });
     expect(model.place!.origin).not.toBe('jp-1');
+    everybodyHears(model, 'a second later');
+    // Some of it twice, over a way that was there meanwhile.
+    model.run(500);
     isWhole(model);
   });
 
@@ -263,6 +277,89 @@ describe("a room's tree", () => {
       expect(arrivals.get('jp-2'), `after ${step * 5} ms`).toBeGreaterThanOrEqual(1);
     }
     expect(model.place).toMatchObject({ origin: 'jp-2', epoch: 2 });
+  });
+
+  describe('with a parent that drains', () => {
+    /** Relays of a region in the order in which they are its parent. */
+    function stage() {
+      const model = new TreeModel({ jp: 1, us: 3 }, seeded(6));
+      const mio = model.join('jp-1', 'mio');
+      model.run(300);
+      model.publish('jp-1', mio);
+      for (const id of ['us-1', 'us-2', 'us-3']) model.join(id, `viewer of ${id}`);
+      model.run(2000);
+      const parent = model.at('us-1').bridge.branch.path.at(-2)!;
+      const others = ['us-1', 'us-2', 'us-3'].filter((id) => id !== parent);
+      return { model, parent, others };
+    }
+
+    it('keeps it until the next one, which is new to the room, has the way to the origin', () => {
+      const { model, parent } = stage();
+      // Nobody of the room is there yet: as the first relay of a generation that is to take over.
+      model.start('us-4', 'us');
+      model.start('us-5', 'us');
+      model.drain(parent);
+      const watching = model.hosting().filter(({ view }) => view.region === 'us' && view.id !== parent);
+      for (let step = 0; step < 300; step++) {
+        model.run(5);
+        const { arrivals } = model.flood('jp-1', 0);
+        for (const { view } of watching) {
+          expect(arrivals.get(view.id) ?? 0, `${view.id} after ${step * 5} ms`).toBeGreaterThanOrEqual(1);
+        }
+      }
+      // The one that drains has viewers yet, and is a child by now.
+      for (const { view, bridge } of watching) expect(bridge.branch.path, view.id).not.toContain(parent);
+    });
+
+    it.each([0, 20, 40, 60, 80, 100, 120, 160, 200])(
+      'asks the next one again for what it was asked %i ms after',
+      (ms) => {
+        const { model, parent, others } = stage();
+        model.drain(parent);
+        model.run(ms);
+        const at = others[0]!;
+        const session = model.join(at, 'joe');
+        model.publish(at, session);
+        model.run(1000);
+        expect(model.livers().map(({ sub }) => sub)).toContain('joe');
+      },
+    );
+  });
+
+  it.each(Array.from({ length: 20 }, (_, n) => n))('goes on while all its relays drain at once, order %i', (seed) => {
+    const random = seeded(100 + seed);
+    const old = ['jp-1', 'jp-2', 'us-1', 'us-2'];
+    const model = new TreeModel({ jp: 2, us: 2 }, random);
+    const mio = model.join('jp-1', 'mio');
+    model.run(300);
+    model.publish('jp-1', mio);
+    for (const id of old) model.join(id, `viewer of ${id}`);
+    model.run(1000);
+    const joe = model.join('us-2', 'joe');
+    model.publish('us-2', joe);
+    model.run(1000);
+    for (const id of ['jp-3', 'jp-4', 'us-3', 'us-4']) model.start(id, id.slice(0, 2));
+    const moved = [...old].sort(() => random() - 0.5);
+    for (const id of moved) {
+      model.run(20 * random());
+      model.drain(id);
+    }
+    for (let step = 0; step < 400; step++) {
+      model.run(5);
+      everybodyHears(model, `after ${step * 5} ms`);
+    }
+    // Livers go over, each to a relay that is to stay, as viewers do.
+    for (const [sub, from, session, to] of [
+      ['mio', 'jp-1', mio, 'jp-3'],
+      ['joe', 'us-2', joe, 'us-4'],
+    ] as const) {
+      const next = model.join(to, sub);
+      model.publish(to, next);
+      model.run(600);
+      model.leave(from, session, true);
+      expect(model.livers().find((liver) => liver.sub === sub)?.relay, `${sub} after 600 ms`).toBe(to);
+      everybodyHears(model, `after ${sub} moved`);
+    }
   });
 
   it('takes a slot from elsewhere whose publisher here was lost before anybody heard of it', () => {

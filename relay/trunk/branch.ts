@@ -3,12 +3,22 @@ import { Flows } from './flows.ts';
 import { Neighbours } from './neighbours.ts';
 import { Pulls } from './pulls.ts';
 import { Standing } from './standing.ts';
+import { Succession } from './succession.ts';
 import type { BranchAction, BranchEvent, BranchOptions, Place, RelayId, RoomMessage } from './types.ts';
 import { upstreamOf } from './upstream.ts';
 
 /** A new origin has its room from the old one for so long, unless that pulls from it before. */
 const HANDOVER_MS = 1500;
+/** Who is to come after the origin pulls the room for so long, whoever is there. */
+const INVITED_MS = 5000;
 const MAX_HOPS = 16;
+
+/** What counts from those alone from whom the room is taken or to whom it is given. */
+const OF_NEIGHBOURS: ReadonlySet<RoomMessage['t']> = new Set(['liver', 'left', 'evict', 'gift', 'crowd']);
+
+/** Whether whoever says so has a way to the origin that it names. */
+const leadsToOrigin = ({ path, origin }: { path: readonly RelayId[]; origin: RelayId }) =>
+  origin !== '' && path.at(-1) === origin;
 
 type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
 
@@ -23,10 +33,12 @@ export class Branch {
   readonly #standing: Standing;
   readonly #pulls: Pulls;
   readonly #flows: Flows;
+  readonly #succession: Succession;
   /** Who pulls from here, with the alias that its bundles carry. */
   readonly #children = new Set<RelayId>();
   #out: BranchAction[] = [];
   #wanted = false;
+  #invitedUntilMs = Number.NEGATIVE_INFINITY;
   #toldPath = '';
 
   constructor(options: BranchOptions) {
@@ -39,6 +51,11 @@ export class Branch {
       ...{ room: options.room, standing: this.#standing, pulls: this.#pulls, children: this.#children },
       rooted: () => this.rooted,
       random: options.random,
+      act,
+    });
+    this.#succession = new Succession({
+      linked: options.linked,
+      invite: (peer) => this.#send(peer, { t: 'invite', ...this.#standing.told(options.room) }),
       act,
     });
   }
@@ -80,7 +97,7 @@ export class Branch {
     this.#out = [];
     this.#take(event, nowMs);
     this.#reconcile(nowMs);
-    this.#near.settle(this.#neighbours());
+    this.#near.settle(new Set([...this.#neighbours(), ...this.#pulls.retired()]));
     this.#tellPath();
     return this.#out;
   }
@@ -148,6 +165,7 @@ export class Branch {
   }
 
   #message(peer: RelayId, message: RoomMessage, nowMs: number): void {
+    if (this.#isHeld(peer) && OF_NEIGHBOURS.has(message.t)) return;
     switch (message.t) {
       case 'pull':
         this.#pulled(peer, message);
@@ -162,8 +180,14 @@ export class Branch {
         this.#unpulled(peer);
         return;
       case 'ready':
+        if (!this.#children.has(peer)) return;
         // What came before it knew the alias was lost on it: once more from each slot's last key.
-        if (this.#children.has(peer)) this.#out.push({ do: 'replay', peer });
+        this.#out.push({ do: 'replay', peer });
+        this.#succession.ready(peer);
+        return;
+      case 'invite':
+        this.#standing.heard(message);
+        if (!this.#standing.draining) this.#invitedUntilMs = nowMs + INVITED_MS;
         return;
       case 'path':
         this.#pathChanged(peer, message, nowMs);
@@ -185,7 +209,7 @@ export class Branch {
         this.#tellGift(message, peer);
         return;
       case 'crowd':
-        this.#near.crowds.heard(peer, message.people, message.viewers);
+        if (!this.#pulls.isRetired(peer)) this.#near.crowds.heard(peer, message.people, message.viewers);
         return;
       default:
         this.#flows.take(peer, message, nowMs);
@@ -194,6 +218,11 @@ export class Branch {
 
   #pathChanged(peer: RelayId, message: Of<'path'>, nowMs: number): void {
     if (!this.#pulls.has(peer)) return;
+    if (this.#pulls.isRetired(peer)) return;
+    if (this.#pulls.held(peer)) {
+      if (leadsToOrigin(message)) this.#pulls.again(peer);
+      return;
+    }
     this.#pulls.setPath(peer, message.path);
     this.#standing.heard(message);
     this.#standing.numbered(message.numbering);
@@ -209,6 +238,7 @@ export class Branch {
       return;
     }
     if (this.#children.has(peer)) this.#unpulled(peer);
+    if (this.#pulls.isRetired(peer)) this.#endPull(peer);
     this.#children.add(peer);
     this.#near.crowds.heard(peer, message.people, message.viewers);
     this.#near.add(peer, message.alias, message.livers);
@@ -237,12 +267,13 @@ export class Branch {
     // There may be nobody to hand it over to.
     if (this.#standing.here) return undefined;
     if (this.#standing.draining && !this.#children.has(peer)) return 'draining';
-    if (this.#pulls.has(peer) || this.#pulls.path.includes(peer)) return 'loop';
+    if ((this.#pulls.has(peer) && !this.#pulls.isRetired(peer)) || this.#pulls.path.includes(peer)) return 'loop';
     return this.path.length >= MAX_HOPS ? 'loop' : undefined;
   }
 
   #unpulled(peer: RelayId): void {
     if (!this.#children.delete(peer)) return;
+    this.#succession.gone(peer);
     this.#flows.childLost(peer);
     if (peer !== this.#pulls.parent) this.#near.drop(peer);
   }
@@ -253,13 +284,26 @@ export class Branch {
       if (this.#pulls.matches(peer, message.id)) this.#leave(peer, nowMs);
       return;
     }
+    if (former !== undefined && former !== peer && this.rooted && !leadsToOrigin(message)) {
+      this.#pulls.hold(peer, message.id, nowMs);
+      return;
+    }
     if (!this.#pulls.answered(peer, message.id, message.path)) return;
     this.#standing.heard(message);
     this.#standing.numbered(message.numbering);
     this.#near.crowds.heard(peer, message.people, message.viewers);
     this.#near.add(peer, message.alias, message.livers);
     this.#send(peer, this.#named('ready'));
-    if (former !== undefined && former !== peer) this.#endPull(former);
+    if (former !== undefined && former !== peer) this.#retire(former, peer, nowMs);
+  }
+
+  /** Media goes on over the former parent for a moment; all else is the new one's at once. */
+  #retire(former: RelayId, parent: RelayId, nowMs: number): void {
+    // What it was asked it may answer when nobody listens to it any more.
+    this.#flows.parentLost();
+    this.#pulls.retire(former, nowMs);
+    this.#near.retire(former, parent);
+    this.#send(former, { ...this.#named('crowd'), people: 0, viewers: 0 });
   }
 
   #refused(peer: RelayId, { id, code }: Of<'refused'>, nowMs: number): void {
@@ -320,7 +364,9 @@ export class Branch {
 
   /** Brings the pulls to what they should be. */
   #reconcile(nowMs: number): void {
-    this.#out.push(...this.#standing.due(this.rooted, nowMs));
+    const prepared = (successor: RelayId) => this.#succession.prepared(successor, nowMs);
+    this.#out.push(...this.#standing.due(this.rooted, prepared, nowMs));
+    for (const peer of this.#pulls.over(nowMs)) this.#endPull(peer);
     const { place } = this;
     if (place && this.#standing.here) this.#lead(nowMs);
     else if (place) this.#follow(place, nowMs);
@@ -331,20 +377,23 @@ export class Branch {
   #lead(nowMs: number): void {
     for (const peer of this.#pulls.peers()) {
       const over = nowMs >= this.#standing.authorityMs + HANDOVER_MS;
-      if (peer !== this.#pulls.parent || over) this.#endPull(peer);
+      if (over || (peer !== this.#pulls.parent && !this.#pulls.isRetired(peer))) this.#endPull(peer);
     }
   }
 
   #follow(place: Place, nowMs: number): void {
     const { self, first, linked } = this.#options;
-    const needed = (this.#wanted || this.#children.size > 0) && !place.closed;
+    const wanted = this.#wanted || this.#children.size > 0 || nowMs < this.#invitedUntilMs;
+    const needed = wanted && !place.closed;
     const avoided = this.#pulls.avoided(nowMs);
     const target = needed ? upstreamOf({ self, place, avoided, first }) : undefined;
     for (const peer of this.#pulls.peers()) {
       // The parent that holds is kept until there is another one.
-      if (peer !== target && (peer !== this.#pulls.parent || !needed)) this.#endPull(peer);
+      const kept = needed && (peer === this.#pulls.parent || this.#pulls.isRetired(peer));
+      if (peer !== target && !kept) this.#endPull(peer);
     }
     if (target === undefined) return;
+    if (this.#pulls.isRetired(target)) this.#endPull(target);
     if (!this.#pulls.has(target)) {
       this.#pulls.begin(target, nowMs);
       if (!linked(target)) this.#out.push({ do: 'dial', peer: target });
@@ -363,6 +412,11 @@ export class Branch {
       ...this.#near.crowds.below(this.#pulls.parent),
       ...(after === 0 ? {} : { after }),
     });
+  }
+
+  /** A parent to be that is not taken yet has nothing to say of the room. */
+  #isHeld(peer: RelayId): boolean {
+    return this.#pulls.held(peer) && !this.#children.has(peer);
   }
 
   #tellGift(message: Of<'gift'>, except?: RelayId): void {

@@ -23,6 +23,12 @@ export class Neighbours {
     this.#act({ do: 'attach', peer, alias });
   }
 
+  /** It was the parent: its people are counted by the new one. */
+  retire(peer: RelayId, parent: RelayId): void {
+    this.crowds.drop(peer);
+    this.routes.retire(peer, parent);
+  }
+
   drop(peer: RelayId): void {
     this.crowds.drop(peer);
     this.routes.drop(peer);

@@ -4,12 +4,21 @@ const ANSWER_MS = 1000;
 /** After a refusal or a dead link the peer is asked again; spread, so that two that refuse each other do not do so for ever. */
 const AVOID_MS = 250;
 const AVOID_DRAINING_MS = 30_000;
+/** A parent that is new to the room finds its way to the origin within so long: a dial and an answer over an ocean, twice. */
+const WAY_MS = 3000;
+
+/** Two ways over an ocean and back, and what a busy machine adds. */
+const OVERLAP_MS = 500;
 
 interface Pull {
   peer: RelayId;
   /** Of the `pull` that was sent; undefined: there is no link yet. */
   id: number | undefined;
   live: boolean;
+  /** It answered and has no way to the origin yet: asked again once it says that it does. */
+  held: boolean;
+  /** It was the parent: both give and take until then, so that nothing is lost while the others' ways change. */
+  retiresMs: number | undefined;
   path: readonly RelayId[];
   deadlineMs: number;
 }
@@ -61,7 +70,15 @@ export class Pulls {
 
   /** A pull to this peer is wanted; `send` says so when a link is there. */
   begin(peer: RelayId, nowMs: number): void {
-    this.#pulls.set(peer, { peer, id: undefined, live: false, path: [], deadlineMs: nowMs + ANSWER_MS });
+    this.#pulls.set(peer, {
+      peer,
+      id: undefined,
+      live: false,
+      held: false,
+      retiresMs: undefined,
+      path: [],
+      deadlineMs: nowMs + ANSWER_MS,
+    });
   }
 
   /** The number under which it is asked now; undefined: it has been. */
@@ -81,6 +98,44 @@ export class Pulls {
     pull.path = path;
     this.#parent = peer;
     return true;
+  }
+
+  /** An answer that is not taken yet: the present parent is better than one that has no way to the origin. */
+  hold(peer: RelayId, id: number, nowMs: number): void {
+    const pull = this.#pulls.get(peer);
+    if (!pull || pull.id !== id) return;
+    pull.held = true;
+    pull.deadlineMs = nowMs + WAY_MS;
+  }
+
+  held(peer: RelayId): boolean {
+    return this.#pulls.get(peer)?.held === true;
+  }
+
+  /** What is held is asked once more: what it has may be other by now. */
+  again(peer: RelayId): void {
+    const pull = this.#pulls.get(peer);
+    if (pull) Object.assign(pull, { id: undefined, held: false });
+  }
+
+  /** A parent whose place another has taken. */
+  retire(peer: RelayId, nowMs: number): void {
+    const pull = this.#pulls.get(peer);
+    if (pull) pull.retiresMs = nowMs + OVERLAP_MS;
+  }
+
+  retired(): RelayId[] {
+    return [...this.#pulls.values()].filter(({ retiresMs }) => retiresMs !== undefined).map(({ peer }) => peer);
+  }
+
+  isRetired(peer: RelayId): boolean {
+    return this.#pulls.get(peer)?.retiresMs !== undefined;
+  }
+
+  /** Retired ones that may go. */
+  over(nowMs: number): RelayId[] {
+    const over = ({ retiresMs = Number.POSITIVE_INFINITY }: Pull) => nowMs >= retiresMs;
+    return [...this.#pulls.values()].filter(over).map(({ peer }) => peer);
   }
 
   /** Whether the refusal is of a pull that is there. */

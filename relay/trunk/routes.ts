@@ -5,6 +5,9 @@ const MAX_SLOTS = 8;
 /** A way that is longer leads round in a circle. */
 const MAX_HOPS = 15;
 
+/** What a way over a former parent is longer by, on both ends: others are found before it goes. */
+const RETIRED_HOPS = 6;
+
 interface Route {
   liver: Liver;
   /** Relays between this one and the liver's. */
@@ -31,8 +34,9 @@ export class Routes {
   readonly #reserved = new Set<number>();
   readonly #heard = new Map<RelayId, Map<number, Route>>();
   readonly #told = new Map<RelayId, Map<number, Route>>();
-  /** Parents to be, each with the parent whose place it is to take. */
+  /** Parents to be and former ones, each with the parent that is there instead. */
   readonly #pending = new Map<RelayId, RelayId | undefined>();
+  readonly #retired = new Set<RelayId>();
   readonly #best: (Route | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
   /** What the room here was told of slots elsewhere. */
   readonly #shown: (Route | undefined)[] = new Array(MAX_SLOTS).fill(undefined);
@@ -61,6 +65,7 @@ export class Routes {
   add(peer: RelayId, livers: readonly RoutedLiver[]): void {
     this.#heard.set(peer, new Map(livers.map((liver) => [liver.slot, routeOf(peer, liver)])));
     this.#pending.delete(peer);
+    this.#retired.delete(peer);
     if (!this.#told.has(peer)) this.#told.set(peer, new Map());
   }
 
@@ -68,6 +73,7 @@ export class Routes {
     this.#heard.delete(peer);
     this.#told.delete(peer);
     this.#pending.delete(peer);
+    this.#retired.delete(peer);
   }
 
   /**
@@ -77,6 +83,12 @@ export class Routes {
   offer(peer: RelayId, parent: RelayId | undefined): RoutedLiver[] {
     this.#pending.set(peer, parent);
     return this.open(peer);
+  }
+
+  /** A former parent goes on getting what does not come from the one that took its place. */
+  retire(peer: RelayId, parent: RelayId): void {
+    this.#pending.set(peer, parent);
+    this.#retired.add(peer);
   }
 
   /** Does nothing for who is no neighbour. */
@@ -131,9 +143,11 @@ export class Routes {
   masks(peer: RelayId): { to: number; from: number } {
     let [to, from] = [0, 0];
     const heard = this.#heard.get(peer);
+    const instead = this.#pending.get(peer);
     for (let slot = 0; slot < MAX_SLOTS; slot++) {
       const best = this.#best[slot];
-      if (best?.via !== peer) to |= 1 << slot;
+      const via = best?.via;
+      if (via === undefined || (via !== peer && via !== instead)) to |= 1 << slot;
       const here = best?.via === undefined || this.#reserved.has(slot);
       if (!here && heard?.get(slot)?.liver.gen === best.liver.gen) from |= 1 << slot;
     }
@@ -186,8 +200,9 @@ export class Routes {
     const former = this.#best[slot];
     let best = this.#local.get(slot);
     for (const [via, heard] of this.#heard) {
-      const route = heard.get(slot);
-      if (!route || route.hops > MAX_HOPS) continue;
+      const known = heard.get(slot);
+      if (!known || known.hops > MAX_HOPS) continue;
+      const route = this.#retired.has(via) ? longer(known) : known;
       const ahead = best ? signed8(route.liver.gen - best.liver.gen) || best.hops - route.hops : 1;
       const asBefore = ahead === 0 && best?.via !== undefined && former?.via === via;
       if (ahead > 0 || asBefore) best = route;
@@ -198,13 +213,16 @@ export class Routes {
   #wanted(peer: RelayId): Route[] {
     const parent = this.#pending.get(peer);
     const fit = ({ via }: Route) => via === undefined || (via !== peer && via !== parent);
-    return this.#best.filter((route) => route !== undefined && fit(route)) as Route[];
+    const routes = this.#best.filter((route) => route !== undefined && fit(route)) as Route[];
+    return this.#retired.has(peer) ? routes.map(longer) : routes;
   }
 }
 
 function routeOf(via: RelayId, { hops, ...liver }: RoutedLiver): Route {
   return { liver, hops: hops + 1, via, key: keyOf(liver) };
 }
+
+const longer = (route: Route): Route => ({ ...route, hops: route.hops + RETIRED_HOPS });
 
 function routed({ liver, hops }: Route): RoutedLiver {
   return { ...liver, hops: Math.min(hops, MAX_HOPS + 1) };

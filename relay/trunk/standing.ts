@@ -103,8 +103,11 @@ export class Standing {
     this.#claimAtMs = undefined;
   }
 
-  /** What is due now. `rooted`: the way to the origin is known. */
-  due(rooted: boolean, nowMs: number): BranchAction[] {
+  /**
+   * What is due now. `rooted`: the way to the origin is known. `prepared`: whether the room of an origin that is to go may be given to
+   * its successor.
+   */
+  due(rooted: boolean, prepared: (successor: RelayId) => boolean, nowMs: number): BranchAction[] {
     const place = this.#place;
     if (!place) return this.lookup(nowMs);
     const { here } = this;
@@ -116,7 +119,7 @@ export class Standing {
     }
     if (here) this.#numbering ??= `${place.home}/${Math.floor(this.#options.random() * 2 ** 52).toString(36)}`;
     if (this.#suspected) this.#suspect(place, nowMs);
-    const origin = this.#claimant(place, nowMs);
+    const origin = this.#claimant(place, prepared, nowMs);
     if (origin !== undefined) {
       this.#claiming = true;
       this.#claimAtMs = undefined;
@@ -139,9 +142,12 @@ export class Standing {
   }
 
   /** For whom the room is to be claimed now: this relay, or who comes after it. */
-  #claimant(place: Place, nowMs: number): RelayId | undefined {
+  #claimant(place: Place, prepared: (successor: RelayId) => boolean, nowMs: number): RelayId | undefined {
     if (this.#claiming) return undefined;
-    if (this.here) return this.#draining ? successorOf({ place, first: this.#options.first }) : undefined;
+    if (this.here) {
+      const successor = this.#draining ? successorOf({ place, first: this.#options.first }) : undefined;
+      return successor !== undefined && prepared(successor) ? successor : undefined;
+    }
     return this.#claimAtMs !== undefined && nowMs >= this.#claimAtMs ? this.#options.self.id : undefined;
   }
 

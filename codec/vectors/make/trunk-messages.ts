@@ -47,6 +47,7 @@ export const TRUNK_MESSAGES: TrunkMessage[] = [
     ...{ t: 'ask', room: 'r', id: 5, ask: 'comment', sub: 'u', text: 'hi' },
     ...{ at: 1_763_874_000_000, key: Number.MAX_SAFE_INTEGER },
   },
+  { ...PLACE, t: 'invite' },
 ];
 
 /** Name, CBOR without its length, reason. */
