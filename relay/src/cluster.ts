@@ -201,6 +201,11 @@ export class Cluster {
     return (this.#members.get(hosted)?.bridge.branch.children.size ?? 0) > 0;
   }
 
+  /** Whether another relay needs this one for any room: see `Branch.needed`. */
+  get needed(): boolean {
+    return [...this.#members.values()].some(({ bridge }) => bridge.branch.needed);
+  }
+
   vanished(hosted: HostedRoom): void {
     const member = this.#members.get(hosted);
     if (!member) return;

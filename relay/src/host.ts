@@ -32,6 +32,9 @@ import { type HostedSession, Sessions } from './sessions.ts';
 import { noteElsewhere, reportUplink, type UplinkReporting } from './uplink-report.ts';
 
 const TICK_MS = 1000;
+/** How long a relay that everybody has left stays for other relays, and how often it looks. */
+const NEEDED_MS = 4000;
+const NEEDED_LOOK_MS = 50;
 
 export interface HostOptions {
   config: Pick<RelayConfig, 'rooms' | 'limits' | 'comments' | 'gifts'>;
@@ -238,6 +241,10 @@ export class RelayHost implements Hub {
       clearTimeout(timer);
     }
     this.#closeAll();
+    // Others have rooms from here until they have found another way.
+    for (const untilMs = this.nowMs() + NEEDED_MS; this.cluster?.needed && this.nowMs() < untilMs; ) {
+      await new Promise((resolve) => setTimeout(resolve, NEEDED_LOOK_MS));
+    }
   }
 
   close(): void {

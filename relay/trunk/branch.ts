@@ -72,6 +72,11 @@ export class Branch {
     return this.#children;
   }
 
+  /** Whether others still need this relay, which is to go: they have the room from it, or it is the origin and somebody else can be. */
+  get needed(): boolean {
+    return this.#children.size > 0 || this.#standing.successor !== undefined;
+  }
+
   /** This relay first; ends in the origin, unless the way there is lost. */
   get path(): RelayId[] {
     const { id } = this.#options.self;

@@ -56,6 +56,12 @@ export class Standing {
     return this.#authority;
   }
 
+  /** Of an origin that is to go: who comes after it. Undefined also when nobody can. */
+  get successor(): RelayId | undefined {
+    if (!this.#place || !this.here || !this.#draining || this.#place.closed) return undefined;
+    return successorOf({ place: this.#place, first: this.#options.first });
+  }
+
   /** Since when, ms. */
   get authorityMs(): number {
     return this.#authorityMs;
@@ -145,7 +151,7 @@ export class Standing {
   #claimant(place: Place, prepared: (successor: RelayId) => boolean, nowMs: number): RelayId | undefined {
     if (this.#claiming) return undefined;
     if (this.here) {
-      const successor = this.#draining ? successorOf({ place, first: this.#options.first }) : undefined;
+      const { successor } = this;
       return successor !== undefined && prepared(successor) ? successor : undefined;
     }
     return this.#claimAtMs !== undefined && nowMs >= this.#claimAtMs ? this.#options.self.id : undefined;
