@@ -362,6 +362,41 @@ describe("a room's tree", () => {
     }
   });
 
+  it('gives slots within a second to livers that move at any time while all relays drain', () => {
+    const slow: string[] = [];
+    for (let seed = 0; seed < 200; seed += 1) {
+      const random = seeded(1000 + seed);
+      const old = ['jp-1', 'jp-2', 'us-1', 'us-2'];
+      const model = new TreeModel({ jp: 2, us: 2 }, random);
+      const mio = model.join('jp-1', 'mio');
+      model.run(300);
+      model.publish('jp-1', mio);
+      for (const id of old) model.join(id, `viewer of ${id}`);
+      model.run(1000);
+      const joe = model.join('us-2', 'joe');
+      model.publish('us-2', joe);
+      model.run(1000);
+      for (const id of ['jp-3', 'jp-4', 'us-3', 'us-4']) model.start(id, id.slice(0, 2));
+      for (const id of [...old].sort(() => random() - 0.5)) {
+        model.run(20 * random());
+        model.drain(id);
+      }
+      for (const [sub, to] of [
+        ['mio', random() < 0.5 ? 'jp-3' : 'jp-4'],
+        ['joe', random() < 0.5 ? 'us-3' : 'us-4'],
+      ] as const) {
+        model.run(300 * random());
+        model.publish(to, model.join(to, sub));
+      }
+      model.run(1000);
+      for (const sub of ['mio', 'joe']) {
+        const at = model.livers().filter((liver) => liver.sub === sub);
+        if (!at.some(({ relay }) => !old.includes(relay))) slow.push(`${sub} of order ${seed}`);
+      }
+    }
+    expect(slow).toEqual([]);
+  });
+
   it('takes a slot from elsewhere whose publisher here was lost before anybody heard of it', () => {
     const model = new TreeModel({ jp: 3, us: 1 }, seeded(8));
     const lost = model.join('jp-1', 'ann');

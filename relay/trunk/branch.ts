@@ -141,7 +141,7 @@ export class Branch {
         this.#flows.askHere(event.key, event.ask, nowMs);
         return;
       case 'served':
-        this.#flows.answer(event.asker, event.answer);
+        this.#flows.served(event.asker, event.answer);
         return;
       case 'crowd':
         this.#near.crowds.here(event.people, event.viewers);

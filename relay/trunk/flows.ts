@@ -1,5 +1,6 @@
 import type { Code } from '@hayate/codec/messages';
 import { type Asked, Asks } from './asks.ts';
+import { Grants } from './grants.ts';
 import type { Pulls } from './pulls.ts';
 import type { Standing } from './standing.ts';
 import type { Answer, Ask, Asker, BranchAction, RelayId, RoomMessage } from './types.ts';
@@ -26,17 +27,23 @@ export interface FlowsOptions {
 export class Flows {
   readonly #options: FlowsOptions;
   readonly #asks = new Asks();
+  readonly #grants = new Grants();
   #aloneSinceMs: number | undefined;
 
   constructor(options: FlowsOptions) {
     this.#options = options;
   }
 
-  /** Of somebody here. A comment goes up under a key, so that it is shown on its way. */
+  /** Of somebody here. A comment goes up under a key, so that it is shown on its way; a slot, so that it is given once. */
   askHere(local: number, ask: Ask, nowMs: number): void {
     const { standing, rooted, random } = this.#options;
-    const early = ask.ask === 'comment' && !standing.here && rooted();
-    this.#ask({ local }, early ? { ...ask, key: Math.floor(random() * 2 ** 53) } : ask, nowMs);
+    const keyed = !standing.here && (ask.ask === 'slot' || (ask.ask === 'comment' && rooted()));
+    this.#ask({ local }, keyed ? { ...ask, key: Math.floor(random() * 2 ** 53) } : ask, nowMs);
+  }
+
+  /** The origin here has carried it out. */
+  served(asker: Asker, answer: Answer): void {
+    for (const each of this.#grants.served(asker, answer)) this.answer(each, answer);
   }
 
   answer(asker: Asker, answer: Answer): void {
@@ -70,14 +77,14 @@ export class Flows {
     const { standing, pulls, act, room } = this.#options;
     const alone = !standing.here && pulls.parent === undefined;
     if (!alone) this.#aloneSinceMs = undefined;
-    if (standing.here) this.#serve(this.#asks.takeAll());
+    if (standing.here) this.#serve(this.#asks.takeAll(), nowMs);
     else if (pulls.parent !== undefined) {
       for (const { id, ask } of this.#asks.unsent()) {
         act({ do: 'send', peer: pulls.parent, message: { t: 'ask', room, id, ...ask } });
       }
     } else if (standing.place && !standing.place.closed) {
       this.#aloneSinceMs ??= nowMs;
-      if (nowMs - this.#aloneSinceMs >= ALONE_MS) this.#serve(this.#asks.takeSlots());
+      if (nowMs - this.#aloneSinceMs >= ALONE_MS) this.#serve(this.#asks.takeSlots(), nowMs);
     }
   }
 
@@ -95,17 +102,23 @@ export class Flows {
 
   #ask(asker: Asker, ask: Ask, nowMs: number): void {
     const { standing, rooted, act } = this.#options;
-    if (standing.here) act({ do: 'serve', asker, ask });
+    if (standing.here) this.#serve([{ asker, ask }], nowMs);
     else if (!this.#asks.add(asker, ask, nowMs)) this.answer(asker, REFUSED);
-    else if (ask.key !== undefined && rooted()) act({ do: 'early', key: ask.key, ask });
+    else if (ask.ask === 'comment' && ask.key !== undefined && rooted()) act({ do: 'early', key: ask.key, ask });
   }
 
-  #serve(asked: readonly Asked[]): void {
-    for (const { asker, ask } of asked) this.#options.act({ do: 'serve', asker, ask });
+  #serve(asked: readonly Asked[], nowMs: number): void {
+    for (const { asker, ask } of asked) {
+      const given = this.#grants.asked(asker, ask, nowMs);
+      if (given === 'wait') continue;
+      if (given) this.answer(asker, given);
+      else this.#options.act({ do: 'serve', asker, ask });
+    }
   }
 
   #settle({ asker, ask }: Asked, answer: Answer): void {
-    if (answer.code !== undefined && ask.key !== undefined) this.#options.act({ do: 'retract', key: ask.key });
+    if (answer.code !== undefined && ask.ask === 'comment' && ask.key !== undefined)
+      this.#options.act({ do: 'retract', key: ask.key });
     this.answer(asker, answer);
   }
 }
