@@ -22,6 +22,8 @@ const LIMIT_MS = 20_000;
 const GIFTS_PER_SECOND = 8;
 const BEFORE_MS = 3000;
 const AFTER_MS = 5000;
+/** As long as a drain takes. */
+const CALM_FOR_MS = 8000;
 const GIFT_MS = 20_000;
 const DELIVERED_MS = 20_000;
 
@@ -38,6 +40,8 @@ export interface RollResult extends RollOptions {
   all_viewers: number;
   /** Longest time without a new frame or voice packet, over all viewers and livers. */
   frozen_ms: Frozen;
+  /** The same in the seconds before anything drains: what this machine does by itself with so many processes. */
+  calm_frozen_ms: Frozen;
   /** Clients that know one relay only: the negative control. */
   control_frozen_ms: Frozen;
   /** Viewers by where they are at the end; `none`: nowhere. */
@@ -118,7 +122,9 @@ class Roll {
       await sleep(BEFORE_MS);
       for (const crowd of everybody) crowd.begin();
       givers.begin();
-      await sleep(BEFORE_MS);
+      await sleep(CALM_FOR_MS);
+      const calm = worstOf(crowds);
+      for (const crowd of everybody) crowd.begin();
       this.#log('2. the old generation drains');
       const fromMs = performance.now();
       const drain = async (relay: ClusterRelay) => {
@@ -132,8 +138,6 @@ class Roll {
       this.#log('3. it is gone');
       await sleep(AFTER_MS);
       const gifts = await givers.end();
-      const frozen = crowds.map((crowd) => crowd.frozen());
-      const worst = frozen.reduce((a, b) => (a.max >= b.max ? a : b));
       const places: Record<string, number> = {};
       for (const crowd of crowds) {
         for (const [where, count] of Object.entries(this.#places(crowd))) places[where] = (places[where] ?? 0) + count;
@@ -143,7 +147,8 @@ class Roll {
         ...this.#options,
         relays: { old: old.map(({ id }) => id), new: fresh.map(({ id }) => id) },
         all_viewers: this.#options.rooms * this.#options.viewers * old.length,
-        frozen_ms: { ...worst, pairs: frozen.reduce((sum, { pairs }) => sum + pairs, 0) },
+        frozen_ms: worstOf(crowds),
+        calm_frozen_ms: calm,
         control_frozen_ms: control.frozen(),
         places,
         drained_after_ms: drained,
@@ -192,6 +197,13 @@ class Roll {
     for (const { id, data } of this.#webhook.delivered) ids.set(data.key, (ids.get(data.key) ?? new Set()).add(id));
     return { lost: missing().length, doubled: [...ids.values()].filter((each) => each.size > 1).length };
   }
+}
+
+/** Of the worst room; pairs of all. */
+function worstOf(crowds: readonly MediaCrowd[]): Frozen {
+  const frozen = crowds.map((crowd) => crowd.frozen());
+  const worst = frozen.reduce((a, b) => (a.max >= b.max ? a : b));
+  return { ...worst, pairs: frozen.reduce((sum, { pairs }) => sum + pairs, 0) };
 }
 
 interface Giver {
