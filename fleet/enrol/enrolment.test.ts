@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueCertificate, makeAuthority } from '@hayate/engine';
+import { leafConf, makeTrust, readCreds, relayPermissions } from '@hayate/relay/nats';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { controlSchema } from '../config/schema.ts';
@@ -98,6 +99,24 @@ describe('a machine that enrols', () => {
       new X509Certificate(before).serialNumber,
     );
     expect(control!.counts).toEqual({ enrolled: 1, renewed: 1 });
+  });
+
+  it('has a NATS user of its own, with the rights of its region, as long as its certificate', async () => {
+    const trust = makeTrust();
+    const nats = {
+      usersFile: write('nats-users.nk', `${trust.usersSeed}\n`),
+      leafFile: write('nats-leaf.conf', leafConf(trust)),
+      caFile: write('nats-ca.pem', 'authority of the servers'),
+    };
+    const { token, url } = await start({ nats, certificateDays: 7 });
+    const relay = machine('jp-a-1', { url, token: token('jp-a-1') });
+    await relay.agree();
+    expect(relay.read('nats-ca.pem')).toBe('authority of the servers');
+    const { claims } = readCreds(relay.read('nats.creds'));
+    expect(claims.name).toBe('jp-a-1');
+    expect(claims.exp! - Date.now() / 1000).toBeGreaterThan(6.9 * 24 * 3600);
+    expect(claims.exp! - Date.now() / 1000).toBeLessThan(7.1 * 24 * 3600);
+    expect(claims.nats).toMatchObject({ pub: { allow: relayPermissions('jp', ['jp']).publish } });
   });
 
   it('may ask again when its answer was lost', async () => {

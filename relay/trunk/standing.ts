@@ -125,7 +125,7 @@ export class Standing {
     }
     if (here) this.#numbering ??= `${place.home}/${Math.floor(this.#options.random() * 2 ** 52).toString(36)}`;
     if (this.#suspected) this.#suspect(place, nowMs);
-    const origin = this.#claimant(place, prepared, nowMs);
+    const origin = this.#claimant(prepared, nowMs);
     if (origin !== undefined) {
       this.#claiming = true;
       this.#claimAtMs = undefined;
@@ -148,7 +148,7 @@ export class Standing {
   }
 
   /** For whom the room is to be claimed now: this relay, or who comes after it. */
-  #claimant(place: Place, prepared: (successor: RelayId) => boolean, nowMs: number): RelayId | undefined {
+  #claimant(prepared: (successor: RelayId) => boolean, nowMs: number): RelayId | undefined {
     if (this.#claiming) return undefined;
     if (this.here) {
       const { successor } = this;
