@@ -3,7 +3,7 @@ import { codeError, type RelayMessage, type Welcome } from '@hayate/codec/messag
 import type { Connector } from '@hayate/transport';
 import type { ConnectionOptions, RelayCandidate, RelayTarget } from '../src/types.ts';
 import { Backoff } from './backoff.ts';
-import { type Dialled, Dialling } from './dialling.ts';
+import { AGAIN_LIMIT_MS, type Dialled, Dialling } from './dialling.ts';
 import type { Environment } from './environment.ts';
 import { RelaySession } from './relay-session.ts';
 import { RoomRelays } from './room-relays.ts';
@@ -173,6 +173,7 @@ export class Connection {
         : this.#relays.first(),
       connector,
       environment,
+      ...(this.#everOpen && { limitMs: AGAIN_LIMIT_MS }),
       onOpened: (dialled) => {
         this.#attempt = undefined;
         this.#relays.opened(dialled);

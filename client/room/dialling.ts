@@ -5,6 +5,8 @@ import type { RelayCandidate } from '../src/types.ts';
 import type { Environment } from './environment.ts';
 import { parseHash } from './target.ts';
 
+/** Whoever has been in a room knows who is there: what does not answer by then is looked for anew. */
+export const AGAIN_LIMIT_MS = 4_000;
 const LIMIT_MS = 10_000;
 /** Those that were dialled beside the one that won may still open so long after, to be known. */
 const LOSERS_MS = 1_000;
@@ -20,6 +22,8 @@ export interface DiallingOptions {
   relays: { relay: RelayCandidate; afterMs: number }[];
   connector: Connector;
   environment: Environment;
+  /** Until all count as failed. Default 10 s. */
+  limitMs?: number;
   /** The first that opened. */
   onOpened(dialled: Dialled): void;
   /** Another one that opened too: it is closed again. */
@@ -44,10 +48,11 @@ export class Dialling {
   constructor(options: DiallingOptions) {
     this.#options = options;
     this.#beganMs = options.environment.nowMs();
+    const limitMs = options.limitMs ?? LIMIT_MS;
     this.#limitTimer = options.environment.setTimer(() => {
       this.#giveUp();
-      this.#finish(codeError('timeout', `no relay opened a session within ${LIMIT_MS} ms`));
-    }, LIMIT_MS);
+      this.#finish(codeError('timeout', `no relay opened a session within ${limitMs} ms`));
+    }, limitMs);
     this.#next();
   }
 

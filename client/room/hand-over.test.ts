@@ -1,5 +1,6 @@
 import type { RelayMessage } from '@hayate/codec/messages';
 import { describe, expect, it } from 'vitest';
+import type { RelayCandidate } from '../src/types.ts';
 import { FakeCluster } from '../test/fake-cluster.ts';
 import { Feed } from '../test/feed.ts';
 import { heard, JP, stage, US, watched } from '../test/stage.ts';
@@ -123,6 +124,39 @@ describe('several relays', () => {
     await feed.run(8_000);
     expect(watcher.room.state).toBe('open');
     expect(frozenMs()).toBeGreaterThan(1_000);
+    watcher.close();
+  });
+
+  it.each([
+    ['the list was not answered the first time', 1],
+    ['the list is young, and all in it are going', 0],
+  ])('asks again who is there when %s', async (_, unanswered) => {
+    const { cluster, target } = stage('room of jp');
+    const [first, second] = cluster.relays as [(typeof cluster.relays)[0], (typeof cluster.relays)[0]];
+    const all = target.relays as readonly RelayCandidate[];
+    const of = (relay: typeof first) => all.find(({ url }) => cluster.at(url) === relay)!;
+    // What is there: at first one relay alone.
+    let there = [of(first)];
+    let silent = 0;
+    let asked = 0;
+    const relays = () => {
+      asked += 1;
+      if (silent-- > 0) return new Promise<RelayCandidate[]>(() => {});
+      return Promise.resolve(there);
+    };
+    const watcher = cluster.entry.watch({ ...target, url: of(first).url, relays });
+    const moved = heard(watcher.room, 'moved');
+    // Longer than a list is young, or not as long.
+    await cluster.advance(unanswered > 0 ? 20_000 : 5_000);
+    there = [of(first), of(second)];
+    silent = unanswered;
+    const before = asked;
+    // It takes nobody new.
+    first.deaf = true;
+    first.last.send({ t: 'draining', deadlineMs: 4_000 });
+    await cluster.advance(6_000);
+    expect(asked).toBeGreaterThan(before);
+    expect(moved.map(({ to }) => to.url)).toEqual([of(second).url]);
     watcher.close();
   });
 

@@ -14,6 +14,8 @@ const LEAST_WEIGHT = 0.05;
 const FIRST_OF_REGION = 2;
 const MOST = 4;
 
+const [GOOD, GOING, FAILED] = [0, 1, 2];
+
 interface Known {
   relay: RelayCandidate;
   /** Of the last connection, ms. */
@@ -85,13 +87,15 @@ export class RelayChoice {
     return this.#known.find(({ relay }) => relay.url === url)?.measuredMs ?? Number.NEGATIVE_INFINITY;
   }
 
+  /** Whether somebody is known who is not going and did not fail of late. */
+  hasGood(nowMs: number): boolean {
+    return this.#known.some((known) => stateOf(known, nowMs) === GOOD);
+  }
+
   /** Best first. Who failed of late and who is going come last. */
   ranked(nowMs: number): RelayCandidate[] {
-    const state = ({ relay, failedMs, goingMs }: Known) => {
-      if (nowMs - failedMs < FAILED_MS) return 2;
-      return relay.draining || nowMs - goingMs < GONE_MS ? 1 : 0;
-    };
-    const distance = this.#distances((known) => state(known) === 0);
+    const state = (known: Known) => stateOf(known, nowMs);
+    const distance = this.#distances((known) => state(known) === GOOD);
     return this.#known
       .map((known) => ({ relay: known.relay, keys: [state(known), distance(known), this.#lot(known.relay)] }))
       .sort((a, b) => compare(a.keys, b.keys))
@@ -138,6 +142,11 @@ export class RelayChoice {
     const known = this.#known.find(({ relay }) => relay.url === url);
     if (known) change(known);
   }
+}
+
+function stateOf({ relay, failedMs, goingMs }: Known, nowMs: number): number {
+  if (nowMs - failedMs < FAILED_MS) return FAILED;
+  return relay.draining || nowMs - goingMs < GONE_MS ? GOING : GOOD;
 }
 
 function compare(a: number[], b: number[]): number {

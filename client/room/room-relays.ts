@@ -11,8 +11,10 @@ const NEAR_MS = 8;
 const SPARE_MS = 400;
 const MOST_DIALLED = 3;
 const LEARN_LIMIT_MS = 1_000;
-/** A list this young is not asked for again. */
+/** A list this young is not asked for again while it has somebody to go to. */
 const LEARNED_MS = 10_000;
+/** So often at most it is asked for. */
+const ASK_MS = 500;
 /** When the second relay is tried: at first, and later; half of it to one and a half times. */
 const CHECK_MS = 2_000;
 const CHECK_AGAIN_MS = 300_000;
@@ -28,6 +30,7 @@ export class RoomRelays {
   readonly #setup: RoomRelaysSetup;
   readonly #choice: RelayChoice;
   #learnedMs = Number.NEGATIVE_INFINITY;
+  #askedMs = Number.NEGATIVE_INFINITY;
   #checking: Dialling | undefined;
   #checkTimer: unknown;
   #stopped = false;
@@ -63,9 +66,14 @@ export class RoomRelays {
   learn(): Promise<void> | undefined {
     const { target, environment } = this.#setup;
     const { relays } = target;
-    if (typeof relays !== 'function' || environment.nowMs() - this.#learnedMs < LEARNED_MS) return undefined;
-    this.#learnedMs = environment.nowMs();
-    const ask = async () => this.#know(await withLimit(relays(), environment, LEARN_LIMIT_MS));
+    const nowMs = environment.nowMs();
+    if (typeof relays !== 'function' || nowMs - this.#askedMs < ASK_MS) return undefined;
+    if (nowMs - this.#learnedMs < LEARNED_MS && this.#choice.hasGood(nowMs)) return undefined;
+    this.#askedMs = nowMs;
+    const ask = async () => {
+      this.#know(await withLimit(relays(), environment, LEARN_LIMIT_MS));
+      this.#learnedMs = environment.nowMs();
+    };
     return ask().catch(() => {});
   }
 

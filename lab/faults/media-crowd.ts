@@ -21,6 +21,7 @@ interface Stream {
   longestMs: number;
   /** When the longest pause ended, `performance.now()`. */
   longestEndMs: number;
+  longestOf: 'face' | 'voice';
   lagsMs: number[];
 }
 
@@ -52,7 +53,7 @@ export interface Frozen {
   /** Viewers and livers of them. */
   pairs: number;
   /** The longest one: who did not see whom, where the viewer entered, and when it ended, ms after `begin`. */
-  worst: { at: string; liver: string; moved: boolean; ended_ms: number | null };
+  worst: { at: string; liver: string; of: 'face' | 'voice'; moved: boolean; ended_ms: number | null };
 }
 
 /** Livers and viewers of one room by the SDK, each at a relay of its choice, with the others of its region to go to. */
@@ -104,13 +105,22 @@ export class MediaCrowd {
     if (liver === undefined) return;
     let stream = viewer.streams.get(liver);
     if (!stream) {
-      stream = { liver, viewer, lastMs: [Number.NaN, Number.NaN], longestMs: 0, longestEndMs: Number.NaN, lagsMs: [] };
+      stream = {
+        liver,
+        viewer,
+        lastMs: [Number.NaN, Number.NaN],
+        longestMs: 0,
+        longestEndMs: Number.NaN,
+        longestOf: 'face',
+        lagsMs: [],
+      };
       viewer.streams.set(liver, stream);
     }
     const pauseMs = unit.receivedMs - stream.lastMs[kind];
     if (pauseMs > stream.longestMs) {
       stream.longestMs = pauseMs;
       stream.longestEndMs = performance.now();
+      stream.longestOf = kind === 0 ? 'face' : 'voice';
     }
     stream.lastMs[kind] = unit.receivedMs;
     if (!unit.backlog) stream.lagsMs.push(unit.lagMs);
@@ -168,6 +178,7 @@ export class MediaCrowd {
     const worst = {
       at: last?.stream.viewer.relay ?? '',
       liver: last?.stream.liver ?? '',
+      of: last?.stream.longestOf ?? 'face',
       moved: last?.stream.viewer.movedMs !== undefined,
       ended_ms: last?.over ? Math.round(last.stream.longestEndMs - this.#begunMs) : null,
     };
