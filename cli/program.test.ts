@@ -18,6 +18,20 @@ beforeAll(() => {
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 afterEach(() => vi.restoreAllMocks());
 
+describe('what is read only in part', () => {
+  it('is no error, as in `hayate relay --help | head`', async () => {
+    const child = spawn(process.execPath, [BIN, 'relay', '--help'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    // Before anything is written: each write fails.
+    child.stdout.destroy();
+    let said = '';
+    child.stderr.on('data', (data: Buffer) => {
+      said += data.toString();
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect([code, said]).toEqual([0, '']);
+  });
+});
+
 describe('arguments', () => {
   it.each([
     [['--help'], /hayate publish --room demo/],

@@ -3,4 +3,10 @@
 // viewers holds tens of MB less.
 import { main } from '../program.ts';
 
+// Whoever reads has read enough, as `| head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 process.exitCode = await main(process.argv.slice(2));

@@ -15,6 +15,8 @@ interface RelayView {
   id: string;
   region: string;
   draining: boolean;
+  /** When others hear that it drains, by the directory. */
+  knownMs: number;
 }
 
 /** Any fixed order. */
@@ -64,7 +66,7 @@ export class TreeModel {
   }
 
   start(id: string, region: string): void {
-    const view = { id, region, draining: false };
+    const view = { id, region, draining: false, knownMs: 0 };
     this.#build(view);
   }
 
@@ -123,13 +125,33 @@ export class TreeModel {
       const [a, b] = key.split(' ') as [string, string];
       if (a === id || b === id) this.#unlink(a, b);
     }
-    this.#build({ ...view, draining: false });
+    this.#build({ ...view, draining: false, knownMs: 0 });
   }
 
-  drain(id: string): void {
+  /** @param knownAfterMs the directory tells others only then */
+  drain(id: string, knownAfterMs = 0): void {
     const relay = this.at(id);
     relay.view.draining = true;
+    relay.view.knownMs = this.nowMs + knownAfterMs;
     relay.bridge.handle({ type: 'draining' });
+  }
+
+  /** Ends a relay that drains once nobody is there and nobody needs it, as its process does; its links are closed. */
+  endWhenFree(id: string, limitMs: number): void {
+    const relay = this.at(id);
+    const untilMs = this.nowMs + limitMs;
+    const look = () => {
+      if (relay.sessions.size > 0 || (relay.bridge.branch.needed && this.nowMs < untilMs)) {
+        this.#after(50, look);
+        return;
+      }
+      relay.alive = false;
+      for (const key of [...this.#links]) {
+        const [a, b] = key.split(' ') as [string, string];
+        if (a === id || b === id) this.#after(LINK_MS, () => this.#unlink(a, b));
+      }
+    };
+    this.#after(50, look);
   }
 
   cut(a: string, b: string): void {
@@ -197,7 +219,8 @@ export class TreeModel {
       alias: 7,
       first: (region, except) => {
         const able = [...this.relays.values()].filter(
-          ({ alive, view: { id, region: at, draining } }) => alive && at === region && !draining && !except.has(id),
+          ({ alive, view: { id, region: at, draining, knownMs } }) =>
+            alive && at === region && !(draining && (id === view.id || this.nowMs >= knownMs)) && !except.has(id),
         );
         return able.map((each) => each.view.id).sort((a, b) => (weight(a) < weight(b) ? 1 : -1))[0];
       },

@@ -397,6 +397,86 @@ describe("a room's tree", () => {
     expect(slow).toEqual([]);
   });
 
+  it('goes on while all its relays drain, are left one by one, and end: a roll', { timeout: 60_000 }, () => {
+    const gaps: string[] = [];
+    for (let seed = 0; seed < 60; seed += 1) {
+      const random = seeded(5000 + seed);
+      const old = ['jp-1', 'jp-2', 'us-1', 'us-2'];
+      const fresh = ['jp-3', 'jp-4', 'us-3', 'us-4'];
+      const model = new TreeModel({ jp: 2, us: 2 }, random);
+      const at = new Map<string, { id: string; session: number }>();
+      const enter = (sub: string, id: string) => at.set(sub, { id, session: model.join(id, sub) });
+      enter('mio', random() < 0.5 ? 'jp-1' : 'jp-2');
+      model.run(300);
+      model.publish(at.get('mio')!.id, at.get('mio')!.session);
+      for (const id of old) enter(`viewer of ${id}`, id);
+      model.run(1000);
+      enter('joe', random() < 0.5 ? 'us-1' : 'us-2');
+      model.publish(at.get('joe')!.id, at.get('joe')!.session);
+      model.run(1000);
+      for (const id of fresh) model.start(id, id.slice(0, 2));
+      for (const id of [...old].sort(() => random() - 0.5)) {
+        model.run(20 * random());
+        model.drain(id, 150 * random());
+        model.endWhenFree(id, 4000);
+      }
+      const moves = [...at.keys()].map((sub) => ({ sub, atMs: model.nowMs + 2500 * random() }));
+      const leaving: { id: string; session: number; atMs: number }[] = [];
+      const since = new Map<string, number>();
+      const silent = new Map<string, number>();
+      for (const endMs = model.nowMs + 6000; model.nowMs < endMs; ) {
+        model.run(5);
+        for (const move of moves) {
+          if (model.nowMs < move.atMs) continue;
+          move.atMs = Number.POSITIVE_INFINITY;
+          const before = at.get(move.sub)!;
+          const id = fresh.filter((each) => each.startsWith(before.id.slice(0, 2)))[random() < 0.5 ? 0 : 1]!;
+          enter(move.sub, id);
+          if (move.sub === 'mio' || move.sub === 'joe') model.publish(id, at.get(move.sub)!.session);
+          // Its client stays where it was for a moment, and a liver until it has its slot.
+          leaving.push({ ...before, atMs: model.nowMs + 500 });
+        }
+        for (const left of leaving) {
+          if (model.nowMs < left.atMs) continue;
+          left.atMs = Number.POSITIVE_INFINITY;
+          model.leave(left.id, left.session, true);
+        }
+        for (const { view } of model.hosting()) if (!since.has(view.id)) since.set(view.id, model.nowMs);
+        for (const { relay, slot, sub } of model.livers()) {
+          const { arrivals } = model.flood(relay, slot);
+          for (const { view } of model.hosting()) {
+            // Who has just come has it from where it was.
+            if (view.id === relay || model.nowMs - since.get(view.id)! < 400) continue;
+            const key = `${sub} at ${view.id} of order ${seed}`;
+            if ((arrivals.get(view.id) ?? 0) > 0) silent.delete(key);
+            else silent.set(key, (silent.get(key) ?? 0) + 5);
+            if (silent.get(key) === 200) gaps.push(`${key} ${model.nowMs - (endMs - 6000)}`);
+          }
+        }
+      }
+      const subs = model.livers().map(({ sub }) => sub);
+      if (!subs.includes('mio') || !subs.includes('joe')) gaps.push(`no slot for all in order ${seed}: ${subs}`);
+    }
+    expect(gaps).toEqual([]);
+  });
+
+  it('has the origin give the slot to a liver who comes to a relay where nobody was for long', () => {
+    const model = new TreeModel({ jp: 1, us: 1 }, seeded(9));
+    const mio = model.join('jp-1', 'mio');
+    model.run(300);
+    model.publish('jp-1', mio);
+    const gone = model.join('us-1', 'ann');
+    model.run(1000);
+    model.leave('us-1', gone, true);
+    model.run(10_000);
+    model.publish('us-1', model.join('us-1', 'joe'));
+    // As soon as the way is there, and not by itself before that, from the other end of the slots.
+    model.run(1000);
+    expect(model.livers().map(({ relay, slot }) => `${relay} ${slot}`)).toEqual(['jp-1 0', 'us-1 1']);
+    model.run(3000);
+    expect(model.livers()).toHaveLength(2);
+  });
+
   it('takes a slot from elsewhere whose publisher here was lost before anybody heard of it', () => {
     const model = new TreeModel({ jp: 3, us: 1 }, seeded(8));
     const lost = model.join('jp-1', 'ann');

@@ -50,6 +50,7 @@ export class Branch {
     this.#flows = new Flows({
       ...{ room: options.room, standing: this.#standing, pulls: this.#pulls, children: this.#children },
       rooted: () => this.rooted,
+      seeks: (nowMs) => this.#seeks(nowMs),
       random: options.random,
       act,
     });
@@ -289,9 +290,8 @@ export class Branch {
       if (this.#pulls.matches(peer, message.id)) this.#leave(peer, nowMs);
       return;
     }
-    if (former !== undefined && former !== peer && this.rooted && !leadsToOrigin(message)) {
-      this.#pulls.hold(peer, message.id, nowMs);
-      return;
+    if (former !== undefined && former !== peer && !leadsToOrigin(message)) {
+      if (this.#pulls.hold(peer, message.id, nowMs)) return;
     }
     if (!this.#pulls.answered(peer, message.id, message.path)) return;
     this.#standing.heard(message);
@@ -386,10 +386,13 @@ export class Branch {
     }
   }
 
+  #seeks(nowMs: number): boolean {
+    return this.#wanted || this.#children.size > 0 || nowMs < this.#invitedUntilMs;
+  }
+
   #follow(place: Place, nowMs: number): void {
     const { self, first, linked } = this.#options;
-    const wanted = this.#wanted || this.#children.size > 0 || nowMs < this.#invitedUntilMs;
-    const needed = wanted && !place.closed;
+    const needed = this.#seeks(nowMs) && !place.closed;
     const avoided = this.#pulls.avoided(nowMs);
     const target = needed ? upstreamOf({ self, place, avoided, first }) : undefined;
     for (const peer of this.#pulls.peers()) {

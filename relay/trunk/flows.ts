@@ -19,6 +19,8 @@ export interface FlowsOptions {
   children: ReadonlySet<RelayId>;
   /** Whether the way to the origin is known. */
   rooted(): boolean;
+  /** Whether it is looked for: somebody is here or below. */
+  seeks(nowMs: number): boolean;
   random(): number;
   act(action: BranchAction): void;
 }
@@ -74,15 +76,16 @@ export class Flows {
 
   /** To the parent, as the origin to itself, or to nobody: then this relay may give slots, and the origin has the last word later. */
   pass(nowMs: number): void {
-    const { standing, pulls, act, room } = this.#options;
-    const alone = !standing.here && pulls.parent === undefined;
+    const { standing, pulls, seeks, act, room } = this.#options;
+    // Who looked for no way has not lost one: the time begins when somebody comes.
+    const alone = !standing.here && pulls.parent === undefined && seeks(nowMs);
     if (!alone) this.#aloneSinceMs = undefined;
     if (standing.here) this.#serve(this.#asks.takeAll(), nowMs);
     else if (pulls.parent !== undefined) {
       for (const { id, ask } of this.#asks.unsent()) {
         act({ do: 'send', peer: pulls.parent, message: { t: 'ask', room, id, ...ask } });
       }
-    } else if (standing.place && !standing.place.closed) {
+    } else if (alone && standing.place && !standing.place.closed) {
       this.#aloneSinceMs ??= nowMs;
       if (nowMs - this.#aloneSinceMs >= ALONE_MS) this.#serve(this.#asks.takeSlots(), nowMs);
     }

@@ -17,6 +17,8 @@ interface Pull {
   live: boolean;
   /** It answered and has no way to the origin yet: asked again once it says that it does. */
   held: boolean;
+  /** It was waited for long enough: its next answer is taken, whatever way it has. */
+  forced: boolean;
   /** It was the parent: both give and take until then, so that nothing is lost while the others' ways change. */
   retiresMs: number | undefined;
   path: readonly RelayId[];
@@ -75,6 +77,7 @@ export class Pulls {
       id: undefined,
       live: false,
       held: false,
+      forced: false,
       retiresMs: undefined,
       path: [],
       deadlineMs: nowMs + ANSWER_MS,
@@ -100,12 +103,17 @@ export class Pulls {
     return true;
   }
 
-  /** An answer that is not taken yet: the present parent is better than one that has no way to the origin. */
-  hold(peer: RelayId, id: number, nowMs: number): void {
+  /**
+   * An answer that is not taken yet: the present parent is better than one that has no way to the origin. False: it has been
+   * waited for long enough.
+   */
+  hold(peer: RelayId, id: number, nowMs: number): boolean {
     const pull = this.#pulls.get(peer);
-    if (!pull || pull.id !== id) return;
+    if (!pull || pull.id !== id) return true;
+    if (pull.forced) return false;
     pull.held = true;
     pull.deadlineMs = nowMs + WAY_MS;
+    return true;
   }
 
   held(peer: RelayId): boolean {
@@ -157,8 +165,12 @@ export class Pulls {
     return asked;
   }
 
-  /** Those that were not answered in time. */
+  /** Those that were not answered in time. Who was held that long is asked once more, and taken. */
   late(nowMs: number): RelayId[] {
+    for (const pull of this.#pulls.values()) {
+      if (!pull.held || nowMs < pull.deadlineMs) continue;
+      Object.assign(pull, { id: undefined, held: false, forced: true, deadlineMs: nowMs + ANSWER_MS });
+    }
     const late = (pull: Pull) => !pull.live && nowMs >= pull.deadlineMs;
     return [...this.#pulls.values()].filter(late).map(({ peer }) => peer);
   }
