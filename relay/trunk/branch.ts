@@ -1,24 +1,18 @@
 import type { RoutedLiver } from '@hayate/codec/messages';
 import { Flows } from './flows.ts';
 import { Neighbours } from './neighbours.ts';
+import { Parents } from './parents.ts';
 import { Pulls } from './pulls.ts';
 import { Standing } from './standing.ts';
 import { Succession } from './succession.ts';
 import type { BranchAction, BranchEvent, BranchOptions, Place, RelayId, RoomMessage } from './types.ts';
-import { upstreamOf } from './upstream.ts';
 
-/** A new origin has its room from the old one for so long, unless that pulls from it before. */
-const HANDOVER_MS = 1500;
 /** Who is to come after the origin pulls the room for so long, whoever is there. */
 const INVITED_MS = 5000;
 const MAX_HOPS = 16;
 
 /** What counts from those alone from whom the room is taken or to whom it is given. */
 const OF_NEIGHBOURS: ReadonlySet<RoomMessage['t']> = new Set(['liver', 'left', 'evict', 'gift', 'crowd']);
-
-/** Whether whoever says so has a way to the origin that it names. */
-const leadsToOrigin = ({ path, origin }: { path: readonly RelayId[]; origin: RelayId }) =>
-  origin !== '' && path.at(-1) === origin;
 
 type Of<T extends RoomMessage['t']> = Extract<RoomMessage, { t: T }>;
 
@@ -34,6 +28,7 @@ export class Branch {
   readonly #pulls: Pulls;
   readonly #flows: Flows;
   readonly #succession: Succession;
+  readonly #parents: Parents;
   /** Who pulls from here, with the alias that its bundles carry. */
   readonly #children = new Set<RelayId>();
   #out: BranchAction[] = [];
@@ -52,6 +47,11 @@ export class Branch {
       rooted: () => this.rooted,
       seeks: (nowMs) => this.#seeks(nowMs),
       random: options.random,
+      act,
+    });
+    this.#parents = new Parents({
+      ...{ branch: options, standing: this.#standing, pulls: this.#pulls, near: this.#near, children: this.#children },
+      parentLost: () => this.#flows.parentLost(),
       act,
     });
     this.#succession = new Succession({
@@ -177,10 +177,10 @@ export class Branch {
         this.#pulled(peer, message);
         return;
       case 'pulling':
-        this.#pulling(peer, message, nowMs);
+        this.#parents.pulling(peer, message, nowMs);
         return;
       case 'refused':
-        this.#refused(peer, message, nowMs);
+        this.#parents.refused(peer, message, nowMs);
         return;
       case 'unpull':
         this.#unpulled(peer);
@@ -196,7 +196,7 @@ export class Branch {
         if (!this.#standing.draining) this.#invitedUntilMs = nowMs + INVITED_MS;
         return;
       case 'path':
-        this.#pathChanged(peer, message, nowMs);
+        this.#parents.pathChanged(peer, message, nowMs);
         return;
       case 'liver': {
         const { t: _, room: __, ...liver } = message;
@@ -222,19 +222,6 @@ export class Branch {
     }
   }
 
-  #pathChanged(peer: RelayId, message: Of<'path'>, nowMs: number): void {
-    if (!this.#pulls.has(peer)) return;
-    if (this.#pulls.isRetired(peer)) return;
-    if (this.#pulls.held(peer)) {
-      if (leadsToOrigin(message)) this.#pulls.again(peer);
-      return;
-    }
-    this.#pulls.setPath(peer, message.path);
-    this.#standing.heard(message);
-    this.#standing.numbered(message.numbering);
-    if (message.path.includes(this.#options.self.id)) this.#leave(peer, nowMs);
-  }
-
   #pulled(peer: RelayId, message: Of<'pull'>): void {
     const { room, alias } = this.#options;
     this.#standing.heard(message);
@@ -244,7 +231,7 @@ export class Branch {
       return;
     }
     if (this.#children.has(peer)) this.#unpulled(peer);
-    if (this.#pulls.isRetired(peer)) this.#endPull(peer);
+    if (this.#pulls.isRetired(peer)) this.#parents.end(peer);
     this.#children.add(peer);
     this.#near.crowds.heard(peer, message.people, message.viewers);
     this.#near.add(peer, message.alias, message.livers);
@@ -257,7 +244,7 @@ export class Branch {
     this.#out.push({ do: 'subscribe', peer, after: message.after });
     this.#evictConflicts(peer, message.livers);
     // The former origin: now it is the child. It must have heard that it is before the parent goes.
-    if (this.#pulls.has(peer)) this.#endPull(peer);
+    if (this.#pulls.has(peer)) this.#parents.end(peer);
   }
 
   /** Two livers with one slot: the origin's word counts. Elsewhere the newer generation shows until it speaks. */
@@ -284,63 +271,9 @@ export class Branch {
     if (peer !== this.#pulls.parent) this.#near.drop(peer);
   }
 
-  #pulling(peer: RelayId, message: Of<'pulling'>, nowMs: number): void {
-    const former = this.#pulls.parent;
-    if (message.path.includes(this.#options.self.id)) {
-      if (this.#pulls.matches(peer, message.id)) this.#leave(peer, nowMs);
-      return;
-    }
-    if (former !== undefined && former !== peer && !leadsToOrigin(message)) {
-      if (this.#pulls.hold(peer, message.id, nowMs)) return;
-    }
-    if (!this.#pulls.answered(peer, message.id, message.path)) return;
-    this.#standing.heard(message);
-    this.#standing.numbered(message.numbering);
-    this.#near.crowds.heard(peer, message.people, message.viewers);
-    this.#near.add(peer, message.alias, message.livers);
-    this.#send(peer, this.#named('ready'));
-    if (former !== undefined && former !== peer) this.#retire(former, peer, nowMs);
-  }
-
-  /** Media goes on over the former parent for a moment; all else is the new one's at once. */
-  #retire(former: RelayId, parent: RelayId, nowMs: number): void {
-    // What it was asked it may answer when nobody listens to it any more.
-    this.#flows.parentLost();
-    this.#pulls.retire(former, nowMs);
-    this.#near.retire(former, parent);
-    this.#send(former, { ...this.#named('crowd'), people: 0, viewers: 0 });
-  }
-
-  #refused(peer: RelayId, { id, code }: Of<'refused'>, nowMs: number): void {
-    if (!this.#pulls.matches(peer, id)) return;
-    this.#pulls.avoid(peer, code === 'draining', nowMs);
-    // A parent that is to go serves until there is another.
-    if (code === 'draining' && peer === this.#pulls.parent) return;
-    this.#endPull(peer);
-    if (code === 'room_closed') this.#out.push(...this.#standing.lookup(nowMs));
-  }
-
-  /** The peer cannot be the parent now. */
-  #leave(peer: RelayId, nowMs: number): void {
-    this.#pulls.avoid(peer, false, nowMs);
-    this.#endPull(peer);
-  }
-
-  #endPull(peer: RelayId): void {
-    const wasParent = peer === this.#pulls.parent;
-    if (this.#pulls.end(peer)) this.#send(peer, { t: 'unpull', room: this.#options.room });
-    if (wasParent) this.#flows.parentLost();
-    if (!this.#children.has(peer)) this.#near.drop(peer);
-  }
-
   #lost(peer: RelayId, nowMs: number): void {
     this.#unpulled(peer);
-    const pulled = this.#pulls.has(peer);
-    const wasParent = peer === this.#pulls.parent;
-    this.#pulls.end(peer);
-    if (wasParent) this.#flows.parentLost();
-    this.#near.drop(peer);
-    if (pulled) this.#pulls.avoid(peer, false, nowMs);
+    this.#parents.lost(peer, nowMs);
     if (peer === this.place?.origin) this.#standing.originLost();
   }
 
@@ -359,7 +292,7 @@ export class Branch {
   }
 
   #tick(nowMs: number): void {
-    for (const peer of this.#pulls.late(nowMs)) this.#leave(peer, nowMs);
+    this.#parents.endLate(nowMs);
     this.#flows.tick(nowMs);
     for (const { peer, ...crowd } of this.#near.crowds.changed())
       this.#send(peer, { ...this.#named('crowd'), ...crowd });
@@ -371,55 +304,15 @@ export class Branch {
   #reconcile(nowMs: number): void {
     const prepared = (successor: RelayId) => this.#succession.prepared(successor, nowMs);
     this.#out.push(...this.#standing.due(this.rooted, prepared, nowMs));
-    for (const peer of this.#pulls.over(nowMs)) this.#endPull(peer);
+    this.#parents.endRetired(nowMs);
     const { place } = this;
-    if (place && this.#standing.here) this.#lead(nowMs);
-    else if (place) this.#follow(place, nowMs);
+    if (place && this.#standing.here) this.#parents.lead(nowMs);
+    else if (place) this.#parents.follow(place, this.#seeks(nowMs) && !place.closed, nowMs);
     this.#flows.pass(nowMs);
-  }
-
-  /** The origin pulls from nobody; a new one does for a moment, so that nothing is lost. */
-  #lead(nowMs: number): void {
-    for (const peer of this.#pulls.peers()) {
-      const over = nowMs >= this.#standing.authorityMs + HANDOVER_MS;
-      if (over || (peer !== this.#pulls.parent && !this.#pulls.isRetired(peer))) this.#endPull(peer);
-    }
   }
 
   #seeks(nowMs: number): boolean {
     return this.#wanted || this.#children.size > 0 || nowMs < this.#invitedUntilMs;
-  }
-
-  #follow(place: Place, nowMs: number): void {
-    const { self, first, linked } = this.#options;
-    const needed = this.#seeks(nowMs) && !place.closed;
-    const avoided = this.#pulls.avoided(nowMs);
-    const target = needed ? upstreamOf({ self, place, avoided, first }) : undefined;
-    for (const peer of this.#pulls.peers()) {
-      // The parent that holds is kept until there is another one.
-      const kept = needed && (peer === this.#pulls.parent || this.#pulls.isRetired(peer));
-      if (peer !== target && !kept) this.#endPull(peer);
-    }
-    if (target === undefined) return;
-    if (this.#pulls.isRetired(target)) this.#endPull(target);
-    if (!this.#pulls.has(target)) {
-      this.#pulls.begin(target, nowMs);
-      if (!linked(target)) this.#out.push({ do: 'dial', peer: target });
-    }
-    if (linked(target)) this.#pull(target, nowMs);
-  }
-
-  #pull(peer: RelayId, nowMs: number): void {
-    const id = this.#pulls.ask(peer, nowMs);
-    if (id === undefined) return;
-    const { room, alias, lastComment } = this.#options;
-    const after = lastComment();
-    const livers = this.#near.routes.offer(peer, this.#pulls.parent);
-    this.#send(peer, {
-      ...{ t: 'pull', ...this.#standing.told(room), id, alias, livers },
-      ...this.#near.crowds.below(this.#pulls.parent),
-      ...(after === 0 ? {} : { after }),
-    });
   }
 
   /** A parent to be that is not taken yet has nothing to say of the room. */
