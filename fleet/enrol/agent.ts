@@ -147,9 +147,9 @@ function put(dir: string, name: string, contents: string): boolean {
   const fresh = `${file}.new`;
   writeFileSync(fresh, contents, { mode: 0o600, flush: true });
   chmodSync(fresh, MODE);
-  // The folder's group is the services'.
+  // The folder's group is the services'; where the folder is setgid, the file has it already.
   const { gid } = statSync(dir);
-  if (process.getuid?.() === 0) chownSync(fresh, 0, gid);
+  if (process.getuid?.() === 0 && statSync(fresh).gid !== gid) chownSync(fresh, 0, gid);
   renameSync(fresh, file);
   return true;
 }

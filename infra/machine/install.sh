@@ -25,8 +25,8 @@ if [ -n "$root" ]; then exit 0; fi
 
 systemd-sysusers
 sysctl --quiet --system
-# Secrets are in here: for root, and for the services by their group.
-install -d -m 750 -g hayate /etc/hayate
+# Secrets are in here: for root, and for the services by their group, which every file in it gets (setgid).
+install -d -m 2750 -g hayate /etc/hayate
 systemctl daemon-reload
 for unit in $units; do systemctl enable "$unit"; done
 # A machine that was born with a token goes on by itself; without one this does nothing.

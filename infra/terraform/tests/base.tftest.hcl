@@ -148,6 +148,38 @@ run "first_boot" {
   }
 }
 
+run "run_time_settings_change_no_machine" {
+  variables {
+    regions = {
+      jp-tyo-3 = { code = "jp", relays = { a = 6 }, nats = 1 }
+      us-ord   = { code = "us", relays = { a = 3 } }
+    }
+    admin_cidrs = ["198.51.100.0/24"]
+    domain      = "live.example.com"
+    relay       = { log = { level = "debug" }, rooms = { budgetMs = 150 }, token = { jwksUrl = "https://example.com/jwks" } }
+  }
+  assert {
+    condition     = alltrue([for id, sum in output.user_data_sha256 : sum == run.both_regions.user_data_sha256[id] if contains(keys(run.both_regions.user_data_sha256), id)])
+    error_message = "a run-time setting changed what a machine is made from"
+  }
+  assert {
+    condition     = jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]) != jsondecode(run.both_regions.machines["jp-a-1"].files["/etc/hayate/relay.json"])
+    error_message = "the settings did not reach the relay: this test sees nothing"
+  }
+  assert {
+    condition = (
+      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).publicUrl == "https://jp-a-1.live.example.com/v1" &&
+      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).token == { jwksUrl = "https://example.com/jwks" } &&
+      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).rooms.budgetMs == 150
+    )
+    error_message = output.machines["jp-a-1"].files["/etc/hayate/relay.json"]
+  }
+  assert {
+    condition     = length(linode_domain_record.relay) == 18
+    error_message = "an A and an AAAA record for each of nine relays: ${join(" ", keys(linode_domain_record.relay))}"
+  }
+}
+
 run "a_machine_that_enrols" {
   command = plan
   variables {
@@ -183,38 +215,6 @@ run "a_machine_that_enrols" {
   assert {
     condition     = length([for r in output.firewall_rules["control"] : r if r.ports == "8443" && length(r.from.ipv4) == 8 && !contains(r.from.ipv4, "0.0.0.0/0")]) == 1
     error_message = jsonencode(output.firewall_rules["control"])
-  }
-}
-
-run "run_time_settings_change_no_machine" {
-  variables {
-    regions = {
-      jp-tyo-3 = { code = "jp", relays = { a = 6 }, nats = 1 }
-      us-ord   = { code = "us", relays = { a = 3 } }
-    }
-    admin_cidrs = ["198.51.100.0/24"]
-    domain      = "live.example.com"
-    relay       = { log = { level = "debug" }, rooms = { budgetMs = 150 }, token = { jwksUrl = "https://example.com/jwks" } }
-  }
-  assert {
-    condition     = alltrue([for id, sum in output.user_data_sha256 : sum == run.both_regions.user_data_sha256[id] if contains(keys(run.both_regions.user_data_sha256), id)])
-    error_message = "a run-time setting changed what a machine is made from"
-  }
-  assert {
-    condition     = jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]) != jsondecode(run.both_regions.machines["jp-a-1"].files["/etc/hayate/relay.json"])
-    error_message = "the settings did not reach the relay: this test sees nothing"
-  }
-  assert {
-    condition = (
-      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).publicUrl == "https://jp-a-1.live.example.com/v1" &&
-      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).token == { jwksUrl = "https://example.com/jwks" } &&
-      jsondecode(output.machines["jp-a-1"].files["/etc/hayate/relay.json"]).rooms.budgetMs == 150
-    )
-    error_message = output.machines["jp-a-1"].files["/etc/hayate/relay.json"]
-  }
-  assert {
-    condition     = length(linode_domain_record.relay) == 18
-    error_message = "an A and an AAAA record for each of nine relays: ${join(" ", keys(linode_domain_record.relay))}"
   }
 }
 
