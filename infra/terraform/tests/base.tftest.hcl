@@ -181,7 +181,6 @@ run "run_time_settings_change_no_machine" {
 }
 
 run "a_machine_that_enrols" {
-  command = plan
   variables {
     enrolment = {
       ca     = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
