@@ -161,12 +161,14 @@ export class Cluster {
   }
 
   /**
-   * Undefined: this relay has the room as it is, or is its origin. Else resolves when it has, or after 1.5 s without it: who
+   * Undefined: this relay has the room as it is, is its origin, or has been without a way there for a while. Else resolves when it has, or after 1.5 s without it: who
    * joins then hears of what is there later.
    */
   ready(hosted: HostedRoom): Promise<void> | undefined {
     const member = this.#members.get(hosted);
-    if (!member || member.bridge.branch.rooted) return undefined;
+    if (!member) return undefined;
+    const { branch } = member.bridge;
+    if (branch.rooted || branch.adrift(this.#host.nowMs())) return undefined;
     member.wantedUntilMs = this.#host.nowMs() + WANTED_MS;
     this.#want(member);
     return new Promise((resolve) => {

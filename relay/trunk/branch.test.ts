@@ -146,7 +146,11 @@ describe("a room's tree", () => {
     model.publish('us-1', joe);
     model.run(1500);
     for (const jp of ['jp-1', 'jp-2']) for (const us of ['us-1', 'us-2']) model.cut(jp, us);
+    const adrift = () => [...model.relays.keys()].filter((id) => model.at(id).bridge.branch.adrift(model.nowMs));
+    expect(adrift()).toEqual([]);
     model.run(10_000);
+    // Who joins in this half waits for no way; in the other one there is an origin.
+    expect(adrift()).toEqual(['us-1', 'us-2']);
     const heard = ({ relay, slot }: { relay: string; slot: number }) => [...model.flood(relay, slot).arrivals.keys()];
     const [ofJp, ofUs] = model.livers();
     expect(heard(ofJp!)).toEqual(['jp-2']);
@@ -154,6 +158,7 @@ describe("a room's tree", () => {
     expect([...model.at('us-2').shown.values()].map(({ sub }) => sub)).toEqual(['joe']);
     model.heal();
     model.run(8000);
+    expect(adrift()).toEqual([]);
     isWhole(model);
   });
 

@@ -9,6 +9,7 @@ import type { BranchAction, BranchEvent, BranchOptions, Place, RelayId, RoomMess
 
 /** Who is to come after the origin pulls the room for so long, whoever is there. */
 const INVITED_MS = 5000;
+const ADRIFT_MS = 1000;
 const MAX_HOPS = 16;
 
 /** What counts from those alone from whom the room is taken or to whom it is given. */
@@ -35,6 +36,7 @@ export class Branch {
   #wanted = false;
   #invitedUntilMs = Number.NEGATIVE_INFINITY;
   #toldPath = '';
+  #adriftSinceMs: number | undefined;
 
   constructor(options: BranchOptions) {
     this.#options = options;
@@ -99,12 +101,19 @@ export class Branch {
     return this.place !== undefined && this.path.at(-1) === this.place.origin;
   }
 
+  /** Whether the way to the origin was looked for over a second in vain, as in the half of a cut that has none. */
+  adrift(nowMs: number): boolean {
+    return this.#adriftSinceMs !== undefined && nowMs - this.#adriftSinceMs >= ADRIFT_MS;
+  }
+
   handle(event: BranchEvent, nowMs: number): BranchAction[] {
     this.#out = [];
     this.#take(event, nowMs);
     this.#reconcile(nowMs);
     this.#near.settle(new Set([...this.#neighbours(), ...this.#pulls.retired()]));
     this.#tellPath();
+    if (this.rooted || !this.#seeks(nowMs)) this.#adriftSinceMs = undefined;
+    else this.#adriftSinceMs ??= nowMs;
     return this.#out;
   }
 
