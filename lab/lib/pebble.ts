@@ -16,7 +16,7 @@ export interface Pebble {
   directoryUrl: string;
   /** PEM: the authority of its own server. */
   caFile: string;
-  /** Program for `dns: {kind: "command"}`: sets and clears TXT records. */
+  /** Program for `dns: {kind: "command"}`: adds TXT records, and leaves them there. */
   dnsCommand: string;
   /** PEM of the authority whose certificates it issues. */
   root(): Promise<string>;
@@ -68,9 +68,11 @@ export async function startPebble({ validSeconds }: PebbleOptions): Promise<Pebb
     'dns.mjs',
     `#!${process.execPath}
 const [verb, name, value] = process.argv.slice(2);
-const host = name + '.';
-const answer = await fetch('http://127.0.0.1:${dnsManagement}/' + (verb === 'add' ? 'set-txt' : 'clear-txt'), {
-  method: 'POST', body: JSON.stringify(verb === 'add' ? { host, value } : { host }),
+// All of a name could be cleared, and none alone: a name and its wildcard are proved side by side, and the first to be done would
+// take the proof of the other away.
+if (verb !== 'add') process.exit(0);
+const answer = await fetch('http://127.0.0.1:${dnsManagement}/set-txt', {
+  method: 'POST', body: JSON.stringify({ host: name + '.', value }),
 });
 process.exit(answer.ok ? 0 : 1);
 `,
