@@ -48,6 +48,7 @@ describe.skipIf(missing !== undefined).each([
     nats = await startNats({ regions: REGIONS, ...(secure && { secure: { relays: ['jp-1', 'jp-2', 'us-1'] } }) });
     const gifts = { enabled: true, publicKeyFile: key };
     rig = await startCluster({ jp: 2, us: 1 }, { gifts }, nats.access, { directory: secure, logger: log.log });
+    await nats.listening((region) => `gifts-claim.${region}`);
   }, 90_000);
   afterAll(async () => {
     for (const { room } of rooms) room.close();

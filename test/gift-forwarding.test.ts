@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectNats, type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
 import { GiftDesk } from '../relay/gifts/desk.ts';
 import { natsForwarder, serveForwarded } from '../relay/gifts/forward.ts';
@@ -54,12 +54,7 @@ describe.skipIf(missing !== undefined)('a ticket of another region', () => {
       );
     }
     // Servers tell each other who listens where, in their own time.
-    const heardOf = async (region: string) => {
-      const [server] = rig.region(region).servers;
-      const text = JSON.stringify(await server!.monitor('/leafz?subs=1'));
-      return REGIONS.filter((other) => other !== region).every((other) => text.includes(`gifts-claim.${other}`));
-    };
-    for (const region of REGIONS) await vi.waitUntil(() => heardOf(region), 30_000);
+    await rig.listening((region) => `gifts-claim.${region}`);
   }, 60_000);
   afterAll(async () => {
     for (const end of ends) await end();

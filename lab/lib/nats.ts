@@ -171,6 +171,8 @@ export interface NatsRig {
   keys: string | undefined;
   /** Resolves once each region sees all the others over leafnodes. */
   joined(timeoutMs?: number): Promise<void>;
+  /** Resolves once each region's servers know that all others listen to this subject of theirs. */
+  listening(subjectOf: (region: string) => string, timeoutMs?: number): Promise<void>;
   /** Stops everything and removes the stores. */
   stop(): Promise<void>;
 }
@@ -278,6 +280,15 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
           );
         const wanted = regions.slice(1).flatMap(({ servers }, index) => servers.map(() => index + 1));
         return (await Promise.all(pages)).every((page, n) => (page?.leafs?.length ?? 0) >= wanted[n]!);
+      }),
+    listening: (subjectOf, timeoutMs = 30_000) =>
+      poll(timeoutMs, 'listeners of other regions', async () => {
+        const known = regions.map(async ({ region, servers }) => {
+          const pages = await Promise.all(servers.map((server) => server.monitor('/leafz?subs=1')));
+          const text = JSON.stringify(pages);
+          return options.regions.every((other) => other === region || text.includes(`"${subjectOf(other)}"`));
+        });
+        return (await Promise.all(known)).every(Boolean);
       }),
     stop: async () => {
       await Promise.all(regions.map((region) => region.kill()));
