@@ -49,6 +49,8 @@ interface Ports {
   monitor: number;
 }
 
+const MONITOR_MS = 2000;
+
 /** One server. It keeps ports and store over stop and start, as a machine that comes back does. */
 class NatsServer {
   readonly name: string;
@@ -94,7 +96,9 @@ class NatsServer {
 
   /** A page of the server's monitoring, as `/varz` or `/leafz`. Rejects while it is down. */
   async monitor<T>(page: string): Promise<T> {
-    const response = await fetch(`http://127.0.0.1:${this.ports.monitor}${page}`);
+    // A server that stands still must not hold up who asks again and again.
+    const signal = AbortSignal.timeout(MONITOR_MS);
+    const response = await fetch(`http://127.0.0.1:${this.ports.monitor}${page}`, { signal });
     return (await response.json()) as T;
   }
 
@@ -284,7 +288,8 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
     listening: (subjectOf, timeoutMs = 30_000) =>
       poll(timeoutMs, 'listeners of other regions', async () => {
         const known = regions.map(async ({ region, servers }) => {
-          const pages = await Promise.all(servers.map((server) => server.monitor('/leafz?subs=1')));
+          const page = (server: NatsServer) => server.monitor('/leafz?subs=1').catch(() => undefined);
+          const pages = await Promise.all(servers.map(page));
           const text = JSON.stringify(pages);
           return options.regions.every((other) => other === region || text.includes(`"${subjectOf(other)}"`));
         });
