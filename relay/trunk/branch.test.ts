@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { everybodyHears, isWhole, seeded } from '../test/tree-checks.ts';
 import { TreeModel } from '../test/tree-model.ts';
+import { Branch } from './branch.ts';
+import type { BranchEvent } from './types.ts';
 
 describe("a room's tree", () => {
   it('brings livers of two regions to each other, one copy a region', () => {
@@ -267,6 +269,21 @@ describe("a room's tree", () => {
     model.publish('jp-3', model.join('jp-3', 'ann'));
     model.run(20_000);
     isWhole(model);
+  });
+
+  it('does not claim again and again while the directory is away', () => {
+    const branch = new Branch({
+      ...{ room: 'r', self: { id: 'jp-2', region: 'jp' }, alias: 1, random: () => 0.5, lastComment: () => 0 },
+      ...{ first: () => 'jp-2', mayClaim: () => true, linked: () => false },
+    });
+    const claims = (event: BranchEvent, nowMs: number) =>
+      branch.handle(event, nowMs).filter((action) => action.do === 'claim').length;
+    claims({ type: 'placed', place: { home: 'jp', origin: 'jp-1', epoch: 1 } }, 0);
+    expect(claims({ type: 'link', peer: 'jp-1', up: false }, 10)).toBe(1);
+    // It fails as soon as it was asked for: another one at once would never let anything else have its turn.
+    expect(claims({ type: 'unclaimed' }, 10)).toBe(0);
+    expect(claims({ type: 'tick' }, 400)).toBe(0);
+    expect(claims({ type: 'tick' }, 510)).toBe(1);
   });
 
   it('is whole again after any order of events', { timeout: 120_000 }, () => {

@@ -166,7 +166,7 @@ export class Branch {
         this.#tellGift({ ...this.#named('gift'), ...event.gift });
         return;
       case 'unclaimed':
-        this.#standing.unclaimed();
+        this.#standing.unclaimed(nowMs);
         this.#out.push(...this.#standing.lookup(nowMs));
         return;
       case 'draining':

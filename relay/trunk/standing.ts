@@ -3,6 +3,8 @@ import { successorOf, turnOf, type UpstreamOptions } from './upstream.ts';
 
 /** How often a place that leads nowhere is looked up again. */
 const LOOKUP_MS = 500;
+/** After a claim that came to nothing. Where the directory is away it fails at once, each time. */
+const CLAIM_AGAIN_MS = 500;
 /** Who is not the first to claim waits so long for each relay before it. */
 const CLAIM_STEP_MS = 100;
 const MAX_CLAIM_STEPS = 5;
@@ -23,6 +25,7 @@ export class Standing {
   /** A claim is under way. */
   #claiming = false;
   #claimAtMs: number | undefined;
+  #nextClaimMs = Number.NEGATIVE_INFINITY;
   /** The origin could not be reached, and was not since. */
   #suspected = false;
   #lookupMs = Number.NEGATIVE_INFINITY;
@@ -95,8 +98,9 @@ export class Standing {
     this.#draining = true;
   }
 
-  unclaimed(): void {
+  unclaimed(nowMs: number): void {
     this.#claiming = false;
+    this.#nextClaimMs = nowMs + CLAIM_AGAIN_MS;
   }
 
   /** The origin cannot be reached: a relay of the home region takes the room over, the first by rank at once. */
@@ -149,7 +153,7 @@ export class Standing {
 
   /** For whom the room is to be claimed now: this relay, or who comes after it. */
   #claimant(prepared: (successor: RelayId) => boolean, nowMs: number): RelayId | undefined {
-    if (this.#claiming) return undefined;
+    if (this.#claiming || nowMs < this.#nextClaimMs) return undefined;
     if (this.here) {
       const { successor } = this;
       return successor !== undefined && prepared(successor) ? successor : undefined;
