@@ -1,14 +1,14 @@
 import { HayateError } from '@hayate/codec/errors';
-import type { Linode } from '../provider/linode.ts';
+import type { Linode } from '../linode/index.ts';
 import type { DnsProvider } from './dns.ts';
 
 /** TXT records in a zone of Linode's DNS manager. `zone`: `example.com`. */
 export function linodeDns(
-  linode: Pick<Linode, 'domain' | 'records' | 'addTxt' | 'removeRecord'>,
+  domains: Pick<Linode['domains'], 'byName' | 'records' | 'addTxt' | 'removeRecord'>,
   zone: string,
 ): DnsProvider {
   const zoneId = async () => {
-    const found = await linode.domain(zone);
+    const found = await domains.byName(zone);
     if (!found) throw new HayateError('invalid_argument', `the account has no zone ${zone} in its DNS manager`);
     return found.id;
   };
@@ -19,14 +19,14 @@ export function linodeDns(
   };
   return {
     async add(name, value) {
-      await linode.addTxt(await zoneId(), inZone(name), value);
+      await domains.addTxt(await zoneId(), inZone(name), value);
     },
     async remove(name, value) {
       const id = await zoneId();
       const wanted = inZone(name);
-      for (const record of await linode.records(id)) {
+      for (const record of await domains.records(id)) {
         if (record.type === 'TXT' && record.name === wanted && record.target === value) {
-          await linode.removeRecord(id, record.id);
+          await domains.removeRecord(id, record.id);
         }
       }
     },

@@ -188,7 +188,11 @@ describe('the control node', () => {
     const asked: string[] = [];
     const api = createServer((request, response) => {
       asked.push(`${request.headers.authorization} ${request.headers['x-filter']}`);
-      const ours = { id: 1, label: 'hayate-jp-a-1', ipv4: ['127.0.0.1'], ipv6: '2001:db8::1/128' };
+      const ours = {
+        ...{ id: 1, label: 'hayate-jp-a-1', ipv4: ['127.0.0.1'], ipv6: '2001:db8::1/128', status: 'running' },
+        ...{ region: 'jp-tyo-3', type: 'g6-standard-2', image: 'linode/debian12', tags: [], placement_group: null },
+        ...{ created: '2026-01-01T00:00:00', updated: '2026-01-01T00:00:00' },
+      };
       const data = request.headers['x-filter']?.includes('jp-a-1') ? [ours] : [];
       response.end(JSON.stringify({ data, page: 1, pages: 1, results: data.length }));
     });

@@ -15,7 +15,7 @@ import { EnrolmentDesk } from '../enrol/desk.ts';
 import { type MachineName, machineFiles } from '../enrol/files.ts';
 import { CONTROL_NAME, type EnrolServer, serveEnrolment } from '../enrol/server.ts';
 import { EnrolmentTokens } from '../enrol/tokens.ts';
-import { Linode } from '../provider/linode.ts';
+import { Linode } from '../linode/index.ts';
 
 const DAY_S = 24 * 3600;
 
@@ -77,7 +77,8 @@ export async function startControl(config: ControlConfig, log: Logger): Promise<
 }
 
 function openLinode({ tokenFile, apiUrl }: NonNullable<ControlConfig['linode']>): Linode {
-  return new Linode({ token: () => readText(tokenFile).trim(), ...(apiUrl !== undefined && { apiUrl }) });
+  // Machines that enrol and the keeper of the certificate come again by themselves.
+  return new Linode({ token: () => readText(tokenFile).trim(), tries: 1, ...(apiUrl !== undefined && { apiUrl }) });
 }
 
 /** A user as long as the certificate, with the rights of its region. Keys are read anew: they may be replaced. */
@@ -94,7 +95,7 @@ function natsUsers({ certificateDays, relays }: ControlConfig, nats: NonNullable
 
 /** IPv6 comes with its prefix length. */
 async function addresses(linode: Linode, label: string): Promise<string[] | undefined> {
-  const found = await linode.instance(label);
+  const found = await linode.instances.byLabel(label);
   return found && [...found.ipv4, ...(found.ipv6 ? [found.ipv6.replace(/\/\d+$/, '')] : [])];
 }
 
@@ -106,7 +107,7 @@ function openKeeper(
 ): CertificateKeeper {
   const { names, directoryUrl, email, checkDns, caFile } = acme;
   const dns: DnsProvider =
-    acme.dns.kind === 'linode' ? linodeDns(linode!, acme.dns.zone) : commandDns(acme.dns.command);
+    acme.dns.kind === 'linode' ? linodeDns(linode!.domains, acme.dns.zone) : commandDns(acme.dns.command);
   const options: AcmeOptions = {
     ...{ directoryUrl, names, dns, checkDns },
     ...(email !== undefined && { email }),

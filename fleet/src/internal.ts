@@ -3,3 +3,4 @@ export { type AcmeOptions, openAccount, orderCertificate } from '../certificate/
 export { commandDns } from '../certificate/dns.ts';
 export { controlSchema } from '../config/schema.ts';
 export { filled } from '../enrol/files.ts';
+export * from '../linode/index.ts';
