@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectRoom, publish, type RelayTarget, type WatchedFrame, watch } from '@hayate/client';
+import { connectRoom, publish, type RelayTarget, type Room, type WatchedFrame, watch } from '@hayate/client';
 import { createFaceDecoder, faceConfig } from '@hayate/codec/motion';
 import { type Engine, engineAvailable, openEngine } from '@hayate/engine';
 import { mintToken, type RelayConfigInput, type RunningRelay, readSharedKey, startRelay } from '@hayate/relay';
@@ -20,8 +20,19 @@ function face(n: number) {
 }
 
 /** Frees the event loop until `done`; the test's own time limit is the deadline. */
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 2));
+async function until(done: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+/**
+ * Units that a machine held up for too long are dropped, and counted: by the room in the relay, or by a session's queue.
+ * Nothing else may be missing.
+ */
+async function droppedUnits(relay: RunningRelay, rooms: readonly Room[]): Promise<number> {
+  const { plane } = await relay.stats();
+  const counts = Object.entries(plane).flatMap(([name, n]) => (name.startsWith('dropped_') ? [n] : []));
+  for (const room of rooms) counts.push(...Object.values((await room.getStats())?.datagramsDropped ?? {}));
+  return counts.reduce((sum, n) => sum + n, 0);
 }
 
 describe.each(['engine', 'websocket'] as const)('client and relay over %s', (transport) => {
@@ -81,23 +92,32 @@ describe.each(['engine', 'websocket'] as const)('client and relay over %s', (tra
       voice: { channels: 1, frameMs: 20 },
     });
     await publisher.ready;
+    const dropped = () => droppedUnits(relay, [watcher.room, publisher.room]);
+    let sent = 0;
     for (let n = 0; n < 60; n++) {
       publisher.motion(face(n), publisher.room.nowUs());
       if (n % 2 === 0) publisher.voice(Uint8Array.of(248, n), publisher.room.nowUs());
-      await until(() => frames.length === n + 1);
+      sent += n % 2 === 0 ? 2 : 1;
+      await until(async () => frames.length + packets.length + (await dropped()) >= sent);
     }
-    await until(() => packets.length === 30);
-    expect(frames.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 60 }, (_, n) => n));
-    for (const [n, { frame, lagMs, uncertaintyMs, backlog }] of frames.entries()) {
-      const wanted = face(n).values;
+    const missing = await dropped();
+    expect(missing).toBeLessThan(30);
+    expect(frames.length + packets.length).toBeGreaterThanOrEqual(90 - missing);
+    const sequences = frames.map(({ sequence }) => sequence);
+    expect(sequences).toEqual([...new Set(sequences)].toSorted((a, b) => a - b));
+    for (const { sequence, frame, lagMs, uncertaintyMs, backlog } of frames) {
+      const wanted = face(sequence).values;
       const beyond = frame.values.findIndex((value, i) => Math.abs(value - wanted[i]!) > tolerance[i]!);
       expect(beyond).toBe(-1);
       expect(lagMs + uncertaintyMs).toBeGreaterThan(0);
       expect(Number.isFinite(uncertaintyMs)).toBe(true);
       expect(backlog).toBe(false);
     }
-    expect(packets).toEqual(Array.from({ length: 30 }, (_, n) => [248, n * 2]));
-    expect(watcher.stats().slots.get(0)!.motion).toMatchObject({ received: 60, lost: 0, duplicate: 0, late: 0 });
+    const numbers = packets.map(([, n]) => n!);
+    expect(packets).toEqual(numbers.toSorted((a, b) => a - b).map((n) => [248, n]));
+    const { received, lost, duplicate, late } = watcher.stats().slots.get(0)!.motion;
+    expect({ received, duplicate, late }).toEqual({ received: frames.length, duplicate: 0, late: 0 });
+    expect(lost).toBeLessThanOrEqual(missing);
     await publisher.close();
     await until(() => watcher.room.livers.size === 0);
     watcher.close();
