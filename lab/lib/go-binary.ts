@@ -11,10 +11,14 @@ const BUILD_MS = 240_000;
 
 const found = new Map<string, Promise<GoBinary>>();
 
-/** Built once a machine and version by `go install PACKAGE@VERSION`; the program has the package's last name. */
+/** Built once a machine and version by `go install PACKAGE@VERSION`; the program has the package's last name but for `/v2`. */
 export function goBinary(cache: string, packagePath: string, version: string): Promise<GoBinary> {
   const module = `${packagePath}@${version}`;
-  const known = found.get(module) ?? build(join(CACHE, cache, version), packagePath.split('/').at(-1)!, module);
+  const name = packagePath
+    .replace(/\/v\d+$/, '')
+    .split('/')
+    .at(-1)!;
+  const known = found.get(module) ?? build(join(CACHE, cache, version), name, module);
   found.set(module, known);
   return known;
 }

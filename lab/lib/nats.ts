@@ -1,46 +1,22 @@
-import { execFile } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { makeClusterKeys } from '../../cli/cluster-keys.ts';
 import { secretsOf } from '../../infra/push.ts';
 import { openAccess } from '../../relay/directory/nats/access.ts';
 import { accountIn, type UserOptions, userCreds } from '../../relay/nats/index.ts';
+import { freePorts } from './free-ports.ts';
+import { type GoBinary, goBinary } from './go-binary.ts';
 import { natsConf } from './nats-conf.ts';
 import { Running } from './processes.ts';
 
 /** The server that the rig runs; the 2.12 line is the oldest with wildcard expected-last-subject-sequence. */
 const NATS_VERSION = 'v2.15.3';
-const MODULE = `github.com/nats-io/nats-server/v2@${NATS_VERSION}`;
-const CACHE = join(homedir(), '.cache/hayate/nats');
+const MODULE = 'github.com/nats-io/nats-server/v2';
 
-export type NatsBinary = { path: string } | { skip: string };
-
-let found: Promise<NatsBinary> | undefined;
-
-/** The server's binary, built once a machine by `go install`; `skip` says why there is none. */
-export function natsServer(): Promise<NatsBinary> {
-  found ??= build();
-  return found;
-}
-
-async function build(): Promise<NatsBinary> {
-  const folder = join(CACHE, NATS_VERSION);
-  const path = join(folder, 'nats-server');
-  if (existsSync(path)) return { path };
-  mkdirSync(folder, { recursive: true });
-  const failed = await new Promise<string | undefined>((resolve) => {
-    const env = { ...process.env, GOBIN: folder };
-    execFile('go', ['install', MODULE], { env, timeout: 240_000 }, (error, _out, err) =>
-      resolve(error ? err.trim().split('\n').at(-1) || error.message : undefined),
-    );
-  });
-  if (failed === undefined) return { path };
-  return { skip: `no nats-server: \`go install ${MODULE}\` says: ${failed}` };
-}
+/** Of the server; `skip` says why there is none. */
+export const natsServer = (): Promise<GoBinary> => goBinary('nats', MODULE, NATS_VERSION);
 
 interface Ports {
   client: number;
@@ -337,22 +313,4 @@ async function poll(timeoutMs: number, what: string, done: () => Promise<boolean
     if (Date.now() > until) throw new Error(`${what} not ready within ${timeoutMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** Below what systems give to outgoing connections and to whoever asks for any port: nobody gets one of them meanwhile. */
-const [FIRST_PORT, PORTS] = [12_000, 20_000];
-
-/** All held at once before any is let go, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const held = new Map<number, Server>();
-  while (held.size < count) {
-    const port = FIRST_PORT + randomInt(PORTS);
-    const server = createServer();
-    const taken = await new Promise<boolean>((resolve) =>
-      server.once('error', () => resolve(true)).listen(port, '127.0.0.1', () => resolve(false)),
-    );
-    if (!taken) held.set(port, server);
-  }
-  await Promise.all([...held.values()].map((server) => new Promise((resolve) => server.close(resolve))));
-  return [...held.keys()];
 }

@@ -2,6 +2,23 @@ import { describe, expect, it } from 'vitest';
 import { everybodyHears, seeded } from '../test/tree-checks.ts';
 import { TreeModel } from '../test/tree-model.ts';
 
+const OLD = ['jp-1', 'jp-2', 'us-1', 'us-2'];
+
+/** A liver and viewers in both regions, on relays of a generation that is to go; the next one has started. */
+function beforeRoll(random: () => number) {
+  const model = new TreeModel({ jp: 2, us: 2 }, random);
+  const mio = model.join('jp-1', 'mio');
+  model.run(300);
+  model.publish('jp-1', mio);
+  for (const id of OLD) model.join(id, `viewer of ${id}`);
+  model.run(1000);
+  const joe = model.join('us-2', 'joe');
+  model.publish('us-2', joe);
+  model.run(1000);
+  for (const id of ['jp-3', 'jp-4', 'us-3', 'us-4']) model.start(id, id.slice(0, 2));
+  return { model, mio, joe };
+}
+
 describe("a room's tree while relays drain", () => {
   describe('with a parent that drains', () => {
     /** Relays of a region in the order in which they are its parent. */
@@ -52,18 +69,8 @@ describe("a room's tree while relays drain", () => {
 
   it.each(Array.from({ length: 20 }, (_, n) => n))('goes on while all its relays drain at once, order %i', (seed) => {
     const random = seeded(100 + seed);
-    const old = ['jp-1', 'jp-2', 'us-1', 'us-2'];
-    const model = new TreeModel({ jp: 2, us: 2 }, random);
-    const mio = model.join('jp-1', 'mio');
-    model.run(300);
-    model.publish('jp-1', mio);
-    for (const id of old) model.join(id, `viewer of ${id}`);
-    model.run(1000);
-    const joe = model.join('us-2', 'joe');
-    model.publish('us-2', joe);
-    model.run(1000);
-    for (const id of ['jp-3', 'jp-4', 'us-3', 'us-4']) model.start(id, id.slice(0, 2));
-    const moved = [...old].sort(() => random() - 0.5);
+    const { model, mio, joe } = beforeRoll(random);
+    const moved = [...OLD].sort(() => random() - 0.5);
     for (const id of moved) {
       model.run(20 * random());
       model.drain(id);
@@ -90,18 +97,8 @@ describe("a room's tree while relays drain", () => {
     const slow: string[] = [];
     for (let seed = 0; seed < 200; seed += 1) {
       const random = seeded(1000 + seed);
-      const old = ['jp-1', 'jp-2', 'us-1', 'us-2'];
-      const model = new TreeModel({ jp: 2, us: 2 }, random);
-      const mio = model.join('jp-1', 'mio');
-      model.run(300);
-      model.publish('jp-1', mio);
-      for (const id of old) model.join(id, `viewer of ${id}`);
-      model.run(1000);
-      const joe = model.join('us-2', 'joe');
-      model.publish('us-2', joe);
-      model.run(1000);
-      for (const id of ['jp-3', 'jp-4', 'us-3', 'us-4']) model.start(id, id.slice(0, 2));
-      for (const id of [...old].sort(() => random() - 0.5)) {
+      const { model } = beforeRoll(random);
+      for (const id of [...OLD].sort(() => random() - 0.5)) {
         model.run(20 * random());
         model.drain(id);
       }
@@ -115,7 +112,7 @@ describe("a room's tree while relays drain", () => {
       model.run(1000);
       for (const sub of ['mio', 'joe']) {
         const at = model.livers().filter((liver) => liver.sub === sub);
-        if (!at.some(({ relay }) => !old.includes(relay))) slow.push(`${sub} of order ${seed}`);
+        if (!at.some(({ relay }) => !OLD.includes(relay))) slow.push(`${sub} of order ${seed}`);
       }
     }
     expect(slow).toEqual([]);
@@ -125,7 +122,6 @@ describe("a room's tree while relays drain", () => {
     const gaps: string[] = [];
     for (let seed = 0; seed < 60; seed += 1) {
       const random = seeded(5000 + seed);
-      const old = ['jp-1', 'jp-2', 'us-1', 'us-2'];
       const fresh = ['jp-3', 'jp-4', 'us-3', 'us-4'];
       const model = new TreeModel({ jp: 2, us: 2 }, random);
       const at = new Map<string, { id: string; session: number }>();
@@ -133,13 +129,13 @@ describe("a room's tree while relays drain", () => {
       enter('mio', random() < 0.5 ? 'jp-1' : 'jp-2');
       model.run(300);
       model.publish(at.get('mio')!.id, at.get('mio')!.session);
-      for (const id of old) enter(`viewer of ${id}`, id);
+      for (const id of OLD) enter(`viewer of ${id}`, id);
       model.run(1000);
       enter('joe', random() < 0.5 ? 'us-1' : 'us-2');
       model.publish(at.get('joe')!.id, at.get('joe')!.session);
       model.run(1000);
       for (const id of fresh) model.start(id, id.slice(0, 2));
-      for (const id of [...old].sort(() => random() - 0.5)) {
+      for (const id of [...OLD].sort(() => random() - 0.5)) {
         model.run(20 * random());
         model.drain(id, 150 * random());
         model.endWhenFree(id, 4000);

@@ -27,7 +27,8 @@ class Site {
   url = '';
 
   async start(acme?: object): Promise<void> {
-    await run(['cluster', 'keys', '--dir', join(this.dir, 'keys')]);
+    const keys = join(this.dir, 'keys');
+    await run(['cluster', 'keys', '--dir', keys, '--regions', 'jp']);
     mkdirSync(join(this.dir, 'secrets'));
     for (const name of ['token.key', 'service.token']) writeFileSync(join(this.dir, 'secrets', name), secret(name));
     writeFileSync(join(this.dir, 'linode.token'), secret('linode.token'));
@@ -36,7 +37,11 @@ class Site {
       JSON.stringify({
         stateDir: join(this.dir, 'state'),
         listen: { host: '127.0.0.1', port: 0 },
-        authority: { certFile: join(this.dir, 'keys/ca.pem'), keyFile: join(this.dir, 'keys/ca.key') },
+        authority: { certFile: join(keys, 'ca.pem'), keyFile: join(keys, 'ca.key') },
+        nats: {
+          ...{ usersFile: join(keys, 'nats-users.nk'), leafFile: join(keys, 'nats-leaf.conf') },
+          caFile: join(keys, 'nats-ca.pem'),
+        },
         relays: { jp: { cluster: { relayId: '{id}', region: '{region}' } } },
         secretsDir: join(this.dir, 'secrets'),
         ...(acme && { acme }),
@@ -126,7 +131,8 @@ async function judgeTokens(checks: Checks, { log }: ClaimContext): Promise<void>
     checks.figure('answers', said);
     const names = readdirSync(own).sort();
     checks.figure('what a machine has then', names);
-    checks.check(names.includes('token.key') && names.includes('relay.pem'), `${names}`);
+    const wanted = ['token.key', 'relay.pem', 'nats-ca.pem', 'nats.creds'];
+    checks.check(wanted.every((name) => names.includes(name)), `${names}`);
     const texts = [site.said, ...walk(join(site.dir, 'state')).map((file) => readFileSync(file, 'latin1'))];
     const found = [good, elsewhere, late].filter((token) => texts.some((text) => text.includes(token)));
     checks.check(found.length === 0, 'a token is in the log or the files of the control node');
