@@ -132,7 +132,10 @@ async function judgeTokens(checks: Checks, { log }: ClaimContext): Promise<void>
     const names = readdirSync(own).sort();
     checks.figure('what a machine has then', names);
     const wanted = ['token.key', 'relay.pem', 'nats-ca.pem', 'nats.creds'];
-    checks.check(wanted.every((name) => names.includes(name)), `${names}`);
+    checks.check(
+      wanted.every((name) => names.includes(name)),
+      `${names}`,
+    );
     const texts = [site.said, ...walk(join(site.dir, 'state')).map((file) => readFileSync(file, 'latin1'))];
     const found = [good, elsewhere, late].filter((token) => texts.some((text) => text.includes(token)));
     checks.check(found.length === 0, 'a token is in the log or the files of the control node');
