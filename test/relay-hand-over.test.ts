@@ -58,7 +58,12 @@ async function show(known: RunningRelay[]) {
   // The liver stays as long as it can: relays of their own do not feed each other.
   const livers = relays.map((relay) => client(0.999).publish({ ...at(relay), token: token('mio') }, options));
   await Promise.all(livers.map(({ ready }) => ready));
+  let tickMs = performance.now();
+  let stalledMs = 0;
   const timer = setInterval(() => {
+    const nowMs = performance.now();
+    stalledMs = Math.max(stalledMs, nowMs - tickMs - FRAME_MS);
+    tickMs = nowMs;
     for (const liver of livers) {
       liver.motion(FACE, liver.room.nowUs());
       liver.voice(Uint8Array.of(248, 255, 254), liver.room.nowUs());
@@ -79,6 +84,8 @@ async function show(known: RunningRelay[]) {
   return {
     viewer,
     moves,
+    /** For how long the machine held up what the livers send: no hand-over is to blame for that. */
+    stalledMs: () => stalledMs,
     frozenMs: () => Math.max(frozenMs, ...Object.values(came).map((ms) => viewer.room.nowUs() / 1000 - ms)),
     on: () => relays.find(({ url }) => url === viewer.room.relay?.url),
     async close() {
@@ -90,7 +97,7 @@ async function show(known: RunningRelay[]) {
 }
 
 it('a viewer of a relay that drains is at the other before it is gone, without a pause', async () => {
-  const { viewer, moves, frozenMs, on, close } = await show(relays);
+  const { viewer, moves, frozenMs, stalledMs, on, close } = await show(relays);
   const first = on()!;
   const drained = first.drain({ deadlineMs: 4_000 });
   await until(() => moves.length > 0);
@@ -99,7 +106,7 @@ it('a viewer of a relay that drains is at the other before it is gone, without a
   expect(moves).toMatchObject([{ from: { url: first.url }, reason: { code: 'draining' }, continuous: false }]);
   expect(moves[0]!.overlapMs).toBeGreaterThan(0);
   expect(viewer.room.state).toBe('open');
-  expect(frozenMs()).toBeLessThan(200);
+  expect(frozenMs()).toBeLessThan(200 + 2 * stalledMs());
   await close();
 });
 

@@ -77,8 +77,9 @@ export class Dialling {
         this.#timer = environment.setTimer(() => this.#next(), waitMs);
         return;
       }
-      this.#dial(entry.relay, this.#dialled);
+      const rank = this.#dialled;
       this.#dialled += 1;
+      this.#dial(entry.relay, rank);
     }
   }
 
@@ -107,7 +108,8 @@ export class Dialling {
         this.#opened({ relay, session, connectMs: environment.nowMs() - atMs });
       }, failed);
     } catch (error) {
-      failed(error);
+      // Later, as every other failure: whoever dials does not know this object yet.
+      queueMicrotask(() => failed(error));
     }
   }
 
