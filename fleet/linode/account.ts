@@ -16,7 +16,10 @@ const transferSchema = poolSchema.extend({
   /** Pools of regions that cost something else. */
   region_transfers: z.array(poolSchema.extend({ id: z.string() })),
 });
-/** GB of 10^9 bytes, of this month. `quota` grows with each hour of each Linode. */
+/**
+ * GB of 10^9 bytes, of this month. A Linode brings its share up to the month's end into `quota` as soon as it is made; deleted, it takes
+ * along what is left of the month. So `quota` is a forecast: what there will be if nothing is made or deleted any more.
+ */
 export type AccountTransfer = z.output<typeof transferSchema>;
 
 const eventSchema = z.object({

@@ -51,7 +51,7 @@ const diskSchema = z.object({
 });
 export type LinodeDisk = z.output<typeof diskSchema>;
 
-/** GB of 10^9 bytes, of this month. `quota`: what it adds to the account's pool, by the hours it has been there. */
+/** GB of 10^9 bytes, of this month. `quota`: what it brings into the account's pool, if it stays to the month's end. */
 const instanceTransferSchema = z.object({ used: z.number(), quota: z.number(), billable: z.number() });
 export type InstanceTransfer = z.output<typeof instanceTransferSchema>;
 
