@@ -1,4 +1,4 @@
-// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | faults | data | release | hayate | engine`.
+// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | fake-linode | faults | data | release | hayate | engine`.
 // Runs on the system's Node (20 or newer); everything behind it runs on the Node 24 that npm installs.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -130,6 +130,10 @@ const commands = {
     await ensureModules();
     await ensureEngine();
     return node(['lab/regions/run.ts', ...args]);
+  },
+  'fake-linode': async (args) => {
+    await ensureModules();
+    return node(['lab/fleet/fake-linode.ts', ...args]);
   },
   faults: async (args) => {
     await ensureModules();

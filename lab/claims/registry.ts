@@ -9,6 +9,7 @@ import { npmPackages } from './deploy/packages.ts';
 import { releaseRuns } from './deploy/release.ts';
 import { rolled } from './deploy/roll.ts';
 import { terraformPlans } from './deploy/terraform.ts';
+import { fakeAsRecorded } from './fleet/recorded.ts';
 import { giftInBrowser } from './gifts/browser.ts';
 import { giftsKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
@@ -83,4 +84,5 @@ export const claims: Claim[] = [
   enrolment,
   rolled,
   npmPackages,
+  fakeAsRecorded,
 ];

@@ -55,7 +55,7 @@ describe('Linodes of the fake', () => {
     await linode.instances.delete(made.id);
     expect((await linode.account.events(START)).map(({ action, status }) => `${action} ${status}`)).toEqual([
       'linode_delete finished',
-      'linode_create started',
+      'linode_create scheduled',
       'linode_boot finished',
       'linode_create finished',
     ]);
@@ -269,5 +269,31 @@ describe('the fake over HTTP', () => {
     // Nothing listens: surely not made.
     expect(await code(linode.instances.create(wanted('jp-a-3')))).toBe('unavailable');
     server = undefined;
+  });
+
+  it('goes wrong when another process asks for it', async () => {
+    const fake = new FakeLinode({ nowMs: () => START });
+    server = await serveFakeLinode(fake);
+    const { origin } = new URL(server.url);
+    const asked = async (what: object) => {
+      const answer = await fetch(`${origin}/fake`, { method: 'POST', body: JSON.stringify(what) });
+      return { status: answer.status, said: await answer.json() };
+    };
+    const linode = new Linode({ token: () => 'x', apiUrl: server.url, tries: 1 });
+    const create = (label: string) => code(linode.instances.create(wanted(label)));
+    await asked({ do: 'fault', call: 'POST /linode/instances', fault: { kind: 'status', status: 408, made: true } });
+    expect([await create('jp-a-1'), await create('jp-a-2')]).toEqual(['outcome_unknown', 'done']);
+    await asked({ do: 'outage', region: 'jp-tyo-3' });
+    expect(await create('jp-a-3')).toBe('no_capacity');
+    await asked({ do: 'vanish', label: 'jp-a-2' });
+    expect(await asked({ do: 'vanish', label: 'jp-a-2' })).toMatchObject({ status: 404 });
+    expect(await asked({ do: 'burn', label: 'jp-a-1' })).toMatchObject({ status: 400 });
+    expect((await asked({ do: 'show' })).said).toMatchObject({
+      ...{
+        linodes: [{ label: 'jp-a-1', status: 'offline' }],
+        calls: { 'POST /linode/instances': 3 },
+        faults: { 408: 1 },
+      },
+    });
   });
 });

@@ -8,9 +8,22 @@ interface Pool {
   quota: number;
 }
 
+interface Month {
+  startMs: number;
+  dollars: number;
+  /** By region for those with a pool of their own, the others under ''. */
+  pools: Map<string, Pool>;
+}
+
+const HOUR_MS = 3_600_000;
+/** An event is not begun with before. */
+const SCHEDULED_MS = 1000;
+
 /** `/account`, transfer, events, types, regions and prices of the fake. */
 export class Ledger {
   readonly #world: World;
+  /** Of those that were deleted this month. */
+  #gone: Month & { counted: number } = { ...emptyMonth(0), counted: 0 };
 
   constructor(world: World) {
     this.#world = world;
@@ -20,32 +33,14 @@ export class Ledger {
     return ok({
       ...{ company: '', email: 'operator@example.com', first_name: '', last_name: '', address_1: '', address_2: '' },
       ...{ city: '', state: '', zip: '', country: 'JP', phone: '', tax_id: '', credit_card: null, euuid: '' },
-      ...{ balance: 0, balance_uninvoiced: Math.round(this.billedDollars() * 100) / 100, billing_source: 'linode' },
+      ...{ balance: 0, balance_uninvoiced: Math.round(this.#month().dollars * 100) / 100, billing_source: 'linode' },
       ...{ active_since: '2020-01-01T00:00:00', active_promotions: [] },
       capabilities: ['Linodes', 'Cloud Firewall', 'Placement Group'],
     });
   }
 
-  /** Of the month so far, by hours begun, each Linode no more than its month. */
-  billedDollars(): number {
-    const nowMs = this.#world.nowMs();
-    return this.#ofMonth(nowMs).reduce((sum, machine) => {
-      const type = typeOf.get(machine.type)!;
-      const price = type.region_prices.find(({ id }) => id === machine.region) ?? type.price;
-      const [fromMs, toMs] = [Math.max(machine.createdMs, monthStartMs(nowMs)), machine.deletedMs ?? nowMs];
-      return sum + Math.min(price.monthly, Math.ceil((toMs - fromMs) / 3_600_000) * price.hourly);
-    }, 0);
-  }
-
   accountTransfer(): Answer {
-    const pools = new Map<string, Pool>([['', { used: 0, quota: 0 }]]);
-    for (const machine of this.#ofMonth(this.#world.nowMs())) {
-      const key = OWN_POOL.has(machine.region) ? machine.region : '';
-      const pool = pools.get(key) ?? { used: 0, quota: 0 };
-      const { used, quota } = this.#share(machine);
-      pools.set(key, { used: pool.used + used, quota: pool.quota + quota });
-    }
-    const { '': main, ...others } = Object.fromEntries(pools);
+    const { '': main, ...others } = Object.fromEntries(this.#month().pools);
     return ok({
       ...rounded(main!),
       region_transfers: Object.entries(others).map(([id, pool]) => ({ id, ...rounded(pool) })),
@@ -54,7 +49,7 @@ export class Ledger {
 
   instanceTransfer({ ids }: Asked): Answer {
     const machine = this.#world.machines.get(Number(ids[0]));
-    return machine ? ok(rounded(this.#share(machine))) : notFound;
+    return machine ? ok(rounded(share(machine, this.#world.nowMs()))) : notFound;
   }
 
   events(asked: Asked): Answer {
@@ -118,24 +113,51 @@ export class Ledger {
     );
   }
 
-  #ofMonth(nowMs: number): FakeMachine[] {
-    const startMs = monthStartMs(nowMs);
-    return [...this.#world.machines.values(), ...this.#world.gone.filter(({ deletedMs }) => deletedMs! > startMs)];
-  }
-
-  /**
-   * What a Linode used and brings. It brings the hours to the month's end as soon as it is made; deleted, it takes those along that
-   * were not over.
-   */
-  #share({ type, createdMs, deletedMs, usedGb }: FakeMachine): Pool {
+  /** What all Linodes of this month come to, up to now. */
+  #month(): Month {
     const nowMs = this.#world.nowMs();
-    const [startMs, endMs] = [monthStartMs(nowMs), monthEndMs(nowMs)];
-    const activeMs = (deletedMs ?? endMs) - Math.max(createdMs, startMs);
-    return {
-      used: usedGb.get(monthOf(nowMs)) ?? 0,
-      quota: (typeOf.get(type)!.transfer * activeMs) / (endMs - startMs),
-    };
+    const startMs = monthStartMs(nowMs);
+    const { gone } = this.#world;
+    if (this.#gone.startMs !== startMs) this.#gone = { ...emptyMonth(startMs), counted: this.#gone.counted };
+    // A day may see thousands go: each is counted once.
+    for (; this.#gone.counted < gone.length; this.#gone.counted += 1) {
+      const machine = gone[this.#gone.counted]!;
+      if (machine.deletedMs! > startMs) add(this.#gone, machine, nowMs);
+    }
+    const { dollars, pools } = this.#gone;
+    const sum: Month = { startMs, dollars, pools: new Map([...pools].map(([id, pool]) => [id, { ...pool }])) };
+    for (const machine of this.#world.machines.values()) add(sum, machine, nowMs);
+    return sum;
   }
+}
+
+function emptyMonth(startMs: number): Month {
+  return { startMs, dollars: 0, pools: new Map([['', { used: 0, quota: 0 }]]) };
+}
+
+function add(month: Month, machine: FakeMachine, nowMs: number): void {
+  const key = OWN_POOL.has(machine.region) ? machine.region : '';
+  const pool = month.pools.get(key) ?? { used: 0, quota: 0 };
+  const { used, quota } = share(machine, nowMs);
+  month.pools.set(key, { used: pool.used + used, quota: pool.quota + quota });
+  // By hours begun, no more than a month costs; powered off or not.
+  const type = typeOf.get(machine.type)!;
+  const price = type.region_prices.find(({ id }) => id === machine.region) ?? type.price;
+  const activeMs = (machine.deletedMs ?? nowMs) - Math.max(machine.createdMs, month.startMs);
+  month.dollars += Math.min(price.monthly, Math.ceil(activeMs / HOUR_MS) * price.hourly);
+}
+
+/**
+ * What a Linode used and brings this month. It brings the hours to the month's end as soon as it is made; deleted, it takes those along
+ * that were not over.
+ */
+function share({ type, createdMs, deletedMs, usedGb }: FakeMachine, nowMs: number): Pool {
+  const [startMs, endMs] = [monthStartMs(nowMs), monthEndMs(nowMs)];
+  const activeMs = (deletedMs ?? endMs) - Math.max(createdMs, startMs);
+  return {
+    used: usedGb.get(monthOf(nowMs)) ?? 0,
+    quota: (typeOf.get(type)!.transfer * activeMs) / (endMs - startMs),
+  };
 }
 
 function rounded({ used, quota }: Pool) {
@@ -145,10 +167,11 @@ function rounded({ used, quota }: Pool) {
 function eventView({ id, action, createdMs, tookMs, status, entity, secondary }: FakeEvent, nowMs: number) {
   const ended = status === 'finished' || status === 'failed';
   const goneMs = Math.min(nowMs - createdMs, tookMs);
+  const now = !ended && goneMs < SCHEDULED_MS ? 'scheduled' : status;
   return {
     ...{ id, created: toApiTime(createdMs), seen: false, read: false },
     percent_complete: ended ? 100 : Math.min(99, Math.floor((100 * goneMs) / Math.max(1, tookMs))),
     ...{ time_remaining: ended ? 0 : null, rate: null, duration: (ended ? tookMs : goneMs) / 1000 },
-    ...{ action, username: 'hayate', entity, status, secondary_entity: secondary, message: '' },
+    ...{ action, username: 'hayate', entity, status: now, secondary_entity: secondary, message: '' },
   };
 }

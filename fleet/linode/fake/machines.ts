@@ -72,7 +72,7 @@ export class Machines {
           .padStart(8, '0'),
       ).join(''),
       ...{ placementGroupId: undefined, disks: [], bootsAgain: true, plan: 0 },
-      ...{ usedGb: new Map(), json: undefined },
+      ...{ configId: this.#world.id(), usedGb: new Map(), json: undefined },
     };
     const firewallId = body['firewall_id'] as number | undefined;
     const groupId = (body['placement_group'] as { id: number } | undefined)?.id;
@@ -161,7 +161,12 @@ export class Machines {
   start(machine: FakeMachine): void {
     machine.bootsAgain = true;
     const { bootMs } = this.#times;
-    const event = this.#world.event('linode_boot', machine, { status: 'started', tookMs: bootMs });
+    const { id, configId } = machine;
+    const secondary = {
+      ...{ id: configId, type: 'linode_config', label: `My ${machine.imageLabel} Disk Profile` },
+      url: `/v4/linode/instances/${id}/configs/${configId}`,
+    };
+    const event = this.#world.event('linode_boot', machine, { status: 'started', tookMs: bootMs, secondary });
     this.#to(machine, 'booting', bootMs, () => {
       event.status = 'finished';
       this.#set(machine, 'running');

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { control } from './control.ts';
 import type { FakeLinode } from './fake.ts';
 
 export interface FakeLinodeServer {
@@ -8,7 +9,7 @@ export interface FakeLinodeServer {
   close(): Promise<void>;
 }
 
-/** A fake as an API on a port of this machine, for other processes. Port 0: any. @throws what `listen` does */
+/** A fake as an API on a port of this machine, for other processes; `POST /fake` asks it to go wrong. Port 0: any. @throws what `listen` does */
 export async function serveFakeLinode(
   fake: FakeLinode,
   { port = 0, host = '127.0.0.1' } = {},
@@ -17,6 +18,11 @@ export async function serveFakeLinode(
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://fake');
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
     const body = await textOf(request);
+    if (request.method === 'POST' && pathname === '/fake') {
+      const { status, body: said } = control(fake, body);
+      response.writeHead(status, { 'content-type': 'application/json' }).end(said);
+      return;
+    }
     const handled = fake.handle(pathname, searchParams, { method: request.method ?? 'GET', headers, body });
     if (!handled) {
       request.socket.destroy();

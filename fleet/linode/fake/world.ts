@@ -20,6 +20,8 @@ export interface FakeMachine {
   readonly hostUuid: string;
   placementGroupId: number | undefined;
   disks: FakeDisk[];
+  /** Of what it boots with. */
+  readonly configId: number;
   /** Boots again when its host is back. */
   bootsAgain: boolean;
   /** What was planned for it before the last change of plan is void. */
@@ -91,7 +93,7 @@ const MAX_EVENTS = 5000;
 export class World {
   readonly random: () => number;
   readonly machines = new Map<number, FakeMachine>();
-  /** Gone this month: their transfer counts. */
+  /** In the order in which they went. */
   readonly gone: FakeMachine[] = [];
   readonly firewalls = new Map<number, FakeFirewall>();
   readonly groups = new Map<number, FakeGroup>();
