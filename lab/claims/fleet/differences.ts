@@ -38,7 +38,7 @@ const rows = (
 ): Explained[] => Object.entries(fakeByPath).map(([path, fake]) => ({ calls, path, kind, fake, reason }));
 
 /** Where the fake differs from what was recorded, and why that is right. What is not in here, or no more the case, fails claim fleet.5. */
-export const EXPLAINED: readonly Explained[] = [
+const EXPLAINED: readonly Explained[] = [
   ...rows(
     [INSTANCE, UPDATE],
     'extra',
