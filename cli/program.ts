@@ -5,6 +5,7 @@ import { codecBenchCommand } from './commands/codec-bench.ts';
 import { controlCommand } from './commands/control.ts';
 import { demoCommand } from './commands/demo.ts';
 import { enrolCommand } from './commands/enrol.ts';
+import { fleetCommand } from './commands/fleet.ts';
 import { giftCommand } from './commands/gift.ts';
 import { giftsCommand } from './commands/gifts.ts';
 import { linkCommand } from './commands/link.ts';
@@ -30,6 +31,7 @@ Examples:
   hayate link --listen 127.0.0.1:5000 --to 127.0.0.1:4433 --up delay=60 --down delay=10
   hayate gifts reconcile --from 2026-01-31 --to 2026-01-31   ledger against deliveries; gifts --help has more
   hayate rooms ban demo ann --seconds 3600               who may be where; rooms --help has more
+  hayate fleet images list                               VM images of relays; fleet images --help has more
   hayate cluster links                                   relays that are one service; cluster --help has more
   hayate codec-bench face.csv --profile std              bytes, errors and losses of the motion codec
 
@@ -57,6 +59,7 @@ function createProgram(): Command {
     clusterCommand,
     controlCommand,
     enrolCommand,
+    fleetCommand,
     codecBenchCommand,
   ];
   for (const create of commands) program.addCommand(create());

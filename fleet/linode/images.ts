@@ -62,6 +62,11 @@ export class Images {
     return this.#caller.call('POST', `/images/${id}/regions`, imageSchema, { body: { regions } });
   }
 
+  /** Replaces all of them. */
+  setTags(id: string, tags: readonly string[]): Promise<LinodeImage> {
+    return this.#caller.call('PUT', `/images/${id}`, imageSchema, { body: { tags } });
+  }
+
   /** With all its copies. */
   delete(id: string): Promise<void> {
     return this.#caller.remove(`/images/${id}`);

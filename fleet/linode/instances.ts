@@ -145,6 +145,11 @@ export class Instances {
     return this.#caller.call('PUT', `/linode/instances/${id}`, instanceSchema, { body: { tags } });
   }
 
+  /** Whether Linode boots it again when it stops by itself, even by its own `poweroff`; on by default. */
+  setWatchdog(id: number, on: boolean): Promise<LinodeInstance> {
+    return this.#caller.call('PUT', `/linode/instances/${id}`, instanceSchema, { body: { watchdog_enabled: on } });
+  }
+
   transfer(id: number): Promise<InstanceTransfer> {
     return this.#caller.call('GET', `/linode/instances/${id}/transfer`, instanceTransferSchema);
   }

@@ -15,7 +15,7 @@ import { EnrolmentDesk } from '../enrol/desk.ts';
 import { type MachineName, machineFiles } from '../enrol/files.ts';
 import { CONTROL_NAME, type EnrolServer, serveEnrolment } from '../enrol/server.ts';
 import { EnrolmentTokens } from '../enrol/tokens.ts';
-import { Linode } from '../linode/index.ts';
+import { Linode, type LinodeOptions } from '../linode/index.ts';
 
 const DAY_S = 24 * 3600;
 
@@ -50,7 +50,8 @@ export async function startControl(config: ControlConfig, log: Logger): Promise<
   const ca = readText(config.authority.certFile);
   const caKey = readText(config.authority.keyFile);
   const authority = await Authority.open(ca, caKey);
-  const linode = config.linode && openLinode(config.linode);
+  // Machines that enrol and the keeper of the certificate come again by themselves.
+  const linode = config.linode && openLinode(config.linode, { tries: 1 });
   const keeper = config.acme && openKeeper(config, config.acme, linode, log);
   const tokens = openTokens(config);
   const desk = new EnrolmentDesk({
@@ -76,9 +77,16 @@ export async function startControl(config: ControlConfig, log: Logger): Promise<
   };
 }
 
-function openLinode({ tokenFile, apiUrl }: NonNullable<ControlConfig['linode']>): Linode {
-  // Machines that enrol and the keeper of the certificate come again by themselves.
-  return new Linode({ token: () => readText(tokenFile).trim(), tries: 1, ...(apiUrl !== undefined && { apiUrl }) });
+/** A client of the account that the configuration names. @throws at its calls: HayateError `invalid_argument` without the token's file */
+export function openLinode(
+  { tokenFile, apiUrl }: NonNullable<ControlConfig['linode']>,
+  options: Pick<LinodeOptions, 'tries'> = {},
+): Linode {
+  return new Linode({
+    ...options,
+    token: () => readText(tokenFile).trim(),
+    ...(apiUrl !== undefined && { apiUrl }),
+  });
 }
 
 /** A user as long as the certificate, with the rights of its region. Keys are read anew: they may be replaced. */

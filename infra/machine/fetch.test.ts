@@ -52,8 +52,21 @@ describe('fetch.sh', () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'old'), '');
     expect(await run(sum(), folder)).toBe(0);
-    expect(readdirSync(folder)).toEqual(['hello']);
+    expect(readdirSync(folder).sort()).toEqual(['.sha256', 'hello']);
     expect(readdirSync(join(dir, 'right'))).toEqual(['hayate']);
+  });
+
+  it('does nothing where it is there already, and takes another one', async () => {
+    const folder = join(dir, 'image', 'hayate');
+    expect(await run(sum(), folder)).toBe(0);
+    writeFileSync(join(folder, 'mark'), '');
+    refuse = 1;
+    expect(await run(sum(), folder)).toBe(0);
+    expect([existsSync(join(folder, 'mark')), refuse]).toEqual([true, 1]);
+    refuse = 0;
+    writeFileSync(join(folder, '.sha256'), 'other');
+    expect(await run(sum(), folder)).toBe(0);
+    expect(existsSync(join(folder, 'mark'))).toBe(false);
   });
 
   it('leaves nothing of one whose checksum is wrong', async () => {

@@ -24,6 +24,7 @@ const askedSchema = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('fill'), region, type }),
   z.strictObject({ do: z.literal('make-room'), region, type }),
   z.strictObject({ do: z.literal('crash'), label, restarts: z.boolean().optional() }),
+  z.strictObject({ do: z.literal('power-off'), label }),
   z.strictObject({ do: z.literal('vanish'), label }),
   z.strictObject({ do: z.literal('traffic'), label, gb: z.number() }),
   z.strictObject({ do: z.literal('account-limit'), linodes: z.int() }),
@@ -90,6 +91,7 @@ function toMachine(fake: FakeLinode, asked: Extract<Asked, { label: string }>): 
   const machine = fake.machine(asked.label);
   if (!machine) return refuse(404, 'Not found', 'label');
   if (asked.do === 'crash') fake.crash(machine.id, { restarts: asked.restarts ?? false });
+  else if (asked.do === 'power-off') fake.powerOff(machine.id);
   else if (asked.do === 'vanish') fake.vanish(machine.id);
   else fake.addTraffic(machine.id, asked.gb);
   return done;

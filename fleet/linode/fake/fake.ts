@@ -168,6 +168,16 @@ export class FakeLinode {
     if (restarts && !this.#world.outages.has(machine.region)) this.#machines.start(machine);
   }
 
+  /** It powers itself off; its watchdog, if it is on, boots it again. */
+  powerOff(id: number): void {
+    this.#world.settle();
+    const machine = this.#world.machines.get(id);
+    if (machine?.status !== 'running') return;
+    this.#machines.stop(machine);
+    if (machine.watchdog) this.#machines.start(machine);
+    else machine.bootsAgain = false;
+  }
+
   /** Somebody else deletes it. */
   vanish(id: number): void {
     this.#world.settle();
@@ -257,6 +267,7 @@ function routes(
     'POST /placement/groups/N/unassign': (asked) => networks.unassign(asked),
     'GET /images': (asked) => images.list(asked),
     'POST /images': (asked) => images.create(asked),
+    'PUT /images/N': (asked) => images.update(asked),
     'GET /images/N': (asked) => images.get(asked),
     'DELETE /images/N': (asked) => images.remove(asked),
     'POST /images/N/regions': (asked) => images.replicate(asked),

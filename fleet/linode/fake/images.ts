@@ -46,6 +46,16 @@ export class ImageStore {
     return image ? { status: 200, body: json(image) } : notFound;
   }
 
+  update({ ids, body }: Asked): Answer {
+    const image = this.#world.images.get(ids[0]!);
+    if (!image || image.isPublic) return notFound;
+    const { label, description, tags } = body as { label?: string; description?: string; tags?: string[] };
+    if (label !== undefined) image.label = label;
+    if (description !== undefined) image.description = description;
+    if (tags) image.tags = [...tags];
+    return { status: 200, body: json(image) };
+  }
+
   create({ body }: Asked): Answer {
     const { disk_id: diskId, label, description, tags, cloud_init: cloudInit } = body as Record<string, unknown>;
     const machine = [...this.#world.machines.values()].find(({ disks }) => disks.some(({ id }) => id === diskId));

@@ -71,7 +71,7 @@ export class Machines {
           .toString(16)
           .padStart(8, '0'),
       ).join(''),
-      ...{ placementGroupId: undefined, disks: [], bootsAgain: true, plan: 0 },
+      ...{ placementGroupId: undefined, disks: [], watchdog: true, bootsAgain: true, plan: 0 },
       ...{ configId: this.#world.id(), usedGb: new Map(), json: undefined },
     };
     const firewallId = body['firewall_id'] as number | undefined;
@@ -86,13 +86,18 @@ export class Machines {
   update({ ids, body }: Asked): Answer {
     const machine = this.#find(ids);
     if (!machine) return notFound;
-    const { label, tags } = body as { label?: string; tags?: string[] };
+    const {
+      label,
+      tags,
+      watchdog_enabled: watchdog,
+    } = body as { label?: string; tags?: string[]; watchdog_enabled?: boolean };
     if (label !== undefined && label !== machine.label) {
       const wrong = this.#wrongLabel(label);
       if (wrong) return wrong;
       machine.label = label;
     }
     if (tags) machine.tags = [...tags];
+    if (watchdog !== undefined) machine.watchdog = watchdog;
     this.#changed(machine);
     return { status: 200, body: this.json(machine) };
   }
@@ -322,7 +327,8 @@ export class Machines {
   }
 
   #view(machine: FakeMachine) {
-    const { id, label, status, type, ipv4, ipv6, image, region, tags, hostUuid, userData, placementGroupId } = machine;
+    const { id, label, status, type, ipv4, ipv6, image, region, tags, hostUuid, userData, placementGroupId, watchdog } =
+      machine;
     const { disk, memory, vcpus, gpus, transfer } = typeOf.get(type)!;
     const group = placementGroupId === undefined ? undefined : this.#world.groups.get(placementGroupId);
     return {
@@ -336,7 +342,7 @@ export class Machines {
       backups: { enabled: false, available: false, schedule: { day: null, window: null }, last_successful: null },
       ...{
         hypervisor: 'kvm',
-        watchdog_enabled: true,
+        watchdog_enabled: watchdog,
         tags,
         host_uuid: hostUuid,
         has_user_data: userData !== undefined,

@@ -22,6 +22,8 @@ export interface FakeMachine {
   disks: FakeDisk[];
   /** Of what it boots with. */
   readonly configId: number;
+  /** Boots again when it stops by itself. */
+  watchdog: boolean;
   /** Boots again when its host is back. */
   bootsAgain: boolean;
   /** What was planned for it before the last change of plan is void. */

@@ -113,6 +113,7 @@ export function fakeAnswers(): Exchange[] {
   const image = ask('POST', 'images', { disk_id: disk!['id'], label: 'relay', cloud_init: true });
   nowMs += 200_000;
   ask('POST', `images/${image['id']}/regions`, { regions: ['jp-tyo-3', 'us-ord'] });
+  ask('PUT', `images/${image['id']}`, { tags: ['hayate'] });
   ask('GET', 'images');
   ask('GET', `images/${image['id']}`);
   ask('DELETE', `images/${image['id']}`);
