@@ -78,8 +78,8 @@ output "roll" {
     join("\n", [
       "# 1. Generation ${local.next} beside ${join(", ", local.running)}.",
       "echo '${jsonencode({ regions = local.during_roll })}' > regions.auto.tfvars.json && terraform apply && hayate cluster keys --dir keys --regions ${join(",", local.codes)} ${join(" ", local.new_ids)} && terraform output -json machines | node ../push.ts --keys keys --secrets secrets",
-      "# 2. ${join(", ", local.running)} drains: clients go over to ${local.next} by themselves. Ends when each relay is empty, after drainMs at the latest.",
-      "(${join(" ", [for id in sort(keys(local.relays)) : "ssh root@${local.relays[id].ipv4} systemctl disable --now hayate-relay &"])} wait)",
+      "# 2. ${join(", ", local.running)} drains, one relay after the other: clients go over by themselves. Each ends when it is empty, after drainMs at the latest.",
+      "for ip in ${join(" ", [for id in sort(keys(local.relays)) : local.relays[id].ipv4])}; do ssh root@$ip systemctl disable --now hayate-relay || break; done",
       "# 3. ${join(", ", local.running)} is removed.",
       "echo '${jsonencode({ regions = local.after_roll })}' > regions.auto.tfvars.json && terraform apply",
       "",

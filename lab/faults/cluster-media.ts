@@ -4,6 +4,7 @@ import { openEngine } from '@hayate/engine';
 import { Cluster, type ClusterRelay } from '../regions/cluster.ts';
 import type { OceanPlan, Region } from '../regions/plan.ts';
 import { type Frozen, MediaCrowd, type Stage } from './media-crowd.ts';
+import { Livers } from './media-livers.ts';
 import { type Roles, rolesOf, untilAllLive } from './media-roles.ts';
 import { Random } from './random.ts';
 
@@ -110,14 +111,16 @@ async function withTheatre(
   use: (theatre: Theatre) => Promise<void>,
 ): Promise<void> {
   const cluster = await Cluster.start(
-    { relaysPerRegion: 2, natsServers: 3, ocean, flags: ['--drain-ms', '3000'] },
+    { relaysPerRegion: 2, natsServers: 3, ocean, flags: ['--drain-ms', '10000'] },
     log,
   );
   const engine = openEngine();
+  const livers = new Livers();
   try {
     const keyFile = join(cluster.relays[0]!.process.stateDir, 'token.key');
-    await use(new Theatre(cluster, { engine, relays: cluster.relays, keyFile }, options));
+    await use(new Theatre(cluster, { engine, livers, relays: cluster.relays, keyFile }, options));
   } finally {
+    livers.end();
     await engine.close();
     await cluster.close();
   }

@@ -1,16 +1,19 @@
-import { type Publisher, publish, type RelayCandidate, type Watcher, watch } from '@hayate/client';
+import { type RelayCandidate, type Watcher, watch } from '@hayate/client';
 import type { Engine } from '@hayate/engine';
 import { mintToken, readSharedKey } from '@hayate/relay';
 import { engineConnector } from '@hayate/transport/engine';
 import type { ClusterRelay } from '../regions/cluster.ts';
+import type { Livers } from './media-livers.ts';
 
 const FPS = 30;
 const VOICE_MS = 20;
-const FACE = { face: true, values: new Float32Array(61).fill(0.5) };
-const PACKET = Uint8Array.of(248, 255, 254);
+/** Of livers without voice. */
+const SLOW_FPS = 10;
 const LINK = { delayMs: 5, jitterMs: 2 };
 /** Shared sockets, or a crowd runs out of ports. */
 const SOCKETS = 16;
+
+const linkOf = (n: number) => ({ tx: { ...LINK, seed: 1 + 2 * n }, rx: { ...LINK, seed: 2 + 2 * n } });
 
 /** What one viewer has of one liver. */
 interface Stream {
@@ -36,6 +39,7 @@ interface Seen {
 
 export interface Stage {
   engine: Engine;
+  livers: Livers;
   relays: readonly ClusterRelay[];
   /** Of tokens, which all relays share. */
   keyFile: string;
@@ -53,6 +57,8 @@ export interface Frozen {
   /** Viewers and livers of them. */
   pairs: number;
   /** The longest one: who did not see whom, where the viewer entered, and when it ended, ms after `begin`. */
+  /** By how much livers sent late at most. */
+  held_ms: number;
   worst: { at: string; liver: string; of: 'face' | 'voice'; moved: boolean; ended_ms: number | null };
 }
 
@@ -62,7 +68,7 @@ export class MediaCrowd {
   readonly room: string;
   readonly #viewers: Seen[] = [];
   #begunMs = performance.now();
-  readonly #livers: { publisher: Publisher; timers: NodeJS.Timeout[] }[] = [];
+  readonly #livers: number[] = [];
 
   constructor(room: string, stage: Stage) {
     this.room = room;
@@ -71,15 +77,16 @@ export class MediaCrowd {
 
   /** Performs from now on. @param voice false: motion alone, at 10 frames a second */
   async live(relay: ClusterRelay, sub: string, { voice = true } = {}): Promise<void> {
-    const publisher = publish(await this.#target(relay, sub, ['liver', 'viewer']), {
-      connector: this.#connector(this.#livers.length),
-      motion: { fps: FPS },
-    });
-    await publisher.ready;
-    const { room } = publisher;
-    const face = setInterval(() => publisher.motion(FACE, room.nowUs()), 1000 / (voice ? FPS : 10));
-    const sound = voice ? [setInterval(() => publisher.voice(PACKET, room.nowUs()), VOICE_MS)] : [];
-    this.#livers.push({ publisher, timers: [face, ...sound] });
+    const { url, certificateHashes, token, relays } = await this.#target(relay, sub, ['liver', 'viewer']);
+    const { livers } = this.#stage;
+    const n = this.#livers.length;
+    const fps = voice ? FPS : SLOW_FPS;
+    this.#livers.push(
+      await livers.live({
+        ...{ target: { url, certificateHashes, token }, relays, link: linkOf(n), fps },
+        ...(voice && { voiceMs: VOICE_MS }),
+      }),
+    );
   }
 
   async watch(relay: ClusterRelay, count = 1): Promise<void> {
@@ -129,6 +136,7 @@ export class MediaCrowd {
   /** Pauses and lags are counted anew. */
   begin(): void {
     this.#begunMs = performance.now();
+    this.#stage.livers.begin();
     for (const stream of this.#streams()) {
       stream.longestMs = 0;
       stream.lagsMs = [];
@@ -182,7 +190,14 @@ export class MediaCrowd {
       moved: last?.stream.viewer.movedMs !== undefined,
       ended_ms: last?.over ? Math.round(last.stream.longestEndMs - this.#begunMs) : null,
     };
-    return { p50: at(0.5), p95: at(0.95), max: at(1), pairs: found.length, worst };
+    return {
+      p50: at(0.5),
+      p95: at(0.95),
+      max: at(1),
+      pairs: found.length,
+      held_ms: Math.round(this.#stage.livers.heldMs),
+      worst,
+    };
   }
 
   /** One way, of what came since `begin`, p99 in ms. */
@@ -193,8 +208,7 @@ export class MediaCrowd {
 
   async close(): Promise<void> {
     for (const { watcher } of this.#viewers) watcher.close();
-    for (const { timers } of this.#livers) for (const timer of timers) clearInterval(timer);
-    await Promise.all(this.#livers.map(({ publisher }) => publisher.close().catch(() => {})));
+    await this.#stage.livers.close(this.#livers);
   }
 
   *#streams(): Generator<Stream> {
@@ -202,11 +216,12 @@ export class MediaCrowd {
   }
 
   #connector(n: number) {
-    const link = { tx: { ...LINK, seed: 1 + 2 * n }, rx: { ...LINK, seed: 2 + 2 * n } };
     // A link is its socket's: those beyond the first ones share theirs.
     return engineConnector(
       this.#stage.engine,
-      n < SOCKETS * 4 ? { link } : { link: { tx: { delayMs: 5 }, rx: { delayMs: 5 } }, socketGroup: 1 + (n % SOCKETS) },
+      n < SOCKETS * 4
+        ? { link: linkOf(n) }
+        : { link: { tx: { delayMs: 5 }, rx: { delayMs: 5 } }, socketGroup: 1 + (n % SOCKETS) },
     );
   }
 

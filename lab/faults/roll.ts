@@ -9,6 +9,7 @@ import { type Office, openOffice, openWebhookReceiver, type WebhookReceiver } fr
 import { Cluster, type ClusterRelay } from '../regions/cluster.ts';
 import { type OceanPlan, REGIONS, type Region } from '../regions/plan.ts';
 import { type Frozen, MediaCrowd, type Stage } from './media-crowd.ts';
+import { Livers } from './media-livers.ts';
 import { untilAllLive } from './media-roles.ts';
 
 const OCEAN: OceanPlan = { outMs: 65, backMs: 65, jitterMs: 2.5, loss: 0.005, burstMs: 15, seed: 1 };
@@ -31,8 +32,8 @@ export interface RollOptions {
   rooms: number;
   /** At each of the four old relays, of each room. */
   viewers: number;
-  /** Old relays drain one after the other. */
-  oneByOne: boolean;
+  /** Old relays drain all at the same time, not one after the other. */
+  atOnce: boolean;
 }
 
 export interface RollResult extends RollOptions {
@@ -93,8 +94,10 @@ class Roll {
   async run(): Promise<RollResult> {
     const old = [...this.#cluster.relays];
     const keyFile = join(old[0]!.process.stateDir, 'token.key');
+    const livers = new Livers();
     const stage: Stage = {
       engine: this.#engine,
+      livers,
       relays: old,
       keyFile,
       relaysOf: (room, near) => this.#ask(room, near),
@@ -109,7 +112,7 @@ class Roll {
       this.#log('rooms begin');
       for (const [n, crowd] of everybody.entries()) {
         for (const region of REGIONS) await crowd.live(this.#pick(old, region, n), `liver-${region}`);
-        for (const relay of old) await crowd.watch(relay, this.#options.viewers);
+        for (const relay of old) await crowd.watch(relay, crowd === control ? 1 : this.#options.viewers);
         if (crowd !== control) for (const relay of old) await givers.enter(crowd.room, relay);
       }
       await this.#untilFlow(everybody, 'before the roll');
@@ -133,8 +136,8 @@ class Roll {
         return Math.round(performance.now() - fromMs);
       };
       const drained: number[] = [];
-      if (this.#options.oneByOne) for (const relay of old) drained.push(await drain(relay));
-      else drained.push(...(await Promise.all(old.map(drain))));
+      if (this.#options.atOnce) drained.push(...(await Promise.all(old.map(drain))));
+      else for (const relay of old) drained.push(await drain(relay));
       this.#log('3. it is gone');
       await sleep(AFTER_MS);
       const gifts = await givers.end();
@@ -157,6 +160,7 @@ class Roll {
     } finally {
       givers.close();
       await Promise.all(everybody.map((crowd) => crowd.close()));
+      livers.end();
     }
   }
 

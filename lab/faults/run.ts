@@ -137,14 +137,14 @@ program
 program
   .command('roll')
   .description('a new generation of relays comes beside the old one, which drains and goes, in two regions under load')
-  .option('--rooms <n>', 'rooms, each with a liver in both regions', Number, 4)
-  .option('--viewers <n>', 'of each room at each of the four old relays', Number, 5)
-  .option('--one-by-one', 'old relays drain one after the other', false)
+  .option('--rooms <n>', 'rooms, each with a liver in both regions', Number, 2)
+  .option('--viewers <n>', 'of each room at each of the four old relays', Number, 2)
+  .option('--at-once', 'old relays drain all at the same time, not one after the other', false)
   .option('--json', 'one JSON object')
   .action(async ({ json, ...options }: RollOptions & { json?: boolean }) => {
     const binary = await natsServer();
     if ('skip' in binary) program.error(binary.skip);
-    const command = `npm run faults -- roll --rooms ${options.rooms} --viewers ${options.viewers}`;
+    const command = `npm run faults -- roll --rooms ${options.rooms} --viewers ${options.viewers}${options.atOnce ? ' --at-once' : ''}`;
     await printed({ command, json }, () => roll(options, log));
   });
 

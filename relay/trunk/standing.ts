@@ -3,8 +3,8 @@ import { successorOf, turnOf, type UpstreamOptions } from './upstream.ts';
 
 /** How often a place that leads nowhere is looked up again. */
 const LOOKUP_MS = 500;
-/** After a claim that came to nothing. Where the directory is away it fails at once, each time. */
-const CLAIM_AGAIN_MS = 500;
+/** After claims that came to nothing, twice as long each time. Where the directory is away they fail at once. */
+const CLAIM_AGAIN_MS = { first: 10, most: 500 };
 /** Who is not the first to claim waits so long for each relay before it. */
 const CLAIM_STEP_MS = 100;
 const MAX_CLAIM_STEPS = 5;
@@ -26,6 +26,7 @@ export class Standing {
   #claiming = false;
   #claimAtMs: number | undefined;
   #nextClaimMs = Number.NEGATIVE_INFINITY;
+  #claimAgainMs = CLAIM_AGAIN_MS.first;
   /** The origin could not be reached, and was not since. */
   #suspected = false;
   #lookupMs = Number.NEGATIVE_INFINITY;
@@ -100,7 +101,8 @@ export class Standing {
 
   unclaimed(nowMs: number): void {
     this.#claiming = false;
-    this.#nextClaimMs = nowMs + CLAIM_AGAIN_MS;
+    this.#nextClaimMs = nowMs + this.#claimAgainMs;
+    this.#claimAgainMs = Math.min(2 * this.#claimAgainMs, CLAIM_AGAIN_MS.most);
   }
 
   /** The origin cannot be reached: a relay of the home region takes the room over, the first by rank at once. */
@@ -163,6 +165,8 @@ export class Standing {
 
   #adopt(place: Place): void {
     this.#place = place;
+    this.#nextClaimMs = Number.NEGATIVE_INFINITY;
+    this.#claimAgainMs = CLAIM_AGAIN_MS.first;
     this.#claiming = false;
     this.#suspected = false;
     this.#claimAtMs = undefined;

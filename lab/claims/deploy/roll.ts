@@ -3,6 +3,8 @@ import { natsServer } from '../../lib/nats.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 
 const FROZEN_MS = 200;
+/** Eight relays, six NATS servers and the load share this machine: what it carries with some room. */
+const [ROOMS, VIEWERS] = [2, 2];
 
 async function run({ log }: ClaimContext) {
   const checks = new Checks();
@@ -11,7 +13,7 @@ async function run({ log }: ClaimContext) {
     checks.skip(binary.skip);
     return checks.outcome();
   }
-  const result = await roll({ rooms: 4, viewers: 5, oneByOne: false }, log);
+  const result = await roll({ rooms: ROOMS, viewers: VIEWERS, atOnce: false }, log);
   for (const [name, value] of Object.entries(result)) checks.figure(name, value);
   const { frozen_ms: frozen, control_frozen_ms: control, places, gifts, relays } = result;
   checks.check(
@@ -29,7 +31,7 @@ async function run({ log }: ClaimContext) {
 export const rolled: Claim = {
   id: 'deploy.4',
   title:
-    'A roll with real relay processes: four new relays come beside four old ones in two regions, which drain and go, while rooms and gifts go on: media stands still for at most 0.2 s, no gift is lost or doubled',
-  seconds: 90,
+    'A roll with real relay processes: four new relays come beside four old ones in two regions, which drain and go one after the other, while rooms and gifts go on: media stands still for at most 0.2 s, no gift is lost or doubled',
+  seconds: 150,
   run,
 };
