@@ -128,6 +128,8 @@ const commands = {
   },
   lab: async (args) => {
     await ensureModules();
+    const [what, ...rest] = args;
+    if (what === 'day') return node(['lab/day/run.ts', ...rest]);
     await ensureEngine();
     return node(['lab/regions/run.ts', ...args]);
   },

@@ -9,7 +9,9 @@ import { npmPackages } from './deploy/packages.ts';
 import { releaseRuns } from './deploy/release.ts';
 import { rolled } from './deploy/roll.ts';
 import { terraformPlans } from './deploy/terraform.ts';
+import { simulatedDay } from './fleet/day.ts';
 import { fakeAsRecorded } from './fleet/recorded.ts';
+import { fleetRestarts } from './fleet/restarts.ts';
 import { giftInBrowser } from './gifts/browser.ts';
 import { giftsKilled } from './gifts/kill.ts';
 import { ledgerPowerCut } from './gifts/power-cut.ts';
@@ -84,5 +86,7 @@ export const claims: Claim[] = [
   enrolment,
   rolled,
   npmPackages,
+  simulatedDay,
+  fleetRestarts,
   fakeAsRecorded,
 ];

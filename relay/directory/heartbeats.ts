@@ -197,8 +197,9 @@ export class Heartbeats {
 
 function parseLoad(payload: string): RelayLoad | undefined {
   try {
-    const { viewers, rooms, cpu, egressBps } = JSON.parse(payload) as RelayLoad;
-    return [viewers, rooms, cpu, egressBps].every(Number.isFinite) ? { viewers, rooms, cpu, egressBps } : undefined;
+    const { viewers, rooms, cpu, egressBps, giftsHeld } = JSON.parse(payload) as RelayLoad;
+    if (![viewers, rooms, cpu, egressBps].every(Number.isFinite)) return undefined;
+    return { viewers, rooms, cpu, egressBps, ...(Number.isFinite(giftsHeld) && { giftsHeld: giftsHeld! }) };
   } catch {
     return undefined;
   }

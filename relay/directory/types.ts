@@ -5,6 +5,11 @@ export interface RelayLoad {
   cpu: number;
   /** Bytes a second towards viewers and peers. */
   egressBps: number;
+  /**
+   * Gifts that only this machine has, or that the backend has still to take from here. While there are any, or it is not
+   * known, the machine must not be removed.
+   */
+  giftsHeld?: number;
 }
 
 /** What a relay says of itself. */

@@ -77,7 +77,10 @@ const region = (id: string, label: string, country: string, lacks: readonly stri
 
 export const REGIONS = [
   region('jp-tyo-3', 'Tokyo 3, JP', 'jp'),
+  region('jp-osa', 'Osaka, JP', 'jp'),
+  region('ap-northeast', 'Tokyo, JP', 'jp'),
   region('us-ord', 'Chicago, IL', 'us'),
+  region('us-iad', 'Washington, DC', 'us'),
   region('us-sea', 'Seattle, WA', 'us'),
   region('gb-lon', 'London 2, UK', 'gb'),
   region('id-cgk', 'Jakarta, ID', 'id'),

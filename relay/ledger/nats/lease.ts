@@ -13,7 +13,7 @@ interface LeaseValue {
 }
 
 export interface LeaseOptions {
-  values: Values;
+  values: Pick<Values, 'read' | 'write'>;
   name: string;
   /** One a relay, over its restarts: it takes its own at once. */
   owner: string;

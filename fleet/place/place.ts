@@ -1,0 +1,163 @@
+import type { RelayEntry, RelayLoad } from '@hayate/relay/directory';
+
+/** What a relay bears, by what it says of itself each second. */
+interface RelayLimits {
+  /** Share of one core at which it takes no more rooms. */
+  cpu: number;
+  /** Bytes a second at which it takes no more. */
+  egressBps: number;
+  /** Multiple of both up to which it takes rooms all the same, where there is no other place. */
+  stretch: number;
+}
+
+/** What a viewer costs. */
+interface ViewerCost {
+  /** Share of one core. */
+  cpu: number;
+  /** Bytes a second. */
+  egressBps: number;
+}
+
+export interface PlaceRules {
+  limits: RelayLimits;
+  viewer: ViewerCost;
+  /** Viewers of a room of which nothing is known. */
+  viewers: number;
+  /** In this time a new room gets the viewers that are expected, ms. */
+  growMs: number;
+}
+
+export interface PlaceWish {
+  room: string;
+  /** The liver's. */
+  region?: string | undefined;
+  /** Expected at the room's best time. */
+  viewers?: number | undefined;
+}
+
+export type PlaceableRelay = Pick<RelayEntry, 'id' | 'region' | 'draining' | 'load'>;
+
+export interface Placement {
+  relay: string;
+  region: string;
+  /** Of the relay once the room has grown: 1 is full. */
+  fullness: number;
+  /** It is over its limit, since no relay had room. */
+  stretched: boolean;
+}
+
+interface Promised {
+  relay: string;
+  viewers: number;
+  atMs: number;
+}
+
+/** How full it is: 1 is the limit of whatever binds first. */
+export function fullnessOf(load: Pick<RelayLoad, 'cpu' | 'egressBps'>, { limits }: Pick<PlaceRules, 'limits'>): number {
+  return Math.max(load.cpu / limits.cpu, load.egressBps / limits.egressBps);
+}
+
+/**
+ * Puts rooms on relays: of two at random the one that will be less full. What was promised to a room and has not come yet
+ * counts, for relays show a room's viewers only once they are there.
+ */
+export class Placer {
+  readonly #rules: PlaceRules;
+  readonly #random: () => number;
+  #promised: Promised[] = [];
+  /** Viewers promised and not there yet, by relay; of `#atMs`. */
+  #pending = new Map<string, number>();
+  #atMs = Number.NEGATIVE_INFINITY;
+
+  /** @param random 0 to 1 */
+  constructor(rules: PlaceRules, random: () => number) {
+    this.#rules = rules;
+    this.#random = random;
+  }
+
+  /**
+   * The relay for a new room; undefined where all are full beyond their stretch, drain, or none is there. First the liver's
+   * region within the limits, then stretched: a relay that is busy is nearer than one across an ocean; then all others.
+   * @param except ids that will drain in a moment
+   */
+  place(
+    relays: readonly PlaceableRelay[],
+    wish: PlaceWish,
+    nowMs: number,
+    except?: ReadonlySet<string>,
+  ): Placement | undefined {
+    this.#settle(nowMs);
+    const { viewers = this.#rules.viewers, region } = wish;
+    const { stretch } = this.#rules.limits;
+    const there = relays.filter(({ id, draining }) => !draining && !except?.has(id));
+    const near = there.filter((relay) => relay.region === region);
+    const far = near.length === there.length ? [] : there.filter((relay) => relay.region !== region);
+    const tries = [
+      [near, 1],
+      [near, stretch],
+      [far, 1],
+      [far, stretch],
+    ] as const;
+    for (const [among, limit] of tries) {
+      const found = this.#twoChoice(among, viewers, limit);
+      if (!found) continue;
+      this.#promised.push({ relay: found.relay.id, viewers, atMs: nowMs });
+      this.#pending.set(found.relay.id, (this.#pending.get(found.relay.id) ?? 0) + viewers);
+      return {
+        relay: found.relay.id,
+        region: found.relay.region,
+        fullness: found.fullness,
+        stretched: found.fullness > 1,
+      };
+    }
+    return undefined;
+  }
+
+  /** With what is promised and on its way. */
+  fullness(relay: PlaceableRelay, nowMs: number, more = 0): number {
+    this.#settle(nowMs);
+    return this.#fullness(relay, more);
+  }
+
+  #fullness({ id, load }: PlaceableRelay, more: number): number {
+    const { viewer } = this.#rules;
+    const viewers = (this.#pending.get(id) ?? 0) + more;
+    const cpu = load.cpu + viewers * viewer.cpu;
+    return fullnessOf({ cpu, egressBps: load.egressBps + viewers * viewer.egressBps }, this.#rules);
+  }
+
+  #twoChoice(among: readonly PlaceableRelay[], viewers: number, limit: number) {
+    if (among.length === 0) return undefined;
+    const first = Math.floor(this.#random() * among.length);
+    // Of the others.
+    const second = (first + 1 + Math.floor(this.#random() * (among.length - 1))) % among.length;
+    const [a, b] = [first, second].map((at) => this.#seen(among[at]!, viewers));
+    const better = b!.fullness < a!.fullness ? b! : a!;
+    if (better.fullness <= limit) return better;
+    // Two full ones are no proof that all are.
+    let best = better;
+    for (const relay of among) {
+      const seen = this.#seen(relay, viewers);
+      if (seen.fullness < best.fullness) best = seen;
+    }
+    return best.fullness <= limit ? best : undefined;
+  }
+
+  #seen(relay: PlaceableRelay, viewers: number) {
+    return { relay, fullness: this.#fullness(relay, viewers) };
+  }
+
+  /** Viewers come evenly over the time that a room grows; then the relay's own figures have them. */
+  #settle(nowMs: number): void {
+    // Once a second, as loads come: a burst of rooms is one look.
+    if (nowMs - this.#atMs < 1000 && nowMs >= this.#atMs) return;
+    this.#atMs = nowMs;
+    const { growMs } = this.#rules;
+    this.#promised = this.#promised.filter(({ atMs }) => nowMs - atMs < growMs);
+    this.#pending.clear();
+    for (const { relay, viewers, atMs } of this.#promised) {
+      const left = viewers * (1 - Math.max(0, nowMs - atMs) / growMs);
+      this.#pending.set(relay, (this.#pending.get(relay) ?? 0) + left);
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import type { KnownRelay } from '@hayate/relay/directory';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FakeLinode } from '../linode/fake/index.ts';
+import { Linode } from '../linode/index.ts';
+import { linodeProvider } from '../provider/linode.ts';
+import { MemoryStore } from '../store/store.ts';
+import { Fleet, type FleetOptions } from './fleet.ts';
+
+const LIMITS = { cpu: 0.6, egressBps: 75e6, stretch: 1.5 };
+const RULES = {
+  scale: {
+    regions: { jp: { zones: ['jp-tyo-3'], min: 2, max: 5 } },
+    ...{ labelPrefix: 'hayate-', tag: 'hayate-fleet', createRetryMs: 15_000, createMaxRetryMs: 60_000 },
+    ...{ bootLimitMs: 300_000, lostMs: 20_000, drainMs: 600_000, drainShare: 0.5 },
+  },
+  need: { leadMs: 150_000, keepMs: 300_000, sigmas: 0, fill: 1 },
+  place: { limits: LIMITS, viewer: { cpu: 0.0005, egressBps: 5000 }, viewers: 20, growMs: 600_000 },
+};
+
+/** A clock that the test moves, with promises in between. */
+class Clock {
+  now = Date.UTC(2026, 0, 5);
+  #timers: { atMs: number; run: () => void }[] = [];
+
+  nowMs = () => this.now;
+
+  after = (ms: number, run: () => void) => {
+    const timer = { atMs: this.now + ms, run };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((each) => each !== timer);
+    };
+  };
+
+  async advance(ms: number): Promise<void> {
+    const untilMs = this.now + ms;
+    for (;;) {
+      const due = this.#timers.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs)[0];
+      if (!due) break;
+      this.#timers = this.#timers.filter((each) => each !== due);
+      this.now = Math.max(this.now, due.atMs);
+      due.run();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.now = untilMs;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+class Stage {
+  readonly clock = new Clock();
+  readonly store = new MemoryStore();
+  readonly fake = new FakeLinode({ nowMs: this.clock.nowMs, random: () => 0.5 });
+  relays: KnownRelay[] = [];
+  readonly drained: string[] = [];
+  readonly fleets: Fleet[] = [];
+
+  open(owner: string, more: Partial<FleetOptions> = {}): Fleet {
+    const sleep = (ms: number) => new Promise<void>((resolve) => this.clock.after(ms, resolve));
+    const linode = new Linode({
+      token: () => 'token',
+      fetch: this.fake.fetch,
+      clock: { nowMs: this.clock.nowMs, sleep, timeout: () => undefined },
+      random: () => 0.5,
+    });
+    const fleet = new Fleet({
+      ...{ rules: RULES, store: this.store, owner, clock: this.clock, nowMs: this.clock.nowMs, random: () => 0.3 },
+      provider: linodeProvider({ linode, type: 'g6-standard-2', image: 'linode/debian12' }),
+      view: { relays: () => this.relays, settled: () => true },
+      drain: async (id) => void this.drained.push(id),
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      tickMs: 10_000,
+      ...more,
+    });
+    this.fleets.push(fleet);
+    return fleet;
+  }
+
+  /** Every machine that runs has its relay. */
+  join(): void {
+    this.relays = this.fake
+      .machines()
+      .filter(({ status }) => status === 'running')
+      .map(({ label }) => known(label.slice('hayate-'.length)));
+  }
+}
+
+const known = (id: string): KnownRelay => ({
+  ...{ id, region: 'jp', url: `https://${id}.example.com/v1`, certificateHashes: [], draining: false, loadFresh: true },
+  trunk: { host: '192.0.2.1', port: 1 },
+  load: { viewers: 0, rooms: 0, cpu: 0, egressBps: 0, giftsHeld: 0 },
+});
+
+let stage: Stage;
+afterEach(async () => {
+  await Promise.all(stage.fleets.map((fleet) => fleet.close()));
+});
+
+describe('two instances', () => {
+  it('one leads and makes the machines; when it is gone the other goes on where it was', async () => {
+    stage = new Stage();
+    const a = stage.open('a');
+    await stage.clock.advance(1000);
+    const b = stage.open('b');
+    await stage.clock.advance(120_000);
+    expect([a.leads, b.leads]).toEqual([true, false]);
+    expect(stage.fake.machines().map(({ label }) => label)).toEqual(['hayate-jp-f-1', 'hayate-jp-f-2']);
+    stage.join();
+    await stage.clock.advance(20_000);
+    await a.close();
+    await stage.clock.advance(60_000);
+    expect(b.leads).toBe(true);
+    expect(Object.values(b.status().state.machines).map(({ phase }) => phase)).toEqual(['serving', 'serving']);
+    expect(stage.fake.machines()).toHaveLength(2);
+  });
+
+  it('both place rooms', async () => {
+    stage = new Stage();
+    stage.relays = [known('jp-f-1'), known('jp-f-2')];
+    const fleets = [stage.open('a'), stage.open('b')];
+    for (const fleet of fleets) {
+      const { relays, placement } = await fleet.place({ room: 'r', region: 'jp' });
+      expect(relays).toHaveLength(2);
+      expect(relays[0]!.id).toBe(placement!.relay);
+    }
+  });
+});
+
+describe('what goes out', () => {
+  it('an intent is kept before its create: without a store nothing is made', async () => {
+    stage = new Stage();
+    const fleet = stage.open('a');
+    await stage.clock.advance(0);
+    stage.store.away = true;
+    await stage.clock.advance(5000);
+    expect(stage.fake.calls.get('POST /linode/instances')).toBeUndefined();
+    stage.store.away = false;
+    await stage.clock.advance(60_000);
+    expect(fleet.leads).toBe(true);
+    expect(stage.fake.machines()).toHaveLength(2);
+  });
+
+  it('a leader that was overtaken changes nothing', async () => {
+    stage = new Stage();
+    stage.open('a');
+    await stage.clock.advance(30_000);
+    const { value, sequence } = await stage.store.read<object>('fleet');
+    // Another one wrote.
+    await stage.store.write('fleet', { ...value, next: 40 }, sequence);
+    stage.relays = [];
+    await stage.clock.advance(400_000);
+    const numbers = stage.fake.machines().map(({ label }) => Number(label.split('-').at(-1)));
+    expect(numbers.filter((number) => number > 2).every((number) => number >= 40)).toBe(true);
+  });
+
+  it('a dry run says what it would do', async () => {
+    stage = new Stage();
+    const fleet = stage.open('a', { dryRun: true });
+    await stage.clock.advance(60_000);
+    expect(fleet.status().planned.map((action) => action.do)).toEqual(['create', 'create']);
+    expect(stage.fake.calls.get('POST /linode/instances')).toBeUndefined();
+  });
+});
+
+describe('placement', () => {
+  it('leaves a room where it is, and names no relay that drains', async () => {
+    stage = new Stage();
+    stage.relays = [known('jp-1'), known('jp-2'), { ...known('jp-3'), draining: true }];
+    const entry = { room: 'r', home: 'jp', origin: 'jp-2', epoch: 1 };
+    const fleet = stage.open('a', { lookup: async (room) => (room === 'r' ? entry : undefined) });
+    const there = await fleet.place({ room: 'r' });
+    expect(there.placement).toBeUndefined();
+    expect(there.relays.map(({ id }) => id).sort()).toEqual(['jp-1', 'jp-2']);
+    const fresh = await fleet.place({ room: 'other', region: 'jp' });
+    expect(fresh.relays.map(({ id }) => id)).not.toContain('jp-3');
+  });
+
+  it('is refused where all are full', async () => {
+    stage = new Stage();
+    stage.relays = [{ ...known('jp-1'), load: { viewers: 0, rooms: 0, cpu: 1, egressBps: 0 } }];
+    const fleet = stage.open('a');
+    await expect(fleet.place({ room: 'r', region: 'jp' })).rejects.toMatchObject({
+      code: 'overloaded',
+      retryable: true,
+    });
+    expect(fleet.status().counts.refused).toBe(1);
+  });
+});
