@@ -271,6 +271,33 @@ describe("a room's tree", () => {
     isWhole(model);
   });
 
+  it('waits for the origin that it dials after its parent died, though the dead one looks better', () => {
+    const up = new Set(['us-2']);
+    const branch = new Branch({
+      ...{ room: 'r', self: { id: 'us-1', region: 'us' }, alias: 1, random: () => 0, lastComment: () => 0 },
+      // The directory knows of no death yet.
+      first: (region, except) => (region === 'jp' ? 'jp-1' : ['us-2', 'us-1'].find((id) => !except.has(id))),
+      ...{ mayClaim: () => true, linked: (peer) => up.has(peer) },
+    });
+    const does = (event: BranchEvent, nowMs: number) =>
+      branch
+        .handle(event, nowMs)
+        .flatMap((action) =>
+          action.do === 'dial'
+            ? `dial ${action.peer}`
+            : action.do === 'send'
+              ? `${action.message.t} ${action.peer}`
+              : [],
+        );
+    does({ type: 'placed', place: { home: 'jp', origin: 'jp-1', epoch: 1 } }, 0);
+    expect(does({ type: 'wanted', wanted: true }, 0)).toEqual(['pull us-2']);
+    up.clear();
+    expect(does({ type: 'link', peer: 'us-2', up: false }, 100)).toEqual(['dial jp-1']);
+    for (let nowMs = 200; nowMs < 1100; nowMs += 100) expect(does({ type: 'tick' }, nowMs)).toEqual([]);
+    // It does not answer: now the other has its turn.
+    expect(does({ type: 'tick' }, 1100)).toEqual(['dial us-2']);
+  });
+
   it('does not claim again and again while the directory is away', () => {
     const branch = new Branch({
       ...{ room: 'r', self: { id: 'jp-2', region: 'jp' }, alias: 1, random: () => 0.5, lastComment: () => 0 },

@@ -122,8 +122,8 @@ export class Parents {
   /** Whoever is not the origin pulls from its parent, while the room is needed. */
   follow(place: Place, needed: boolean, nowMs: number): void {
     const { pulls, act, branch } = this.#options;
-    const { self, first, linked } = branch;
-    const target = needed ? upstreamOf({ self, place, avoided: pulls.avoided(nowMs), first }) : undefined;
+    const { linked } = branch;
+    const target = needed ? this.#target(place, nowMs) : undefined;
     for (const peer of pulls.peers()) {
       // The parent that holds is kept until there is another one.
       const kept = needed && (peer === pulls.parent || pulls.isRetired(peer));
@@ -136,6 +136,20 @@ export class Parents {
       if (!linked(target)) act({ do: 'dial', peer: target });
     }
     if (linked(target)) this.#pull(target, nowMs);
+  }
+
+  /**
+   * Who is dialled now is waited for, and not given up for one that is better and would have to be dialled: that may be the
+   * parent that has just died, while the directory does not know it yet.
+   */
+  #target(place: Place, nowMs: number): RelayId | undefined {
+    const { pulls, branch } = this.#options;
+    const { self, first, linked } = branch;
+    const avoided = pulls.avoided(nowMs);
+    const best = upstreamOf({ self, place, avoided, first });
+    if (best === undefined || pulls.parent !== undefined || pulls.has(best) || linked(best)) return best;
+    const next = upstreamOf({ self, place, avoided: new Set([...avoided, best]), first });
+    return next !== undefined && pulls.has(next) ? next : best;
   }
 
   /** Media goes on over the former parent for a moment; all else is the new one's at once. */
