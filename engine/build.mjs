@@ -16,6 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
+import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -41,8 +42,28 @@ function sources(folder, found = []) {
   return found.sort();
 }
 
+/** Panics and stack traces name crates and files, not folders of the machine that built them. */
+const NAMED = [
+  [join(process.env.CARGO_HOME || join(homedir(), '.cargo'), 'registry', 'src'), '/crates'],
+  [here, '/hayate/engine'],
+];
+
+/** In the form that may hold spaces. */
+function rustFlags() {
+  const given = (process.env.RUSTFLAGS ?? '').split(/\s+/).filter(Boolean);
+  return [...given, ...NAMED.map(([from, to]) => `--remap-path-prefix=${from}=${to}`)].join('\x1f');
+}
+
+/** For the C in ring; cc splits them at spaces. */
+function cFlags() {
+  const given = process.env.CFLAGS ? [process.env.CFLAGS] : [];
+  if (process.platform === 'win32' || NAMED.some(([from]) => /\s/.test(from))) return given.join(' ');
+  return [...given, ...NAMED.map(([from, to]) => `-ffile-prefix-map=${from}=${to}`)].join(' ');
+}
+
 function fingerprint(rustc, profile) {
-  const hash = createHash('sha256').update(`${rustc}\n${profile}\n${process.env.RUSTFLAGS ?? ''}\n`);
+  const named = NAMED.map(([, to]) => to).join();
+  const hash = createHash('sha256').update(`${rustc}\n${profile}\n${process.env.RUSTFLAGS ?? ''}\n${named} in C too\n`);
   for (const path of sources(here))
     hash
       .update(`${relative(here, path)}\n`)
@@ -62,6 +83,7 @@ function cargo(args, log) {
   return new Promise((resolve) => {
     const child = spawn('cargo', args, {
       cwd: here,
+      env: { ...process.env, CARGO_ENCODED_RUSTFLAGS: rustFlags(), CFLAGS: cFlags() },
       stdio: ['ignore', tty ? 'inherit' : 'pipe', tty ? 'inherit' : 'pipe'],
     });
     const since = Date.now();

@@ -1,5 +1,5 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -72,4 +72,19 @@ describe('where there is none', () => {
       /no native engine is made for darwin-arm64 \(only for linux-x64\).*HAYATE_ENGINE_PATH/,
     );
   });
+});
+
+const checkout = join(import.meta.dirname, '..');
+const built = findBinary({
+  from: pathToFileURL(join(checkout, 'src/native.ts')).href,
+  platform: process.platform,
+  arch: process.arch,
+  named: undefined,
+});
+
+it('the addon names no folder of the machine that built it', (context) => {
+  if (!('path' in built)) return context.skip(built.reason);
+  const text = readFileSync(built.path, 'latin1');
+  expect(text.includes('/crates/')).toBe(true);
+  for (const folder of [homedir(), checkout]) expect(text.includes(`${folder}/`), folder).toBe(false);
 });
