@@ -1,8 +1,8 @@
 import type { Prices, Transfer } from '../provider/types.ts';
 
 const HOUR_MS = 3_600_000;
-/** Of an hour's use, how much a new day weighs. */
-const DAY_WEIGHT = 0.25;
+/** Of an hour's use, how much a new day weighs at least; of the first days, as much as each other. */
+const DAY_WEIGHT = 0.08;
 
 /** What the fleet learned of an account's transfer. Plain JSON; times are ms since 1970, sizes GB of 10^9 bytes. */
 export interface TransferMemory {
@@ -17,6 +17,8 @@ export interface TransferMemory {
   /** What a day's hours used, by hour of the day (UTC), weighted towards the latest. Undefined: not seen yet. */
   usePerHour: (number | null)[];
   machinesPerHour: (number | null)[];
+  /** Days that each of these hours is of. */
+  seen: number[];
   /** By weekday (UTC): what it uses, as a share of the mean; 1 until seen. */
   weekdays: { gb: number; days: number }[];
   day: { day: number; gb: number; whole: boolean };
@@ -40,6 +42,7 @@ export const emptyTransfer = (): TransferMemory => ({
   open: { hour: -1, fromMs: 0, used: 0, machineHours: 0 },
   usePerHour: Array.from({ length: 24 }, () => null),
   machinesPerHour: Array.from({ length: 24 }, () => null),
+  seen: Array.from({ length: 24 }, () => 0),
   weekdays: Array.from({ length: 7 }, () => ({ gb: 0, days: 0 })),
   day: { day: -1, gb: 0, whole: false },
 });
@@ -80,9 +83,11 @@ function closeHour(memory: TransferMemory, nowMs: number, more: number, machines
   const slot = hour % 24;
   // As on a mean day.
   const weight = weights(memory)[weekdayOf(Math.floor(hour / 24))]! || 1;
-  memory.usePerHour[slot] = blend(memory.usePerHour[slot] ?? null, ((used + more) * HOUR_MS) / tookMs / weight);
+  const days = (memory.seen[slot] ?? 0) + 1;
+  memory.seen[slot] = days;
+  memory.usePerHour[slot] = blend(memory.usePerHour[slot], ((used + more) * HOUR_MS) / tookMs / weight, days);
   const hours = machineHours + (machines * sinceMs) / HOUR_MS;
-  memory.machinesPerHour[slot] = blend(memory.machinesPerHour[slot] ?? null, (hours * HOUR_MS) / tookMs);
+  memory.machinesPerHour[slot] = blend(memory.machinesPerHour[slot], (hours * HOUR_MS) / tookMs, days);
 }
 
 function countDay(memory: TransferMemory, more: number, nowMs: number): void {
@@ -99,7 +104,8 @@ function countDay(memory: TransferMemory, more: number, nowMs: number): void {
   memory.day = { day, gb: more, whole: memory.day.day >= 0 };
 }
 
-const blend = (old: number | null, value: number): number => (old === null ? value : old + DAY_WEIGHT * (value - old));
+const blend = (old: number | null | undefined, value: number, days: number): number =>
+  (old ?? value) + Math.max(DAY_WEIGHT, 1 / days) * (value - (old ?? value));
 /** 0 is Thursday, when 1970 began. */
 const weekdayOf = (day: number): number => day % 7;
 const monthOf = (ms: number): string => new Date(ms).toISOString().slice(0, 7);
