@@ -28,6 +28,8 @@ export interface ClusterGifts {
    * undefined epoch: not any more. The same again changes nothing.
    */
   origin(room: string, epoch: number | undefined): void;
+  /** Gifts that this disk has and the region's ledger has not; a hundred stand for any more. */
+  held(): Promise<number>;
   /** One relay of the region holds it at a time. Gives what lets go of it. */
   lease(name: string, onChange: (held: boolean) => void): () => Promise<void>;
 }
@@ -67,6 +69,7 @@ export async function openClusterGifts(
     },
     face: {
       keep: (gift) => ledger.keep(gift),
+      held: () => ledger.held(),
       origin(room, epoch) {
         const before = sequenced.get(room);
         if (before?.epoch === epoch) return;

@@ -104,6 +104,18 @@ describe('a gift while NATS is away', () => {
     }
   });
 
+  it('is held by both disks until each has brought it: neither machine may go before', async () => {
+    const { region, a, b } = await two();
+    region.cut.add('a').add('b');
+    await a.ledger.claim(ticketOf('one'), 5);
+    expect([await a.ledger.held(), await b.ledger.held()]).toEqual([1, 1]);
+    region.cut.clear();
+    await a.ledger.retry();
+    expect([await a.ledger.held(), await b.ledger.held()]).toEqual([0, 1]);
+    await b.ledger.retry();
+    expect(await b.ledger.held()).toBe(0);
+  });
+
   it('is refused without a second disk, and nobody knows whether it was taken', async () => {
     const { region, a, b } = await two();
     region.cut.add('a');

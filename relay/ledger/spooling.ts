@@ -174,6 +174,11 @@ export class SpoolingLedger<Main extends RegionLedger> implements RegionLedger {
     };
   }
 
+  /** Gifts on this disk that the region's ledger does not have; a hundred stand for any more. */
+  async held(): Promise<number> {
+    return (await this.#options.spool.outbox(Number.MAX_SAFE_INTEGER, PAGE)).length;
+  }
+
   stats(): LedgerStats {
     return this.#main?.stats() ?? { waiting: 0, records: 0, repeats: 0, commits: 0, overloaded: 0 };
   }

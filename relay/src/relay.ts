@@ -210,7 +210,11 @@ class Relay implements RunningRelay {
       info: () => this.#info(),
     });
     const host = this.#host;
-    const load = loadMeter({ counts: () => host.stats(), plane: () => door.plane.stats(), nowMs: () => host.nowMs() });
+    const gifts = this.#gifts?.cluster;
+    const load = loadMeter({
+      ...{ counts: () => host.stats(), plane: () => door.plane.stats(), nowMs: () => host.nowMs() },
+      held: gifts && (() => gifts.held()),
+    });
     this.#cluster?.announce(this, load);
     if (dev) this.#writeState();
     const { transport, url, httpAddress, metricsAddress, apiAddress } = this;
