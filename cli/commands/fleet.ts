@@ -1,6 +1,11 @@
 import { Command } from 'commander';
 import { imagesCommand } from './fleet-images.ts';
+import { fleetRunCommand, fleetStatusCommand } from './fleet-run.ts';
 
 export function fleetCommand(): Command {
-  return new Command('fleet').description('The machines of a cluster.').addCommand(imagesCommand());
+  return new Command('fleet')
+    .description('The machines of a cluster.')
+    .addCommand(fleetRunCommand())
+    .addCommand(fleetStatusCommand())
+    .addCommand(imagesCommand());
 }

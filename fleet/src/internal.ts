@@ -13,4 +13,5 @@ export { Fleet, type FleetOptions, type Placed } from '../run/fleet.ts';
 export type { ForecastMemory } from '../scale/forecast.ts';
 export { Forecast } from '../scale/forecast.ts';
 export type { FleetState } from '../scale/types.ts';
+export { natsStore } from '../store/nats.ts';
 export { MemoryStore, type Store } from '../store/store.ts';

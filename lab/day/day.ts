@@ -49,7 +49,7 @@ export interface DayOptions {
   forgetful?: boolean;
   /** Negative control: relays place nothing by themselves. */
   alone?: boolean;
-  /** Until so much of the day. Default all of it. */
+  /** Default: all of the day. After it no room opens and no relay dies, until all rooms have ended. */
   untilMs?: number;
 }
 
@@ -62,6 +62,8 @@ export interface Sample {
 
 export interface DayResult {
   counts: WorldCounts;
+  /** Openings refused while no instance was there. */
+  refused_while_dead: number;
   /** More machines than one for an intent, over the day. */
   doubled: number;
   vm_hours: number;
@@ -112,6 +114,8 @@ class Day {
   readonly #forecasts: DayResult['transfer']['forecast'] = [];
   readonly #placed = { placed: 0, stretched: 0, elsewhere: 0, refused: 0 };
   #deaths = 0;
+  #before = 0;
+  #refusedMeanwhile = 0;
   #over = 0;
   #all = 0;
   #highest = 0;
@@ -215,12 +219,17 @@ class Day {
         this.#clock.after(RESTART_MS, () => this.#instances.start(leader.owner));
       });
     }
-    if (dead && nowMs === dead.fromMs) for (const owner of ['a', 'b']) this.#instances.kill(owner);
-    if (dead && nowMs === dead.fromMs + dead.forMs)
+    if (dead && nowMs === dead.fromMs) {
+      for (const owner of ['a', 'b']) this.#instances.kill(owner);
+      this.#before = this.#world.counts.refused;
+    }
+    if (dead && nowMs === dead.fromMs + dead.forMs) {
       for (const owner of this.#instances.dead) this.#instances.start(owner);
+      this.#refusedMeanwhile = this.#world.counts.refused - this.#before;
+    }
     if (nowMs === outage.fromMs) this.#fake.outage(outage.zone);
     if (nowMs === outage.fromMs + outage.forMs) this.#fake.endOutage(outage.zone);
-    if (nowMs >= START_MS && (nowMs - START_MS) % DEATH_MS === DEATH_MS / 2) {
+    if (nowMs >= START_MS && nowMs < START_MS + DAY_MS && (nowMs - START_MS) % DEATH_MS === DEATH_MS / 2) {
       const up = [...this.#world.relays.values()].filter((relay) => relay.up && !relay.draining);
       const { machine } = this.#chance.pick(up);
       this.#fake.crash(machine);
@@ -285,6 +294,7 @@ class Day {
     const posts = this.#fake.calls.get('POST /linode/instances') ?? 0;
     return {
       counts: { ...this.#world.counts },
+      refused_while_dead: this.#refusedMeanwhile,
       doubled: [...intents.values()].filter((count) => count > 1).length,
       vm_hours: hours,
       clairvoyant_vm_hours: offered.reduce((sum, [, load]) => sum + clairvoyantHours(load, bounds), 0),
@@ -307,7 +317,7 @@ class Day {
   #end(): EndState {
     const state = this.#instances.leader?.fleet.status().state;
     const machines = Object.values(state?.machines ?? {});
-    const serving: Record<string, number> = {};
+    const serving: Record<string, number> = Object.fromEntries(REGIONS.map(({ region }) => [region, 0]));
     const others: Record<string, number> = {};
     for (const { region, phase } of machines) {
       if (phase === 'serving') serving[region] = (serving[region] ?? 0) + 1;

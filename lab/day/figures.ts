@@ -32,6 +32,7 @@ export function figuresOf(result: DayResult) {
     api: result.api,
     placement: result.fleet,
     placed_by_relays_themselves: counts.byRelays,
+    refused_while_the_fleet_was_dead: result.refused_while_dead,
     alarm_minutes: Object.fromEntries(Object.entries(result.alarms).map(([k, v]) => [k, Math.round(v)])),
     transfer: {
       used_gb: transfer.used_gb,

@@ -3,6 +3,7 @@ export type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
 export { ENV_PREFIX, type Setting, settings } from '../config/settings.ts';
 export { mintTicket, readTicketSigner, type TicketOptions, type TicketSigner } from '../gifts/mint.ts';
 export type { RelayInfo, RoomGrant, StaticAsset, StaticAssets } from '../http/app.ts';
+export { readServiceTokens, type ServiceTokenCheck } from '../http/service-token.ts';
 export { readSharedKey } from '../token/keys.ts';
 export { GRANTED_ROLES, type MintOptions, mintToken, type Role } from '../token/token.ts';
 export { DEFAULT_STATE_DIR, type DevState, readDevState } from './dev-state.ts';

@@ -1,0 +1,69 @@
+import { readFleetConfig, startFleet } from '@hayate/fleet';
+import { Command } from 'commander';
+import { pino } from 'pino';
+import { plain, printJson } from '../gifts-ledger.ts';
+import { addServiceOptions, ServiceApi, type ServiceOptions } from '../service-api.ts';
+import { onInterrupt } from '../until.ts';
+
+const CONFIG = '/etc/hayate/fleet.json';
+
+export function fleetRunCommand(): Command {
+  return new Command('run')
+    .description('One instance of the fleet: places rooms, and while it leads creates and removes machines.')
+    .option('--config <file>', 'JSON: docs/fleet.md has its keys', CONFIG)
+    .option('--dry-run', 'decides and logs, creates and removes nothing, whatever the file says')
+    .action(async (options: { config: string; dryRun?: true }) => {
+      const log = pino({ base: null });
+      const config = readFleetConfig(options.config);
+      const fleet = await startFleet({ ...config, dryRun: options.dryRun ?? config.dryRun }, log);
+      log.info({ port: fleet.port, dryRun: options.dryRun ?? config.dryRun }, 'fleet runs');
+      const interrupt = onInterrupt();
+      await interrupt.wait();
+      await fleet.close();
+      interrupt.dispose();
+    });
+}
+
+interface Status {
+  owner: string;
+  leads: boolean;
+  relays: { id: string; region: string; draining: boolean; fullness: number; viewers: number; rooms: number }[];
+  state: { machines: Record<string, { id: string; zone: string; phase: string; sinceMs: number }> };
+  need: Record<string, { load: number; least: number; most: number }>;
+  alarms: { code: string; of: string; text: string }[];
+  transfer?: { usedGb: number; quotaGb: number; overageDollars: number };
+}
+
+export function fleetStatusCommand(): Command {
+  const command = new Command('status')
+    .description('What an instance of the fleet sees and does; all of it where it leads.')
+    .action(async (options: ServiceOptions) => {
+      const status = await new ServiceApi(options).call<Status>(['fleet']);
+      if (options.json) return printJson(status);
+      for (const line of linesOf(status)) process.stdout.write(`${line}\n`);
+    });
+  return addServiceOptions(command);
+}
+
+function linesOf({ owner, leads, relays, state, need, alarms, transfer }: Status): string[] {
+  const lines = [`${plain(owner)} ${leads ? 'leads' : 'does not lead: ask the other one for machines'}`];
+  for (const [region, { load, least, most }] of Object.entries(need)) {
+    lines.push(`${plain(region)}  load ${load.toFixed(1)} relays, needs ${least} to ${most}`);
+  }
+  for (const { id, draining, fullness, viewers, rooms } of relays) {
+    const words = [plain(id), `${Math.round(100 * fullness)} %`, `${rooms} rooms`, `${viewers} viewers`];
+    lines.push([...words, ...(draining ? ['draining'] : [])].join('  '));
+  }
+  for (const { id, zone, phase, sinceMs } of Object.values(state.machines)) {
+    if (phase === 'serving') continue;
+    lines.push([plain(id), plain(zone), phase, `since ${new Date(sinceMs).toISOString()}`].join('  '));
+  }
+  if (transfer) {
+    const { usedGb, quotaGb, overageDollars } = transfer;
+    lines.push(
+      `transfer at the month's end: ${Math.round(usedGb)} of ${Math.round(quotaGb)} GB, ${overageDollars.toFixed(2)} dollars over`,
+    );
+  }
+  for (const { code, of, text } of alarms) lines.push(`ALARM ${code} ${plain(of)}: ${plain(text)}`);
+  return lines;
+}

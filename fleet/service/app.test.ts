@@ -1,0 +1,59 @@
+import { HayateError } from '@hayate/codec/errors';
+import type { KnownRelay } from '@hayate/relay/directory';
+import { expect, it } from 'vitest';
+import { fleetApp } from './app.ts';
+
+const relay: KnownRelay = {
+  ...{ id: 'jp-1', region: 'jp', url: 'https://jp-1.example.com/v1', certificateHashes: ['ab'], draining: false },
+  ...{ trunk: { host: '192.0.2.1', port: 1 }, loadFresh: true },
+  load: { viewers: 0, rooms: 0, cpu: 0.25, egressBps: 0 },
+};
+const wishes: object[] = [];
+const app = fleetApp({
+  fleet: {
+    place: async (wish) => {
+      wishes.push(wish);
+      if (wish.room === 'full') throw new HayateError('overloaded', 'no relay has room', { retryable: true });
+      return { placement: undefined, relays: [relay] };
+    },
+    status: () => ({ owner: 'a' }) as never,
+  },
+  isService: (header) => header === 'Bearer right',
+  key: new Uint8Array(32),
+  nowMs: () => 1_000_000,
+});
+const post = async (body: unknown, token = 'right') => {
+  const answer = await app.request('/v1/rooms', {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+    body: JSON.stringify(body),
+  });
+  return { status: answer.status, retry: answer.headers.get('retry-after'), body: (await answer.json()) as object };
+};
+
+it('answers with relays, and with a token for a liver that is named', async () => {
+  const { status, body } = await post({ room: 'r', region: 'jp', viewers: 40, liver: 'ann' });
+  expect(status).toBe(200);
+  expect(wishes.at(-1)).toEqual({ room: 'r', region: 'jp', viewers: 40 });
+  expect(body).toMatchObject({ room: 'r', relays: [{ id: 'jp-1', load: 0.25, certificateHashes: ['ab'] }] });
+  const [, claims] = (body as { tokens: { liver: string } }).tokens.liver.split('.');
+  expect(JSON.parse(Buffer.from(claims!, 'base64url').toString())).toMatchObject({
+    room: 'r',
+    sub: 'ann',
+    iat: 1000,
+    exp: 4600,
+  });
+  expect((await post({ room: 'r' })).body).not.toHaveProperty('tokens');
+});
+
+it('refuses who has no token, what it does not know, and what is too much', async () => {
+  expect(await post({ room: 'r' }, 'wrong')).toMatchObject({ status: 401, body: { code: 'token_invalid' } });
+  expect(await post({ room: 'r', colour: 'red' })).toMatchObject({ status: 400, body: { code: 'invalid_argument' } });
+  expect(await post({ room: 'full' })).toMatchObject({
+    status: 503,
+    retry: '5',
+    body: { code: 'overloaded', retryable: true },
+  });
+  expect((await app.request('/v1/fleet')).status).toBe(401);
+  expect((await app.request('/healthz')).status).toBe(200);
+});

@@ -1,0 +1,76 @@
+import { HayateError } from '@hayate/codec/errors';
+import { GRANTED_ROLES, mintToken, type ServiceTokenCheck } from '@hayate/relay';
+import { fullness, type KnownRelay } from '@hayate/relay/directory';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { z } from 'zod';
+import type { Fleet } from '../run/fleet.ts';
+
+const MAX_BODY_BYTES = 8192;
+const name = z.string().min(1).max(128);
+
+const roomBody = z.strictObject({
+  room: name,
+  /** Of the liver; without: anywhere. */
+  region: name.optional(),
+  /** Expected at the room's best time. */
+  viewers: z.int().min(0).max(1_000_000).optional(),
+  /** For tokens. */
+  liver: name.optional(),
+  ttlSeconds: z.int().min(1).max(86_400).default(3600),
+});
+
+export interface FleetAppOptions {
+  fleet: Pick<Fleet, 'place' | 'status'>;
+  isService: ServiceTokenCheck;
+  /** Signs tokens; undefined: none are given. */
+  key?: Uint8Array | undefined;
+  nowMs(): number;
+}
+
+/**
+ * `POST /v1/rooms {room, region?, viewers?, liver?, ttlSeconds?}` answers `{room, relays, tokens?}`, `relays` as `GET
+ * /v1/rooms/ROOM/relays` of a relay, the one to take first; 503 `overloaded` where no relay has room. `tokens` are the liver's (with
+ * `liver`). `GET /v1/fleet` is what `hayate fleet status` shows. Both want the service token. Errors are `{code, message, retryable}`.
+ */
+export function fleetApp({ fleet, isService, key, nowMs }: FleetAppOptions): Hono {
+  const app = new Hono();
+  app.use(async (c, next) => {
+    c.header('cache-control', 'no-store');
+    await next();
+  });
+  app.get('/healthz', (c) => c.json({ ok: true }));
+  app.use('/v1/*', async (c, next) => {
+    if (isService(c.req.header('authorization'))) return next();
+    c.header('www-authenticate', 'Bearer');
+    return c.json({ code: 'token_invalid', message: 'this wants the service token', retryable: false }, 401);
+  });
+  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
+  app.post('/v1/rooms', async (c) => {
+    const { room, region, viewers, liver, ttlSeconds } = roomBody.parse(await c.req.json());
+    const { relays } = await fleet.place({ room, region, viewers });
+    const claims = { room, sub: liver ?? '', ttlSeconds, nowMs: nowMs(), roles: GRANTED_ROLES.liver };
+    const tokens = key && liver !== undefined ? { tokens: { liver: await mintToken(key, claims) } } : {};
+    return c.json({ room, relays: relays.map(candidateOf), ...tokens });
+  });
+  app.get('/v1/fleet', (c) => c.json(fleet.status()));
+  app.onError((error, c) => {
+    if (error instanceof z.ZodError || error instanceof SyntaxError) {
+      const message = error instanceof z.ZodError ? z.prettifyError(error) : error.message;
+      return c.json({ code: 'invalid_argument', message, retryable: false }, 400);
+    }
+    if (error instanceof HayateError) {
+      const { code, message, retryable } = error;
+      if (retryable) c.header('retry-after', '5');
+      return c.json({ code, message, retryable }, retryable ? 503 : 500);
+    }
+    return c.json({ code: 'internal', message: 'a fault of the fleet', retryable: false }, 500);
+  });
+  app.notFound((c) => c.json({ code: 'invalid_argument', message: 'no such path', retryable: false }, 404));
+  return app;
+}
+
+const candidateOf = ({ id, region, url, certificateHashes, load, loadFresh }: KnownRelay) => ({
+  ...{ id, region, url, certificateHashes },
+  ...(loadFresh && { load: fullness(load) }),
+});

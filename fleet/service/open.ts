@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { HayateError } from '@hayate/codec/errors';
+import { readServiceTokens, readSharedKey } from '@hayate/relay';
+import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
+import { createAdaptorServer } from '@hono/node-server';
+import type { Logger } from 'pino';
+import type { FleetConfig } from '../config/fleet.ts';
+import { Linode } from '../linode/index.ts';
+import { linodeProvider } from '../provider/linode.ts';
+import type { NewMachine } from '../provider/types.ts';
+import { Fleet, type FleetOptions } from '../run/fleet.ts';
+import { natsStore } from '../store/nats.ts';
+import { fleetApp } from './app.ts';
+
+/** After a start and after NATS was away: by then every relay that lives was heard. */
+const SETTLED_MS = 15_000;
+/** All of them. */
+const WATCHED = 10_000;
+
+export interface RunningFleet {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** One instance of the fleet with its service. @throws HayateError `invalid_argument`, `bind_failed` */
+export async function startFleet(config: FleetConfig, log: Logger): Promise<RunningFleet> {
+  const { nats, regions, listen } = config;
+  const isService = readServiceTokens(config.serviceTokenFile);
+  const key = config.tokenKeyFile === undefined ? undefined : readSharedKey(config.tokenKeyFile);
+  const link = new NatsLink({
+    ...{ servers: nats.urls, name: `hayate fleet ${config.owner}`, log },
+    ...{ caFile: nats.caFile, credsFile: nats.credsFile },
+  });
+  const directory = natsDirectory({
+    ...{ region: nats.region, regions: Object.keys(regions), nats: link, replicas: nats.replicas },
+    ...{ watched: WATCHED, watchedFar: WATCHED },
+  });
+  const settled = () => {
+    const { connected, since } = directory.health();
+    return connected && Date.now() - since > SETTLED_MS;
+  };
+  const clock: FleetOptions['clock'] = {
+    nowMs: () => Date.now(),
+    after(ms, run) {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
+  };
+  const fleet = new Fleet({
+    ...{ owner: config.owner, dryRun: config.dryRun, tickMs: config.scale.tickMs, random: Math.random },
+    ...{ rules: rulesOf(config), clock, nowMs: clock.nowMs, log, provider: providerOf(config) },
+    store: natsStore(link, nats),
+    view: { relays: () => directory.relays(), settled },
+    lookup: (room) => directory.lookup(room),
+    drain: (id) => noOrders(id),
+  });
+  const server = createAdaptorServer({ fetch: fleetApp({ fleet, isService, key, nowMs: clock.nowMs }).fetch });
+  const close = async () => {
+    await fleet.close();
+    await directory.shutdown();
+    await link.close();
+  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(listen.port, listen.host, () => resolve());
+    });
+  } catch (cause) {
+    await close();
+    throw new HayateError('bind_failed', `fleet: ${(cause as Error).message}`, { cause });
+  }
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      await new Promise((resolve) => server.close(resolve));
+      await close();
+    },
+  };
+}
+
+function noOrders(id: string): Promise<void> {
+  return Promise.reject(
+    new HayateError('unsupported', `relay ${id} is to be drained by hand: relays take no orders yet`),
+  );
+}
+
+function rulesOf({ regions, linode, limits, viewer, room, scale }: FleetConfig): FleetOptions['rules'] {
+  const { leadMs, keepMs, sigmas, fill, tickMs: _, ...rest } = scale;
+  return {
+    scale: { regions, labelPrefix: linode.labelPrefix, tag: linode.tag, ...rest },
+    need: { leadMs, keepMs, sigmas, fill },
+    place: { limits, viewer, ...room },
+  };
+}
+
+function providerOf({ linode: config }: FleetConfig) {
+  const { tokenFile, apiUrl, type, image, firewallId, userDataFile, labelPrefix } = config;
+  const linode = new Linode({ token: () => readText(tokenFile).trim(), ...(apiUrl !== undefined && { apiUrl }) });
+  const userData = ({ label }: NewMachine) => {
+    const id = label.slice(labelPrefix.length);
+    return readText(userDataFile!)
+      .replaceAll('{id}', id)
+      .replaceAll('{region}', id.slice(0, id.indexOf('-')));
+  };
+  return linodeProvider({ linode, type, image, firewallId, ...(userDataFile !== undefined && { userData }) });
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new HayateError('invalid_argument', `cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+}
