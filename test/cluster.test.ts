@@ -47,6 +47,35 @@ function hear(room: Room) {
 
 const available = engineAvailable();
 
+describe.skipIf(!available.ok)('a relay that the fleet wants back', () => {
+  it('lets nobody in, tells all to go, and stays, with what it holds, until it is ended', async () => {
+    const rig = await startCluster({ jp: 2 }, { rooms: { emptyMs: 100 } });
+    const fleet = rig.cloud.directory('jp', { watched: 100 });
+    try {
+      const viewer = watch(rig.target('jp-1', { sub: 'ann' }), { connector: rig.connector });
+      await viewer.ready;
+      const entry = () => fleet.relays().find(({ id }) => id === 'jp-1');
+      await until(() => entry()?.load.giftsHeld === 0 && entry()?.load.rooms === 1, 'its heartbeat');
+      fleet.orderDrain({ id: 'jp-1', region: 'jp' });
+      await until(() => entry()?.draining === true, 'the order');
+      const http = rig.relay('jp-1').httpAddress;
+      expect((await fetch(`${http}/readyz`)).status).toBe(503);
+      // It knows no other relay, and is not put out.
+      expect(entry()?.load.viewers).toBe(1);
+      await viewer.close();
+      await until(() => entry()?.load.rooms === 0, 'the room to end');
+      expect(entry()?.load.giftsHeld).toBe(0);
+      expect((await fetch(`${http}/healthz`)).status).toBe(200);
+      const late = watch(rig.target('jp-1', { sub: 'bo' }), { connector: rig.connector });
+      await expect(late.ready).rejects.toThrow(/did not open/);
+      expect(entry()?.load.rooms).toBe(0);
+    } finally {
+      await fleet.shutdown();
+      await rig.close();
+    }
+  });
+});
+
 describe.skipIf(!available.ok)('four relays of two regions', () => {
   let rig: ClusterRig;
   beforeEach(async () => {

@@ -60,6 +60,24 @@ describe.skipIf(missing !== undefined)('the fleet on real NATS and the fake Lino
     expect(await a.read('other')).toMatchObject({ value: undefined });
   });
 
+  it('its order to drain reaches the relay that it is for, and no other', async () => {
+    const open = () => {
+      const directory = natsDirectory({ region: 'jp', regions: ['jp'], nats: { servers: rig.region('jp').urls } });
+      closing.push(() => directory.shutdown());
+      return directory;
+    };
+    const [relays, fleet] = [open(), open()];
+    const told: string[] = [];
+    for (const id of ['jp-1', 'jp-2']) relays.onDrainOrder(id, () => told.push(id));
+    for (const id of ['jp-2', 'jp-1']) {
+      await until(`the order to ${id}`, () => {
+        fleet.orderDrain({ id, region: 'jp' });
+        return told.at(-1) === id;
+      });
+    }
+    expect(told.indexOf('jp-1')).toBeGreaterThan(told.lastIndexOf('jp-2'));
+  });
+
   it('two instances make the machines once, and answer POST /v1/rooms', async () => {
     const fake = new FakeLinode({ nowMs: () => Date.now(), createMs: 50, bootMs: 50 });
     const api = await serveFakeLinode(fake);

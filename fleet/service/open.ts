@@ -53,7 +53,10 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
     store: natsStore(link, nats),
     view: { relays: () => directory.relays(), settled },
     lookup: (room) => directory.lookup(room),
-    drain: (id) => noOrders(id),
+    drain: async (id) => {
+      const relay = directory.relays().find((each) => each.id === id);
+      if (relay) directory.orderDrain(relay);
+    },
   });
   const server = createAdaptorServer({ fetch: fleetApp({ fleet, isService, key, nowMs: clock.nowMs }).fetch });
   const close = async () => {
@@ -77,12 +80,6 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
       await close();
     },
   };
-}
-
-function noOrders(id: string): Promise<void> {
-  return Promise.reject(
-    new HayateError('unsupported', `relay ${id} is to be drained by hand: relays take no orders yet`),
-  );
 }
 
 function rulesOf({ regions, linode, limits, viewer, room, scale }: FleetConfig): FleetOptions['rules'] {

@@ -30,6 +30,8 @@ export interface DirectoryOptions {
   random?: () => number;
 }
 
+const DRAIN = 'drain';
+
 /** The directory over whatever holds the buckets. It takes the substrate over: `shutdown` shuts that down too. */
 export class BucketDirectory implements Directory {
   readonly region: string;
@@ -119,6 +121,16 @@ export class BucketDirectory implements Directory {
   async close(room: string): Promise<void> {
     this.#mustBeOpen();
     return this.#rooms.close(room);
+  }
+
+  orderDrain({ id, region }: Pick<RelayEntry, 'id' | 'region'>): void {
+    this.#mustBeOpen();
+    this.#substrate.order(region, id, DRAIN);
+  }
+
+  onDrainOrder(id: string, callback: () => void): () => void {
+    this.#mustBeOpen();
+    return this.#substrate.onOrder(id, (what) => what === DRAIN && callback());
   }
 
   health(): DirectoryHealth {

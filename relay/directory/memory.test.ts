@@ -36,6 +36,24 @@ describe('copies that are behind', () => {
   });
 });
 
+describe('an order to drain', () => {
+  it('reaches the relay that it is for, from any region, and no other', async () => {
+    const stage = memoryStage();
+    const [{ directory: jp }, { directory: us }] = [await stage.directory('jp'), await stage.directory('us')];
+    const told: string[] = [];
+    const stop = jp.onDrainOrder('jp-1', () => told.push('jp-1'));
+    jp.onDrainOrder('jp-2', () => told.push('jp-2'));
+    us.orderDrain({ id: 'jp-1', region: 'jp' });
+    await stage.until('it is heard', () => told.length > 0);
+    stop();
+    us.orderDrain({ id: 'jp-1', region: 'jp' });
+    jp.orderDrain({ id: 'jp-2', region: 'jp' });
+    await stage.until('the other one', () => told.includes('jp-2'));
+    expect(told).toEqual(['jp-1', 'jp-2']);
+    await stage.stop();
+  });
+});
+
 describe('heartbeats', () => {
   it.each([10, 20, 40])('cost one sent and twelve heard a relay and second among 2 x %i', async (count) => {
     const stage = memoryStage();

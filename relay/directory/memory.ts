@@ -46,6 +46,8 @@ export class MemoryCloud {
   /** Key: kind, key. */
   readonly #writeListeners = new Map<string, Map<Listener, MemorySubstrate>>();
   /** Key: region, id. */
+  readonly #orderListeners = new Map<string, Map<(what: string) => void, MemorySubstrate>>();
+  /** Key: region, id. */
   readonly #heartbeatListeners = new Map<string, Map<(payload: string) => void, MemorySubstrate>>();
 
   constructor(options: { regions: readonly string[]; clock?: Clock }) {
@@ -161,6 +163,18 @@ export class MemoryCloud {
     }
   }
 
+  order(region: string, id: string, what: string, from: string): void {
+    const name = `${region} ${id}`;
+    if (!this.reaches(from, region)) return;
+    for (const [listener] of this.#orderListeners.get(name) ?? []) {
+      queueMicrotask(() => this.#orderListeners.get(name)?.has(listener) && listener(what));
+    }
+  }
+
+  onOrder(region: string, id: string, substrate: MemorySubstrate, listener: (what: string) => void): () => void {
+    return listen(this.#orderListeners, `${region} ${id}`, substrate, listener);
+  }
+
   onWrite(kind: BucketKind, key: string, substrate: MemorySubstrate, listener: Listener): () => void {
     return listen(this.#writeListeners, `${kind} ${key}`, substrate, listener);
   }
@@ -273,6 +287,14 @@ class MemorySubstrate implements Substrate {
 
   onHeartbeat(region: string, id: string, callback: (payload: string) => void): () => void {
     return this.#cloud.onHeartbeat(region, id, this, callback);
+  }
+
+  order(region: string, id: string, what: string): void {
+    this.#cloud.order(region, id, what, this.region);
+  }
+
+  onOrder(id: string, callback: (what: string) => void): () => void {
+    return this.#cloud.onOrder(this.region, id, this, callback);
   }
 
   async shutdown(): Promise<void> {

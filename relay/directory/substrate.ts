@@ -49,6 +49,9 @@ export interface Substrate {
   /** To all regions, at most once. */
   heartbeat(region: string, id: string, payload: string): void;
   onHeartbeat(region: string, id: string, callback: (payload: string) => void): () => void;
+  /** To one relay, at most once. */
+  order(region: string, id: string, what: string): void;
+  onOrder(id: string, callback: (what: string) => void): () => void;
 
   shutdown(): Promise<void>;
 }

@@ -117,6 +117,10 @@ export interface Directory {
   move(room: string, to: { home: string; origin: string }): Promise<RoomEntry>;
   /** Nothing happens to a room that is unknown or closed. @throws DirectoryError `directory_unavailable` */
   close(room: string): Promise<void>;
+  /** Asks a relay to drain and to stay. Perhaps it does not hear it: to be said again until its entry shows it. */
+  orderDrain(relay: Pick<RelayEntry, 'id' | 'region'>): void;
+  /** Told each time that the relay of this id, of the own region, is asked to drain. Gives the way to stop it. */
+  onDrainOrder(id: string, callback: () => void): () => void;
   health(): DirectoryHealth;
   /** Withdraws, ends watches and lets go of NATS. */
   shutdown(): Promise<void>;

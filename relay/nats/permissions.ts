@@ -1,4 +1,4 @@
-import { heartbeatSubject, keySubject, newsSubject } from '../directory/nats/buckets.ts';
+import { heartbeatSubject, keySubject, newsSubject, orderSubject } from '../directory/nats/buckets.ts';
 import { claimSubject } from '../gifts/forward.ts';
 import { giftStreams } from '../ledger/nats/streams.ts';
 import type { NatsPermissions } from './accounts.ts';
@@ -34,6 +34,7 @@ export function relayPermissions(region: string, regions: readonly string[]): Na
       newsSubject('relays', '*', '*'),
       newsSubject('rooms', '*', '*'),
       heartbeatSubject('*', '*'),
+      orderSubject(region, '*'),
       claimSubject(region),
     ],
     answerMs: ANSWER_MS,

@@ -224,8 +224,8 @@ export class RelayHost implements Hub {
     return true;
   }
 
-  /** Tells everybody to go, and resolves when they have, or at the deadline after closing the rest with `draining`. */
-  async drain(deadlineMs: number): Promise<void> {
+  /** Tells everybody to go and lets nobody in. Who does not go stays. */
+  retire(deadlineMs: number): void {
     this.#draining = true;
     this.cluster?.drain();
     const message = encodeMessage({ t: 'draining', deadlineMs });
@@ -233,6 +233,11 @@ export class RelayHost implements Hub {
       if (reliable.open) reliable.sendEncoded(message);
       else reliable.close('draining', 'the relay is going away');
     }
+  }
+
+  /** Tells everybody to go, and resolves when they have, or at the deadline after closing the rest with `draining`. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.retire(deadlineMs);
     if (this.#sessions.size > 0) {
       const left = Promise.withResolvers<void>();
       this.#emptied = left.resolve;

@@ -15,8 +15,12 @@ const LOAD_MS = 1000;
 export interface OpenCluster {
   options: ClusterOptions;
   directory: Directory;
-  /** From now on others find this relay; `load` is asked each second. */
-  announce(entry: Pick<RelayEntry, 'url' | 'certificateHashes'>, load: () => Promise<RelayLoad>): void;
+  /** From now on others find this relay; `load` is asked each second. `onOrder`: the fleet wants it to drain and to stay. */
+  announce(
+    entry: Pick<RelayEntry, 'url' | 'certificateHashes'>,
+    load: () => Promise<RelayLoad>,
+    onOrder: () => void,
+  ): void;
   /** New clients and rooms go elsewhere. */
   drain(): void;
   close(): Promise<void>;
@@ -51,6 +55,7 @@ export async function openCluster(
   });
   let entry: RelayEntry | undefined;
   let timer: ReturnType<typeof setInterval> | undefined;
+  let stopOrders = () => {};
   const tell = (changes: Partial<RelayEntry>) => {
     if (!entry) return;
     entry = { ...entry, ...changes };
@@ -59,12 +64,13 @@ export async function openCluster(
   return {
     options: { self, directory, door, repairMs: cluster.repairMs, gifts, show, counters, log },
     directory,
-    announce({ url, certificateHashes }, load) {
+    announce({ url, certificateHashes }, load, onOrder) {
       const { host, port } = door.address;
       const trunk = { host: cluster.advertise ?? dialled(host), port };
       const nothing = { viewers: 0, rooms: 0, cpu: 0, egressBps: 0 };
       entry = { ...self, url, certificateHashes, trunk, load: nothing, draining: false };
       directory.announce(entry);
+      stopOrders = directory.onDrainOrder(self.id, onOrder);
       timer = setInterval(() => {
         load().then(
           (now) => tell({ load: now }),
@@ -75,6 +81,7 @@ export async function openCluster(
     drain: () => tell({ draining: true }),
     async close() {
       clearInterval(timer);
+      stopOrders();
       entry = undefined;
       await directory.withdraw();
       await door.close();

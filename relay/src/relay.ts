@@ -215,7 +215,7 @@ class Relay implements RunningRelay {
       ...{ counts: () => host.stats(), plane: () => door.plane.stats(), nowMs: () => host.nowMs() },
       held: gifts && (() => gifts.held()),
     });
-    this.#cluster?.announce(this, load);
+    this.#cluster?.announce(this, load, () => this.#retire());
     if (dev) this.#writeState();
     const { transport, url, httpAddress, metricsAddress, apiAddress } = this;
     this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress, apiAddress }, 'relay runs');
@@ -357,6 +357,16 @@ class Relay implements RunningRelay {
   drain(options: { deadlineMs?: number } = {}): Promise<void> {
     this.#drained ??= this.#drain(options.deadlineMs ?? this.#config.drainMs);
     return this.#drained;
+  }
+
+  /** The fleet wants its machine: it lets nobody in, tells all to go, and stays until somebody ends it. */
+  #retire(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#log.info({ sessions: this.#host?.stats().sessions }, 'draining by order of the fleet');
+    this.#cluster?.drain();
+    this.#door?.server.drain();
+    this.#host?.retire(this.#config.drainMs);
   }
 
   async #drain(deadlineMs: number): Promise<void> {

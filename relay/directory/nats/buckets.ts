@@ -13,6 +13,8 @@ export const keySubject = (kind: BucketKind, region: string, key: string): strin
 /** Where a stored write is said again; refused ones are not. */
 export const newsSubject = (kind: BucketKind, region: string, key: string): string => `hayate.${kind}.${region}.${key}`;
 export const heartbeatSubject = (region: string, id: string): string => `hayate.alive.${region}.${id}`;
+/** What the fleet asks of a relay. */
+export const orderSubject = (region: string, id: string): string => `hayate.orders.${region}.${id}`;
 
 const KINDS: readonly BucketKind[] = ['relays', 'rooms'];
 

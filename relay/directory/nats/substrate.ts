@@ -2,7 +2,15 @@ import { JetStreamApiError, type JetStreamClient, type JetStreamManager, jetstre
 import { createInbox, headers, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
 import { type Clock, systemClock } from '../../webhook/clock.ts';
 import { type BucketKind, RevisionConflict, type Stored, type Substrate } from '../substrate.ts';
-import { ensureBuckets, heartbeatSubject, keySubject, managerOf, newsSubject, streamName } from './buckets.ts';
+import {
+  ensureBuckets,
+  heartbeatSubject,
+  keySubject,
+  managerOf,
+  newsSubject,
+  orderSubject,
+  streamName,
+} from './buckets.ts';
 import { type NatsLink, Subscriptions } from './link.ts';
 import { fromSubjectToken, subjectToken } from './token.ts';
 
@@ -155,6 +163,16 @@ export class NatsSubstrate implements Substrate {
 
   onHeartbeat(region: string, id: string, callback: (payload: string) => void): () => void {
     return this.#subscriptions.add(heartbeatSubject(region, subjectToken(id)), (message) => callback(message.string()));
+  }
+
+  order(region: string, id: string, what: string): void {
+    this.#link.connection?.publish(orderSubject(region, subjectToken(id)), what);
+  }
+
+  onOrder(id: string, callback: (what: string) => void): () => void {
+    return this.#subscriptions.add(orderSubject(this.region, subjectToken(id)), (message) =>
+      callback(message.string()),
+    );
   }
 
   async shutdown(): Promise<void> {
