@@ -70,11 +70,19 @@ describe('placement', () => {
 
   it('room to grow: a room that is expected to be large goes where it fits when it has grown', () => {
     const placer = new Placer(RULES, spread());
-    const relays = [relay('jp-1', 0.3), relay('jp-2', 0.45)];
-    expect(placer.place(relays, { room: 'large', region: 'jp', viewers: 190 }, 0)?.relay).toBe('jp-1');
-    // All but full by the promise, though nobody is there yet; ten minutes later the relay's own figures count.
+    const relays = [relay('jp-1', 0.3), relay('jp-2', 0.4)];
+    expect(placer.place(relays, { room: 'large', region: 'jp', viewers: 120 }, 0)?.relay).toBe('jp-1');
+    // Fuller by the promise, though nobody is there yet; ten minutes later the relay's own figures count.
     expect(placer.place(relays, { room: 'next', region: 'jp', viewers: 20 }, 1000)?.relay).toBe('jp-2');
-    expect(placer.fullness(relays[0]!, 1000)).toBeGreaterThan(0.97);
+    expect(placer.fullness(relays[0]!, 1000)).toBeCloseTo(0.84);
     expect(placer.fullness(relays[0]!, 700_000)).toBeCloseTo(0.6);
+  });
+
+  it('a room that is larger than any relay has a place: it counts as a quarter of one, the rest goes to the others', () => {
+    const placer = new Placer(RULES, spread());
+    const relays = [relay('jp-1', 0.45), relay('jp-2', 0.48)];
+    const placed = placer.place(relays, { room: 'huge', region: 'jp', viewers: 100_000 }, 0);
+    expect(placed).toMatchObject({ relay: 'jp-1', stretched: true });
+    expect(placed!.fullness).toBeCloseTo(1.15);
   });
 });

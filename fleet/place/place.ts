@@ -52,6 +52,9 @@ interface Promised {
   atMs: number;
 }
 
+/** Of a relay, for one room: viewers of a larger one spread over the other relays that are named. None is too large for all. */
+const ROOM_SHARE = 0.25;
+
 /** How full it is: 1 is the limit of whatever binds first. */
 export function fullnessOf(load: Pick<RelayLoad, 'cpu' | 'egressBps'>, { limits }: Pick<PlaceRules, 'limits'>): number {
   return Math.max(load.cpu / limits.cpu, load.egressBps / limits.egressBps);
@@ -87,7 +90,8 @@ export class Placer {
     except?: ReadonlySet<string>,
   ): Placement | undefined {
     this.#settle(nowMs);
-    const { viewers = this.#rules.viewers, region } = wish;
+    const { region } = wish;
+    const viewers = Math.min(wish.viewers ?? this.#rules.viewers, this.#largest);
     const { stretch } = this.#rules.limits;
     const there = relays.filter(({ id, draining }) => !draining && !except?.has(id));
     const near = there.filter((relay) => relay.region === region);
@@ -124,6 +128,12 @@ export class Placer {
     const viewers = (this.#pending.get(id) ?? 0) + more;
     const cpu = load.cpu + viewers * viewer.cpu;
     return fullnessOf({ cpu, egressBps: load.egressBps + viewers * viewer.egressBps }, this.#rules);
+  }
+
+  /** Viewers of one room that a relay is taken for. */
+  get #largest(): number {
+    const { limits, viewer } = this.#rules;
+    return ROOM_SHARE * Math.min(limits.cpu / viewer.cpu, limits.egressBps / viewer.egressBps);
   }
 
   #twoChoice(among: readonly PlaceableRelay[], viewers: number, limit: number) {
