@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { imagesCommand } from './fleet-images.ts';
+import { fleetPlanCommand } from './fleet-plan.ts';
 import { fleetRunCommand, fleetStatusCommand } from './fleet-run.ts';
 
 export function fleetCommand(): Command {
@@ -7,5 +8,6 @@ export function fleetCommand(): Command {
     .description('The machines of a cluster.')
     .addCommand(fleetRunCommand())
     .addCommand(fleetStatusCommand())
+    .addCommand(fleetPlanCommand())
     .addCommand(imagesCommand());
 }
