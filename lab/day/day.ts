@@ -70,9 +70,11 @@ export interface DayResult {
   clairvoyant_vm_hours: number;
   /** Viewer-time on relays over their limit, as a share of all. */
   over_limit: number;
+  /** And on relays whose forwarding would need more than the one core it has. */
+  beyond: number;
   highest: number;
   ratio_of_load: Record<string, number>;
-  api: { creates: number; machines: number; faults: Record<string, number>; rate_limited: number };
+  api: { creates: number; machines: number; faults: Record<string, number> };
   fleet: { placed: number; stretched: number; elsewhere: number; refused: number };
   alarms: Record<string, number>;
   transfer: { used_gb: number; forecast: { hour: number; used_gb: number; quota_gb: number }[]; quota_gb: number };
@@ -117,6 +119,7 @@ class Day {
   #before = 0;
   #refusedMeanwhile = 0;
   #over = 0;
+  #beyond = 0;
   #all = 0;
   #highest = 0;
 
@@ -247,6 +250,7 @@ class Day {
       const full = (relay.viewers * VIEWER.cpu) / LIMITS.cpu;
       this.#all += relay.viewers;
       if (full > 1) this.#over += relay.viewers;
+      if (full > 1 / LIMITS.cpu) this.#beyond += relay.viewers;
       this.#highest = Math.max(this.#highest, full);
     }
     const status = this.#instances.leader?.fleet.status();
@@ -299,12 +303,12 @@ class Day {
       vm_hours: hours,
       clairvoyant_vm_hours: offered.reduce((sum, [, load]) => sum + clairvoyantHours(load, bounds), 0),
       over_limit: this.#over / this.#all,
+      beyond: this.#beyond / this.#all,
       highest: this.#highest,
       ratio_of_load: Object.fromEntries(offered.map(([region, load]) => [region, ratioOf(load)])),
       api: {
         ...{ creates: posts, machines: all.length },
         faults: Object.fromEntries(this.#fake.faults.counts),
-        rate_limited: 0,
       },
       fleet: { ...this.#placed },
       alarms: Object.fromEntries(this.#alarms),

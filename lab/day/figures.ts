@@ -27,6 +27,7 @@ export function figuresOf(result: DayResult) {
     vm_hours_over_clairvoyant: round(vm_hours / clairvoyant_vm_hours - 1),
     load_peak_over_night: Object.fromEntries(Object.entries(result.ratio_of_load).map(([k, v]) => [k, round(v, 1)])),
     viewer_time_on_relays_over_their_limit: round(result.over_limit),
+    viewer_time_on_relays_that_need_over_a_core: round(result.beyond, 6),
     fullest_relay: round(result.highest, 2),
     relay_deaths: counts.deaths,
     api: result.api,
