@@ -162,6 +162,24 @@ describe('what goes out', () => {
   });
 });
 
+describe('a relay that drains', () => {
+  it('is removed by figures of after it began to, and not by those of one that is silent', async () => {
+    stage = new Stage();
+    stage.open('a');
+    await stage.clock.advance(120_000);
+    stage.join();
+    await stage.clock.advance(30_000);
+    const gone = stage.relays[0]!;
+    const there = () => stage.fake.machines().some(({ label }) => label === `hayate-${gone.id}`);
+    Object.assign(gone, { draining: true, loadFresh: false });
+    await stage.clock.advance(15_000);
+    expect(there()).toBe(true);
+    Object.assign(gone, { loadFresh: true });
+    await stage.clock.advance(15_000);
+    expect(there()).toBe(false);
+  });
+});
+
 describe('placement', () => {
   it('leaves a room where it is, and names no relay that drains', async () => {
     stage = new Stage();

@@ -2,6 +2,7 @@ import { HayateError } from '@hayate/codec/errors';
 import { candidates, type KnownRelay, type RoomEntry } from '@hayate/relay/directory';
 import { Lease } from '@hayate/relay/ledger/nats';
 import { type Placement, Placer, type PlaceWish } from '../place/place.ts';
+import { emptyState } from '../scale/types.ts';
 import { Scaler, type ScalerOptions, type ScalerStatus } from './scaler.ts';
 
 export interface FleetOptions extends ScalerOptions {
@@ -133,7 +134,4 @@ export class Fleet {
   }
 }
 
-const idle: ScalerStatus = {
-  state: { version: 1, next: 0, machines: {}, pausedMs: 0, zones: {} },
-  ...{ need: {}, alarms: [], transfer: undefined, planned: [] },
-};
+const idle: ScalerStatus = { state: emptyState(), need: {}, alarms: [], transfer: undefined, planned: [] };

@@ -1,4 +1,4 @@
-import type { KnownRelay, RelayLoad } from '@hayate/relay/directory';
+import type { KnownRelay } from '@hayate/relay/directory';
 import type { Logger } from 'pino';
 import {
   emptyTransfer,
@@ -23,8 +23,8 @@ import {
   type RelayReport,
   type ScaleRules,
 } from '../scale/types.ts';
+import { Kept } from '../store/kept.ts';
 import type { Store } from '../store/store.ts';
-import { Kept } from './memory.ts';
 
 /** The directory, as far as the fleet needs it. */
 interface RelaysView {
@@ -274,9 +274,10 @@ function transferAlarm({ overageGb, overageDollars, crossesMs }: TransferForecas
   return [{ code: 'transfer_over', of: 'account', text }];
 }
 
-function reportOf({ id, region, draining, load }: KnownRelay): RelayReport {
-  const { rooms, viewers, giftsHeld } = load as RelayLoad;
-  return { id, region, draining, rooms, viewers, giftsHeld };
+/** What a relay said before it fell silent is not what it has: its gifts are not known. */
+function reportOf({ id, region, draining, load, loadFresh }: KnownRelay): RelayReport {
+  const { rooms, viewers, giftsHeld } = load;
+  return { id, region, draining, rooms, viewers, giftsHeld: loadFresh ? giftsHeld : undefined };
 }
 
 /** What of a state is worth a write: not when somebody was heard last. */

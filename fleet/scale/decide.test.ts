@@ -192,6 +192,19 @@ describe('draining', () => {
     expect(stage.look(need(2))).toMatchObject([{ do: 'remove', label: 'hayate-jp-f-3' }]);
   });
 
+  it('removes by figures that are newer than the drain: a room may have come a moment before it', () => {
+    const stage = new Stage();
+    stage.serving(2);
+    // By hand, and its figures are still of before.
+    stage.report('jp-f-2', { draining: true, rooms: 0 });
+    expect(stage.look(need(1))).toEqual([]);
+    expect(stage.look(need(1), 1000)).toEqual([]);
+    stage.report('jp-f-2', { rooms: 1 });
+    expect(stage.look(need(1))).toEqual([]);
+    stage.report('jp-f-2', { rooms: 0 });
+    expect(stage.look(need(1))).toMatchObject([{ do: 'remove', id: 'jp-f-2' }]);
+  });
+
   it('a drain that takes too long raises an alarm and removes nothing', () => {
     const stage = new Stage();
     stage.serving(3);
@@ -359,6 +372,7 @@ describe('under any order of events', () => {
     const steps = [
       { jp: 3, us: 0, aheadMs: 10_000, answers: 'ok', world: 'none', pick: 0 },
       { jp: 3, us: 0, aheadMs: 10_000, answers: 'ok', world: 'join', pick: 0 },
+      { jp: 1, us: 0, aheadMs: 10_000, answers: 'ok', world: 'none', pick: 0 },
       { jp: 1, us: 0, aheadMs: 10_000, answers: 'ok', world: 'none', pick: 0 },
       { jp: 1, us: 0, aheadMs: 10_000, answers: 'ok', world: 'none', pick: 0 },
     ];

@@ -23,6 +23,9 @@ export type Deletable = (report: RelayReport) => boolean;
 /** Nobody is there and nothing is left to send. Not known is not zero. */
 export const isDeletable: Deletable = ({ draining, rooms, giftsHeld }) => draining && rooms === 0 && giftsHeld === 0;
 
+/** That a relay drains is known before its figures of then are: a room may have been let in a moment before. They come each second. */
+const FIGURES_MS = 3000;
+
 /** A list that was asked for before a create was answered may miss it; and Linode's lists may lag. */
 const LIST_LAG_MS = 60_000;
 
@@ -125,6 +128,8 @@ function advance(
 ): void {
   const { seen, nowMs, rules, deletable, alarms } = context;
   if (relay) machine.heardMs = nowMs;
+  if (relay?.draining) machine.drainedMs ??= nowMs;
+  else if (relay) delete machine.drainedMs;
   if (there) machine.zone = there.zone;
   if (machine.phase === 'wanted' && (there || relay)) {
     delete machine.unsure;
@@ -147,7 +152,9 @@ function advance(
     alarms.push({ code: 'never_came_up', of: machine.id, text: `no relay within ${rules.bootLimitMs / 1000} s` });
     enter(machine, 'removing', nowMs);
   }
-  if (machine.phase === 'draining' && relay && deletable(relay)) enter(machine, 'removing', nowMs);
+  const drainedMs = nowMs - (machine.drainedMs ?? nowMs);
+  if (machine.phase === 'draining' && relay && drainedMs >= FIGURES_MS && deletable(relay))
+    enter(machine, 'removing', nowMs);
   const silent = seen.directory && !relay && nowMs - (machine.heardMs ?? machine.sinceMs) > rules.lostMs;
   if (silent && (machine.phase === 'serving' || machine.phase === 'draining')) {
     if (machine.phase === 'draining') machine.condemned = true;

@@ -66,6 +66,8 @@ export interface MachineState {
   unsure?: true;
   /** Last heard of in the directory. */
   heardMs?: number;
+  /** Since when its relay says that it drains. */
+  drainedMs?: number;
   /** It drains as soon as it is heard again. */
   condemned?: true;
 }

@@ -1,4 +1,4 @@
-import type { Store } from '../store/store.ts';
+import type { Store } from './store.ts';
 
 /**
  * One value of the store as its only writer has it. Whoever else wrote it takes it away: `save` is false and `load` gives
