@@ -15,22 +15,35 @@ interface Flags {
   json?: boolean;
 }
 
-interface CaptureFlags {
-  release: string;
-  sha256: string;
-  label: string;
+/** Of the machine that is made for it. */
+interface MachineFlags {
   region: string;
   type: string;
   firewall?: number;
 }
 
-interface CanaryFlags {
-  region: string;
+interface CaptureFlags extends MachineFlags {
+  release: string;
+  sha256: string;
+  label: string;
+}
+
+interface CanaryFlags extends MachineFlags {
   code: string;
   url: string;
-  type: string;
-  firewall?: number;
 }
+
+function addMachineOptions(command: Command): Command {
+  return command
+    .requiredOption('--region <id>', 'of Linode, as jp-tyo-3')
+    .option('--type <id>', 'of the machine', NANODE)
+    .option('--firewall <id>', 'that it stands behind', numberFrom(1, MAX_ID));
+}
+
+const machineOf = ({ region, type, firewall }: MachineFlags) => ({
+  ...{ region, type },
+  ...(firewall !== undefined && { firewallId: firewall }),
+});
 
 export function imagesCommand(): Command {
   const command = new Command('images')
@@ -56,21 +69,15 @@ Examples, on the control node:
 }
 
 function captureCommand(): Command {
-  return new Command('capture')
+  return addMachineOptions(new Command('capture'))
     .description('Installs a release in a machine of its own, takes its image and deletes it. Prints the image.')
     .requiredOption('--release <url>', 'the archive')
     .requiredOption('--sha256 <sum>', 'its checksum')
     .requiredOption('--label <label>', 'of the image')
-    .requiredOption('--region <id>', 'of Linode, as jp-tyo-3')
-    .option('--type <id>', 'of the machine', NANODE)
-    .option('--firewall <id>', 'that it stands behind', numberFrom(1, MAX_ID))
     .action(async (flags: CaptureFlags, command: Command) => {
-      const { release: url, sha256, label, region, type, firewall } = flags;
+      const { release: url, sha256, label } = flags;
       const { workshop } = open(command);
-      const image = await workshop.capture({
-        ...{ label, region, type, release: { url, sha256 } },
-        ...(firewall !== undefined && { firewallId: firewall }),
-      });
+      const image = await workshop.capture({ ...machineOf(flags), label, release: { url, sha256 } });
       process.stdout.write(`${image.id}\n`);
     });
 }
@@ -86,23 +93,21 @@ function replicateCommand(): Command {
 }
 
 function canaryCommand(): Command {
-  return new Command('canary')
+  return addMachineOptions(new Command('canary'))
     .description('Makes one relay of an image, waits until it enrolled, puts it out and deletes it: before a roll.')
     .argument('<image>', 'as private/123')
-    .requiredOption('--region <id>', 'of Linode, as us-ord')
     .requiredOption('--code <code>', 'region code: whose settings it gets, as us')
     .requiredOption('--url <url>', 'of this control node, as machines reach it')
-    .option('--type <id>', 'of the machine', NANODE)
-    .option('--firewall <id>', 'that it stands behind', numberFrom(1, MAX_ID))
-    .action(async (image: string, { region, code, url, type, firewall }: CanaryFlags, command: Command) => {
+    .action(async (image: string, flags: CanaryFlags, command: Command) => {
+      const { code, url } = flags;
       const { config, workshop } = open(command);
       if (!config.relays[code]) throw new UsageError(`relays of the configuration has no ${code}`);
       const tokens = openTokens(config);
       try {
         await workshop.canary({
-          ...{ image, region, code, type, url, tokens, labelPrefix: config.linode.labelPrefix },
+          ...machineOf(flags),
+          ...{ image, code, url, tokens, labelPrefix: config.linode.labelPrefix },
           ca: readFileSync(config.authority.certFile, 'utf8'),
-          ...(firewall !== undefined && { firewallId: firewall }),
         });
       } finally {
         tokens.close();

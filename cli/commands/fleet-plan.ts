@@ -25,7 +25,11 @@ export function fleetPlanCommand(): Command {
   return new Command('plan')
     .description('What a month of a traffic costs: with and without bundling and DTX, by machine and price of egress.')
     .requiredOption('--traffic <file>', 'JSON: {"terabytes": 300} without bundling and DTX, or {"viewerHours": ...}')
-    .option('--measured <file>', 'result of claim lag.1, which each number comes from', 'lab/results/claims/lag.1.json')
+    .option(
+      '--measured <file>',
+      'result of claim lag.1, which each number comes from; by default that of the checkout',
+      'lab/results/claims/lag.1.json',
+    )
     .option('--json', 'one JSON object')
     .addHelpText('after', '\nMore keys: peakByMean, machineHoursByLoad, egressDollarsAGb, machines (docs/fleet.md).')
     .action(({ traffic: file, measured: of, json }: PlanOptions) => {

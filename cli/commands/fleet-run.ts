@@ -1,4 +1,4 @@
-import { readFleetConfig, startFleet } from '@hayate/fleet';
+import { type FleetStatus, readFleetConfig, startFleet } from '@hayate/fleet';
 import { Command } from 'commander';
 import { pino } from 'pino';
 import { plain, printJson } from '../gifts-ledger.ts';
@@ -24,28 +24,18 @@ export function fleetRunCommand(): Command {
     });
 }
 
-interface Status {
-  owner: string;
-  leads: boolean;
-  relays: { id: string; region: string; draining: boolean; fullness: number; viewers: number; rooms: number }[];
-  state: { machines: Record<string, { id: string; zone: string; phase: string; sinceMs: number }> };
-  need: Record<string, { load: number; least: number; most: number }>;
-  alarms: { code: string; of: string; text: string }[];
-  transfer?: { usedGb: number; quotaGb: number; overageDollars: number };
-}
-
 export function fleetStatusCommand(): Command {
   const command = new Command('status')
     .description('What an instance of the fleet sees and does; all of it where it leads.')
     .action(async (options: ServiceOptions) => {
-      const status = await new ServiceApi(options).call<Status>(['fleet']);
+      const status = await new ServiceApi(options).call<FleetStatus>(['fleet']);
       if (options.json) return printJson(status);
       for (const line of linesOf(status)) process.stdout.write(`${line}\n`);
     });
   return addServiceOptions(command);
 }
 
-function linesOf({ owner, leads, relays, state, need, alarms, transfer }: Status): string[] {
+function linesOf({ owner, leads, relays, state, need, alarms, transfer }: FleetStatus): string[] {
   const lines = [`${plain(owner)} ${leads ? 'leads' : 'does not lead: ask the other one for machines'}`];
   for (const [region, { load, least, most }] of Object.entries(need)) {
     lines.push(`${plain(region)}  load ${load.toFixed(1)} relays, needs ${least} to ${most}`);

@@ -24,6 +24,7 @@ export interface Fixture extends Pick<ServerEnv, 'cut' | 'gauges'> {
 }
 
 const CASE_DEADLINE_MS = 60_000;
+const OTHER_HALF_MS = 2000;
 
 /** Why `body` skips `one`; undefined when it does not. */
 export function skipReason(body: Body, one: Case): string | undefined {
@@ -53,10 +54,22 @@ export async function runCase(body: Body, running: RunningBody, one: Case): Prom
       fixture.runClient(one.id).catch(named('client')),
       (one.server?.(env) ?? Promise.resolve(undefined)).catch(named('server')),
     ] as const;
-    const [client, server] = await within(Promise.all(halves), 'the case', CASE_DEADLINE_MS);
+    const [client, server] = await within(both(halves), 'the case', CASE_DEADLINE_MS);
     one.check?.(client, server);
   } finally {
     await fixture.close();
+  }
+}
+
+/** The half that failed first may only have felt what was wrong with the other: that one has a moment to say so. */
+async function both(halves: readonly [Promise<unknown>, Promise<unknown>]): Promise<[unknown, unknown]> {
+  try {
+    return await Promise.all(halves);
+  } catch (first) {
+    const said = within(Promise.allSettled(halves), 'the other half', OTHER_HALF_MS);
+    const failed = (await said.catch(() => [])).flatMap((half) => (half.status === 'rejected' ? [half.reason] : []));
+    if (failed.length < 2) throw first;
+    throw new Error(failed.map((error: unknown) => (error as Error).message).join('; '), { cause: first });
   }
 }
 
