@@ -1,10 +1,21 @@
 import { readFileSync } from 'node:fs';
 import { HayateError } from '@hayate/codec/errors';
 import { z } from 'zod';
+import type { Measured } from './figures.ts';
 
 const HOURS_A_MONTH = 730;
 /** Share of a core at which forwarding still has room for joins; of all threads the same of all cores (docs/capacity.md). */
-const BUSY = 0.6;
+export const BUSY = 0.6;
+
+/** Read off Linode's API; claim fleet.4 compares. */
+export const LINODE = {
+  egressDollarsAGb: 0.005,
+  machines: [
+    { type: 'g6-standard-1', cpus: 1, dollarsAnHour: 0.018, transferGb: 2000 },
+    { type: 'g6-standard-2', cpus: 2, dollarsAnHour: 0.036, transferGb: 4000 },
+    { type: 'g6-standard-4', cpus: 4, dollarsAnHour: 0.072, transferGb: 5000 },
+  ],
+};
 
 const machineSchema = z.strictObject({
   type: z.string().min(1),
@@ -24,35 +35,16 @@ const trafficSchema = z
       .describe('A month, of 10^12 bytes, sent without bundling and without DTX.'),
     /** The evening by the mean. */
     peakByMean: z.number().min(1).default(3),
-    /** Machine-hours by what the load fills: claim fleet.1 has the measured one. */
-    machineHoursByLoad: z.number().min(1).default(1.15),
-    egressDollarsAGb: z.array(z.number().min(0)).min(1).default([0.005, 0.09]),
-    machines: z
-      .array(machineSchema)
-      .min(1)
-      .default([
-        { type: 'g6-standard-1', cpus: 1, dollarsAnHour: 0.018, transferGb: 2000 },
-        { type: 'g6-standard-2', cpus: 2, dollarsAnHour: 0.036, transferGb: 4000 },
-        { type: 'g6-standard-4', cpus: 4, dollarsAnHour: 0.072, transferGb: 5000 },
-      ]),
+    /** Machine-hours by what the load fills. Without: the measured one. */
+    machineHoursByLoad: z.number().min(1).optional(),
+    egressDollarsAGb: z.array(z.number().min(0)).min(1).default([LINODE.egressDollarsAGb, 0.09]),
+    machines: z.array(machineSchema).min(1).default(LINODE.machines),
   })
   .refine(({ viewerHours, terabytes }) => (viewerHours === undefined) !== (terabytes === undefined), {
     message: 'wants either viewerHours or terabytes',
   });
 
-type Traffic = z.output<typeof trafficSchema>;
-
-/** What a viewer costs in one way of sending, as it was measured. */
-export interface Measured {
-  bundled: boolean;
-  dtx: boolean;
-  /** Row of the result: the trace of each number that follows. */
-  row: string;
-  bytesAViewerSecond: number;
-  /** us a viewer and second: the forwarding thread, and all threads. */
-  engineUs: number;
-  cpuUs: number;
-}
+export type Traffic = z.output<typeof trafficSchema>;
 
 interface PlanRow extends Pick<Measured, 'bundled' | 'dtx' | 'row'> {
   machine: string;
@@ -66,35 +58,11 @@ interface PlanRow extends Pick<Measured, 'bundled' | 'dtx' | 'row'> {
   dollarsA1000ViewerHours: number;
 }
 
-/** Rows of claim lag.1. */
-const ROWS = [
-  { row: '5 ms: unbundled', bundled: false, dtx: false },
-  { row: '5 ms: unbundled, half of the voice DTX', bundled: false, dtx: true },
-  { row: '5 ms: hayate', bundled: true, dtx: false },
-  { row: '5 ms: hayate, half of the voice DTX', bundled: true, dtx: true },
-];
-const measuredSchema = z.object({
-  wire_bytes_per_viewer_s: z.number().positive(),
-  engine_cpu_us_per_viewer_s: z.number().positive(),
-  cpu_us_per_viewer_s: z.number().positive(),
-});
-
 /** @throws HayateError `invalid_argument` for what cannot be read, is unknown or wrong */
 export function readTraffic(file: string): Traffic {
   const { success, data, error } = trafficSchema.safeParse(readJson(file));
   if (success) return data;
   throw new HayateError('invalid_argument', `${file}: ${z.prettifyError(error)}`, { cause: error });
-}
-
-/** @param file result of claim lag.1. @throws HayateError `invalid_argument` */
-export function readMeasured(file: string): Measured[] {
-  const { figures } = readJson(file) as { figures?: Record<string, unknown> };
-  return ROWS.map((about) => {
-    const { success, data } = measuredSchema.safeParse(figures?.[about.row]);
-    if (!success) throw new HayateError('invalid_argument', `${file}: no figures of "${about.row}"`);
-    const { wire_bytes_per_viewer_s: bytes, engine_cpu_us_per_viewer_s: engineUs, cpu_us_per_viewer_s: cpuUs } = data;
-    return { ...about, bytesAViewerSecond: bytes, engineUs, cpuUs };
-  });
 }
 
 /** Viewer-hours of a traffic. @param measured its row without bundling and DTX is what terabytes are of */
@@ -107,15 +75,16 @@ export function viewerHoursOf({ viewerHours, terabytes = 0 }: Traffic, measured:
 /**
  * What a month costs: each way of sending on each machine at each price of egress. The pool of the machines is used first where egress
  * costs less than a cent, as at Linode; dearer places have none.
+ * @param machineHoursByLoad where the traffic does not say it
  */
-export function planCosts(traffic: Traffic, measured: readonly Measured[]): PlanRow[] {
+export function planCosts(traffic: Traffic, measured: readonly Measured[], machineHoursByLoad: number): PlanRow[] {
   const hours = viewerHoursOf(traffic, measured);
   const mean = hours / HOURS_A_MONTH;
   return measured.flatMap(({ bytesAViewerSecond, engineUs, cpuUs, ...about }) =>
     traffic.machines.flatMap(({ type, cpus, dollarsAnHour, transferGb }) => {
       const carried = Math.min((BUSY * 1e6) / engineUs, (BUSY * cpus * 1e6) / cpuUs);
       const gigabytes = (hours * 3600 * bytesAViewerSecond) / 1e9;
-      const machineHours = (hours / carried) * traffic.machineHoursByLoad;
+      const machineHours = (hours / carried) * (traffic.machineHoursByLoad ?? machineHoursByLoad);
       const pool = machineHours * (transferGb / HOURS_A_MONTH);
       return traffic.egressDollarsAGb.map((price) => {
         const machineDollars = machineHours * dollarsAnHour;
@@ -134,7 +103,7 @@ export function planCosts(traffic: Traffic, measured: readonly Measured[]): Plan
 
 const POOLED_BELOW = 0.01;
 
-function readJson(file: string): unknown {
+export function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {

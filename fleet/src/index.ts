@@ -1,4 +1,5 @@
-export { planCosts, readMeasured, readTraffic, viewerHoursOf } from '../budget/plan.ts';
+export { type PlanInput, planBasis } from '../budget/figures.ts';
+export { planCosts, readTraffic, viewerHoursOf } from '../budget/plan.ts';
 export { type FleetConfig, readFleetConfig } from '../config/fleet.ts';
 export { type ControlConfig, readControlConfig } from '../config/schema.ts';
 export { type Agreed, agree } from '../enrol/agent.ts';

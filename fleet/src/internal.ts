@@ -1,5 +1,6 @@
 // For siblings of this repository: may change at any time.
 
+export { figuresOf } from '../budget/figures.ts';
 export { emptyTransfer, forecastTransfer, observeTransfer, type TransferMemory } from '../budget/transfer.ts';
 export { type AcmeOptions, openAccount, orderCertificate } from '../certificate/acme.ts';
 export { commandDns } from '../certificate/dns.ts';

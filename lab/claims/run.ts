@@ -6,6 +6,7 @@ import { commit, load, machine } from '../lib/machine.ts';
 import { machineStalls, stallsText } from '../lib/machine-stalls.ts';
 import type { Claim, ClaimResult } from './claim.ts';
 import { resultsDir, writeDocs } from './docs.ts';
+import { writePlanFigures } from './fleet/plan-figures.ts';
 import { claims } from './registry.ts';
 
 async function runOne(claim: Claim): Promise<ClaimResult> {
@@ -81,6 +82,7 @@ if (options.list) {
       mkdirSync(resultsDir, { recursive: true });
       writeFileSync(join(resultsDir, `${claim.id}.json`), `${JSON.stringify(result, null, 1)}\n`);
       writeDocs();
+      writePlanFigures();
     }
   }
   process.exitCode = failed > 0 ? 1 : 0;

@@ -28,12 +28,15 @@ export function load(): number[] {
     .map((v) => Math.round(v * 100) / 100);
 }
 
+/** Written after each claim. */
+const MADE_OF_RESULTS = ['docs/claims.md', 'lab/results', 'fleet/budget/measured.json'];
+
 /** Short hash of HEAD, `+` appended when tracked files differ from it. */
 export function commit(): string {
   try {
     const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
     const dirty =
-      git('status', '--porcelain', '--untracked-files=no', '--', ':!docs/claims.md', ':!lab/results') !== '';
+      git('status', '--porcelain', '--untracked-files=no', '--', ...MADE_OF_RESULTS.map((path) => `:!${path}`)) !== '';
     return git('rev-parse', '--short', 'HEAD') + (dirty ? '+' : '');
   } catch {
     return 'unknown';

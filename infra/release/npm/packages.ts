@@ -23,7 +23,7 @@ export const SOURCES: readonly Source[] = [
   { folder: 'transport', withheld: /^\.\/conformance/ },
   { folder: 'client' },
   { folder: 'relay', entries: ['community/sqlite/worker.ts', 'ledger/sqlite/worker.ts'] },
-  { folder: 'fleet' },
+  { folder: 'fleet', assets: ['budget/measured.json'] },
   {
     folder: 'demo',
     entries: ['main', 'voice-worklet', 'capture-worklet', 'draw-worker'].map((name) => `page/${name}.ts`),
