@@ -95,8 +95,9 @@ export class Connection {
     return this.#place === undefined && this.#retryTimer !== undefined;
   }
 
-  /** The network may be back. */
+  /** The network may be back, or another one. */
   hurry(): void {
+    this.#place?.session.doubt();
     if (!this.waiting) return;
     this.#backoff.reset();
     this.#relays.forgive();

@@ -38,12 +38,12 @@ function page(everyMs: number) {
     }
     return diedMs === undefined ? undefined : diedMs - heardMs;
   };
-  return { pass };
+  return { pass, doubt: () => liveness.doubt() };
 }
 
 describe('liveness', () => {
   it.each([
-    ['a visible page', 1, 600, 800],
+    ['a visible page', 1, 600, 602],
     ['a hidden page, timers once a second', 1_000, 1_000, 5_000],
     ['a page hidden for long, timers once a minute', 60_000, 60_000, 241_000],
   ])('%s: a relay that speaks is not dead, one that does not is', (_, everyMs, least, most) => {
@@ -52,5 +52,21 @@ describe('liveness', () => {
     const afterMs = pass(600_000, false);
     expect(afterMs).toBeGreaterThanOrEqual(least);
     expect(afterMs).toBeLessThanOrEqual(most);
+  });
+
+  it('a path that may be gone is dead within 300 ms, unless something comes', () => {
+    const { pass, doubt } = page(1);
+    pass(1000, true);
+    doubt();
+    expect(pass(2000, true)).toBeUndefined();
+    doubt();
+    expect(pass(1000, false)).toBeLessThanOrEqual(502);
+  });
+
+  it('a check that comes late proves nothing about a path that may be gone', () => {
+    const { pass, doubt } = page(1000);
+    pass(1000, true);
+    doubt();
+    expect(pass(10_000, true)).toBeUndefined();
   });
 });

@@ -1,6 +1,8 @@
 import type { Environment } from './environment.ts';
 
 const LATE_IN_A_ROW = 3;
+/** A relay says something each 200 ms. */
+const PROOF_MS = 300;
 
 /**
  * Declares the relay dead after a silence. It sends something each 200 ms, so silence means a dead path.
@@ -17,6 +19,8 @@ export class Liveness {
   /** Late checks since something was heard. */
   #late = 0;
   #expectedMs = 0;
+  /** Something has to come by then: the network may be another one. */
+  #proofMs = Number.POSITIVE_INFINITY;
   #timer: unknown;
 
   constructor(environment: Environment, deadAfterMs: number, onDead: () => void) {
@@ -34,6 +38,18 @@ export class Liveness {
   heard(): void {
     this.#heardMs = this.#environment.nowMs();
     this.#late = 0;
+    this.#proofMs = Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * The path may be gone: what is alive shows itself within `PROOF_MS`, or counts as dead then. A path that is gone is not
+   * waited for until the silence is long enough. Once stopped, nothing.
+   */
+  doubt(): void {
+    if (this.#timer === undefined || this.#proofMs !== Number.POSITIVE_INFINITY) return;
+    this.#environment.clearTimer(this.#timer);
+    this.#proofMs = this.#environment.nowMs() + PROOF_MS;
+    this.#arm();
   }
 
   stop(): void {
@@ -41,9 +57,15 @@ export class Liveness {
     this.#timer = undefined;
   }
 
+  #deadline(): number {
+    return Math.min(this.#heardMs + this.#deadAfterMs, this.#proofMs);
+  }
+
   #arm(): void {
-    const waitMs = this.#deadAfterMs / 4;
-    this.#expectedMs = this.#environment.nowMs() + waitMs;
+    const now = this.#environment.nowMs();
+    // Not after the moment at which the silence is long enough.
+    const waitMs = Math.min(this.#deadAfterMs / 4, Math.max(1, this.#deadline() - now));
+    this.#expectedMs = now + waitMs;
     this.#timer = this.#environment.setTimer(() => this.#check(), waitMs);
   }
 
@@ -51,9 +73,12 @@ export class Liveness {
     const now = this.#environment.nowMs();
     if (now - this.#expectedMs > this.#deadAfterMs / 4) {
       this.#late += 1;
-      if (this.#late < LATE_IN_A_ROW) this.#heardMs = now;
+      if (this.#late < LATE_IN_A_ROW) {
+        this.#heardMs = now;
+        if (this.#proofMs !== Number.POSITIVE_INFINITY) this.#proofMs = now + PROOF_MS;
+      }
     }
-    if (now - this.#heardMs >= this.#deadAfterMs) {
+    if (now >= this.#deadline()) {
       this.#timer = undefined;
       this.#onDead();
       return;

@@ -138,6 +138,11 @@ export class RelaySession {
     }
   }
 
+  /** The network may have changed: the relay counts as dead soon unless something comes. */
+  doubt(): void {
+    this.#liveness.doubt();
+  }
+
   /** Idempotent. What is pending rejects with `error`. */
   end(error: HayateError): void {
     if (this.#endedWith) return;

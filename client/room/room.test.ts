@@ -142,6 +142,23 @@ describe('room', () => {
     room.close();
   });
 
+  it('gives a path up within 300 ms when the network has changed and nothing comes', async () => {
+    const relay = new FakeRelay();
+    const room = relay.entry.connectRoom(TARGET, { retryMs: 60_000 });
+    await relay.advance(2_000);
+    room.hintReconnect();
+    await relay.advance(1_000);
+    expect(room.state).toBe('open');
+    relay.script.heartbeats = false;
+    await relay.advance(10);
+    room.hintReconnect();
+    await relay.advance(290);
+    expect(room.state).toBe('open');
+    await relay.advance(15);
+    expect(room.state).toBe('reconnecting');
+    room.close();
+  });
+
   it('says goodbye when it is closed, so that nothing is kept of it', async () => {
     const relay = new FakeRelay();
     const room = relay.entry.connectRoom(TARGET);

@@ -13,10 +13,14 @@ export const { connectRoom, publish, watch } = createEntry({
     const visible = () => {
       if (document.visibilityState === 'visible') hint();
     };
+    // From Wi-Fi to mobile and back; where a browser tells it.
+    const { connection } = navigator as { connection?: EventTarget };
+    connection?.addEventListener('change', hint);
     addEventListener('online', hint);
     addEventListener('pageshow', hint);
     globalThis.document?.addEventListener('visibilitychange', visible);
     void room.closed.then(() => {
+      connection?.removeEventListener('change', hint);
       removeEventListener('online', hint);
       removeEventListener('pageshow', hint);
       globalThis.document?.removeEventListener('visibilitychange', visible);

@@ -230,7 +230,10 @@ export interface Room {
    * `timeout` (given up: not known; the same ticket may be given again), or with what ended the room (not known either).
    */
   gift(ticket: string, options?: GiftOptions): Promise<GiftReceipt>;
-  /** The network may be back (`online`, `pageshow`): retry now instead of waiting out the back-off. */
+  /**
+   * The network may be back, or another one (`online`, `pageshow`): retries now instead of waiting out the back-off, and a
+   * session of which nothing comes within 300 ms is given up for a new one, in place of `deadAfterMs`.
+   */
   hintReconnect(): void;
   /** Of the present session; undefined while there is none. */
   getStats(): Promise<SessionStats | undefined>;

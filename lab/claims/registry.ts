@@ -27,6 +27,7 @@ import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
+import { addressChanges } from './networks/rebinding.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
@@ -89,4 +90,5 @@ export const claims: Claim[] = [
   simulatedDay,
   fleetRestarts,
   fakeAsRecorded,
+  addressChanges,
 ];
