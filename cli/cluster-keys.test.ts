@@ -70,6 +70,17 @@ describe.skipIf(!engine.ok)('keys of a cluster', () => {
     expect(permitted('us-1')).not.toContain('"pub"');
   });
 
+  it('of the fleet: a user that reads no gift, for a region that there is', () => {
+    make({ fleet: 'jp' });
+    const nats = JSON.stringify(creds('fleet').claims.nats);
+    expect(nats).toContain('"hayate.fleet.*"');
+    expect(nats).not.toMatch(/gift/i);
+    expect(() => make({ fleet: 'de' })).toThrow('no region of --regions');
+    expect(() => make({ fleet: 'jp', regions: [] })).toThrow('no region of --regions');
+    expect(() => make({ relays: ['fleet'] })).toThrow('this name already');
+    expect(make({ fleet: 'jp' }).every(({ made }) => !made)).toBe(true);
+  });
+
   it('stay as they are, whoever is added', () => {
     expect(make().every(({ made }) => made)).toBe(true);
     const before = contents();

@@ -7,6 +7,7 @@ import { issueCertificate, makeAuthority } from '@hayate/engine';
 import {
   accountIn,
   accountsConf,
+  fleetPermissions,
   leafConf,
   makeTrust,
   type NatsPermissions,
@@ -34,6 +35,8 @@ interface ClusterKeysOptions {
    * users may do everything in the account.
    */
   regions?: readonly string[];
+  /** Where the fleet keeps its state, one of `regions`: a user for it is made. */
+  fleet?: string | undefined;
   /** Of new certificates. */
   days: number;
   /** New certificates and users also where there are good ones. */
@@ -55,16 +58,20 @@ interface KeyFile {
  *   nats-*.nk                 seeds of operator, system account, account, and of what signs users
  *   nats-accounts.conf        for NATS servers, with nats-leaf.conf; not secret
  *   ID.creds                  a NATS user: of each relay, and of each NATS server for other regions' servers
+ *   fleet.creds               of the fleet
  *
  * What is there is kept: authorities and seeds always; a certificate while it is by this authority, bears the names and lasts
  * another month; a user while it may do what it should.
  * @throws HayateError `invalid_argument` (names, files of others), `bad_certificate` (days), `engine_unavailable`
  */
 export function makeClusterKeys(options: ClusterKeysOptions): KeyFile[] {
-  const { dir, relays, nats = [], regions = [], nowMs = Date.now() } = options;
+  const { dir, relays, nats = [], regions = [], fleet, nowMs = Date.now() } = options;
   checkNames([...relays, ...nats.map(({ id }) => id)]);
   // Before anything is written.
   const permissions = new Map(relays.map((id) => [id, permissionsOf(id, regions)]));
+  if (fleet !== undefined && !regions.includes(fleet)) {
+    throw new HayateError('invalid_argument', `the fleet keeps its state in ${fleet}, which is no region of --regions`);
+  }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const out: KeyFile[] = [];
   const authority = authorityIn(dir, 'ca');
@@ -77,6 +84,9 @@ export function makeClusterKeys(options: ClusterKeysOptions): KeyFile[] {
   for (const { id, addresses } of nats) {
     out.push(certificate(options, id, servers, [`${id}.nats.hayate`, ...addresses]));
     out.push(user(options, id, signer, { as: 'leafnode' }));
+  }
+  if (fleet !== undefined) {
+    out.push(user(options, 'fleet', signer, { permissions: fleetPermissions(fleet, regions), as: 'client' }));
   }
   return out;
 }
@@ -187,7 +197,7 @@ function permissionsOf(id: string, regions: readonly string[]): NatsPermissions 
 }
 
 function checkNames(ids: readonly string[]): void {
-  const seen = new Set(['ca', 'nats-ca']);
+  const seen = new Set(['ca', 'nats-ca', 'fleet']);
   for (const id of ids) {
     if (!/^[a-z0-9-]{1,63}$/.test(id)) {
       throw new HayateError('invalid_argument', `${id}: not 1 to 63 of a-z, 0-9 and -`);

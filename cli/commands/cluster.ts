@@ -143,13 +143,16 @@ function keysCommand(): Command {
     .requiredOption('--dir <path>', 'where the files go')
     .option('--nats <server...>', 'NATS servers: ID=ADDRESS, or several addresses with commas', [])
     .option('--regions <list>', "comma list: a relay's NATS user may do what its region needs; ids begin with REGION-")
+    .option('--fleet <region>', 'also a NATS user of the fleet, which keeps its state in this region')
     .option('--days <n>', 'how long new certificates hold', numberFrom(1, 3660), 825)
     .option('--renew', 'new certificates and users also where there are good ones', false)
-    .action(async (relays: string[], { dir, nats, regions, days, renew }: KeysFlags) => {
+    .action(async (relays: string[], { dir, nats, regions, fleet, days, renew }: KeysFlags) => {
       // The other verbs need nothing of NATS.
       const { makeClusterKeys } = await import('../cluster-keys.ts');
       const names = regions?.split(',').filter((each) => each !== '');
-      const made = makeClusterKeys({ dir, relays, nats: nats.map(serverNamed), regions: names ?? [], days, renew });
+      const made = makeClusterKeys({
+        ...{ dir, relays, nats: nats.map(serverNamed), regions: names ?? [], fleet, days, renew },
+      });
       for (const { file, made: isNew } of made) process.stdout.write(`${file}${isNew ? '' : '  kept'}\n`);
       if (!names) process.stderr.write('no --regions: NATS users of relays may do everything in their account\n');
     });
@@ -159,6 +162,7 @@ interface KeysFlags {
   dir: string;
   nats: string[];
   regions?: string;
+  fleet?: string;
   days: number;
   renew: boolean;
 }

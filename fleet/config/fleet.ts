@@ -37,7 +37,7 @@ const fleetSchema = z.strictObject({
     region: z.string().min(1).describe('Which one that is: state and lease are kept there.'),
     replicas: z.union([z.literal(1), z.literal(3)]).default(1),
     caFile: path('`nats-ca.pem` of `hayate cluster keys`.').optional(),
-    credsFile: path('A user of NATS.').optional(),
+    credsFile: path('`fleet.creds` of the same.').optional(),
   }),
   linode: z.strictObject({
     tokenFile: path('A token of the Linode API: read and write for Linodes, read for Account.'),

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { HayateError } from '@hayate/codec/errors';
 import { readServiceTokens, readSharedKey } from '@hayate/relay';
 import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
+import { FLEET_INBOX } from '@hayate/relay/nats';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import type { FleetConfig } from '../config/fleet.ts';
@@ -30,7 +31,7 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
   const key = config.tokenKeyFile === undefined ? undefined : readSharedKey(config.tokenKeyFile);
   const link = new NatsLink({
     ...{ servers: nats.urls, name: `hayate fleet ${config.owner}`, log },
-    ...{ caFile: nats.caFile, credsFile: nats.credsFile },
+    ...{ caFile: nats.caFile, credsFile: nats.credsFile, inboxPrefix: FLEET_INBOX },
   });
   const directory = natsDirectory({
     ...{ region: nats.region, regions: Object.keys(regions), nats: link, replicas: nats.replicas },

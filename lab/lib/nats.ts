@@ -145,6 +145,8 @@ export interface NatsRig {
   region(name: string): NatsRegion;
   /** @param relay of `secure.relays`; in clear there are no users */
   access(region: string, relay: string): RigAccess;
+  /** For the fleet, of `secure.fleet`. */
+  fleetAccess(): RigAccess;
   /** The same for a user that is made now, as an enrolment service would; in clear there are no users. */
   accessOf(region: string, user: Omit<UserOptions, 'accountSeed' | 'account'>): RigAccess;
   /** Of `secure`: what `hayate cluster keys` made. */
@@ -173,7 +175,7 @@ export interface NatsRigOptions {
    */
   ocean?: (from: string, to: string, port: number) => Promise<string> | string;
   /** TLS and accounts, with the files that `hayate cluster keys` makes for these relays and infra/push.ts brings. */
-  secure?: { relays: readonly string[] };
+  secure?: { relays: readonly string[]; fleet?: string };
 }
 
 /** Where a relay of the rig finds its region's NATS, as `NatsLink` takes it. */
@@ -242,6 +244,10 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
       }
       return { servers, caFile: join(folder, 'nats-ca.pem'), credsFile: join(folder, 'nats.creds') };
     },
+    fleetAccess: () => {
+      const servers = rig.region(options.secure!.fleet!).urls;
+      return { servers, caFile: join(keys!, 'nats-ca.pem'), credsFile: join(keys!, 'fleet.creds') };
+    },
     accessOf: (name, user) => {
       const servers = rig.region(name).urls;
       if (keys === undefined) return { servers };
@@ -292,7 +298,7 @@ const serverId = (name: string) => `nats-${name}`;
 function makeKeys(dir: string, { regions, servers = 1, secure }: NatsRigOptions): string {
   const names = regions.flatMap((region) => Array.from({ length: servers }, (_, n) => serverId(`${region}-${n + 1}`)));
   makeClusterKeys({
-    ...{ dir, regions, days: 30, relays: secure!.relays },
+    ...{ dir, regions, days: 30, relays: secure!.relays, fleet: secure!.fleet },
     nats: names.map((id) => ({ id, addresses: ['127.0.0.1'] })),
   });
   return dir;

@@ -70,6 +70,8 @@ export function accountIn(conf: string): string {
 export interface NatsPermissions {
   publish: readonly string[];
   subscribe: readonly string[];
+  /** Of what `publish` names, refused all the same. */
+  neverPublish?: readonly string[];
   /** It may answer what it is asked, wherever the answer goes: once, within so long, ms. */
   answerMs?: number;
 }
@@ -97,7 +99,7 @@ export function userJwt({ publicKey, ...options }: UserOptions & { publicKey: st
   if (!/^U[A-Z2-7]{55}$/.test(publicKey))
     throw new HayateError('invalid_argument', 'not the public key of a NATS user');
   const signedBy = publicKeyOf(accountSeed, 'account');
-  const { publish, subscribe, answerMs } = permissions ?? {};
+  const { publish, subscribe, neverPublish, answerMs } = permissions ?? {};
   return signJwt(accountSeed, 'account', {
     ...{ subject: publicKey, name, expiresAt, issuedAt: Math.floor(nowMs / 1000) },
     nats: {
@@ -105,7 +107,7 @@ export function userJwt({ publicKey, ...options }: UserOptions & { publicKey: st
       ...(account === undefined || account === signedBy ? {} : { issuer_account: account }),
       ...{ subs: UNLIMITED, data: UNLIMITED, payload: UNLIMITED },
       allowed_connection_types: [as === 'client' ? 'STANDARD' : 'LEAFNODE'],
-      ...(publish && { pub: { allow: publish } }),
+      ...(publish && { pub: { allow: publish, ...(neverPublish && { deny: neverPublish }) } }),
       ...(subscribe && { sub: { allow: subscribe } }),
       ...(answerMs !== undefined && { resp: { max: 1, ttl: answerMs * 1_000_000 } }),
     },

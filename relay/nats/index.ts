@@ -10,4 +10,4 @@ export {
   userCreds,
   userJwt,
 } from './accounts.ts';
-export { relayPermissions } from './permissions.ts';
+export { FLEET, FLEET_INBOX, fleetPermissions, relayPermissions } from './permissions.ts';

@@ -7,6 +7,8 @@ import { type NatsAccess, openAccess } from './access.ts';
 export interface NatsLinkOptions extends NatsAccess {
   /** Shown by the servers' monitoring. */
   name?: string;
+  /** Of the subjects that answers come to, for a user that may not listen to `_INBOX`. */
+  inboxPrefix?: string;
   /** Told once of each thing that keeps it from NATS, until it is there again. */
   log?: Pick<Logger, 'info' | 'error'>;
   clock?: Clock;
@@ -48,6 +50,10 @@ export class NatsLink {
     void this.#connect();
   }
 
+  get inboxPrefix(): string | undefined {
+    return this.#options.inboxPrefix;
+  }
+
   /** Undefined while there is none: what would be said now would be kept and said too late. */
   get connection(): NatsConnection | undefined {
     return this.#up ? this.#connection : undefined;
@@ -73,6 +79,7 @@ export class NatsLink {
     return connect({
       servers: [...this.#options.servers],
       name: this.#options.name ?? 'hayate',
+      ...(this.inboxPrefix !== undefined && { inboxPrefix: this.inboxPrefix }),
       timeout: CONNECT_TIMEOUT_MS,
       reconnect,
       maxReconnectAttempts: -1,

@@ -96,17 +96,25 @@ export class NatsSubstrate implements Substrate {
   ): Promise<{ entries: Stored[]; revision: number }> {
     const domain = where === 'near' ? this.region : region;
     const { connection } = this.#domain(domain);
+    const { inboxPrefix } = this.#link;
     const subject = `$JS.${domain}.API.DIRECT.GET.${streamName(kind, region)}`;
     const entries: Stored[] = [];
     let revision = 0;
     for (let more = true; more; ) {
       const before = revision;
       const ask = { seq: revision + 1, batch: LIST_BATCH };
-      await batch(connection, this.#clock, subject, ask, this.#options.timeoutMs, ({ headers, data }) => {
-        revision = Number(headers?.get('Nats-Sequence'));
-        const token = (headers?.get('Nats-Subject') ?? '').slice(keySubject(kind, region, '').length);
-        entries.push({ key: fromSubjectToken(token), revision, value: textOf(headers, data) });
-      });
+      await batch(
+        { connection, inboxPrefix },
+        this.#clock,
+        subject,
+        ask,
+        this.#options.timeoutMs,
+        ({ headers, data }) => {
+          revision = Number(headers?.get('Nats-Sequence'));
+          const token = (headers?.get('Nats-Subject') ?? '').slice(keySubject(kind, region, '').length);
+          entries.push({ key: fromSubjectToken(token), revision, value: textOf(headers, data) });
+        },
+      );
       more = revision > before;
     }
     return { entries, revision };
@@ -220,7 +228,7 @@ export class NatsSubstrate implements Substrate {
  * rejection that nobody can catch.
  */
 function batch(
-  connection: NatsConnection,
+  { connection, inboxPrefix }: { connection: NatsConnection; inboxPrefix: string | undefined },
   clock: Clock,
   subject: string,
   ask: { seq: number; batch: number },
@@ -228,7 +236,7 @@ function batch(
   take: (message: Msg) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const inbox = createInbox();
+    const inbox = createInbox(inboxPrefix);
     const end = (error?: Error) => {
       stopWaiting();
       if (!connection.isClosed()) subscription.unsubscribe();
