@@ -47,6 +47,14 @@ export const configSchema = z.strictObject({
       port: setting(port(4433), 'Its port. 0 takes a free one.'),
     })
     .prefault({}),
+  fallback: z
+    .strictObject({
+      enabled: setting(
+        z.boolean().default(true),
+        'The same sessions over WebSocket beside QUIC, on the TCP port of the same number: for networks without UDP. Browsers take it with a certificate that they trust.',
+      ),
+    })
+    .prefault({}),
   certificate: z
     .strictObject({
       certFile: setting(text(), 'PEM chain. Reloaded when it changes (engine).', {

@@ -1,49 +1,64 @@
 import type { Engine, EngineRoom, EngineSession } from '@hayate/engine';
 import type { Session } from '@hayate/transport';
 import { nativeSession } from '@hayate/transport/engine';
-import type { DeliveryClass, MediaPlane, MediaRoom, MediaRoomOptions, MemberStats, SlotStats } from './plane.ts';
+import type { Legs } from './legs.ts';
+import {
+  type DeliveryClass,
+  DIRECT,
+  type MediaPlane,
+  type MediaRoom,
+  type MediaRoomOptions,
+  type MemberStats,
+  type SlotStats,
+} from './plane.ts';
+import type { ScriptPublication } from './publication.ts';
 import { refusedByCode } from './refused.ts';
 
 /** The engine holds nothing longer. */
 const MAX_WAIT_MS = 255;
 
-/** Rooms of the engine: a packet never meets JavaScript. The listener must start sessions in datagram mode `refuse`. */
+/**
+ * Rooms of the engine: a packet never meets JavaScript, but those of sessions over the fallback, which are in rooms by their
+ * legs. The listener must start sessions in datagram mode `refuse`.
+ */
 export class NativePlane implements MediaPlane {
   readonly kind = 'engine';
   readonly #engine: Engine;
   readonly #streams: { bidi: number; uni: number };
-  /** By the engine's number. */
-  readonly #admitted = new Map<number, Session>();
+  readonly #members: Members;
 
-  /** `streams`: how many a session may have once it is welcomed. */
-  constructor(engine: Engine, streams: { bidi: number; uni: number }) {
+  /** `streams`: how many a session may have once it is welcomed. `legs`: of the sessions that are none of the engine's. */
+  constructor(engine: Engine, streams: { bidi: number; uni: number }, legs?: Legs) {
     this.#engine = engine;
     this.#streams = streams;
+    this.#members = { admitted: new Map(), legs };
   }
 
   accept(): void {}
 
   admit(session: Session): void {
-    const native = nativeOf(session);
-    this.#admitted.set(native.id, session);
+    const native = nativeOf(session, this.#members);
+    this.#members.admitted.set(native.id, session);
     native.setDatagramMode('room');
-    native.setStreamLimits(this.#streams);
+    if (nativeSession(session)) native.setStreamLimits(this.#streams);
   }
 
   forget(session: Session): void {
-    this.#admitted.delete(nativeOf(session).id);
+    this.#members.admitted.delete(nativeOf(session, this.#members).id);
   }
 
   openRoom(options: MediaRoomOptions): MediaRoom {
-    return new NativeRoom(this.#engine.createRoom(options), this.#admitted);
+    return new NativeRoom(this.#engine.createRoom(options), options, this.#members);
   }
 
   batch(run: () => void): void {
     this.#engine.batch(run);
   }
 
-  stats(): Promise<Record<string, number>> {
-    return this.#engine.getStats();
+  async stats(): Promise<Record<string, number>> {
+    const { legs } = this.#members;
+    const stats = await this.#engine.getStats();
+    return legs ? { ...stats, fallback_sessions: legs.size } : stats;
   }
 
   /** The engine belongs to whoever opened it. */
@@ -55,49 +70,107 @@ class NativeRoom implements MediaRoom {
   /** The engine counts on from each publish; reports say what came since the last one. */
   readonly #reported = new Map<number, Record<string, number>>();
 
-  readonly #admitted: ReadonlyMap<number, Session>;
+  readonly #options: MediaRoomOptions;
+  readonly #members: Members;
+  /** Slots of sessions with a leg. */
+  readonly #fed = new Map<number, { session: Session; publication: ScriptPublication }>();
+  /** The class that such a session was given. */
+  readonly #classes = new WeakMap<Session, DeliveryClass>();
 
-  constructor(room: EngineRoom, admitted: ReadonlyMap<number, Session>) {
+  constructor(room: EngineRoom, options: MediaRoomOptions, members: Members) {
     this.#room = room;
-    this.#admitted = admitted;
+    this.#options = options;
+    this.#members = members;
   }
 
   async publish(session: Session, slot: number, generation: number): Promise<void> {
+    const { legs } = this.#members;
     this.#reported.delete(slot);
-    await this.#room.publish(nativeOf(session), slot, generation);
+    if (!legs?.of(session)) {
+      this.#unfeed(slot);
+      await this.#room.publish(this.#native(session), slot, generation);
+      return;
+    }
+    this.unpublish(slot);
+    const publication = legs.feed.publish(session, { ...this.#options, slot, generation });
+    this.#fed.set(slot, { session, publication });
+    this.#feed();
+    this.#classOf(session);
+    await publication.synced;
   }
 
   unpublish(slot: number): void {
+    this.#unfeed(slot);
     this.#room.unpublish(slot);
   }
 
   feed(session: Session, alias: number, slots: number): void {
-    this.#room.feed(nativeOf(session), alias, slots);
+    this.#room.feed(this.#native(session), alias, slots);
   }
 
   join(session: Session): void {
-    this.#room.join(nativeOf(session));
+    this.#room.join(this.#native(session));
+    if (this.#slotOf(session) !== undefined) this.#classOf(session);
   }
 
   leave(session: Session): void {
-    this.#room.leave(nativeOf(session));
+    this.#classes.delete(session);
+    this.#room.leave(this.#native(session));
   }
 
   setClass(session: Session, delivery: DeliveryClass): void {
+    if (this.#members.legs?.of(session)) this.#classes.set(session, delivery);
     const holdMs = Math.min(delivery.holdMs, MAX_WAIT_MS);
     const spacingMs = Math.min(delivery.spacingMs, MAX_WAIT_MS);
-    this.#room.setClass(nativeOf(session), { ...delivery, holdMs, spacingMs });
+    const own = this.#slotOf(session);
+    // The engine does not know whose slot it is that is fed.
+    const slots = own === undefined ? delivery.slots : delivery.slots & ~(1 << own);
+    this.#room.setClass(this.#native(session), { ...delivery, holdMs, spacingMs, slots });
+  }
+
+  #classOf(session: Session): void {
+    this.setClass(session, this.#classes.get(session) ?? DIRECT);
+  }
+
+  #slotOf(session: Session): number | undefined {
+    for (const [slot, fed] of this.#fed) if (fed.session === session) return slot;
+    return undefined;
+  }
+
+  #unfeed(slot: number): void {
+    const fed = this.#fed.get(slot);
+    const { legs } = this.#members;
+    if (!fed || !legs) return;
+    this.#fed.delete(slot);
+    legs.feed.end(fed.session, fed.publication);
+    this.#feed();
+    this.#classOf(fed.session);
+  }
+
+  #feed(): void {
+    let slots = 0;
+    for (const slot of this.#fed.keys()) slots |= 1 << slot;
+    this.#room.feed(this.#members.legs!.feed.served, this.#room.alias, slots);
   }
 
   async memberStats(): Promise<MemberStats[]> {
+    const { admitted, legs } = this.#members;
     const rows = await this.#room.getMemberStats();
-    return rows.flatMap(({ delivery: _, congestionWindow: __, session: id, ...row }) => {
-      const session = this.#admitted.get(id);
+    const members = rows.flatMap(({ delivery: _, congestionWindow: __, session: id, ...row }) => {
+      const session = admitted.get(id);
       return session ? [{ session, ...row }] : [];
     });
+    // A leg's own path is loopback: what counts is the one of its session.
+    return Promise.all(members.map((row) => (legs?.of(row.session) ? beyondLeg(row) : row)));
+  }
+
+  #native(session: Session): EngineSession {
+    return nativeOf(session, this.#members);
   }
 
   async slotStats(slot: number): Promise<SlotStats> {
+    const fed = this.#fed.get(slot);
+    if (fed) return fed.publication.stats(fed.session.nowUs());
     const flat = await this.#room.getSlotStats(slot);
     const value = (name: string) => flat[name] ?? 0;
     return {
@@ -128,12 +201,26 @@ class NativeRoom implements MediaRoom {
   }
 
   close(): void {
+    for (const slot of [...this.#fed.keys()]) this.#unfeed(slot);
     this.#room.close();
   }
 }
 
-function nativeOf(session: Session): EngineSession {
-  const native = nativeSession(session);
-  if (!native) throw new TypeError('the native plane takes sessions of the engine only');
+/** Who is in the rooms of an engine. */
+interface Members {
+  /** By the engine's number. */
+  admitted: Map<number, Session>;
+  legs: Legs | undefined;
+}
+
+async function beyondLeg(row: MemberStats): Promise<MemberStats> {
+  const { rttMs = 0, minRttMs = rttMs, datagramsDropped } = await row.session.getStats();
+  const dropped = Object.values(datagramsDropped).reduce((sum, n) => sum + n, 0);
+  return { ...row, rttMs, minRttMs, packetsLost: 0, dropped: row.dropped + dropped };
+}
+
+function nativeOf(session: Session, { legs }: Members): EngineSession {
+  const native = nativeSession(session) ?? legs?.of(session);
+  if (!native) throw new TypeError('the native plane takes sessions of the engine, and those with a leg into it');
   return native;
 }

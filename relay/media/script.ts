@@ -1,22 +1,16 @@
-import { randomInt } from 'node:crypto';
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import {
   answerProbe,
   BundleError,
   DATAGRAM_TYPE,
   encodeHeartbeat,
-  encodeProbe,
   MAX_DATAGRAM_BYTES,
   parseMissing,
   parseProbeReply,
-  SlotForwarder,
-  signed48,
 } from '@hayate/codec/bundle';
-import { ClockSync } from '@hayate/codec/clock';
 import { HayateError } from '@hayate/codec/errors';
 import type { Session } from '@hayate/transport';
 import type { MediaPlane, MediaRoom, MediaRoomOptions, MemberStats, SlotStats } from './plane.ts';
-import { refusedByCode } from './refused.ts';
+import { guardedId, ScriptPublication } from './publication.ts';
 
 /** Step of the one timer that all probes and heartbeats share: the probe burst's gap. */
 const STEP_MS = 25;
@@ -24,7 +18,7 @@ const HEARTBEAT_US = 200_000;
 const HEARTBEAT = encodeHeartbeat();
 
 export interface ScriptPlaneOptions {
-  /** Ids of probes; not guessable, so that nobody but the publisher can answer them. */
+  /** Of probes. */
   randomId?: () => number;
 }
 
@@ -38,12 +32,7 @@ interface Peer {
 interface Publication {
   peer: Peer;
   room: ScriptRoom;
-  forwarder: SlotForwarder;
-  sync: ClockSync;
-  synced: PromiseWithResolvers<void>;
-  lagUs: RecordableHistogram;
-  /** `refused_<reason>` since the last report. */
-  refused: Record<string, number>;
+  slot: ScriptPublication;
 }
 
 /**
@@ -62,7 +51,7 @@ export class ScriptPlane implements MediaPlane {
   #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: ScriptPlaneOptions = {}) {
-    this.#randomId = options.randomId ?? (() => randomInt(0x1_0000_0000));
+    this.#randomId = options.randomId ?? guardedId;
   }
 
   accept(session: Session): void {
@@ -104,22 +93,9 @@ export class ScriptPlane implements MediaPlane {
   /** @internal */
   publication(room: ScriptRoom, session: Session, slot: number, generation: number): Publication {
     const peer = this.#peer(session);
-    const { alias, maxAgeMs, maxAheadMs } = room.options;
-    const publication: Publication = {
-      peer,
-      room,
-      forwarder: new SlotForwarder({
-        alias,
-        slot,
-        generation,
-        maxAgeUs: maxAgeMs * 1000,
-        maxAheadUs: maxAheadMs * 1000,
-      }),
-      sync: new ClockSync({ randomId: this.#randomId }),
-      synced: Promise.withResolvers(),
-      lagUs: createHistogram(),
-      refused: {},
-    };
+    const onRefused = (reason: string) => this.#count(`refused_${reason}`);
+    const own = new ScriptPublication({ ...room.options, slot, generation, randomId: this.#randomId, onRefused });
+    const publication: Publication = { peer, room, slot: own };
     peer.publication = publication;
     this.#probe(publication, session.nowUs());
     return publication;
@@ -187,48 +163,27 @@ export class ScriptPlane implements MediaPlane {
   }
 
   #refuse(peer: Peer, reason: string): void {
-    const name = `refused_${reason}`;
-    this.#count(name);
-    const refused = peer.publication?.refused;
-    if (refused) refused[name] = (refused[name] ?? 0) + 1;
+    if (peer.publication) peer.publication.slot.refuse(reason);
+    else this.#count(`refused_${reason}`);
   }
 
-  #bundle(publication: Publication, data: Uint8Array, receivedAtUs: number): void {
-    const { sync, forwarder, peer, room } = publication;
-    const { offsetUs } = sync;
-    const clock =
-      offsetUs === undefined
-        ? undefined
-        : { offsetUs: Math.round(offsetUs), uncertaintyUs: Math.ceil(sync.uncertaintyUs(receivedAtUs)) };
-    // The codec's arithmetic is in whole microseconds.
-    const result = forwarder.forward(Math.round(receivedAtUs), clock, data);
-    if (result.refused) {
-      this.#refuse(peer, result.refused);
-      return;
-    }
-    for (let n = result.unsynced; n > 0; n--) this.#refuse(peer, 'unsynced');
-    for (let n = result.late; n > 0; n--) this.#refuse(peer, 'late');
-    if (!result.downlink) return;
-    publication.lagUs.record(Math.max(1, Math.round(receivedAtUs - baseUs(result.downlink, receivedAtUs))));
+  #bundle({ slot, peer, room }: Publication, data: Uint8Array, receivedAtUs: number): void {
+    const downlink = slot.forward(data, receivedAtUs);
+    if (!downlink) return;
     for (const member of room.listeners) {
-      if (member !== peer.session) this.send(member, result.downlink);
+      if (member !== peer.session) this.send(member, downlink);
     }
   }
 
-  #reply(peer: Peer, data: Uint8Array, receivedAtUs: number): void {
-    const publication = peer.publication;
-    const verdict = publication?.sync.onReply(parseProbeReply(data), Math.floor(receivedAtUs)) ?? 'unasked';
-    if (verdict !== 'taken') {
-      this.#count(`refused_${verdict}`);
-      return;
-    }
-    publication?.synced.resolve();
+  #reply({ publication }: Peer, data: Uint8Array, receivedAtUs: number): void {
+    if (!publication) parseProbeReply(data);
+    const verdict = publication ? publication.slot.reply(data, receivedAtUs) : 'unasked';
+    if (verdict !== undefined) this.#count(`refused_${verdict}`);
   }
 
-  #probe(publication: Publication, nowUs: number): void {
-    // Whole microseconds: the reply echoes what was written, not the clock's fraction.
-    const probe = publication.sync.nextProbe(Math.floor(nowUs));
-    if (probe) this.send(publication.peer.session, encodeProbe(probe));
+  #probe({ slot, peer }: Publication, nowUs: number): void {
+    const probe = slot.probe(nowUs);
+    if (probe) this.send(peer.session, probe);
   }
 
   #step(): void {
@@ -255,7 +210,7 @@ class ScriptRoom implements MediaRoom {
     this.unpublish(slot);
     const publication = this.#plane.publication(this, session, slot, generation);
     this.#publications.set(slot, publication);
-    return publication.synced.promise;
+    return publication.slot.synced;
   }
 
   unpublish(slot: number): void {
@@ -263,8 +218,7 @@ class ScriptRoom implements MediaRoom {
     if (!publication) return;
     this.#publications.delete(slot);
     if (publication.peer.publication === publication) publication.peer.publication = undefined;
-    publication.synced.promise.catch(() => {});
-    publication.synced.reject(new HayateError('closed', 'unpublished before the clock was synced'));
+    publication.slot.end();
   }
 
   feed(): void {
@@ -276,9 +230,9 @@ class ScriptRoom implements MediaRoom {
       throw new HayateError('room_full', 'the room has no place left', { retryable: true });
     }
     this.listeners.add(session);
-    for (const { forwarder, peer } of this.#publications.values()) {
+    for (const { slot, peer } of this.#publications.values()) {
       if (peer.session === session) continue;
-      for (const bundle of forwarder.joinBundles()) this.#plane.send(session, bundle);
+      for (const bundle of slot.joinBundles()) this.#plane.send(session, bundle);
     }
   }
 
@@ -311,18 +265,7 @@ class ScriptRoom implements MediaRoom {
   async slotStats(slot: number): Promise<SlotStats> {
     const publication = this.#publications.get(slot);
     if (!publication) throw new HayateError('invalid_argument', `nobody publishes on slot ${slot}`);
-    const { forwarder, sync, lagUs, peer } = publication;
-    const empty = lagUs.count === 0;
-    const stats: SlotStats = {
-      ...forwarder.counts,
-      lagP50Ms: empty ? 0 : lagUs.percentile(50) / 1000,
-      lagP99Ms: empty ? 0 : lagUs.percentile(99) / 1000,
-      uncertaintyMs: sync.synced ? sync.uncertaintyUs(peer.session.nowUs()) / 1000 : 0,
-      refused: refusedByCode(publication.refused),
-    };
-    lagUs.reset();
-    publication.refused = {};
-    return stats;
+    return publication.slot.stats(publication.peer.session.nowUs());
   }
 
   async stats(): Promise<Record<string, number>> {
@@ -333,13 +276,4 @@ class ScriptRoom implements MediaRoom {
     for (const slot of [...this.#publications.keys()]) this.unpublish(slot);
     this.listeners.clear();
   }
-}
-
-/** Base time of a bundle in the relay's clock, unwrapped beside `nowUs`. */
-function baseUs(bundle: Uint8Array, nowUs: number): number {
-  const view = new DataView(bundle.buffer, bundle.byteOffset, bundle.length);
-  const aliasBytes = 1 << (bundle[1]! >>> 6);
-  const at = 1 + aliasBytes + 2;
-  const base = view.getUint16(at) * 2 ** 32 + view.getUint32(at + 2);
-  return nowUs + signed48(base - nowUs);
 }

@@ -12,8 +12,11 @@ import { NativePlane } from '../media/native.ts';
 import type { MediaPlane } from '../media/plane.ts';
 import { ScriptPlane } from '../media/script.ts';
 import { MAX_STREAMS } from '../reliable/session.ts';
+import { type Fallback, openFallback } from './fallback.ts';
+import { bothStreams, onHosts, RELAY_PATH } from './hosts.ts';
 
-export const RELAY_PATH = '/v1';
+export { RELAY_PATH };
+
 /** Before the welcome: the control stream and one more, which shows who does not keep to it. */
 const FIRST_STREAMS = 2;
 const HEARTBEAT_MS = 200;
@@ -39,7 +42,7 @@ export interface Door {
 export async function openDoor(config: RelayConfig, log: Logger, engine?: Engine): Promise<Door> {
   if (config.transport !== 'websocket') {
     const available = engine ? { ok: true as const } : engineAvailable();
-    if (available.ok) return engineDoor(config, engine);
+    if (available.ok) return engineDoor(config, log, engine);
     if (config.transport === 'engine') {
       throw new HayateError('unsupported', `transport engine: ${available.reason}`);
     }
@@ -48,7 +51,7 @@ export async function openDoor(config: RelayConfig, log: Logger, engine?: Engine
   return webSocketDoor(config);
 }
 
-async function engineDoor(config: RelayConfig, given?: Engine): Promise<Door> {
+async function engineDoor(config: RelayConfig, log: Logger, given?: Engine): Promise<Door> {
   const { certificate, limits, listen, origins, stateDir, dev } = config;
   const options: ListenOptions = {
     port: listen.port,
@@ -65,25 +68,55 @@ async function engineDoor(config: RelayConfig, given?: Engine): Promise<Door> {
     ...(origins.length > 0 ? { origins } : {}),
   };
   const engine = given ?? openEngine();
+  let server: Server | undefined;
+  let fallback: Fallback | undefined;
   try {
-    const server = await onHosts(listen.host, dev, (host) => engineServer(engine, { ...options, host }));
+    const quic = await onHosts(listen.host, dev, (host) => engineServer(engine, { ...options, host }));
+    server = quic;
+    fallback = config.fallback.enabled ? await openFallback(config, { engine, quic, log }) : undefined;
     return {
       transport: 'engine',
       engine,
-      server,
-      plane: new NativePlane(engine, { bidi: MAX_STREAMS, uni: 0 }),
-      connectRefused: async () => statuses(await engine.getStats()),
+      server: fallback ? beside(quic, fallback) : quic,
+      plane: new NativePlane(engine, { bidi: MAX_STREAMS, uni: 0 }, fallback?.legs),
+      connectRefused: async () => added(statuses(await engine.getStats()), fallback?.refused() ?? {}),
       async close() {
+        const closed = fallback?.close();
         // An engine that was closed before its relay has nothing left to send.
         await closesSent(engine).catch(() => {});
-        await server.close();
+        await Promise.all([closed, quic.close()]);
         if (!given) await engine.close();
       },
     };
   } catch (error) {
+    await server?.close();
     if (!given) await engine.close();
     throw error;
   }
+}
+
+/** Both ways in as one; address and hashes are those of QUIC. */
+function beside(quic: Server, fallback: Fallback): Server {
+  return {
+    get address() {
+      return quic.address;
+    },
+    get certificateHashes() {
+      return quic.certificateHashes;
+    },
+    sessions: bothStreams(quic.sessions, fallback.sessions),
+    drain() {
+      quic.drain();
+      fallback.drain();
+    },
+    close: () => quic.close(),
+  };
+}
+
+function added(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
+  const out = { ...a };
+  for (const [name, n] of Object.entries(b)) out[name] = (out[name] ?? 0) + n;
+  return out;
 }
 
 /** Closing the listener cuts what is still on its way: the close codes of the sessions just ended get their time. */
@@ -119,18 +152,6 @@ async function webSocketDoor(config: RelayConfig): Promise<Door> {
     connectRefused: async () => server.stats().refused,
     close: () => server.close(),
   };
-}
-
-/** Both families where no address is set, or IPv4 alone on machines without the other. */
-async function onHosts<T>(host: string | undefined, dev: boolean, listen: (host: string) => Promise<T>): Promise<T> {
-  if (host !== undefined) return listen(host);
-  if (dev) return listen('127.0.0.1');
-  try {
-    return await listen('::');
-  } catch (error) {
-    // Another reason (the port is taken) fails again, and then with its own message.
-    return await listen('0.0.0.0').catch(() => Promise.reject(error));
-  }
 }
 
 /** The fallback's own certificate, kept so that a browser has to accept it once and not at each start. */

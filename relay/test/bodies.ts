@@ -24,6 +24,8 @@ export interface Rig {
   stateDir: string;
   /** A session that may not have opened. */
   dial(options?: { path?: string; origin?: string }): Session;
+  /** As `join`, over the fallback. */
+  joinByTcp(options?: Partial<MintOptions>): Promise<TestClient>;
   /** An open session. */
   connect(): Promise<TestClient>;
   token(options?: Partial<MintOptions>): Promise<string>;
@@ -83,6 +85,14 @@ async function rig(
     },
     async join(options = {}) {
       const client = await out.connect();
+      await client.hello(await out.token(options));
+      return client;
+    },
+    async joinByTcp(options = {}) {
+      const serverCertificateHashes = relay.certificateHashes.map((h) => new Uint8Array(Buffer.from(h, 'hex')));
+      const session = webSocketConnector()(relay.url, { serverCertificateHashes });
+      await session.ready;
+      const client = new TestClient(session);
       await client.hello(await out.token(options));
       return client;
     },
@@ -147,19 +157,31 @@ const websocket: Body = {
   name: 'websocket',
   missing: undefined,
   countsStatuses: true,
-  async start(config = {}, deps = {}) {
-    return rig({ ...config, transport: 'websocket' }, deps, (relay) => {
-      const serverCertificateHashes = relay.certificateHashes.map((h) => new Uint8Array(Buffer.from(h, 'hex')));
-      const url = new URL(relay.url);
-      return {
-        dial: ({ path = RELAY_PATH, origin } = {}) => {
-          url.pathname = path;
-          return webSocketConnector(origin === undefined ? {} : { origin })(url.href, { serverCertificateHashes });
-        },
-        close: async () => {},
-      };
-    });
-  },
+  start: (config, deps) => websocketInto('websocket', config, deps),
 };
 
-export const bodies: Body[] = [memory, engine, websocket];
+function websocketInto(transport: 'websocket' | 'engine', config: RelayConfigInput = {}, deps: RelayDeps = {}) {
+  return rig({ ...config, transport }, deps, (relay) => {
+    const serverCertificateHashes = relay.certificateHashes.map((h) => new Uint8Array(Buffer.from(h, 'hex')));
+    const url = new URL(relay.url);
+    return {
+      dial: ({ path = RELAY_PATH, origin } = {}) => {
+        url.pathname = path;
+        return webSocketConnector(origin === undefined ? {} : { origin })(url.href, { serverCertificateHashes });
+      },
+      close: async () => {},
+    };
+  });
+}
+
+/** WebSocket into a relay of the engine. */
+const fallback: Body = {
+  name: 'fallback',
+  missing: engine.missing,
+  countsStatuses: true,
+  start: (config, deps) => websocketInto('engine', config, deps),
+};
+
+/** QUIC into a relay of the engine. */
+export const engineBody = engine;
+export const bodies: Body[] = [memory, engine, websocket, fallback];

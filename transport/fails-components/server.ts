@@ -183,7 +183,7 @@ export class WebSocketServer implements Server {
       peerAddress: visit.peerAddress,
       parentobj: this,
     });
-    const session = new WebSocketSession();
+    const session = new WebSocketSession(monotonicUs);
     const stream = visit.session.stream;
     session.attach(library, socketFace(stream, visit.peerAddress, visit.header[':protocol'] !== 'webtransport'));
     this.#open.add(session);
@@ -278,6 +278,11 @@ function socketFace(stream: TLSSocket | ServerHttp2Stream, remoteAddress: string
     destroy: () => stream.destroy(),
     ...(webSocket ? { frames } : {}),
   };
+}
+
+/** CLOCK_MONOTONIC, as the engine: what comes over either has times of one clock. */
+function monotonicUs(): number {
+  return Number(process.hrtime.bigint()) / 1000;
 }
 
 /** The library's clients put a second slash in front. */

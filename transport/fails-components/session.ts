@@ -36,6 +36,7 @@ export class WebSocketSession implements Session {
   readonly reliability = 'reliable-only';
   readonly maxDatagramSize = MAX_DATAGRAM_BYTES;
   readonly core = new SessionCore();
+  readonly nowUs: () => number;
   readonly incomingBidirectional: ReadableStream<BidirectionalStream>;
   readonly incomingUnidirectional: ReadableStream<ReadableStream<Uint8Array>>;
   /** Bytes that the library's parser could not read; the connection is cut then. */
@@ -50,7 +51,9 @@ export class WebSocketSession implements Session {
   #unidirectional!: ReadableStreamDefaultController<ReadableStream<Uint8Array>>;
   readonly #writers = new Set<GuardedWriter>();
 
-  constructor() {
+  /** `nowUs`: another monotonic clock than the browser's, us. */
+  constructor(nowUs: () => number = () => performance.now() * 1000) {
+    this.nowUs = nowUs;
     this.incomingBidirectional = new ReadableStream({
       start: (controller) => {
         this.#bidirectional = controller;
@@ -242,10 +245,6 @@ export class WebSocketSession implements Session {
 
   async getStats(): Promise<SessionStats> {
     return this.core.stats();
-  }
-
-  nowUs(): number {
-    return performance.now() * 1000;
   }
 }
 

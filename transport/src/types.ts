@@ -61,6 +61,8 @@ export interface PeerStream {
 export interface SessionStats {
   /** Smoothed round trip in ms; undefined where the body cannot tell. */
   rttMs?: number;
+  /** The least so far; undefined where the body cannot tell. */
+  minRttMs?: number;
   bytesSent?: number;
   bytesReceived?: number;
   packetsSent?: number;
