@@ -57,11 +57,11 @@ describe.skipIf(missing !== undefined)("the fleet's user of NATS, as `hayate clu
       ...{ owner: 'a', dryRun: false, listen: { port: 0 } },
       serviceTokenFile: file('service.token', SERVICE_TOKEN),
       regions: {
-        jp: { zones: ['jp-tyo-3'], min: 1, max: 1 },
-        us: { zones: ['us-ord'], min: 0, max: 1 },
+        jp: { zones: { linode: ['jp-tyo-3'] }, min: 1, max: 1 },
+        us: { zones: { linode: ['us-ord'] }, min: 0, max: 1 },
       },
       nats: { urls, region: 'jp', ...access },
-      linode: { tokenFile: file('linode.token', 'token'), apiUrl: api.url },
+      providers: { linode: { kind: 'linode', tokenFile: file('linode.token', 'token'), apiUrl: api.url } },
       scale: { tickMs: 100 },
     };
     const fleet = await startFleet(readFleetConfig(file('fleet.json', JSON.stringify(config))), log);

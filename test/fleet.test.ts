@@ -94,9 +94,9 @@ describe.skipIf(missing !== undefined)('the fleet on real NATS and the fake Lino
             JSON.stringify({
               ...{ owner, dryRun: false, listen: { port: 0 } },
               serviceTokenFile: file('service.token', SERVICE_TOKEN),
-              regions: { jp: { zones: ['jp-tyo-3'], min: 2, max: 3 } },
+              regions: { jp: { zones: { linode: ['jp-tyo-3'] }, min: 2, max: 3 } },
               nats: { urls: rig.region('jp').urls, region: 'jp' },
-              linode: { tokenFile: file('linode.token', 'token'), apiUrl: api.url },
+              providers: { linode: { kind: 'linode', tokenFile: file('linode.token', 'token'), apiUrl: api.url } },
               scale: { tickMs: 100 },
             }),
           ),

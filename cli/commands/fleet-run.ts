@@ -35,25 +35,33 @@ export function fleetStatusCommand(): Command {
   return addServiceOptions(command);
 }
 
-function linesOf({ owner, leads, relays, state, need, alarms, transfer }: FleetStatus): string[] {
+function linesOf({ owner, leads, relays, state, need, alarms, transfer, shares }: FleetStatus): string[] {
   const lines = [`${plain(owner)} ${leads ? 'leads' : 'does not lead: ask the other one for machines'}`];
   for (const [region, { load, least, most }] of Object.entries(need)) {
     lines.push(`${plain(region)}  load ${load.toFixed(1)} relays, needs ${least} to ${most}`);
+  }
+  for (const [region, providers] of Object.entries(shares)) {
+    for (const [name, { share, due, relays: counts }] of Object.entries(providers)) {
+      const phases = Object.entries(counts).map(([phase, count]) => `${count} ${phase}`);
+      const words = [plain(region), plain(name), `${round(share)} %`, `due ${round(due)} relays`];
+      lines.push([...words, phases.join(', ') || 'none'].join('  '));
+    }
   }
   for (const { id, draining, fullness, viewers, rooms } of relays) {
     const words = [plain(id), `${Math.round(100 * fullness)} %`, `${rooms} rooms`, `${viewers} viewers`];
     lines.push([...words, ...(draining ? ['draining'] : [])].join('  '));
   }
-  for (const { id, zone, phase, sinceMs } of Object.values(state.machines)) {
+  for (const { id, provider, zone, phase, sinceMs } of Object.values(state.machines)) {
     if (phase === 'serving') continue;
-    lines.push([plain(id), plain(zone), phase, `since ${new Date(sinceMs).toISOString()}`].join('  '));
+    lines.push([plain(id), plain(provider), plain(zone), phase, `since ${new Date(sinceMs).toISOString()}`].join('  '));
   }
-  if (transfer) {
-    const { usedGb, quotaGb, overageDollars } = transfer;
+  for (const [name, { usedGb, quotaGb, overageDollars }] of Object.entries(transfer)) {
     lines.push(
-      `transfer at the month's end: ${Math.round(usedGb)} of ${Math.round(quotaGb)} GB, ${overageDollars.toFixed(2)} dollars over`,
+      `${plain(name)}  transfer at the month's end: ${Math.round(usedGb)} of ${Math.round(quotaGb)} GB, ${overageDollars.toFixed(2)} dollars over`,
     );
   }
   for (const { code, of, text } of alarms) lines.push(`ALARM ${code} ${plain(of)}: ${plain(text)}`);
   return lines;
 }
+
+const round = (value: number): number => Math.round(10 * value) / 10;

@@ -2,13 +2,16 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { HayateError } from '@hayate/codec/errors';
 import { z } from 'zod';
+import { path, providerSchema } from './providers.ts';
 
-const path = (what: string) => z.string().min(1).describe(what);
 const ms = (otherwise: number, what: string) => z.int().min(1).default(otherwise).describe(`${what}, ms.`);
 
 const regionSchema = z
   .strictObject({
-    zones: z.array(z.string().min(1)).min(1).describe("The provider's regions: `jp-tyo-3`, `jp-osa`."),
+    zones: z
+      .record(z.string(), z.array(z.string().min(1)).min(1))
+      .refine((zones) => Object.keys(zones).length > 0, 'wants a provider')
+      .describe('By provider what it calls its regions: `{"linode": ["jp-tyo-3", "jp-osa"]}`.'),
     min: z.int().min(0).describe('Relays that serve, at least.'),
     max: z.int().min(1).describe('And at most.'),
   })
@@ -39,16 +42,12 @@ const fleetSchema = z.strictObject({
     caFile: path('`nats-ca.pem` of `hayate cluster keys`.').optional(),
     credsFile: path('`fleet.creds` of the same.').optional(),
   }),
-  linode: z.strictObject({
-    tokenFile: path('A token of the Linode API: read and write for Linodes, read for Account.'),
-    apiUrl: z.url().optional(),
-    type: z.string().default('g6-standard-2'),
-    image: z.string().default('linode/debian12'),
-    firewallId: z.int().optional(),
-    userDataFile: path('What a machine does at its first boot; `{id}` and `{region}` in it are its own.').optional(),
-    labelPrefix: z.string().default('hayate-'),
-    tag: z.string().min(3).default('hayate-fleet').describe('Machines without it are never touched.'),
-  }),
+  providers: z
+    .record(z.string().regex(/^[a-z0-9-]+$/), providerSchema)
+    .refine((providers) => Object.keys(providers).length > 0, 'wants a provider')
+    .describe('By name.'),
+  labelPrefix: z.string().default('hayate-').describe("Before the relay's id in its machine's label."),
+  tag: z.string().min(3).default('hayate-fleet').describe('Machines without it are never touched.'),
   limits: z
     .strictObject({
       cpu: z.number().positive().max(1).default(0.6).describe('Share of one core at which a relay is full.'),
@@ -83,6 +82,7 @@ const fleetSchema = z.strictObject({
       createMaxRetryMs: ms(300_000, 'At most'),
       bootLimitMs: ms(360_000, 'A relay that is not there by then never comes'),
       lostMs: ms(20_000, 'Silence after which a relay is replaced'),
+      darkMs: ms(10_000, 'Silence of a provider and of all its relays after which it is replaced'),
       drainMs: ms(600_000, 'A drain that takes longer raises an alarm'),
       drainShare: z.number().positive().max(1).default(0.25).describe('Of a region, that drains at once.'),
     })
@@ -101,8 +101,19 @@ export function readFleetConfig(file: string): FleetConfig {
   }
   const { success, data, error } = fleetSchema.safeParse(input);
   if (!success) throw new HayateError('invalid_argument', `${file}: ${z.prettifyError(error)}`, { cause: error });
-  if (!data.regions[data.nats.region]) {
-    throw new HayateError('invalid_argument', `${file}: nats.region ${data.nats.region} is no key of regions`);
-  }
+  const fault = faultOf(data);
+  if (fault !== undefined) throw new HayateError('invalid_argument', `${file}: ${fault}`);
   return data;
+}
+
+/** What is wrong between one key and another. */
+function faultOf({ regions, providers, nats }: FleetConfig): string | undefined {
+  if (!regions[nats.region]) return `nats.region ${nats.region} is no key of regions`;
+  for (const [code, { zones }] of Object.entries(regions)) {
+    const names = Object.keys(zones);
+    const unknown = names.find((name) => !providers[name]);
+    if (unknown !== undefined) return `regions.${code}.zones.${unknown} is no key of providers`;
+    if (names.every((name) => providers[name]!.share === 0)) return `regions.${code}: no provider has a share of it`;
+  }
+  return undefined;
 }

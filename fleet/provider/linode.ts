@@ -39,18 +39,20 @@ export function linodeProvider(options: LinodeProviderOptions): Provider {
         return machineOf(await linode.instances.create(wanted));
       }),
     remove: (id) => told(() => linode.instances.delete(Number(id))),
-    transfer: () =>
-      told(async (): Promise<Transfer> => {
-        const { used, quota } = await linode.account.transfer();
-        return { usedGb: used, quotaGb: quota };
-      }),
-    prices: () =>
-      told(async (): Promise<Prices> => {
-        const { price, transfer } = await linode.catalogue.type(type);
-        const { perGb, byRegion } = await linode.catalogue.transferPrices();
-        const overageGbByZone = Object.fromEntries(byRegion);
-        return { machineHour: price.hourly ?? 0, machineTransferGb: transfer, overageGb: perGb, overageGbByZone };
-      }),
+    billing: {
+      transfer: () =>
+        told(async (): Promise<Transfer> => {
+          const { used, quota } = await linode.account.transfer();
+          return { usedGb: used, quotaGb: quota };
+        }),
+      prices: () =>
+        told(async (): Promise<Prices> => {
+          const { price, transfer } = await linode.catalogue.type(type);
+          const { perGb, byRegion } = await linode.catalogue.transferPrices();
+          const overageGbByZone = Object.fromEntries(byRegion);
+          return { machineHour: price.hourly ?? 0, machineTransferGb: transfer, overageGb: perGb, overageGbByZone };
+        }),
+    },
   };
 }
 

@@ -49,8 +49,8 @@ export interface Provider {
   create(machine: NewMachine): Promise<Machine>;
   /** Nothing happens to what is gone. */
   remove(id: string): Promise<void>;
-  transfer(): Promise<Transfer>;
-  prices(): Promise<Prices>;
+  /** Of one whose transfer is counted. */
+  billing?: { transfer(): Promise<Transfer>; prices(): Promise<Prices> };
 }
 
 /** What a provider may say instead, and what the fleet makes of it. */

@@ -3,15 +3,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FakeLinode } from '../linode/fake/index.ts';
 import { Linode } from '../linode/index.ts';
 import { linodeProvider } from '../provider/linode.ts';
+import { staticProvider } from '../provider/static.ts';
 import { MemoryStore } from '../store/store.ts';
 import { Fleet, type FleetOptions } from './fleet.ts';
 
 const LIMITS = { cpu: 0.6, egressBps: 75e6, stretch: 1.5 };
 const RULES = {
   scale: {
-    regions: { jp: { zones: ['jp-tyo-3'], min: 2, max: 5 } },
+    regions: { jp: { zones: { linode: ['jp-tyo-3'] }, min: 2, max: 5 } },
     ...{ labelPrefix: 'hayate-', tag: 'hayate-fleet', createRetryMs: 15_000, createMaxRetryMs: 60_000 },
-    ...{ bootLimitMs: 300_000, lostMs: 20_000, drainMs: 600_000, drainShare: 0.5 },
+    ...{ bootLimitMs: 300_000, lostMs: 20_000, darkMs: 10_000, drainMs: 600_000, drainShare: 0.5 },
   },
   need: { leadMs: 150_000, keepMs: 300_000, sigmas: 0, fill: 1 },
   place: { limits: LIMITS, viewer: { cpu: 0.0005, egressBps: 5000 }, viewers: 20, growMs: 600_000 },
@@ -55,7 +56,7 @@ class Stage {
   readonly drained: string[] = [];
   readonly fleets: Fleet[] = [];
 
-  open(owner: string, more: Partial<FleetOptions> = {}): Fleet {
+  open(owner: string, more: Partial<FleetOptions> = {}, others: FleetOptions['providers'] = {}): Fleet {
     const sleep = (ms: number) => new Promise<void>((resolve) => this.clock.after(ms, resolve));
     const linode = new Linode({
       token: () => 'token',
@@ -65,7 +66,10 @@ class Stage {
     });
     const fleet = new Fleet({
       ...{ rules: RULES, store: this.store, owner, clock: this.clock, nowMs: this.clock.nowMs, random: () => 0.3 },
-      provider: linodeProvider({ linode, type: 'g6-standard-2', image: 'linode/debian12' }),
+      providers: {
+        linode: { share: 100, api: linodeProvider({ linode, type: 'g6-standard-2', image: 'linode/debian12' }) },
+        ...others,
+      },
       view: { relays: () => this.relays, settled: () => true },
       drain: async (id) => void this.drained.push(id),
       log: { info: () => {}, warn: () => {}, error: () => {} },
@@ -76,12 +80,11 @@ class Stage {
     return fleet;
   }
 
-  /** Every machine that runs has its relay. */
-  join(): void {
-    this.relays = this.fake
-      .machines()
-      .filter(({ status }) => status === 'running')
-      .map(({ label }) => known(label.slice('hayate-'.length)));
+  /** Every machine that runs has its relay; one that was told to drain does. */
+  join(others: readonly string[] = []): void {
+    const running = this.fake.machines().filter(({ status }) => status === 'running');
+    const ids = [...running.map(({ label }) => label.slice('hayate-'.length)), ...others];
+    this.relays = ids.map((id) => ({ ...known(id), draining: this.drained.includes(id) }));
   }
 }
 
@@ -202,5 +205,63 @@ describe('placement', () => {
       retryable: true,
     });
     expect(fleet.status().counts.refused).toBe(1);
+  });
+});
+
+describe('a shift', () => {
+  it('told to one instance is done by the other, which leads', async () => {
+    stage = new Stage();
+    const zones = { linode: ['jp-tyo-3'], rack: ['one'] };
+    const rules = { ...RULES, scale: { ...RULES.scale, regions: { jp: { zones, min: 2, max: 5 } } } };
+    const machines = [1, 2, 3].map((n) => ({ name: `m${n}`, zone: 'one', address: '' }));
+    const rack = staticProvider({
+      ...{ name: 'rack', machines, labelPrefix: 'hayate-', store: stage.store, nowMs: stage.clock.nowMs },
+      ...{ take: ['true'], release: ['true'], run: async () => {} },
+    });
+    const [a, b] = ['a', 'b'].map((owner) => stage.open(owner, { rules }, { rack: { share: 0, api: rack } }));
+    await stage.clock.advance(120_000);
+    stage.join();
+    await stage.clock.advance(20_000);
+    const other = a!.leads ? b! : a!;
+    const wish = { from: 'linode', to: 'rack', percent: 100 };
+    const expected = { before: { linode: 100, rack: 0 }, after: { linode: 0, rack: 100 }, relays: 2 };
+    expect(await other.shift({ ...wish, dryRun: true })).toEqual({ dryRun: true, regions: { jp: expected } });
+    await stage.clock.advance(60_000);
+    expect(await rack.machines('hayate-fleet')).toEqual([]);
+    expect(await other.shift(wish)).toEqual({ dryRun: false, regions: { jp: expected } });
+    for (let n = 0; n < 10; n += 1) {
+      await stage.clock.advance(20_000);
+      stage.join((await rack.machines('hayate-fleet')).map(({ label }) => label.slice('hayate-'.length)));
+    }
+    expect(await rack.machines('hayate-fleet')).toHaveLength(2);
+    expect(stage.fake.machines()).toEqual([]);
+    const status = (a!.leads ? a! : b!).status().shares['jp'];
+    expect(status).toMatchObject({ rack: { share: 100, due: 2, relays: { serving: 2 } }, linode: { relays: {} } });
+    await expect(other.shift({ ...wish, to: 'nobody' })).rejects.toMatchObject({ code: 'invalid_argument' });
+    stage.store.away = true;
+    await expect(other.shift(wish)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+  });
+});
+
+describe('a provider that does not answer', () => {
+  it('holds up nobody else', async () => {
+    stage = new Stage();
+    const zones = { linode: ['jp-tyo-3'], rack: ['one'] };
+    const rules = { ...RULES, scale: { ...RULES.scale, regions: { jp: { zones, min: 2, max: 5 } } } };
+    let hangs = false;
+    const api = {
+      machines: () => (hangs ? new Promise<never>(() => {}) : Promise.resolve([])),
+      create: () => Promise.reject(new Error('never asked')),
+      remove: () => Promise.reject(new Error('never asked')),
+    };
+    stage.open('a', { rules }, { rack: { share: 0, api } });
+    await stage.clock.advance(120_000);
+    hangs = true;
+    stage.join();
+    await stage.clock.advance(20_000);
+    // Both die, and are replaced while the rack says nothing.
+    stage.relays = [];
+    await stage.clock.advance(120_000);
+    expect(stage.fake.machines()).toHaveLength(4);
   });
 });

@@ -2,10 +2,12 @@ import { HayateError } from '@hayate/codec/errors';
 import { candidates, type KnownRelay, type RoomEntry } from '@hayate/relay/directory';
 import { Lease } from '@hayate/relay/ledger/nats';
 import { type Placement, Placer, type PlaceWish } from '../place/place.ts';
+import type { ShiftWish } from '../scale/shares.ts';
 import { emptyState } from '../scale/types.ts';
 import { Scaler, type ScalerOptions, type ScalerStatus } from './scaler.ts';
+import { type Shifted, shiftShares } from './shares.ts';
 
-export interface FleetOptions extends ScalerOptions {
+export interface FleetOptions extends Omit<ScalerOptions, 'after'> {
   /** Of this instance, over its restarts. */
   owner: string;
   clock: { nowMs(): number; after(ms: number, callback: () => void): () => void };
@@ -97,6 +99,14 @@ export class Fleet {
     return { placement, relays: [chosen, ...others] };
   }
 
+  /**
+   * Relays move from one provider to another, by the leader and step by step; the answer says how many have to.
+   * @throws HayateError `invalid_argument`, `unavailable`
+   */
+  shift(wish: ShiftWish & { dryRun?: boolean | undefined }): Promise<Shifted> {
+    return shiftShares(this.#options, wish);
+  }
+
   status(): FleetStatus {
     const { view, clock, owner } = this.#options;
     const nowMs = clock.nowMs();
@@ -118,11 +128,16 @@ export class Fleet {
 
   #lead(held: boolean): void {
     this.#scaler?.stop();
-    this.#scaler = held ? new Scaler({ ...this.#options, nowMs: () => this.#options.clock.nowMs() }) : undefined;
+    this.#scaler = held ? this.#newScaler() : undefined;
     this.#options.log.info(
       { owner: this.#options.owner },
       held ? 'this instance leads' : 'this instance does not lead',
     );
+  }
+
+  #newScaler(): Scaler {
+    const { clock } = this.#options;
+    return new Scaler({ ...this.#options, nowMs: () => clock.nowMs(), after: (ms, run) => clock.after(ms, run) });
   }
 
   #tickLater(ms: number): void {
@@ -134,4 +149,4 @@ export class Fleet {
   }
 }
 
-const idle: ScalerStatus = { state: emptyState(), need: {}, alarms: [], transfer: undefined, planned: [] };
+const idle: ScalerStatus = { state: emptyState(), need: {}, alarms: [], transfer: {}, shares: {}, planned: [] };

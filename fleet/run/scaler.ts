@@ -1,18 +1,13 @@
 import type { KnownRelay } from '@hayate/relay/directory';
 import type { Logger } from 'pino';
-import {
-  emptyTransfer,
-  forecastTransfer,
-  observeTransfer,
-  type TransferForecast,
-  type TransferMemory,
-} from '../budget/transfer.ts';
+import type { TransferForecast } from '../budget/transfer.ts';
 import { fullnessOf, type PlaceRules } from '../place/place.ts';
-import { type Machine, type Prices, type Provider, ProviderError } from '../provider/types.ts';
+import { type Machine, type Provider, ProviderError } from '../provider/types.ts';
 import { type Deletable, decide, isDeletable, resumed } from '../scale/decide.ts';
 import { Forecast, type ForecastMemory } from '../scale/forecast.ts';
 import { type NeedRules, needOf } from '../scale/need.ts';
 import { settle } from '../scale/outcome.ts';
+import { spreadOf } from '../scale/shares.ts';
 import {
   type Action,
   type Alarm,
@@ -22,9 +17,12 @@ import {
   type Outcome,
   type RelayReport,
   type ScaleRules,
+  type Shares,
 } from '../scale/types.ts';
 import { Kept } from '../store/kept.ts';
 import type { Store } from '../store/store.ts';
+import { readShares } from './shares.ts';
+import { TransferWatch } from './transfer-watch.ts';
 
 /** The directory, as far as the fleet needs it. */
 interface RelaysView {
@@ -36,11 +34,13 @@ interface RelaysView {
 export interface ScalerOptions {
   rules: { scale: ScaleRules; need: NeedRules; place: PlaceRules };
   store: Store;
-  provider: Provider;
+  /** By name. `share`: percent of each region where it has zones, until a shift says otherwise. */
+  providers: Readonly<Record<string, { share: number; api: Provider }>>;
   view: RelaysView;
   /** Tells a relay to drain; told again until the directory shows it. */
   drain(id: string): Promise<void>;
   nowMs(): number;
+  after(ms: number, callback: () => void): () => void;
   log: Pick<Logger, 'info' | 'warn' | 'error'>;
   /** Decides and says so, does nothing. */
   dryRun?: boolean;
@@ -52,33 +52,42 @@ export interface ScalerStatus {
   state: FleetState;
   need: Readonly<Record<string, { load: number; least: number; most: number }>>;
   alarms: readonly Alarm[];
-  transfer: TransferForecast | undefined;
+  /** By provider that counts it. */
+  transfer: Readonly<Record<string, TransferForecast>>;
+  /** By region and provider. */
+  shares: Readonly<Record<string, Readonly<Record<string, ShareStatus>>>>;
   /** What a dry run would have done last. */
   planned: readonly Action[];
 }
 
+export interface ShareStatus {
+  /** Percent. */
+  share: number;
+  /** Relays that this is; not whole. */
+  due: number;
+  /** By phase. */
+  relays: Readonly<Record<string, number>>;
+}
+
+/** Who takes longer gives no list at this look: the others are not to wait for it. */
+const LIST_MS = 10_000;
 /** A load that falls is believed after so long: rooms of a relay that died come back within it. */
 const FALL_MS = 60_000;
-const TRANSFER_MS = 600_000;
-const PRICES_MS = 86_400_000;
 
 /** What the leader does: looks, decides, keeps what it decided, and does it. `tick` each few seconds; never two at once. */
 export class Scaler {
   readonly #options: ScalerOptions;
   readonly #state: Kept<FleetState>;
   readonly #forecasts: Kept<Record<string, ForecastMemory>>;
-  readonly #budget: Kept<TransferMemory>;
+  readonly #transfers: TransferWatch[];
   readonly #byRegion = new Map<string, Forecast>();
   readonly #recent = new Map<string, [atMs: number, load: number][]>();
   /** Ids of calls that are not answered yet. */
   readonly #under = new Set<string>();
+  /** Lists that are asked for. */
+  readonly #asking = new Map<string, Promise<{ atMs: number; list: Machine[] } | undefined>>();
   #now: FleetState = emptyState();
-  #transfer: { memory: TransferMemory; forecast: TransferForecast | undefined } = {
-    memory: emptyTransfer(),
-    forecast: undefined,
-  };
-  #prices: { prices: Prices; atMs: number } | undefined;
-  #transferMs = Number.NEGATIVE_INFINITY;
+  #shares: Shares = {};
   #savedStep = -1;
   #need: ScalerStatus['need'] = {};
   #alarms: readonly Alarm[] = [];
@@ -90,12 +99,31 @@ export class Scaler {
     this.#options = options;
     this.#state = new Kept(options.store, 'fleet');
     this.#forecasts = new Kept(options.store, 'forecast');
-    this.#budget = new Kept(options.store, 'transfer');
+    this.#transfers = Object.entries(options.providers).flatMap(([name, { api }]) =>
+      api.billing ? [new TransferWatch({ ...options, name, billing: api.billing })] : [],
+    );
   }
 
   status(): ScalerStatus {
-    const { forecast: transfer } = this.#transfer;
-    return { state: this.#now, need: this.#need, alarms: this.#alarms, transfer, planned: this.#planned };
+    const transfer = Object.fromEntries(
+      this.#transfers.flatMap(({ name, forecast }) => (forecast ? [[name, forecast]] : [])),
+    );
+    const { regions } = this.#options.rules.scale;
+    const shares = Object.fromEntries(Object.keys(regions).map((region) => [region, this.#shareStatus(region)]));
+    return { state: this.#now, need: this.#need, alarms: this.#alarms, transfer, shares, planned: this.#planned };
+  }
+
+  #shareStatus(region: string): Record<string, ShareStatus> {
+    const { scale } = this.#options.rules;
+    const spread = spreadOf(this.#now, region, this.#shares, scale);
+    const of = Object.values(this.#now.machines).filter((machine) => machine.region === region);
+    const names = new Set([...Object.keys(scale.regions[region]!.zones), ...of.map(({ provider }) => provider)]);
+    const one = (name: string): ShareStatus => {
+      const relays: Record<string, number> = {};
+      for (const { provider, phase } of of) if (provider === name) relays[phase] = (relays[phase] ?? 0) + 1;
+      return { share: this.#shares[region]?.[name] ?? 0, due: spread.due(name, spread.total), relays };
+    };
+    return Object.fromEntries([...names].map((name) => [name, one(name)]));
   }
 
   /** Ids that drain or are about to: no room goes there, whatever the directory says yet. */
@@ -126,15 +154,11 @@ export class Scaler {
     const options = this.#options;
     if (!this.#state.loaded) await this.#load();
     this.#observe();
-    const atMs = options.nowMs();
-    const list = await options.provider.machines(options.rules.scale.tag).catch((error: unknown) => {
-      options.log.warn({ err: error }, 'the provider gives no list');
-      return undefined;
-    });
+    const [machines] = await Promise.all([this.#lists(), this.#readShares()]);
     if (this.#stopped) return;
     const decision = decide(
       this.#now,
-      this.#seen(list && { atMs, list }),
+      this.#seen(machines),
       options.nowMs(),
       options.rules.scale,
       options.deletable ?? isDeletable,
@@ -147,15 +171,56 @@ export class Scaler {
     }
     if (!(await this.#keep(decision.state)) || this.#stopped) return;
     for (const action of decision.actions) this.#begin(action);
-    await this.#lookAtTransfer(list ?? []);
+    await Promise.all(this.#transfers.map((watch) => watch.look(machines[watch.name]?.list.length ?? 0)));
+  }
+
+  async #lists(): Promise<Observation['machines']> {
+    const names = Object.keys(this.#options.providers);
+    return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await this.#list(name)] as const)));
+  }
+
+  #list(name: string): Promise<{ atMs: number; list: Machine[] } | undefined> {
+    const { providers, rules, log, nowMs, after } = this.#options;
+    const atMs = nowMs();
+    const ask = async () => {
+      try {
+        return { atMs, list: await providers[name]!.api.machines(rules.scale.tag) };
+      } catch (error) {
+        log.warn({ err: error, provider: name }, 'the provider gives no list');
+        return undefined;
+      } finally {
+        this.#asking.delete(name);
+      }
+    };
+    const asking = this.#asking.get(name) ?? ask();
+    this.#asking.set(name, asking);
+    return new Promise((resolve) => {
+      const stop = after(LIST_MS, () => resolve(undefined));
+      void asking.then((answer) => {
+        stop();
+        resolve(answer);
+      });
+    });
+  }
+
+  /** Either instance may have been told to shift. While the store is away the last ones hold. */
+  async #readShares(): Promise<void> {
+    const { store, providers, rules, log } = this.#options;
+    try {
+      this.#shares = (await readShares(store, providers, rules.scale.regions)).shares;
+    } catch (error) {
+      log.warn({ err: error }, 'shares of the providers were not read');
+      if (Object.keys(this.#shares).length === 0) throw error;
+    }
   }
 
   async #load(): Promise<void> {
     const nowMs = this.#options.nowMs();
-    const [forecasts, transfer] = await Promise.all([this.#forecasts.load(), this.#budget.load()]);
+    const [forecasts] = await Promise.all([this.#forecasts.load(), ...this.#transfers.map((watch) => watch.load())]);
     for (const [region, memory] of Object.entries(forecasts ?? {})) this.#byRegion.set(region, new Forecast(memory));
-    if (transfer) this.#transfer.memory = transfer;
-    this.#now = resumed((await this.#state.load()) ?? emptyState(), nowMs);
+    const state = await this.#state.load();
+    // One of another version is as good as lost: it is made again of tags and labels.
+    this.#now = resumed(state?.version === emptyState().version ? state : emptyState(), nowMs);
   }
 
   async #keep(next: FleetState): Promise<boolean> {
@@ -195,30 +260,25 @@ export class Scaler {
     const step = Math.floor(nowMs / 300_000);
     if (step === this.#savedStep || this.#options.dryRun) return;
     this.#savedStep = step;
-    void this.#saveOr(
-      this.#forecasts,
-      Object.fromEntries([...this.#byRegion].map(([region, f]) => [region, f.memory()])),
-    );
-  }
-
-  /** What is only remembered is written over what another leader wrote. */
-  async #saveOr<T>(kept: Kept<T>, value: T): Promise<void> {
-    if (await kept.save(value)) return;
-    await kept.load().catch(() => kept.forget());
+    void this.#forecasts.remember(Object.fromEntries([...this.#byRegion].map(([region, f]) => [region, f.memory()])));
   }
 
   #seen(machines: Observation['machines']): Observation {
     const { view } = this.#options;
-    return { machines, relays: view.relays().map(reportOf), directory: view.settled(), need: this.#need };
+    const relays = view.relays().map(reportOf);
+    return { machines, relays, directory: view.settled(), need: this.#need, shares: this.#shares };
   }
 
   #begin(action: Action): void {
-    const { log, drain, provider, nowMs } = this.#options;
+    const { log, drain, providers, nowMs } = this.#options;
     const key = `${action.do} ${action.id}`;
     if (this.#under.has(key)) return;
     this.#under.add(key);
     const run = async (): Promise<void> => {
       if (action.do === 'drain') return drain(action.id);
+      const provider = providers[action.provider]?.api;
+      // Of one that is no more configured there is no list, and so no action.
+      if (!provider) return;
       log.info({ action }, `machine ${action.label}: ${action.do}`);
       const outcome: Outcome =
         action.do === 'create' ? await create(provider, action, log) : await remove(provider, action, log);
@@ -230,33 +290,8 @@ export class Scaler {
       .finally(() => this.#under.delete(key));
   }
 
-  async #lookAtTransfer(machines: readonly Machine[]): Promise<void> {
-    const { provider, nowMs, log } = this.#options;
-    const now = nowMs();
-    if (now - this.#transferMs < TRANSFER_MS) return;
-    this.#transferMs = now;
-    try {
-      if (!this.#prices || now - this.#prices.atMs > PRICES_MS) {
-        this.#prices = { prices: await provider.prices(), atMs: now };
-      }
-      const seen = await provider.transfer();
-      const memory = observeTransfer(this.#transfer.memory, seen, machines.length, now);
-      this.#transfer = { memory, forecast: forecastTransfer(memory, seen, this.#dearest(this.#prices.prices), now) };
-      await this.#saveOr(this.#budget, memory);
-    } catch (error) {
-      log.warn({ err: error }, 'the provider tells nothing of transfer');
-    }
-  }
-
-  /** Where it costs most, of the zones that are in use. */
-  #dearest({ overageGb, overageGbByZone, ...rest }: Prices) {
-    const zones = Object.values(this.#options.rules.scale.regions).flatMap((region) => region.zones);
-    return { ...rest, overageGb: Math.max(...zones.map((zone) => overageGbByZone[zone] ?? overageGb)) };
-  }
-
   #tellAlarms(alarms: readonly Alarm[]): void {
-    const { forecast } = this.#transfer;
-    const all = [...alarms, ...(forecast ? transferAlarm(forecast) : [])];
+    const all = [...alarms, ...this.#transfers.flatMap((watch) => watch.alarms())];
     const told = new Set(this.#alarms.map(({ code, of }) => `${code} ${of}`));
     for (const alarm of all) {
       if (!told.has(`${alarm.code} ${alarm.of}`))
@@ -264,14 +299,6 @@ export class Scaler {
     }
     this.#alarms = all;
   }
-}
-
-/** Before it costs anything: the forecast is over the pool. */
-function transferAlarm({ overageGb, overageDollars, crossesMs }: TransferForecast): Alarm[] {
-  if (overageGb === 0 || crossesMs === undefined) return [];
-  const when = new Date(crossesMs).toISOString().slice(0, 16);
-  const text = `${Math.round(overageGb)} GB over the pool at the month's end, ${overageDollars.toFixed(2)} dollars; from ${when}`;
-  return [{ code: 'transfer_over', of: 'account', text }];
 }
 
 /** What a relay said before it fell silent is not what it has: its gifts are not known. */

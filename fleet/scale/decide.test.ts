@@ -13,11 +13,15 @@ import {
 } from './types.ts';
 
 const RULES: ScaleRules = {
-  regions: { jp: { zones: ['tyo', 'osa'], min: 1, max: 4 }, us: { zones: ['ord'], min: 0, max: 4 } },
+  regions: {
+    jp: { zones: { p: ['tyo', 'osa'] }, min: 1, max: 4 },
+    us: { zones: { p: ['ord'] }, min: 0, max: 4 },
+  },
   ...{ labelPrefix: 'hayate-', tag: 'fleet' },
   ...{ createRetryMs: 10_000, createMaxRetryMs: 80_000, bootLimitMs: 300_000, lostMs: 20_000, drainMs: 600_000 },
-  drainShare: 0.5,
+  ...{ darkMs: 10_000, drainShare: 0.5 },
 };
+const shares = { jp: { p: 100 }, us: { p: 100 } };
 const need = (jp: number, us = 0) => ({ jp: { least: jp, most: jp }, us: { least: us, most: us } });
 
 /** A provider and relays that do as they are told, one event at a time. */
@@ -34,8 +38,8 @@ class Stage {
   look(needs: Observation['need'], aheadMs = 10_000): Action[] {
     this.nowMs += aheadMs;
     const seen: Observation = {
-      machines: this.listed ? { atMs: this.nowMs, list: this.machines } : undefined,
-      ...{ relays: this.relays, directory: this.directory, need: needs },
+      machines: { p: this.listed ? { atMs: this.nowMs, list: this.machines } : undefined },
+      ...{ relays: this.relays, directory: this.directory, need: needs, shares },
     };
     const { state, actions, alarms } = decide(this.state, seen, this.nowMs, this.rules);
     this.state = state;
@@ -165,11 +169,12 @@ describe('creating', () => {
 
   it('gives up an intent that nobody needs any more, unless a call for it may have worked', () => {
     const stage = new Stage();
-    stage.state.pausedMs = stage.nowMs + 1e9;
+    stage.state.providers['p'] = { pausedMs: stage.nowMs + 1e9 };
+    stage.state.complete = true;
     stage.look(need(3));
     stage.look(need(1));
     expect(Object.keys(stage.state.machines)).toHaveLength(1);
-    stage.state.pausedMs = 0;
+    stage.state.providers['p'] = { pausedMs: 0 };
     const [sent] = creates(stage.look(need(1)));
     stage.look({ ...need(0), jp: { least: 0, most: 0 } });
     expect(stage.phase(sent!.id)).toBe('wanted');
@@ -320,8 +325,8 @@ describe('under any order of events', () => {
       }
       stage.nowMs += raw.aheadMs;
       const seen: Observation = {
-        machines: stage.listed ? { atMs: stage.nowMs, list: [...stage.machines] } : undefined,
-        ...{ relays: stage.relays, directory: stage.directory, need: need(raw.jp, raw.us) },
+        machines: { p: stage.listed ? { atMs: stage.nowMs, list: [...stage.machines] } : undefined },
+        ...{ relays: stage.relays, directory: stage.directory, need: need(raw.jp, raw.us), shares },
       };
       const { state, actions } = decide(stage.state, seen, stage.nowMs, RULES, deletable);
       stage.state = state;

@@ -1,5 +1,6 @@
 import type { Machine } from '../provider/types.ts';
 import { resize } from './resize.ts';
+import { isDark } from './shares.ts';
 import type { Action, Alarm, FleetState, MachineState, Observation, RelayReport, ScaleRules } from './types.ts';
 
 export interface Decision {
@@ -43,16 +44,64 @@ export function decide(
   const state = structuredClone(before);
   const alarms: Alarm[] = [];
   const byId = new Map(seen.relays.map((relay) => [relay.id, relay]));
-  const machines = seen.machines && ours(seen.machines.list, rules, alarms);
-  if (machines) adopt(state, machines, byId, nowMs, rules);
+  const machines = new Map<string, ReadonlyMap<string, Machine>>();
+  for (const [provider, answer] of Object.entries(seen.machines)) {
+    hear(state, provider, answer !== undefined, nowMs);
+    if (!answer) continue;
+    const list = ours(answer.list, rules, alarms);
+    machines.set(provider, list);
+    adopt(state, provider, list, byId, nowMs, rules);
+  }
+  if (machines.size === Object.keys(seen.machines).length) state.complete = true;
+  darken(state, seen, byId, nowMs, rules, alarms);
   for (const machine of Object.values(state.machines)) {
-    const there = machines?.get(machine.id);
-    if (machines && seen.machines && !there) missing(state, machine, seen.machines.atMs, alarms);
+    const there = machines.get(machine.provider)?.get(machine.id);
+    const answer = seen.machines[machine.provider];
+    if (answer && !there) missing(state, machine, answer.atMs, alarms);
     if (state.machines[machine.id])
-      advance(machine, there, byId.get(machine.id), { seen, nowMs, rules, deletable, alarms });
+      advance(machine, there, byId.get(machine.id), {
+        ...{ seen, nowMs, rules, deletable, alarms, dark: isDark(state, machine.provider) },
+      });
   }
   resize(state, seen, nowMs, rules, alarms);
   return { state, actions: actionsOf(state, machines, byId, nowMs, rules), alarms };
+}
+
+function hear(state: FleetState, provider: string, answers: boolean, nowMs: number): void {
+  state.providers[provider] ??= { pausedMs: 0 };
+  const known = state.providers[provider];
+  if (answers) {
+    delete known.silentMs;
+    delete known.darkMs;
+  } else known.silentMs ??= nowMs;
+}
+
+/** A provider is dark that gives no list and of whose relays none is heard. One of both alone says nothing of the other. */
+function darken(
+  state: FleetState,
+  seen: Observation,
+  relays: ReadonlyMap<string, RelayReport>,
+  nowMs: number,
+  rules: ScaleRules,
+  alarms: Alarm[],
+): void {
+  for (const [name, provider] of Object.entries(state.providers)) {
+    const { silentMs } = provider;
+    if (silentMs === undefined) continue;
+    const of = Object.values(state.machines).filter((machine) => machine.provider === name);
+    const heard = of.flatMap(({ heardMs }) => heardMs ?? []);
+    if (of.some(({ id }) => relays.has(id))) delete provider.darkMs;
+    else if (seen.directory && heard.length > 0 && nowMs - Math.max(silentMs, ...heard) >= rules.darkMs) {
+      provider.darkMs ??= nowMs;
+    }
+    if (provider.darkMs !== undefined) {
+      const text =
+        'gives no list, and none of its relays is heard: their work is done elsewhere, its machines are kept';
+      alarms.push({ code: 'provider_dark', of: name, text });
+    } else if (nowMs - silentMs > rules.lostMs) {
+      alarms.push({ code: 'provider_silent', of: name, text: 'gives no list; its relays stay as they are' });
+    }
+  }
 }
 
 /** Tag and label must both be the fleet's: either may be on somebody else's machine by mistake. */
@@ -77,6 +126,7 @@ const idPattern = (region: string): RegExp => new RegExp(`^${region}-f-\\d+$`);
 /** Machines that the state does not know, as after it was lost: they are this fleet's by tag and label. */
 function adopt(
   state: FleetState,
+  provider: string,
   machines: ReadonlyMap<string, Machine>,
   relays: ReadonlyMap<string, RelayReport>,
   nowMs: number,
@@ -89,7 +139,7 @@ function adopt(
     const region = Object.keys(rules.regions).find((code) => idPattern(code).test(id))!;
     // It may have served: without a word of its relay it is lost, not new, and so never removed unheard.
     const phase = relays.has(id) ? 'serving' : 'lost';
-    state.machines[id] = { id, region, zone: machine.zone, phase, sinceMs: nowMs, attempts: 0, nextMs: 0 };
+    state.machines[id] = { id, region, provider, zone: machine.zone, phase, sinceMs: nowMs, attempts: 0, nextMs: 0 };
   }
 }
 
@@ -112,6 +162,8 @@ interface Context {
   rules: ScaleRules;
   deletable: Deletable;
   alarms: Alarm[];
+  /** Its provider is. */
+  dark: boolean;
 }
 
 function enter(machine: MachineState, phase: MachineState['phase'], nowMs: number): void {
@@ -126,7 +178,7 @@ function advance(
   relay: RelayReport | undefined,
   context: Context,
 ): void {
-  const { seen, nowMs, rules, deletable, alarms } = context;
+  const { seen, nowMs, rules, deletable, alarms, dark } = context;
   if (relay) machine.heardMs = nowMs;
   if (relay?.draining) machine.drainedMs ??= nowMs;
   else if (relay) delete machine.drainedMs;
@@ -155,7 +207,8 @@ function advance(
   const drainedMs = nowMs - (machine.drainedMs ?? nowMs);
   if (machine.phase === 'draining' && relay && drainedMs >= FIGURES_MS && deletable(relay))
     enter(machine, 'removing', nowMs);
-  const silent = seen.directory && !relay && nowMs - (machine.heardMs ?? machine.sinceMs) > rules.lostMs;
+  const silentMs = nowMs - (machine.heardMs ?? machine.sinceMs);
+  const silent = seen.directory && !relay && (dark || silentMs > rules.lostMs);
   if (silent && (machine.phase === 'serving' || machine.phase === 'draining')) {
     if (machine.phase === 'draining') machine.condemned = true;
     enter(machine, 'lost', nowMs);
@@ -173,28 +226,30 @@ function advance(
 
 function actionsOf(
   state: FleetState,
-  machines: ReadonlyMap<string, Machine> | undefined,
+  machines: ReadonlyMap<string, ReadonlyMap<string, Machine>>,
   relays: ReadonlyMap<string, RelayReport>,
   nowMs: number,
   rules: ScaleRules,
 ): Action[] {
   const actions: Action[] = [];
   for (const machine of Object.values(state.machines)) {
-    const { id, phase } = machine;
+    const { id, phase, provider, zone } = machine;
     const label = `${rules.labelPrefix}${id}`;
+    const list = machines.get(provider);
     if (phase === 'draining' && relays.get(id)?.draining === false) actions.push({ do: 'drain', id });
     if (phase === 'removing' && nowMs >= machine.nextMs) {
       // Only by a list of just now, which says whose it is.
-      const there = machines?.get(id);
-      if (there && there.status !== 'going') actions.push({ do: 'remove', id, machine: there.id, label });
+      const there = list?.get(id);
+      if (there && there.status !== 'going') actions.push({ do: 'remove', id, provider, machine: there.id, label });
     }
     // Without a list nobody knows what an earlier call has done.
-    if (phase === 'wanted' && machines && nowMs >= machine.nextMs && nowMs >= state.pausedMs) {
+    const pausedMs = Math.max(machine.nextMs, state.providers[provider]?.pausedMs ?? 0);
+    if (phase === 'wanted' && list && nowMs >= pausedMs) {
       machine.attempts += 1;
       machine.nextMs = nowMs + retryMs(machine.attempts, rules);
       // Until it is answered.
       machine.unsure = true;
-      actions.push({ do: 'create', id, label, zone: machine.zone, tags: [rules.tag] });
+      actions.push({ do: 'create', id, label, provider, zone, tags: [rules.tag] });
     }
   }
   return actions;

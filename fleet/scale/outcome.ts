@@ -1,5 +1,5 @@
 import { retryMs } from './decide.ts';
-import type { FleetState, Outcome, ScaleRules } from './types.ts';
+import { type FleetState, type Outcome, type ScaleRules, zoneKey } from './types.ts';
 
 /** Creates of a zone that fail in a row until others are tried. */
 const BAD_AFTER = 3;
@@ -19,8 +19,12 @@ export function settle(before: FleetState, outcome: Outcome, nowMs: number, rule
     return state;
   }
   if (machine.phase !== 'wanted') return state;
+  state.providers[machine.provider] ??= { pausedMs: 0 };
+  const provider = state.providers[machine.provider]!;
+  const zone = zoneKey(machine.provider, machine.zone);
   if (outcome.ok) {
-    delete state.zones[machine.zone];
+    delete provider.full;
+    delete state.zones[zone];
     delete machine.unsure;
     machine.phase = 'starting';
     machine.sinceMs = nowMs;
@@ -31,14 +35,15 @@ export function settle(before: FleetState, outcome: Outcome, nowMs: number, rule
   if (code !== 'outcome_unknown' && code !== 'label_taken') delete machine.unsure;
   machine.nextMs = Math.max(machine.nextMs, nowMs + retryMs(machine.attempts, rules));
   if (code === 'rate_limited') {
-    state.pausedMs = Math.max(state.pausedMs, nowMs + (retryAfterMs ?? rules.createRetryMs));
-    machine.nextMs = state.pausedMs;
+    provider.pausedMs = Math.max(provider.pausedMs, nowMs + (retryAfterMs ?? rules.createRetryMs));
+    machine.nextMs = provider.pausedMs;
   } else if (code === 'account_limit') {
-    state.pausedMs = nowMs + LIMIT_MS;
+    provider.pausedMs = nowMs + LIMIT_MS;
+    provider.full = true;
   } else if (code === 'unavailable' || code === 'outcome_unknown') {
-    const failures = (state.zones[machine.zone]?.failures ?? 0) + 1;
+    const failures = (state.zones[zone]?.failures ?? 0) + 1;
     const badMs = failures < BAD_AFTER ? 0 : nowMs + Math.min(BAD_MAX_MS, BAD_MS * (failures - BAD_AFTER + 1));
-    state.zones[machine.zone] = { failures, badMs };
+    state.zones[zone] = { failures, badMs };
   }
   return state;
 }

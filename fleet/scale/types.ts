@@ -1,8 +1,8 @@
 import type { Machine, ProviderCode } from '../provider/types.ts';
 
-/** A region of the cluster and the provider's regions where its relays may stand. */
+/** A region of the cluster and, by provider, the provider's regions where its relays may stand. */
 interface RegionRules {
-  zones: readonly string[];
+  zones: Readonly<Record<string, readonly string[]>>;
   /** Relays that serve, at least and at most. */
   min: number;
   max: number;
@@ -21,9 +21,14 @@ export interface ScaleRules {
   bootLimitMs: number;
   /** Silence after which a relay counts as lost and is replaced, ms. */
   lostMs: number;
+  /** Silence of a provider and of all its relays after which its capacity is made elsewhere, ms. */
+  darkMs: number;
   /** A drain that takes longer raises an alarm, ms. */
   drainMs: number;
-  /** Relays of a region that drain at once, as a share of those that serve; at least one. */
+  /**
+   * Relays of a region that drain at once, as a share of those that serve; at least one. As many may come beside the others
+   * while relays move from one provider to another, also beyond the region's `max`.
+   */
   drainShare: number;
 }
 
@@ -55,6 +60,7 @@ export interface MachineState {
   /** Relay id; the label is prefix and id. */
   id: string;
   region: string;
+  provider: string;
   zone: string;
   phase: Phase;
   /** Of the phase, ms since 1970. */
@@ -72,40 +78,60 @@ export interface MachineState {
   condemned?: true;
 }
 
-/** All that a restart must not lose. Plain JSON. */
-export interface FleetState {
-  version: 1;
-  /** Of the next machine: no number is used twice. */
-  next: number;
-  machines: Record<string, MachineState>;
+interface ProviderState {
   /** No creates before, ms since 1970. */
   pausedMs: number;
-  /** Zones where creates fail: not before that. */
+  /** Until then since its account has no room for more. */
+  full?: true;
+  /** Since when it gives no list. */
+  silentMs?: number;
+  /** Since when none of its relays is heard either: it does not count until one of both is back. */
+  darkMs?: number;
+}
+
+/** All that a restart must not lose. Plain JSON. */
+export interface FleetState {
+  version: 2;
+  /** Of the next machine: no number is used twice. */
+  next: number;
+  /** Every provider's list was seen, so that `next` is over all numbers that are in use. */
+  complete?: true;
+  machines: Record<string, MachineState>;
+  providers: Record<string, ProviderState>;
+  /** By provider and zone (`zoneKey`), where creates fail: not before that. */
   zones: Record<string, { failures: number; badMs: number }>;
 }
 
-export const emptyState = (): FleetState => ({ version: 1, next: 1, machines: {}, pausedMs: 0, zones: {} });
+export const emptyState = (): FleetState => ({ version: 2, next: 1, machines: {}, providers: {}, zones: {} });
+
+/** Providers may call their zones alike. */
+export const zoneKey = (provider: string, zone: string): string => `${provider}/${zone}`;
+
+/** By region and provider, percent; what they mean is their ratio among the providers that have zones there. */
+export type Shares = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 export interface Observation {
-  /** The provider's answer and when it was asked; undefined: it gave none. */
-  machines: { atMs: number; list: readonly Machine[] } | undefined;
+  /** Each provider's answer and when it was asked; undefined: it gave none. */
+  machines: Readonly<Record<string, { atMs: number; list: readonly Machine[] } | undefined>>;
   relays: readonly RelayReport[];
   /** The directory is there. Without it nobody is lost, and nothing drains. */
   directory: boolean;
   /** Relays that a region needs: to be had by now, and so many that any more may go. */
   need: Readonly<Record<string, { least: number; most: number }>>;
+  shares: Shares;
 }
 
 export type Action =
-  | { do: 'create'; id: string; label: string; zone: string; tags: readonly string[] }
+  | { do: 'create'; id: string; label: string; provider: string; zone: string; tags: readonly string[] }
   | { do: 'drain'; id: string }
-  | { do: 'remove'; id: string; machine: string; label: string };
+  | { do: 'remove'; id: string; provider: string; machine: string; label: string };
 
 type AlarmCode =
   | 'drain_overdue'
   | 'relay_lost'
   | 'never_came_up'
-  | 'account_limit'
+  | 'provider_silent'
+  | 'provider_dark'
   | 'zone_fails'
   | 'at_max'
   | 'vanished'
@@ -114,7 +140,7 @@ type AlarmCode =
 
 export interface Alarm {
   code: AlarmCode;
-  /** Relay id, region or zone. */
+  /** Relay id, region, provider or zone. */
   of: string;
   text: string;
 }

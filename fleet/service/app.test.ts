@@ -16,14 +16,21 @@ const app = fleetApp({
       if (wish.room === 'full') throw new HayateError('overloaded', 'no relay has room', { retryable: true });
       return { placement: undefined, relays: [relay] };
     },
+    shift: async ({ from, to, percent, dryRun = false }) => {
+      if (to === 'nobody') throw new HayateError('invalid_argument', 'no provider nobody with zones');
+      const regions = {
+        jp: { before: { [from]: 100, [to]: 0 }, after: { [from]: 100 - percent, [to]: percent }, relays: 2 },
+      };
+      return { dryRun, regions };
+    },
     status: () => ({ owner: 'a' }) as never,
   },
   isService: (header) => header === 'Bearer right',
   key: new Uint8Array(32),
   nowMs: () => 1_000_000,
 });
-const post = async (body: unknown, token = 'right') => {
-  const answer = await app.request('/v1/rooms', {
+const post = async (body: unknown, token = 'right', path = '/v1/rooms') => {
+  const answer = await app.request(path, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}` },
     body: JSON.stringify(body),
@@ -56,4 +63,18 @@ it('refuses who has no token, what it does not know, and what is too much', asyn
   });
   expect((await app.request('/v1/fleet')).status).toBe(401);
   expect((await app.request('/healthz')).status).toBe(200);
+});
+
+it('shifts relays between providers for who has the token, and refuses what makes no sense', async () => {
+  const shift = (body: object, token?: string) =>
+    post({ from: 'a', to: 'b', percent: 25, ...body }, token, '/v1/shift');
+  expect(await shift({})).toMatchObject({
+    status: 200,
+    body: { dryRun: false, regions: { jp: { after: { b: 25 } } } },
+  });
+  expect(await shift({ dryRun: true })).toMatchObject({ body: { dryRun: true } });
+  expect(await shift({}, 'wrong')).toMatchObject({ status: 401 });
+  for (const wrong of [{ percent: 101 }, { to: 'nobody' }, { colour: 'red' }]) {
+    expect(await shift(wrong)).toMatchObject({ status: 400, body: { code: 'invalid_argument' } });
+  }
 });

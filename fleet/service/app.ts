@@ -20,8 +20,16 @@ const roomBody = z.strictObject({
   ttlSeconds: z.int().min(1).max(86_400).default(3600),
 });
 
+const shiftBody = z.strictObject({
+  from: name,
+  to: name,
+  percent: z.number().min(0).max(100),
+  region: name.optional(),
+  dryRun: z.boolean().default(false),
+});
+
 export interface FleetAppOptions {
-  fleet: Pick<Fleet, 'place' | 'status'>;
+  fleet: Pick<Fleet, 'place' | 'shift' | 'status'>;
   isService: ServiceTokenCheck;
   /** Signs tokens; undefined: none are given. */
   key?: Uint8Array | undefined;
@@ -31,7 +39,8 @@ export interface FleetAppOptions {
 /**
  * `POST /v1/rooms {room, region?, viewers?, liver?, ttlSeconds?}` answers `{room, relays, tokens?}`, `relays` as `GET
  * /v1/rooms/ROOM/relays` of a relay, the one to take first; 503 `overloaded` where no relay has room. `tokens` are the liver's (with
- * `liver`). `GET /v1/fleet` is what `hayate fleet status` shows. Both want the service token. Errors are `{code, message, retryable}`.
+ * `liver`). `POST /v1/shift {from, to, percent, region?, dryRun?}` moves relays between providers and answers `{dryRun, regions}`, by
+ * region the shares before and after and how many relays are to move. `GET /v1/fleet` is what `hayate fleet status` shows. All want the service token. Errors are `{code, message, retryable}`.
  */
 export function fleetApp({ fleet, isService, key, nowMs }: FleetAppOptions): Hono {
   const app = new Hono();
@@ -53,6 +62,7 @@ export function fleetApp({ fleet, isService, key, nowMs }: FleetAppOptions): Hon
     const tokens = key && liver !== undefined ? { tokens: { liver: await mintToken(key, claims) } } : {};
     return c.json({ room, relays: relays.map(candidateOf), ...tokens });
   });
+  app.post('/v1/shift', async (c) => c.json(await fleet.shift(shiftBody.parse(await c.req.json()))));
   app.get('/v1/fleet', (c) => c.json(fleet.status()));
   app.onError((error, c) => {
     if (error instanceof z.ZodError || error instanceof SyntaxError) {
@@ -62,7 +72,8 @@ export function fleetApp({ fleet, isService, key, nowMs }: FleetAppOptions): Hon
     if (error instanceof HayateError) {
       const { code, message, retryable } = error;
       if (retryable) c.header('retry-after', '5');
-      return c.json({ code, message, retryable }, retryable ? 503 : 500);
+      const wrong = code === 'invalid_argument' ? 400 : 500;
+      return c.json({ code, message, retryable }, retryable ? 503 : wrong);
     }
     return c.json({ code: 'internal', message: 'a fault of the fleet', retryable: false }, 500);
   });

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { HayateError } from '@hayate/codec/errors';
 import { readServiceTokens, readSharedKey } from '@hayate/relay';
@@ -7,12 +6,10 @@ import { FLEET_INBOX } from '@hayate/relay/nats';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import type { FleetConfig } from '../config/fleet.ts';
-import { Linode } from '../linode/index.ts';
-import { linodeProvider } from '../provider/linode.ts';
-import type { NewMachine } from '../provider/types.ts';
 import { Fleet, type FleetOptions } from '../run/fleet.ts';
 import { natsStore } from '../store/nats.ts';
 import { fleetApp } from './app.ts';
+import { openProviders } from './providers.ts';
 
 /** After a start and after NATS was away: by then every relay that lives was heard. */
 const SETTLED_MS = 15_000;
@@ -33,6 +30,11 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
     ...{ servers: nats.urls, name: `hayate fleet ${config.owner}`, log },
     ...{ caFile: nats.caFile, credsFile: nats.credsFile, inboxPrefix: FLEET_INBOX },
   });
+  const store = natsStore(link, nats);
+  const providers = await openProviders(config, store).catch(async (cause: unknown) => {
+    await link.close();
+    throw new HayateError('invalid_argument', `fleet: ${(cause as Error).message}`, { cause });
+  });
   const directory = natsDirectory({
     ...{ region: nats.region, regions: Object.keys(regions), nats: link, replicas: nats.replicas },
     ...{ watched: WATCHED, watchedFar: WATCHED },
@@ -50,8 +52,7 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
   };
   const fleet = new Fleet({
     ...{ owner: config.owner, dryRun: config.dryRun, tickMs: config.scale.tickMs, random: Math.random },
-    ...{ rules: rulesOf(config), clock, nowMs: clock.nowMs, log, provider: providerOf(config) },
-    store: natsStore(link, nats),
+    ...{ rules: rulesOf(config), clock, nowMs: clock.nowMs, log, providers, store },
     view: { relays: () => directory.relays(), settled },
     lookup: (room) => directory.lookup(room),
     drain: async (id) => {
@@ -83,31 +84,11 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
   };
 }
 
-function rulesOf({ regions, linode, limits, viewer, room, scale }: FleetConfig): FleetOptions['rules'] {
+function rulesOf({ regions, labelPrefix, tag, limits, viewer, room, scale }: FleetConfig): FleetOptions['rules'] {
   const { leadMs, keepMs, sigmas, fill, tickMs: _, ...rest } = scale;
   return {
-    scale: { regions, labelPrefix: linode.labelPrefix, tag: linode.tag, ...rest },
+    scale: { regions, labelPrefix, tag, ...rest },
     need: { leadMs, keepMs, sigmas, fill },
     place: { limits, viewer, ...room },
   };
-}
-
-function providerOf({ linode: config }: FleetConfig) {
-  const { tokenFile, apiUrl, type, image, firewallId, userDataFile, labelPrefix } = config;
-  const linode = new Linode({ token: () => readText(tokenFile).trim(), ...(apiUrl !== undefined && { apiUrl }) });
-  const userData = ({ label }: NewMachine) => {
-    const id = label.slice(labelPrefix.length);
-    return readText(userDataFile!)
-      .replaceAll('{id}', id)
-      .replaceAll('{region}', id.slice(0, id.indexOf('-')));
-  };
-  return linodeProvider({ linode, type, image, firewallId, ...(userDataFile !== undefined && { userData }) });
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new HayateError('invalid_argument', `cannot read ${file}: ${(cause as Error).message}`, { cause });
-  }
 }

@@ -6,5 +6,6 @@ export { type Agreed, agree } from '../enrol/agent.ts';
 export { MACHINE_ID } from '../enrol/desk.ts';
 export { ImageWorkshop, type ImageWorkshopOptions } from '../images/images.ts';
 export type { FleetStatus } from '../run/fleet.ts';
+export type { Shifted } from '../run/shares.ts';
 export { type RunningFleet, startFleet } from '../service/open.ts';
 export { type Control, openLinode, openTokens, startControl } from './control.ts';

@@ -26,8 +26,12 @@ export class Kept<T> {
     return this.#sequence !== undefined;
   }
 
-  forget(): void {
-    this.#sequence = undefined;
+  /** What is only remembered is written over what another one wrote. */
+  async remember(value: T): Promise<void> {
+    if (await this.save(value)) return;
+    await this.load().catch(() => {
+      this.#sequence = undefined;
+    });
   }
 
   /** One after the other. Never rejects; false: it is not known to be kept, load again. */

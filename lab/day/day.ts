@@ -140,9 +140,10 @@ class Day {
     });
     const store = new MemoryStore();
     void store.write('forecast', input.forecasts, 0);
-    void store.write('transfer', input.transfer, 0);
+    void store.write('transfer linode', input.transfer, 0);
     this.#instances = new Instances(['a', 'b'], {
-      ...{ rules: FLEET, store, provider: this.#provider(), clock: this.#clock, nowMs, tickMs: TICK_MS, log: silent },
+      ...{ rules: FLEET, store, clock: this.#clock, nowMs, tickMs: TICK_MS, log: silent },
+      providers: { linode: { share: 100, api: this.#provider() } },
       view: { relays: () => this.#world.known(), settled: () => this.#clock.nowMs() > START_MS - WARM_MS + STEP_MS },
       drain: async (id) => this.#world.order(id),
       random: () => ofFleet!.next(),
@@ -258,8 +259,9 @@ class Day {
       this.#alarms.set(code, (this.#alarms.get(code) ?? 0) + STEP_MS / 60_000);
     }
     const sinceMs = nowMs - START_MS;
-    if (sinceMs % 3_600_000 === 1_200_000 && status?.transfer) {
-      const { usedGb, quotaGb } = status.transfer;
+    const transfer = status?.transfer['linode'];
+    if (sinceMs % 3_600_000 === 1_200_000 && transfer) {
+      const { usedGb, quotaGb } = transfer;
       this.#forecasts.push({ hour: sinceMs / 3_600_000, used_gb: usedGb, quota_gb: quotaGb });
     }
     if (sinceMs % 60_000 !== 0) return;

@@ -57,13 +57,15 @@ export class Instances {
   }
 
   start(owner: string): void {
-    const { store, provider, clock } = this.#options;
+    const { store, providers, clock } = this.#options;
     const line = new Line();
     const fleet = new Fleet({
       ...this.#options,
       owner,
       store: line.over<Store>(store),
-      provider: line.over<Provider>(provider),
+      providers: Object.fromEntries(
+        Object.entries(providers).map(([name, { share, api }]) => [name, { share, api: line.over<Provider>(api) }]),
+      ),
       clock: { nowMs: clock.nowMs, after: (ms, run) => clock.after(ms, line.timer(run)) },
     });
     this.#there.set(owner, { fleet, line });

@@ -65,10 +65,12 @@ export const FAULTS = {
 
 export const FLEET = {
   scale: {
-    regions: Object.fromEntries(REGIONS.map(({ region, zones }) => [region, { zones, min: 2, max: 80 }])),
+    regions: Object.fromEntries(
+      REGIONS.map(({ region, zones }) => [region, { zones: { linode: zones }, min: 2, max: 80 }]),
+    ),
     ...{ labelPrefix: 'hayate-', tag: 'hayate-fleet' },
     ...{ createRetryMs: 15_000, createMaxRetryMs: 300_000, bootLimitMs: 6 * MINUTE_MS },
-    ...{ lostMs: 20_000, drainMs: 10 * MINUTE_MS, drainShare: 0.25 },
+    ...{ lostMs: 20_000, darkMs: 10_000, drainMs: 10 * MINUTE_MS, drainShare: 0.25 },
   },
   need: { leadMs: 150_000, keepMs: 10 * MINUTE_MS, sigmas: 1.5, fill: 0.96 },
   place: { limits: LIMITS, viewer: VIEWER, viewers: 20, growMs: LOAD.growMs },
