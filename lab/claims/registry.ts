@@ -28,6 +28,7 @@ import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
 import { addressChanges } from './networks/rebinding.ts';
+import { interop } from './networks/interop.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
@@ -91,4 +92,5 @@ export const claims: Claim[] = [
   fleetRestarts,
   fakeAsRecorded,
   addressChanges,
+  interop,
 ];
