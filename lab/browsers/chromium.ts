@@ -26,7 +26,7 @@ export interface ChromiumPage extends BrowserPage {
 }
 
 /** Never `--disable-quic`. The rest keeps it from dialling anything but what the page does. */
-const FLAGS = [
+export const CHROMIUM_FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--no-first-run',
@@ -49,7 +49,7 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Chr
       ...(options.viewport && { viewport: options.viewport }),
       ...(options.touch && { hasTouch: true, isMobile: true }),
       ...(options.colorScheme && { colorScheme: options.colorScheme }),
-      args: [...FLAGS, ...mic, ...(options.args ?? [])],
+      args: [...CHROMIUM_FLAGS, ...mic, ...(options.args ?? [])],
     })
     .catch(async (error: unknown) => {
       await rm(profile, { recursive: true, force: true });

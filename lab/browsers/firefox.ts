@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BidiConnection } from './bidi.ts';
+import { listeningAddress, stop } from './child.ts';
 import { findBrowsers } from './find.ts';
 import { type BrowserPage, type ConsoleLine, pollPage } from './page.ts';
 
@@ -11,8 +12,6 @@ export interface FirefoxOptions {
   fakeMic?: boolean;
   prefs?: Record<string, boolean | number | string>;
 }
-
-const START_MS = 60_000;
 
 /** No first-run pages, and nothing dialled but what the page dials. */
 const PREFS: Record<string, boolean | number | string> = {
@@ -58,7 +57,11 @@ export async function launchFirefox(options: FirefoxOptions = {}): Promise<Brows
     await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
   try {
-    return await openPage(`${await listeningAddress(child)}/session`, child.pid ?? 0, end);
+    return await openPage(
+      `${await listeningAddress(child, /WebDriver BiDi listening on (ws:\/\/\S+)/)}/session`,
+      child.pid ?? 0,
+      end,
+    );
   } catch (error) {
     await end();
     throw error;
@@ -119,41 +122,3 @@ async function openPage(url: string, pid: number, end: () => Promise<void>): Pro
 type EvaluateResult =
   | { type: 'success'; result: { type: string; value?: string } }
   | { type: 'exception'; exceptionDetails: { text: string } };
-
-/** Reads `ws://127.0.0.1:PORT` from what Firefox says when it is ready. */
-function listeningAddress(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let said = '';
-    const fail = (why: string) => {
-      settle();
-      reject(new Error(`Firefox ${why}: ${said.slice(-500)}`));
-    };
-    const onExit = (code: number | null) => fail(`ended with code ${code}`);
-    const onError = (error: Error) => fail(error.message);
-    const onData = (text: string) => {
-      said += text;
-      const address = /WebDriver BiDi listening on (ws:\/\/\S+)/.exec(said)?.[1];
-      if (address === undefined) return;
-      settle();
-      resolve(address);
-    };
-    const timer = setTimeout(() => fail(`did not start within ${START_MS} ms`), START_MS);
-    const settle = () => {
-      clearTimeout(timer);
-      child.off('exit', onExit).off('error', onError);
-      // Read on, or Firefox blocks on a full pipe.
-      child.stderr?.off('data', onData).resume();
-    };
-    child.once('exit', onExit).once('error', onError);
-    child.stderr?.setEncoding('utf8').on('data', onData);
-  });
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const kill = setTimeout(() => child.kill('SIGKILL'), 5000);
-  child.kill('SIGTERM');
-  await gone;
-  clearTimeout(kill);
-}

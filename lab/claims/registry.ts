@@ -28,6 +28,7 @@ import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
 import { interop } from './networks/interop.ts';
+import { phoneGoesAbout } from './networks/phone.ts';
 import { addressChanges } from './networks/rebinding.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
@@ -93,4 +94,5 @@ export const claims: Claim[] = [
   fakeAsRecorded,
   addressChanges,
   interop,
+  phoneGoesAbout,
 ];
