@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { imagesCommand } from './fleet-images.ts';
 import { fleetPlanCommand } from './fleet-plan.ts';
+import { fleetReleaseCommand } from './fleet-release.ts';
 import { fleetRunCommand, fleetStatusCommand } from './fleet-run.ts';
 import { fleetShiftCommand } from './fleet-shift.ts';
 
@@ -10,6 +11,7 @@ export function fleetCommand(): Command {
     .addCommand(fleetRunCommand())
     .addCommand(fleetStatusCommand())
     .addCommand(fleetShiftCommand())
+    .addCommand(fleetReleaseCommand())
     .addCommand(fleetPlanCommand())
     .addCommand(imagesCommand());
 }

@@ -46,6 +46,13 @@ const fleetSchema = z.strictObject({
     .record(z.string().regex(/^[a-z0-9-]+$/), providerSchema)
     .refine((providers) => Object.keys(providers).length > 0, 'wants a provider')
     .describe('By name.'),
+  enrolment: z
+    .strictObject({
+      stateDir: path('Of the control node on this machine, as in its file.').default('/var/lib/hayate-control'),
+    })
+    .optional()
+    .describe('Each machine gets a token of its own: `{enrolmentToken}` in `userDataFile`.'),
+  metricsPort: z.int().min(1).max(65_535).default(9464).describe('Of the relays: `GET /v1/targets` names it.'),
   labelPrefix: z.string().default('hayate-').describe("Before the relay's id in its machine's label."),
   tag: z.string().min(3).default('hayate-fleet').describe('Machines without it are never touched.'),
   limits: z

@@ -18,7 +18,9 @@ const linodeSchema = z.strictObject({
   type: z.string().default('g6-standard-2'),
   image: z.string().default('linode/debian12'),
   firewallId: z.int().optional(),
-  userDataFile: path('What a machine does at its first boot; `{id}` and `{region}` in it are its own.').optional(),
+  userDataFile: path(
+    'What a machine does at its first boot; `{id}`, `{region}` and `{enrolmentToken}` in it are its own.',
+  ).optional(),
 });
 
 /** In commands `{machine}`, `{address}`, `{id}` and `{region}` are the machine's. */

@@ -92,3 +92,15 @@ test('who was put out gets nothing until a new token lets it in', () => {
   expect(tokens.member('jp-a-1', key(2))).toMatchObject({ revoked: false });
   expect(tokens.member('us-a-1', key(2))).toEqual({ refused: 'unknown' });
 });
+
+test('tokens beside each other let one machine in: with the first that is used the others end', () => {
+  const [first, second] = [1, 2].map(() => tokens.issue({ id: 'jp-a-1', region: 'jp', keepEarlier: true }));
+  const other = tokens.issue({ id: 'jp-a-2', region: 'jp' });
+  expect(ask(first!)).toEqual({ region: 'jp' });
+  expect(ask(second!, { keyHash: key(2) })).toEqual({ refused: 'late' });
+  expect(ask(other, { id: 'jp-a-2', keyHash: key(3) })).toEqual({ region: 'jp' });
+  // Control: without being told to, the newer one ends the older.
+  const [older, newer] = [1, 2].map(() => tokens.issue({ id: 'jp-a-3', region: 'jp' }));
+  expect(ask(older!, { id: 'jp-a-3' })).toEqual({ refused: 'late' });
+  expect(ask(newer!, { id: 'jp-a-3' })).toEqual({ region: 'jp' });
+});

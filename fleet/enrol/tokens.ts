@@ -10,6 +10,8 @@ export interface Issued {
   region: string;
   /** The only address that may use it; undefined: any, as its machine is not made yet. */
   address?: string;
+  /** Earlier ones of the same id stay good until one is used: of a create that had no answer it is not known which one its machine has. */
+  keepEarlier?: boolean;
 }
 
 export interface Redemption {
@@ -75,13 +77,13 @@ export class EnrolmentTokens {
     this.#db.exec(SCHEMA);
   }
 
-  /** A token for one machine, good for ten minutes and once. Earlier ones of the same id that nobody used end here. */
-  issue({ id, region, address }: Issued): string {
+  /** A token for one machine, good for ten minutes and once. Earlier ones of the same id that nobody used end here, or else with the first that is used. */
+  issue({ id, region, address, keepEarlier = false }: Issued): string {
     const token = Buffer.from(this.#randomBytes(TOKEN_BYTES)).toString('base64url');
     const nowMs = this.#nowMs();
     this.#all(() => {
       this.#db.prepare('DELETE FROM tokens WHERE ends_ms < ?').run(nowMs - KEPT_MS);
-      this.#db.prepare('UPDATE tokens SET ends_ms = 0 WHERE id = ? AND used_ms IS NULL').run(id);
+      if (!keepEarlier) this.#endUnused(id);
       this.#db
         .prepare('INSERT INTO tokens (hash, id, region, address, ends_ms) VALUES (?, ?, ?, ?, ?)')
         .run(sha256(token), id, region, address ?? null, nowMs + LIFE_MS);
@@ -109,6 +111,7 @@ export class EnrolmentTokens {
       this.#db
         .prepare('UPDATE tokens SET used_ms = coalesce(used_ms, ?), key_hash = ? WHERE hash = ?')
         .run(nowMs, keyHash, sha256(token));
+      this.#endUnused(id);
       this.#db
         .prepare(
           'INSERT INTO machines (id, region, address, key_hash, enrolled_ms) VALUES (?, ?, ?, ?, ?) ' +
@@ -144,6 +147,10 @@ export class EnrolmentTokens {
 
   close(): void {
     this.#db.close();
+  }
+
+  #endUnused(id: string): void {
+    this.#db.prepare('UPDATE tokens SET ends_ms = 0 WHERE id = ? AND used_ms IS NULL').run(id);
   }
 
   #all<T>(work: () => T): T {

@@ -162,6 +162,11 @@ describe('what goes out', () => {
     await stage.clock.advance(60_000);
     expect(fleet.status().planned.map((action) => action.do)).toEqual(['create', 'create']);
     expect(stage.fake.calls.get('POST /linode/instances')).toBeUndefined();
+    // It keeps nobody from doing it.
+    const other = stage.open('b');
+    await stage.clock.advance(60_000);
+    expect(other.leads).toBe(true);
+    expect(stage.fake.machines()).toHaveLength(2);
   });
 });
 
@@ -263,5 +268,67 @@ describe('a provider that does not answer', () => {
     stage.relays = [];
     await stage.clock.advance(120_000);
     expect(stage.fake.machines()).toHaveLength(4);
+  });
+});
+
+describe('a machine that died for good', () => {
+  const lose = async () => {
+    stage = new Stage();
+    const lines: object[] = [];
+    const log = { info: () => {}, warn: (line: object) => void lines.push(line), error: () => {} };
+    const fleet = stage.open('a', { log });
+    await stage.clock.advance(120_000);
+    stage.join();
+    await stage.clock.advance(20_000);
+    const [dead] = stage.relays.splice(0, 1);
+    await stage.clock.advance(60_000);
+    const there = (id: string) => stage.fake.machines().some(({ label }) => label === `hayate-${id}`);
+    return { fleet, lines, id: dead!.id, there };
+  };
+
+  it('is kept until somebody gives it up, by label or id; then it is removed, and the log has who and how', async () => {
+    const { fleet, lines, id, there } = await lose();
+    await stage.clock.advance(24 * 3_600_000);
+    expect([fleet.status().state.machines[id]?.phase, there(id)]).toEqual(['lost', true]);
+    const asked = { machine: `hayate-${id}`, gifts: 'abandoned', by: 'ann' } as const;
+    expect(await fleet.release(asked)).toEqual({ label: `hayate-${id}` });
+    await stage.clock.advance(30_000);
+    expect(there(id)).toBe(false);
+    expect(fleet.status().state.machines[id]).toBeUndefined();
+    const audit = { audit: 'fleet_release', id, label: `hayate-${id}`, gifts: 'abandoned', by: 'ann' };
+    expect(lines).toContainEqual(audit);
+    await expect(fleet.release(asked)).rejects.toMatchObject({ code: 'invalid_argument' });
+  });
+
+  it('stays when its relay is heard again before it is gone', async () => {
+    const { fleet, id, there } = await lose();
+    await fleet.release({ machine: id, gifts: 'recovered', by: 'ann' });
+    const back = known(id);
+    stage.relays = [...stage.relays, { ...back, load: { ...back.load, giftsHeld: 3 } }];
+    await stage.clock.advance(60_000);
+    expect([fleet.status().state.machines[id], there(id)]).toEqual([
+      expect.objectContaining({ phase: 'draining' }),
+      true,
+    ]);
+    expect(fleet.status().state.machines[id]).not.toHaveProperty('gifts');
+  });
+
+  it('is nobody else: one that serves or is not known is refused, and so are a dry run and who does not lead', async () => {
+    const { fleet, id, there } = await lose();
+    const release = (of: Fleet, machine: string) => of.release({ machine, gifts: 'recovered', by: 'ann' });
+    const serving = stage.relays[0]!.id;
+    await expect(release(fleet, serving)).rejects.toThrow(`${serving} is serving, not lost`);
+    await expect(release(fleet, 'jp-f-99')).rejects.toThrow('no machine jp-f-99');
+    const other = stage.open('b');
+    await expect(release(other, id)).rejects.toMatchObject({ code: 'unavailable', retryable: true });
+    stage.store.away = true;
+    await expect(release(fleet, id)).rejects.toThrow('not kept');
+    stage.store.away = false;
+    await fleet.close();
+    const dry = stage.open('c', { dryRun: true });
+    await stage.clock.advance(60_000);
+    expect(dry.leads).toBe(true);
+    await expect(release(dry, id)).rejects.toThrow('dry run');
+    expect([there(serving), there(id)]).toEqual([true, true]);
   });
 });

@@ -2,6 +2,7 @@ import { HayateError } from '@hayate/codec/errors';
 import { candidates, type KnownRelay, type RoomEntry } from '@hayate/relay/directory';
 import { Lease } from '@hayate/relay/ledger/nats';
 import { type Placement, Placer, type PlaceWish } from '../place/place.ts';
+import type { Gifts } from '../scale/release.ts';
 import type { ShiftWish } from '../scale/shares.ts';
 import { emptyState } from '../scale/types.ts';
 import { Scaler, type ScalerOptions, type ScalerStatus } from './scaler.ts';
@@ -54,7 +55,8 @@ export class Fleet {
     this.#options = options;
     this.#placer = new Placer(options.rules.place, options.random);
     this.#lease = new Lease({
-      ...{ values: store, name: 'fleet', owner },
+      // A dry run keeps nobody from leading who does what it decides.
+      ...{ values: store, name: options.dryRun ? 'fleet dry run' : 'fleet', owner },
       onChange: (held) => this.#lead(held),
       nowMs: () => clock.nowMs(),
       setTimer: (run, ms) => clock.after(ms, run),
@@ -105,6 +107,17 @@ export class Fleet {
    */
   shift(wish: ShiftWish & { dryRun?: boolean | undefined }): Promise<Shifted> {
     return shiftShares(this.#options, wish);
+  }
+
+  /**
+   * Gives up a machine that is lost for good: see `Scaler.release`.
+   * @throws HayateError `invalid_argument`; `unavailable` where another instance leads
+   */
+  async release({ machine, gifts, by }: { machine: string; gifts: Gifts; by: string }): Promise<{ label: string }> {
+    if (!this.#scaler) {
+      throw new HayateError('unavailable', 'this instance does not lead: ask the other one', { retryable: true });
+    }
+    return { label: await this.#scaler.release(machine, gifts, by) };
   }
 
   status(): FleetStatus {

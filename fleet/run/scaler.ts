@@ -1,3 +1,4 @@
+import { HayateError } from '@hayate/codec/errors';
 import type { KnownRelay } from '@hayate/relay/directory';
 import type { Logger } from 'pino';
 import type { TransferForecast } from '../budget/transfer.ts';
@@ -7,6 +8,7 @@ import { type Deletable, decide, isDeletable, resumed } from '../scale/decide.ts
 import { Forecast, type ForecastMemory } from '../scale/forecast.ts';
 import { type NeedRules, needOf } from '../scale/need.ts';
 import { settle } from '../scale/outcome.ts';
+import { type Gifts, released } from '../scale/release.ts';
 import { spreadOf } from '../scale/shares.ts';
 import {
   type Action,
@@ -130,6 +132,22 @@ export class Scaler {
   leaving(): Set<string> {
     const all = Object.values(this.#now.machines);
     return new Set(all.filter(({ phase }) => phase === 'draining' || phase === 'removing').map(({ id }) => id));
+  }
+
+  /**
+   * Gives a lost machine up, and its disk with it. Kept before it is answered; the machine goes at the next look.
+   * @param name relay id, or label. @returns its label. @throws HayateError `invalid_argument`, `unavailable`
+   */
+  async release(name: string, gifts: Gifts, by: string): Promise<string> {
+    const { rules, log, nowMs, dryRun } = this.#options;
+    if (dryRun) throw new HayateError('invalid_argument', 'a dry run removes no machine');
+    if (!this.#state.loaded) throw new HayateError('unavailable', 'it has not looked yet', { retryable: true });
+    const { state, id, label } = released(this.#now, name, gifts, nowMs(), rules.scale.labelPrefix);
+    if (!(await this.#keep(state))) {
+      throw new HayateError('unavailable', 'the state was not kept: nothing is released', { retryable: true });
+    }
+    log.warn({ audit: 'fleet_release', id, label, gifts, by }, `${label} was given up by hand, its gifts ${gifts}`);
+    return label;
   }
 
   /** Another one leads, or the process ends: nothing is begun any more. */

@@ -197,6 +197,7 @@ function advance(
   if (machine.phase === 'removing' && relay && !deletable(relay)) {
     // It came up after all, or something came in the last moment.
     machine.condemned = true;
+    delete machine.gifts;
     enter(machine, 'draining', nowMs);
   }
   if (machine.phase === 'starting' && nowMs - machine.sinceMs > rules.bootLimitMs) {
@@ -215,7 +216,7 @@ function advance(
   }
   if (machine.phase === 'lost') {
     const text =
-      'its relay is silent; gifts may be on its disk, so that it is kept until it is back or released by hand';
+      'its relay is silent; gifts may be on its disk, so that it is kept until it is back or given up (hayate fleet release)';
     alarms.push({ code: 'relay_lost', of: machine.id, text });
   }
   if (machine.phase === 'draining' && nowMs - machine.sinceMs > rules.drainMs) {

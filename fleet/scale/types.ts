@@ -1,4 +1,5 @@
 import type { Machine, ProviderCode } from '../provider/types.ts';
+import type { Gifts } from './release.ts';
 
 /** A region of the cluster and, by provider, the provider's regions where its relays may stand. */
 interface RegionRules {
@@ -76,6 +77,8 @@ export interface MachineState {
   drainedMs?: number;
   /** It drains as soon as it is heard again. */
   condemned?: true;
+  /** Somebody gave it up while it was lost, and said so of its gifts. */
+  gifts?: Gifts;
 }
 
 interface ProviderState {

@@ -1,7 +1,7 @@
 import { HayateError } from '@hayate/codec/errors';
 import type { KnownRelay } from '@hayate/relay/directory';
 import { expect, it } from 'vitest';
-import { fleetApp } from './app.ts';
+import { fleetApp, type Target } from './app.ts';
 
 const relay: KnownRelay = {
   ...{ id: 'jp-1', region: 'jp', url: 'https://jp-1.example.com/v1', certificateHashes: ['ab'], draining: false },
@@ -9,6 +9,7 @@ const relay: KnownRelay = {
   load: { viewers: 0, rooms: 0, cpu: 0.25, egressBps: 0 },
 };
 const wishes: object[] = [];
+let targets: Target[] | undefined;
 const app = fleetApp({
   fleet: {
     place: async (wish) => {
@@ -23,8 +24,13 @@ const app = fleetApp({
       };
       return { dryRun, regions };
     },
+    release: async ({ machine }) => {
+      if (machine === 'jp-1') throw new HayateError('invalid_argument', 'jp-1 is serving, not lost');
+      return { label: `hayate-${machine}` };
+    },
     status: () => ({ owner: 'a' }) as never,
   },
+  targets: () => targets,
   isService: (header) => header === 'Bearer right',
   key: new Uint8Array(32),
   nowMs: () => 1_000_000,
@@ -77,4 +83,21 @@ it('shifts relays between providers for who has the token, and refuses what make
   for (const wrong of [{ percent: 101 }, { to: 'nobody' }, { colour: 'red' }]) {
     expect(await shift(wrong)).toMatchObject({ status: 400, body: { code: 'invalid_argument' } });
   }
+});
+
+it('releases a machine for who has the token and says what becomes of its gifts', async () => {
+  const release = (body: object, token?: string) =>
+    post({ machine: 'jp-2', gifts: 'recovered', by: 'ann', ...body }, token, '/v1/release');
+  expect(await release({})).toMatchObject({ status: 200, body: { label: 'hayate-jp-2' } });
+  expect(await release({}, 'wrong')).toMatchObject({ status: 401 });
+  for (const wrong of [{ gifts: undefined }, { gifts: 'lost' }, { by: '' }, { machine: 'jp-1' }]) {
+    expect(await release(wrong)).toMatchObject({ status: 400, body: { code: 'invalid_argument' } });
+  }
+});
+
+it('tells Prometheus where metrics are, without a token, and nothing while it does not know', async () => {
+  expect((await app.request('/v1/targets')).status).toBe(503);
+  targets = [{ targets: ['192.0.2.1:9464'], labels: { relay: 'jp-1', region: 'jp' } }];
+  const answer = await app.request('/v1/targets');
+  expect([answer.status, await answer.json()]).toEqual([200, targets]);
 });

@@ -28,8 +28,24 @@ const shiftBody = z.strictObject({
   dryRun: z.boolean().default(false),
 });
 
+const releaseBody = z.strictObject({
+  /** Relay id, or label. */
+  machine: name,
+  gifts: z.enum(['recovered', 'abandoned']),
+  /** For the log. */
+  by: name,
+});
+
+/** What Prometheus takes from `http_sd_configs`. */
+export interface Target {
+  targets: string[];
+  labels: { relay: string; region: string };
+}
+
 export interface FleetAppOptions {
-  fleet: Pick<Fleet, 'place' | 'shift' | 'status'>;
+  fleet: Pick<Fleet, 'place' | 'shift' | 'release' | 'status'>;
+  /** Metrics of the relays that the directory has; undefined: it is not known yet who lives. */
+  targets(): Target[] | undefined;
   isService: ServiceTokenCheck;
   /** Signs tokens; undefined: none are given. */
   key?: Uint8Array | undefined;
@@ -40,15 +56,23 @@ export interface FleetAppOptions {
  * `POST /v1/rooms {room, region?, viewers?, liver?, ttlSeconds?}` answers `{room, relays, tokens?}`, `relays` as `GET
  * /v1/rooms/ROOM/relays` of a relay, the one to take first; 503 `overloaded` where no relay has room. `tokens` are the liver's (with
  * `liver`). `POST /v1/shift {from, to, percent, region?, dryRun?}` moves relays between providers and answers `{dryRun, regions}`, by
- * region the shares before and after and how many relays are to move. `GET /v1/fleet` is what `hayate fleet status` shows. All want the service token. Errors are `{code, message, retryable}`.
+ * region the shares before and after and how many relays are to move. `POST /v1/release {machine, gifts, by}` gives up a lost machine
+ * and answers `{label}`. `GET /v1/fleet` is what `hayate fleet status` shows. All want the service token; `GET /v1/targets`, where the relays' metrics are,
+ * wants none: Prometheus is to need no secret for what every client may know. Errors are `{code, message, retryable}`.
  */
-export function fleetApp({ fleet, isService, key, nowMs }: FleetAppOptions): Hono {
+export function fleetApp({ fleet, targets, isService, key, nowMs }: FleetAppOptions): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     c.header('cache-control', 'no-store');
     await next();
   });
   app.get('/healthz', (c) => c.json({ ok: true }));
+  app.get('/v1/targets', (c) => {
+    const known = targets();
+    // Prometheus keeps what it had.
+    if (!known) return c.json({ code: 'unavailable', message: 'not known yet', retryable: true }, 503);
+    return c.json(known);
+  });
   app.use('/v1/*', async (c, next) => {
     if (isService(c.req.header('authorization'))) return next();
     c.header('www-authenticate', 'Bearer');
@@ -63,6 +87,7 @@ export function fleetApp({ fleet, isService, key, nowMs }: FleetAppOptions): Hon
     return c.json({ room, relays: relays.map(candidateOf), ...tokens });
   });
   app.post('/v1/shift', async (c) => c.json(await fleet.shift(shiftBody.parse(await c.req.json()))));
+  app.post('/v1/release', async (c) => c.json(await fleet.release(releaseBody.parse(await c.req.json()))));
   app.get('/v1/fleet', (c) => c.json(fleet.status()));
   app.onError((error, c) => {
     if (error instanceof z.ZodError || error instanceof SyntaxError) {

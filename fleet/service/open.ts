@@ -1,14 +1,16 @@
 import type { AddressInfo } from 'node:net';
 import { HayateError } from '@hayate/codec/errors';
 import { readServiceTokens, readSharedKey } from '@hayate/relay';
+import type { KnownRelay } from '@hayate/relay/directory';
 import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
 import { FLEET_INBOX } from '@hayate/relay/nats';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Logger } from 'pino';
 import type { FleetConfig } from '../config/fleet.ts';
 import { Fleet, type FleetOptions } from '../run/fleet.ts';
+import { openTokens } from '../src/control.ts';
 import { natsStore } from '../store/nats.ts';
-import { fleetApp } from './app.ts';
+import { fleetApp, type Target } from './app.ts';
 import { openProviders } from './providers.ts';
 
 /** After a start and after NATS was away: by then every relay that lives was heard. */
@@ -31,7 +33,11 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
     ...{ caFile: nats.caFile, credsFile: nats.credsFile, inboxPrefix: FLEET_INBOX },
   });
   const store = natsStore(link, nats);
-  const providers = await openProviders(config, store).catch(async (cause: unknown) => {
+  const tokens = config.enrolment && openTokens(config.enrolment);
+  const issue =
+    tokens && ((machine: { id: string; region: string }) => tokens.issue({ ...machine, keepEarlier: true }));
+  const providers = await openProviders(config, store, issue).catch(async (cause: unknown) => {
+    tokens?.close();
     await link.close();
     throw new HayateError('invalid_argument', `fleet: ${(cause as Error).message}`, { cause });
   });
@@ -60,11 +66,17 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
       if (relay) directory.orderDrain(relay);
     },
   });
-  const server = createAdaptorServer({ fetch: fleetApp({ fleet, isService, key, nowMs: clock.nowMs }).fetch });
+  const server = createAdaptorServer({
+    fetch: fleetApp({
+      ...{ fleet, isService, key, nowMs: clock.nowMs },
+      targets: () => (settled() ? directory.relays().map((relay) => targetOf(relay, config.metricsPort)) : undefined),
+    }).fetch,
+  });
   const close = async () => {
     await fleet.close();
     await directory.shutdown();
     await link.close();
+    tokens?.close();
   };
   try {
     await new Promise<void>((resolve, reject) => {
@@ -82,6 +94,12 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
       await close();
     },
   };
+}
+
+/** A relay's metrics are where its trunk is: an address that is reached from the cluster's own machines. */
+function targetOf({ id, region, trunk }: KnownRelay, port: number): Target {
+  const host = trunk.host.includes(':') ? `[${trunk.host}]` : trunk.host;
+  return { targets: [`${host}:${port}`], labels: { relay: id, region } };
 }
 
 function rulesOf({ regions, labelPrefix, tag, limits, viewer, room, scale }: FleetConfig): FleetOptions['rules'] {

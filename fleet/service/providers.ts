@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { HayateError } from '@hayate/codec/errors';
 import type { FleetConfig } from '../config/fleet.ts';
 import type { ProviderConfig } from '../config/providers.ts';
+import { checkUserData, filledUserData, type IssueToken } from '../enrol/user-data.ts';
 import { Linode } from '../linode/index.ts';
 import { linodeProvider } from '../provider/linode.ts';
 import { LocalMachines, makeLocalDir } from '../provider/local.ts';
@@ -10,11 +11,18 @@ import type { NewMachine, Provider } from '../provider/types.ts';
 import type { FleetOptions } from '../run/fleet.ts';
 import type { Store } from '../store/store.ts';
 
-/** @throws Error where a folder cannot be made */
-export async function openProviders(config: FleetConfig, store: Store): Promise<FleetOptions['providers']> {
+/**
+ * @param issue tokens of enrolment, for machines of kind `linode`
+ * @throws Error where a folder cannot be made, user_data cannot be read or does not go with `issue`
+ */
+export async function openProviders(
+  config: FleetConfig,
+  store: Store,
+  issue?: IssueToken,
+): Promise<FleetOptions['providers']> {
   const { labelPrefix } = config;
   const open = async ([name, provider]: [string, ProviderConfig]) =>
-    [name, { share: provider.share, api: await openProvider(name, provider, { labelPrefix, store }) }] as const;
+    [name, { share: provider.share, api: await openProvider(name, provider, { labelPrefix, store }, issue) }] as const;
   return Object.fromEntries(await Promise.all(Object.entries(config.providers).map(open)));
 }
 
@@ -22,11 +30,12 @@ async function openProvider(
   name: string,
   config: ProviderConfig,
   about: { labelPrefix: string; store: Store },
+  issue: IssueToken | undefined,
 ): Promise<Provider> {
   const nowMs = () => Date.now();
   switch (config.kind) {
     case 'linode':
-      return openLinode(config, about.labelPrefix);
+      return openLinode(config, about.labelPrefix, issue);
     case 'static': {
       const { machines, take, release, probe } = config;
       return staticProvider({ ...about, name, machines, take, release, probe, nowMs });
@@ -40,15 +49,19 @@ async function openProvider(
   }
 }
 
-function openLinode(config: ProviderConfig & { kind: 'linode' }, labelPrefix: string): Provider {
+function openLinode(
+  config: ProviderConfig & { kind: 'linode' },
+  labelPrefix: string,
+  issue: IssueToken | undefined,
+): Provider {
   const { tokenFile, apiUrl, type, image, firewallId, userDataFile } = config;
   const linode = new Linode({ token: () => readText(tokenFile).trim(), ...(apiUrl !== undefined && { apiUrl }) });
   const userData = ({ label }: NewMachine) => {
     const id = label.slice(labelPrefix.length);
-    return readText(userDataFile!)
-      .replaceAll('{id}', id)
-      .replaceAll('{region}', id.slice(0, id.indexOf('-')));
+    return filledUserData(readText(userDataFile!), { id, region: id.slice(0, id.indexOf('-')) }, issue);
   };
+  // Said at the start, and not when the first machine is needed.
+  if (userDataFile !== undefined) checkUserData(readText(userDataFile), issue);
   return linodeProvider({ linode, type, image, firewallId, ...(userDataFile !== undefined && { userData }) });
 }
 
