@@ -27,6 +27,7 @@ import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
+import { conformance } from './networks/conformance.ts';
 import { interop } from './networks/interop.ts';
 import { phoneGoesAbout } from './networks/phone.ts';
 import { addressChanges } from './networks/rebinding.ts';
@@ -92,6 +93,7 @@ export const claims: Claim[] = [
   simulatedDay,
   fleetRestarts,
   fakeAsRecorded,
+  conformance,
   addressChanges,
   interop,
   phoneGoesAbout,

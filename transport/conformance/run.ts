@@ -12,6 +12,8 @@ export interface Body {
 }
 
 export interface RunningBody {
+  /** The browser and its version, as it names itself. */
+  readonly make?: string;
   open(settings: ServerSettings, path: { cuttable: boolean }): Promise<Fixture>;
   close(): Promise<void>;
 }

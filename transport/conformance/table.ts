@@ -5,16 +5,8 @@
 import { parseArgs } from 'node:util';
 import { nodeBodies } from './bodies/index.ts';
 import { cases } from './cases.ts';
-import { type Body, type RunningBody, runCase, skipReason } from './run.ts';
-
-interface Cell {
-  body: string;
-  case: string;
-  result: 'passed' | 'failed' | 'skipped';
-  /** Why it was skipped or failed. */
-  reason?: string;
-  ms: number;
-}
+import { type Cell, runTable } from './cells.ts';
+import type { Body } from './run.ts';
 
 const { values: args } = parseArgs({
   options: {
@@ -25,54 +17,19 @@ const { values: args } = parseArgs({
   },
 });
 
-const cells: Cell[] = [];
-let current: Cell | undefined;
-// A promise that nobody watches is a defect of the body that made it.
-process.on('unhandledRejection', (error) => {
-  if (current !== undefined)
-    Object.assign(current, { result: 'failed', reason: `unhandled rejection: ${text(error)}` });
-});
-
 const wanted = cases.filter((one) => one.id.includes(args.case));
 const bodies = [...nodeBodies, ...(args['no-browsers'] ? [] : await browserBodies())].filter((body) =>
   body.name.includes(args.body),
 );
-for (const body of bodies) await runBody(body);
+const { cells, makes } = await runTable(bodies, wanted, ({ result }) => {
+  if (!args.json) process.stderr.write(result === 'passed' ? '.' : 'F');
+});
 
 const count = (result: Cell['result']) => cells.filter((cell) => cell.result === result).length;
 const [passed, failed, skipped] = [count('passed'), count('failed'), count('skipped')];
-if (args.json) console.log(JSON.stringify({ passed, failed, skipped, cells }, null, 2));
+if (args.json) console.log(JSON.stringify({ passed, failed, skipped, makes, cells }, null, 2));
 else print();
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
-
-async function runBody(body: Body): Promise<void> {
-  const missing = body.unavailable();
-  let running: RunningBody | undefined;
-  try {
-    if (missing === undefined) running = await body.start();
-    for (const one of wanted) {
-      const cell: Cell = { body: body.name, case: one.id, result: 'passed', ms: 0 };
-      cells.push(cell);
-      const skip = missing ?? skipReason(body, one);
-      if (skip !== undefined || running === undefined) {
-        Object.assign(cell, { result: 'skipped', reason: skip });
-        continue;
-      }
-      const since = performance.now();
-      current = cell;
-      try {
-        await runCase(body, running, one);
-      } catch (error) {
-        Object.assign(cell, { result: 'failed', reason: text(error) });
-      }
-      cell.ms = Math.round(performance.now() - since);
-      if (!args.json) process.stderr.write(`${cell.result === 'passed' ? '.' : 'F'}`);
-    }
-  } finally {
-    current = undefined;
-    await running?.close();
-  }
-}
 
 function print(): void {
   process.stderr.write('\n');
@@ -91,6 +48,7 @@ function print(): void {
     if (cell.result !== 'passed')
       console.log(`${marks[cell.result]} ${cell.body} > ${cell.case}: ${cell.reason ?? ''}`);
   }
+  for (const [body, make] of Object.entries(makes)) console.log(`${body}: ${make}`);
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 }
 
@@ -98,8 +56,4 @@ function print(): void {
 async function browserBodies(): Promise<Body[]> {
   const { browserBodies: bodies } = await import('../../lab/browsers/conformance/bodies.ts');
   return bodies;
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -94,6 +94,7 @@ function nativeBody(browser: (typeof launchers)[number]): Body {
       const engine = openEngine();
       const open = await openConformancePage(() => browser.launch(selfSignedCertificate()));
       return {
+        make: open.page.browser,
         open: (settings, { cuttable }) =>
           openEngineFixture(engine, settings, {
             cuttable,
@@ -119,6 +120,7 @@ function webSocketBody(browser: (typeof launchers)[number]): Body {
       const pem = selfSignedCertificate();
       const open = await openConformancePage(() => browser.launch(pem));
       return {
+        make: open.page.browser,
         open: (settings, { cuttable }) =>
           openWebSocketFixture(pem, settings, {
             cuttable,
