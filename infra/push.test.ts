@@ -48,6 +48,15 @@ describe('the script for a machine', () => {
     expect(restarts()).toBe(1);
   });
 
+  it('restarts Prometheus whenever its settings are others: it runs before they come', () => {
+    const file = join(dir, 'etc/prometheus/prometheus.yml');
+    const restarts = () => log().filter((line) => line.startsWith('systemctl restart'));
+    run(script({ [file]: '1' }, ['hayate-control', 'prometheus'], false));
+    expect(restarts()).toEqual(['systemctl restart prometheus']);
+    run(script({ [file]: '1' }, ['hayate-control', 'prometheus'], false));
+    expect(restarts()).toHaveLength(1);
+  });
+
   it('refuses a path that the shell would read otherwise', () => {
     expect(() => script({ "/etc/x'; reboot; '": '' }, [], false)).toThrow('not a path');
     expect(() => script({ 'etc/x': '' }, [], false)).toThrow('not a path');
@@ -117,6 +126,19 @@ describe('push', () => {
       '/etc/hayate/secrets/token.key': 'token.key',
       '/etc/hayate/linode.token': 'linode.token',
     });
+  });
+
+  it('gives the fleet its user, where the fleet runs, and says how it is made', () => {
+    const { keys, secrets } = folders();
+    for (const folder of [keys, secrets]) mkdirSync(folder);
+    for (const file of ['ca.pem', 'ca.key', 'nats-ca.pem', 'nats-users.nk', 'nats-leaf.conf'])
+      writeFileSync(join(keys, file), file);
+    const given = (...services: string[]) =>
+      Object.keys(secretsOf('control', machine(['hayate-control', ...services], '/x'), { keys, secrets }));
+    expect(() => given('hayate-fleet')).toThrow(/fleet\.creds is missing: hayate cluster keys .*--fleet/);
+    writeFileSync(join(keys, 'fleet.creds'), 'user');
+    expect(given('hayate-fleet')).toContain('/etc/hayate/fleet.creds');
+    expect(given('prometheus')).not.toContain('/etc/hayate/fleet.creds');
   });
 
   it('goes to every machine, NATS first, and tells which one failed', () => {

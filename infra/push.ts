@@ -2,7 +2,7 @@
 //
 //   terraform output -json machines | node ../push.ts --keys keys --secrets secrets [--restart] [IDS...]
 //
-// Nothing is restarted without --restart: a relay that has started takes new settings at its next start.
+// Without --restart only Prometheus and Grafana are restarted: a relay that has started takes new settings at its next start.
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export interface Folders {
 
 /** Keys and secrets of a machine by their path there. Throws, naming the file, when one of its keys is missing. */
 export function secretsOf(id: string, { services }: Machine, { keys, secrets }: Folders): Record<string, Buffer> {
-  if (services.includes('hayate-control')) return controlSecrets({ keys, secrets });
+  if (services.includes('hayate-control')) return controlSecrets(services, { keys, secrets });
   const of = (file: string, wanted: string) => {
     const path = join(keys, file);
     if (!existsSync(path)) throw new Error(`${path} is missing: hayate cluster keys --dir ${keys} ${wanted}`);
@@ -64,10 +64,20 @@ export function secretsOf(id: string, { services }: Machine, { keys, secrets }: 
 }
 
 /** The control node lets relays in: it has the authority itself, and what it gives them. linode.token is its own. */
-function controlSecrets({ keys, secrets }: Folders): Record<string, Buffer> {
-  const own = ['ca.pem', 'ca.key', 'nats-ca.pem', 'nats-users.nk', 'nats-leaf.conf'].map(
-    (file) => ['/etc/hayate/', file, join(keys, file)] as const,
-  );
+function controlSecrets(services: readonly string[], { keys, secrets }: Folders): Record<string, Buffer> {
+  const user = join(keys, 'fleet.creds');
+  const runsFleet = services.includes('hayate-fleet');
+  if (runsFleet && !existsSync(user)) {
+    throw new Error(`${user} is missing: hayate cluster keys --dir ${keys} --regions ... --fleet REGION`);
+  }
+  const own = [
+    ...(runsFleet ? ['fleet.creds'] : []),
+    'ca.pem',
+    'ca.key',
+    'nats-ca.pem',
+    'nats-users.nk',
+    'nats-leaf.conf',
+  ].map((file) => ['/etc/hayate/', file, join(keys, file)] as const);
   const given = readdirSync(secrets).map(
     (file) => [`/etc/hayate/${file === 'linode.token' ? '' : 'secrets/'}`, file, join(secrets, file)] as const,
   );
@@ -101,12 +111,16 @@ export function script(
     lines.push(`put '${path}' ${ours ? 'hayate 640' : 'root 644'} <<'.'`, Buffer.from(content).toString('base64'), '.');
   }
   for (const service of services) {
-    if (restart) lines.push(`if [ $changed = 1 ]; then systemctl restart ${service}; fi`);
+    if (restart || MONITORING.includes(service))
+      lines.push(`if [ $changed = 1 ]; then systemctl restart ${service}; fi`);
     lines.push(`systemctl enable --quiet --now ${service}`);
   }
   lines.push('if [ $changed = 1 ]; then echo changed; else echo unchanged; fi', '');
   return lines.join('\n');
 }
+
+/** Nobody watches through them, and they run already when their settings come: Debian starts Prometheus as it is installed. */
+const MONITORING = ['prometheus', 'hayate-grafana'];
 
 /** Runs it there by `ssh` (HAYATE_SSH: another command, with its arguments); resolves with what it printed. */
 function onMachine(address: string, input: string): Promise<string> {

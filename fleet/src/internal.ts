@@ -6,6 +6,7 @@ export { type AcmeOptions, openAccount, orderCertificate } from '../certificate/
 export { commandDns } from '../certificate/dns.ts';
 export { controlSchema } from '../config/schema.ts';
 export { filled } from '../enrol/files.ts';
+export { filledUserData } from '../enrol/user-data.ts';
 export * from '../linode/index.ts';
 export { Linode } from '../linode/index.ts';
 export { linodeProvider } from '../provider/linode.ts';

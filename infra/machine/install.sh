@@ -9,7 +9,7 @@ root=${DESTDIR:-}
 case $role in
   relay) units="hayate-relay.service hayate-enrol.service hayate-enrol.timer" ;;
   nats) units=hayate-nats.service ;;
-  control) units="hayate-control.service hayate-grafana.service" ;;
+  control) units="hayate-control.service hayate-fleet.service hayate-grafana.service" ;;
   *) echo "usage: ${0##*/} relay|nats|control" >&2; exit 2 ;;
 esac
 [ "$(id -u)" = 0 ] || { echo "${0##*/}: needs root" >&2; exit 1; }

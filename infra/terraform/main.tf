@@ -96,6 +96,7 @@ module "network" {
   relays      = local.relays
   nats        = local.nats
   control     = local.control
+  unlisted    = !try(var.fleet.dry_run, true)
   fleet       = [for i in data.linode_instances.fleet.instances : { ipv4 = i.ip_address, ipv6 = split("/", i.ipv6)[0] }]
 }
 

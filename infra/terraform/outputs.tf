@@ -39,22 +39,29 @@ locals {
   )
 }
 
+locals {
+  price_of = merge([
+    for region in keys(var.regions) : {
+      for type in local.types : "${region} ${type}" => coalesce(
+        one([for p in data.linode_instance_type.used[type].region_prices : p.monthly if p.id == region]),
+        data.linode_instance_type.used[type].price[0].monthly,
+      )
+    }
+  ]...)
+}
+
 data "linode_instance_type" "used" {
   for_each = local.types
   id       = each.key
 }
 
 output "monthly" {
-  description = "By today's prices of the API: US dollars, and GB of transfer that the account gets for it. What the fleet makes and transfer above the pool come on top."
+  description = "By today's prices of the API: US dollars, and GB of transfer that the account gets for it. What the fleet makes, if it makes as many as it may all month, and transfer above the pool come on top."
   value = {
-    usd = sum([
-      for m in local.priced : coalesce(
-        one([for p in data.linode_instance_type.used[m.type].region_prices : p.monthly if p.id == m.region]),
-        data.linode_instance_type.used[m.type].price[0].monthly,
-      )
-    ])
-    transfer_gb = sum([for m in local.priced : data.linode_instance_type.used[m.type].transfer])
-    machines    = length(local.priced)
+    usd               = sum([for m in local.priced : local.price_of["${m.region} ${m.type}"]])
+    fleet_usd_at_most = try(var.fleet.dry_run, true) ? 0 : sum([for region in keys(var.regions) : var.fleet.max * local.price_of["${region} ${var.generations[local.fleet_generation].type}"]])
+    transfer_gb       = sum([for m in local.priced : data.linode_instance_type.used[m.type].transfer])
+    machines          = length(local.priced)
   }
 }
 

@@ -111,14 +111,21 @@ locals {
         global = { scrape_interval = "15s" }
         scrape_configs = [{
           job_name = "hayate"
+          # Known without the fleet. What it lists too has the same labels, and is scraped once.
           static_configs = [
             for id in sort(keys(local.relays)) : {
               targets = ["${local.relays[id].ipv4}:9464"]
               labels  = { relay = id, region = local.code_of[id] }
             }
           ]
+          # All relays of the directory, those that the fleet made included.
+          http_sd_configs = [for fleet in var.fleet[*] : { url = "http://127.0.0.1:8490/v1/targets", refresh_interval = "15s" }]
         }]
       })
+    },
+    var.fleet == null ? {} : {
+      "/etc/hayate/fleet.json"      = jsonencode(local.fleet_json)
+      "/etc/hayate/fleet-user-data" = local.fleet_user_data
     },
     var.control.grafana == null ? {} : {
       "/etc/hayate/grafana.ini" = "[server]\nhttp_addr = 127.0.0.1\n[paths]\nprovisioning = /etc/hayate/grafana\n[analytics]\nreporting_enabled = false\n"
@@ -129,9 +136,40 @@ locals {
     },
   )
 
+  control_code = var.regions[var.control.region].code
+  fleet_json = {
+    owner            = "control"
+    dryRun           = try(var.fleet.dry_run, true)
+    serviceTokenFile = "/etc/hayate/secrets/service.token"
+    regions = {
+      for region, r in var.regions : r.code => { zones = { linode = [region] }, min = try(var.fleet.min, 0), max = try(var.fleet.max, 1) }
+    }
+    nats = {
+      urls      = [for key, n in local.nats : "tls://${n.ipv4}:4222" if local.code_of[key] == local.control_code]
+      region    = local.control_code
+      replicas  = var.regions[var.control.region].nats
+      caFile    = "/etc/hayate/nats-ca.pem"
+      credsFile = "/etc/hayate/fleet.creds"
+    }
+    providers = {
+      linode = {
+        kind         = "linode"
+        tokenFile    = "/etc/hayate/linode.token"
+        type         = var.generations[local.fleet_generation].type
+        image        = var.generations[local.fleet_generation].image
+        firewallId   = tonumber(module.network.firewalls["relays"])
+        userDataFile = "/etc/hayate/fleet-user-data"
+      }
+    }
+    labelPrefix = "${var.name}-"
+    tag         = "${var.name}:fleet"
+    # Where the enrolment beside it keeps tokens: a machine that is made has one of its own.
+    enrolment = { stateDir = "/var/lib/hayate-control" }
+  }
+
   services = merge(
     { for id in keys(local.relays) : id => ["hayate-relay"] },
     { for id in keys(local.nats) : id => ["hayate-nats"] },
-    { control = concat(["hayate-control", "prometheus"], var.control.grafana == null ? [] : ["hayate-grafana"]) },
+    { control = concat(["hayate-control"], [for fleet in var.fleet[*] : "hayate-fleet"], ["prometheus"], var.control.grafana == null ? [] : ["hayate-grafana"]) },
   )
 }

@@ -195,3 +195,32 @@ variable "enrolment" {
     error_message = "enrolment: acme.zone is the zone that var.domain is in, as example.com for live.example.com."
   }
 }
+
+variable "fleet" {
+  description = <<-E
+    The fleet at the control node. It places rooms, and makes relays of the newest generation that runs, beside those of `regions`, which it
+    leaves alone. Null: none.
+      dry_run  says what it would make and remove, and does neither; on until it is false
+      min      relays that it makes in each region, at least
+      max      and at most: what it may cost is in output `monthly`
+    Run time only: changes no machine, but opens ports (README). Send it with infra/push.ts.
+  E
+  type = object({
+    dry_run = optional(bool, true)
+    min     = optional(number, 0)
+    max     = optional(number, 4)
+  })
+  default = null
+  validation {
+    condition     = try(var.fleet.min >= 0 && var.fleet.max >= max(1, var.fleet.min) && var.fleet.max <= 100 && floor(var.fleet.min) == var.fleet.min && floor(var.fleet.max) == var.fleet.max, var.fleet == null)
+    error_message = "fleet: min and max are whole numbers from 0 to 100, max at least 1 and not below min."
+  }
+  validation {
+    condition     = try(var.fleet.dry_run, true) || (var.enrolment.linode && can(regex("^-----BEGIN CERTIFICATE-----", var.enrolment.ca)))
+    error_message = "fleet: what it makes enrols: with dry_run = false it needs enrolment.ca, the text of keys/ca.pem, and enrolment.linode = true."
+  }
+  validation {
+    condition     = var.fleet == null || !contains(keys(var.generations), "f")
+    error_message = "fleet: relays of a generation f would have the names of the fleet's."
+  }
+}

@@ -32,7 +32,7 @@ run "both_regions" {
     error_message = "six relays are five in one placement group and one in the next: ${jsonencode(output.fleet.groups)}"
   }
   assert {
-    condition     = jsonencode(output.monthly) == jsonencode({ usd = 8 * 24 + 7 * 12, transfer_gb = 8 * 4000 + 7 * 2000, machines = 15 })
+    condition     = jsonencode(output.monthly) == jsonencode({ usd = 8 * 24 + 7 * 12, fleet_usd_at_most = 0, transfer_gb = 8 * 4000 + 7 * 2000, machines = 15 })
     error_message = "cost: ${jsonencode(output.monthly)}"
   }
   assert {
@@ -142,6 +142,10 @@ run "first_boot" {
     error_message = "user_data speaks of secrets; it stays in the state in clear"
   }
   assert {
+    condition     = yamldecode(output.user_data["control"]).write_files[1] == { path = "/etc/default/prometheus", permissions = "0644", content = "ARGS=\"--web.listen-address=127.0.0.1:9090\"\n" }
+    error_message = "Prometheus listens to all: ${output.user_data["control"]}"
+  }
+  assert {
     # The API takes 16 kB before base64.
     condition     = alltrue([for text in values(output.user_data) : length(text) < 16000])
     error_message = "user_data is too long"
@@ -214,6 +218,91 @@ run "a_machine_that_enrols" {
   assert {
     condition     = length([for r in output.firewall_rules["control"] : r if r.ports == "8443" && length(r.from.ipv4) == 8 && !contains(r.from.ipv4, "0.0.0.0/0")]) == 1
     error_message = jsonencode(output.firewall_rules["control"])
+  }
+}
+
+run "the_fleet_says_what_it_would_do" {
+  override_data {
+    target = data.linode_instance_type.used["g6-standard-1"]
+    values = { price = [{ hourly = 0.018, monthly = 12 }], region_prices = [], transfer = 2000 }
+  }
+  variables {
+    fleet = {}
+  }
+  assert {
+    condition     = output.machines["control"].services == ["hayate-control", "hayate-fleet", "prometheus"]
+    error_message = join(" ", output.machines["control"].services)
+  }
+  assert {
+    condition = (
+      jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).dryRun == true &&
+      jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).regions["us"] == { zones = { linode = ["us-ord"] }, min = 0, max = 4 } &&
+      jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).nats.region == "jp" &&
+      length(jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).nats.urls) == 3 &&
+      jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).providers.linode.firewallId == tonumber(output.fleet.firewall) &&
+      jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).tag == output.fleet.tag
+    )
+    error_message = output.machines["control"].files["/etc/hayate/fleet.json"]
+  }
+  assert {
+    condition     = output.firewall_rules == run.both_regions.firewall_rules && output.monthly == run.both_regions.monthly
+    error_message = "a dry run opens ports or costs something"
+  }
+  assert {
+    condition     = output.user_data_sha256 == run.both_regions.user_data_sha256
+    error_message = "the fleet changes what machines are made from"
+  }
+  assert {
+    condition     = !contains(keys(run.both_regions.machines["control"].files), "/etc/hayate/fleet.json") && !contains(run.both_regions.machines["control"].services, "hayate-fleet")
+    error_message = "the fleet is there without being asked for"
+  }
+  assert {
+    condition = (
+      yamldecode(output.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs[0].http_sd_configs[0].url == "http://127.0.0.1:8490/v1/targets" &&
+      length(yamldecode(run.both_regions.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs[0].http_sd_configs) == 0
+    )
+    error_message = output.machines["control"].files["/etc/prometheus/prometheus.yml"]
+  }
+}
+
+run "the_fleet_makes_relays" {
+  override_data {
+    target = data.linode_instance_type.used["g6-standard-1"]
+    values = { price = [{ hourly = 0.018, monthly = 12 }], region_prices = [], transfer = 2000 }
+  }
+  variables {
+    fleet     = { dry_run = false, min = 1, max = 3 }
+    enrolment = { ca = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n", linode = true }
+  }
+  assert {
+    condition = (
+      jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).dryRun == false &&
+      jsondecode(output.machines["control"].files["/etc/hayate/fleet.json"]).labelPrefix == jsondecode(output.machines["control"].files["/etc/hayate/control.json"]).linode.labelPrefix
+    )
+    error_message = "labels that the control node does not know: ${output.machines["control"].files["/etc/hayate/fleet.json"]}"
+  }
+  assert {
+    condition = (
+      yamldecode(output.machines["control"].files["/etc/hayate/fleet-user-data"]).runcmd == yamldecode(output.user_data["us-a-2"]).runcmd &&
+      yamldecode(output.machines["control"].files["/etc/hayate/fleet-user-data"]).hostname == "hayate-{id}" &&
+      jsondecode(yamldecode(output.machines["control"].files["/etc/hayate/fleet-user-data"]).write_files[1].content) == {
+        id    = "{id}"
+        url   = "https://${run.both_regions.machines["control"].address}:8443"
+        ca    = "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n"
+        token = "{enrolmentToken}"
+      }
+    )
+    error_message = output.machines["control"].files["/etc/hayate/fleet-user-data"]
+  }
+  assert {
+    condition = {
+      for kind, rules in output.firewall_rules : kind => join(", ", [for r in rules : "${r.protocol} ${r.ports}" if contains(r.from.ipv4, "0.0.0.0/0")])
+    } == { relays = "UDP 443, TCP 443, UDP 4434", nats = "TCP 4222", control = "TCP 8443" }
+    error_message = "open to all: ${jsonencode(output.firewall_rules)}"
+  }
+  assert {
+    condition     = output.monthly.fleet_usd_at_most == 2 * 3 * 24 && output.monthly.usd == run.both_regions.monthly.usd
+    error_message = jsonencode(output.monthly)
   }
 }
 

@@ -215,3 +215,62 @@ run "a_certificate_of_another_zone" {
   }
   expect_failures = [var.enrolment]
 }
+
+run "a_fleet_that_makes_what_cannot_enrol" {
+  command = plan
+  variables {
+    fleet = { dry_run = false }
+  }
+  expect_failures = [var.fleet]
+}
+
+run "a_fleet_whose_machines_nobody_checks" {
+  command = plan
+  variables {
+    fleet     = { dry_run = false }
+    enrolment = { ca = "-----BEGIN CERTIFICATE-----" }
+  }
+  expect_failures = [var.fleet]
+}
+
+run "a_fleet_that_may_make_none" {
+  command = plan
+  variables {
+    fleet = { max = 0 }
+  }
+  expect_failures = [var.fleet]
+}
+
+run "a_fleet_with_less_than_its_least" {
+  command = plan
+  variables {
+    fleet = { min = 3, max = 2 }
+  }
+  expect_failures = [var.fleet]
+}
+
+run "a_fleet_of_halves" {
+  command = plan
+  variables {
+    fleet = { max = 2.5 }
+  }
+  expect_failures = [var.fleet]
+}
+
+run "a_fleet_without_bounds" {
+  command = plan
+  variables {
+    fleet = { max = 1000 }
+  }
+  expect_failures = [var.fleet]
+}
+
+run "a_generation_of_the_fleets_name" {
+  command = plan
+  variables {
+    regions     = { jp-tyo-3 = { code = "jp", relays = { f = 2 } } }
+    generations = { f = { url = "https://example.com/hayate-0.1.0-linux-x64.tar.gz", sha256 = "aa00000000000000000000000000000000000000000000000000000000000000" } }
+    fleet       = {}
+  }
+  expect_failures = [var.fleet]
+}

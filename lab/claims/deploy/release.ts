@@ -6,7 +6,7 @@ import { Running, root } from '../../lib/processes.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 import { BareRoot, publishAndWatchIn } from './bare-root.ts';
 
-const SERVICES = ['hayate-relay', 'hayate-enrol', 'hayate-nats', 'hayate-control', 'hayate-grafana'];
+const SERVICES = ['hayate-relay', 'hayate-enrol', 'hayate-nats', 'hayate-control', 'hayate-fleet', 'hayate-grafana'];
 /** Of `systemd-analyze security`, 0 to 10; above 2 a unit has more of the machine than these need. */
 const EXPOSURE = 2;
 

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { readControlConfig } from '@hayate/fleet';
-import { filled } from '@hayate/fleet/internal';
+import { readControlConfig, readFleetConfig } from '@hayate/fleet';
+import { filled, filledUserData } from '@hayate/fleet/internal';
 import { loadConfig } from '@hayate/relay';
 import { makeClusterKeys } from '../../../cli/cluster-keys.ts';
 import { type Machine, secretsOf } from '../../../infra/push.ts';
@@ -32,6 +32,12 @@ const faults: Record<string, { file: string; from: string; to: string; says: str
     from: 'ports = "22", from = local.admin',
     to: 'ports = "22", from = local.anywhere',
     says: 'SSH is not for the administrators alone',
+  },
+  'a fleet that makes relays unasked': {
+    file: 'variables.tf',
+    from: 'dry_run = optional(bool, true)',
+    to: 'dry_run = optional(bool, false)',
+    says: 'run "the_fleet_says_what_it_would_do"... fail',
   },
 };
 
@@ -106,10 +112,17 @@ function asInTests(id: string, machines: Record<string, Machine>): string {
   });
 }
 
+/** The fleet makes relays: of all that machines may get, the most. */
+const WITH_FLEET = `
+  variables {
+    fleet     = { dry_run = false, max = 2 }
+    enrolment = { ca = "-----BEGIN CERTIFICATE-----\\nMII\\n-----END CERTIFICATE-----\\n", linode = true }
+  }`;
+
 /** What machines get, read by the programs that will read it. */
 async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
   context.log('settings of relays and NATS, read by both');
-  const machines = await said<Record<string, Machine>>('output.machines');
+  const machines = await said<Record<string, Machine>>('output.machines', WITH_FLEET);
   if (!machines) {
     checks.check(false, 'Terraform said nothing of the settings');
     return;
@@ -160,6 +173,10 @@ async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
         const right = cluster.relayId === machine.id && cluster.region === region && publicUrl?.includes('192.0.2.9');
         checks.check(right === true, `a relay of ${region} that enrols: ${cluster.relayId} ${publicUrl}`);
       }
+      const prometheus = join(dir, 'prometheus.yml');
+      writeFileSync(prometheus, files['/etc/prometheus/prometheus.yml']!);
+      await byPromtool(checks, prometheus);
+      byFleet(checks, dir, files);
       controls += 1;
     }
     checks.figure('settings_read', { 'relay.json by the relay': relays, 'nats.conf by nats-server': servers });
@@ -167,6 +184,32 @@ async function byReaders(checks: Checks, context: ClaimContext): Promise<void> {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+async function byPromtool(checks: Checks, file: string): Promise<void> {
+  const check = await call('promtool', ['check', 'config', file], root);
+  if (check.code === 127) return checks.skip('prometheus.yml: no promtool on the PATH');
+  checks.check(check.code === 0, `prometheus.yml: ${check.lines.join(' ')}`);
+  writeFileSync(file, readFileSync(file, 'utf8').replace('http_sd_configs', 'http_ds_configs'));
+  const control = await call('promtool', ['check', 'config', file], root);
+  checks.check(control.code !== 0, 'control: promtool takes a key that there is not');
+  checks.figure('prometheus.yml by promtool', { exit: check.code, 'control: exit': control.code });
+}
+
+/** Its settings, and what it would give a machine. */
+function byFleet(checks: Checks, dir: string, files: Machine['files']): void {
+  const file = join(dir, 'fleet.json');
+  writeFileSync(file, files['/etc/hayate/fleet.json']!);
+  const { providers, regions, enrolment } = readFleetConfig(file);
+  const linode = providers['linode'];
+  const right = linode?.kind === 'linode' && linode.userDataFile === '/etc/hayate/fleet-user-data' && enrolment;
+  checks.check(right !== undefined && right !== false, `fleet.json: ${files['/etc/hayate/fleet.json']}`);
+  checks.check(Object.keys(regions).length === 2, `fleet.json: regions ${Object.keys(regions)}`);
+  const text = files['/etc/hayate/fleet-user-data']!;
+  const filled = filledUserData(text, { id: 'us-f-7', region: 'us' }, () => 'T'.repeat(43));
+  const birth = filled.includes('us-f-7') && filled.includes('T'.repeat(43)) && !/\{(id|enrolmentToken)\}/.test(filled);
+  checks.check(birth, `user_data of the fleet's machines: ${filled}`);
+  checks.check(filled.length < 16_000, `user_data of the fleet's machines has ${filled.length} bytes`);
 }
 
 async function byProvider(checks: Checks, context: ClaimContext): Promise<void> {

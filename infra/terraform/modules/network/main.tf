@@ -24,6 +24,9 @@ locals {
     ]
   }
 
+  # Who gets in beyond the firewall: who shows a certificate (trunk), a user (NATS) or a token (enrolment) of this cluster, over TLS.
+  peers = var.unlisted ? [local.anywhere] : local.from.relays
+
   rules = {
     relays = concat(
       [
@@ -31,19 +34,19 @@ locals {
         { label = "clients-tcp", protocol = "TCP", ports = "443", from = local.anywhere },
         { label = "admin", protocol = "TCP", ports = "22", from = local.admin },
       ],
-      [for n, part in local.from.relays : { label = "trunk-${n}", protocol = "UDP", ports = "4434", from = part }],
+      [for n, part in local.peers : { label = "trunk-${n}", protocol = "UDP", ports = "4434", from = part }],
       [for n, part in local.from.control : { label = "control-${n}", protocol = "TCP", ports = "9464", from = part }],
     )
     nats = concat(
       [{ label = "admin", protocol = "TCP", ports = "22", from = local.admin }],
-      [for n, part in local.from.relays : { label = "relays-${n}", protocol = "TCP", ports = "4222", from = part }],
+      [for n, part in local.peers : { label = "relays-${n}", protocol = "TCP", ports = "4222", from = part }],
       [for n, part in local.from.nats : { label = "nats-${n}", protocol = "TCP", ports = "6222, 7422", from = part }],
       [for n, part in local.from.control : { label = "control-${n}", protocol = "TCP", ports = "4222, 8222", from = part }],
     )
     control = concat(
       # Prometheus and Grafana have no TLS here: they listen on loopback, and are reached through SSH.
       [{ label = "admin", protocol = "TCP", ports = "22", from = local.admin }],
-      [for n, part in local.from.relays : { label = "enrol-${n}", protocol = "TCP", ports = "8443", from = part }],
+      [for n, part in local.peers : { label = "enrol-${n}", protocol = "TCP", ports = "8443", from = part }],
     )
   }
   members = { relays = var.relays, nats = var.nats, control = var.control }

@@ -23,3 +23,9 @@ variable "fleet" {
   description = "Relays that the fleet made: an apply must not shut them out. Their firewall they got from the fleet."
   type        = list(object({ ipv4 = string, ipv6 = string }))
 }
+
+variable "unlisted" {
+  description = "The fleet makes relays at any time, whose addresses nobody knows before: what takes certificates, users or tokens of the cluster alone is open to all."
+  type        = bool
+  default     = false
+}
