@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
+import { relaysFrom } from '@hayate/client';
 import { type RunningFleet, readFleetConfig, startFleet } from '@hayate/fleet';
 import { natsStore, type Store } from '@hayate/fleet/internal';
 import { FakeLinode, serveFakeLinode } from '@hayate/fleet/testing/linode';
+import { mintToken } from '@hayate/relay';
 import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
@@ -12,6 +14,7 @@ import { collectedLog } from '../relay/test/collected-log.ts';
 import { relayEntry } from '../relay/test/directory-stage.ts';
 
 const WAIT_MS = 60_000;
+const TOKEN_KEY = 'a-shared-key-of-more-than-32-characters';
 const SERVICE_TOKEN = 'a-service-token-of-more-than-32-characters';
 
 /** Other processes are asked until they say so. */
@@ -94,6 +97,7 @@ describe.skipIf(missing !== undefined)('the fleet on real NATS and the fake Lino
             JSON.stringify({
               ...{ owner, dryRun: false, listen: { port: 0 } },
               serviceTokenFile: file('service.token', SERVICE_TOKEN),
+              tokenKeyFile: file('token.key', TOKEN_KEY),
               regions: { jp: { zones: { linode: ['jp-tyo-3'] }, min: 2, max: 3 } },
               nats: { urls: rig.region('jp').urls, region: 'jp' },
               providers: { linode: { kind: 'linode', tokenFile: file('linode.token', 'token'), apiUrl: api.url } },
@@ -126,6 +130,16 @@ describe.skipIf(missing !== undefined)('the fleet on real NATS and the fake Lino
         const { relays } = (await answer.json()) as { relays: { id: string }[] };
         return relays.length === 2 && relays.every(({ id }) => ids.includes(id));
       });
+    }
+    // A client of a relay that died, as the SDK asks.
+    const key = new TextEncoder().encode(TOKEN_KEY);
+    const token = await mintToken(key, { room: 'r', sub: 'ann', roles: ['viewer'] });
+    const [gone, left] = ids;
+    for (const { port } of fleets) {
+      const at = (room: string) => ({ url: `http://127.0.0.1:${port}/v1/rooms/${room}/relays?region=jp`, token });
+      const named = await relaysFrom(at('r'))({ left: relayEntry(gone!, 'jp').url });
+      expect(named).toMatchObject([{ id: left, placed: true }]);
+      await expect(relaysFrom(at('other'))()).rejects.toMatchObject({ code: 'connect_failed' });
     }
     const statuses = await Promise.all(
       fleets.map(async ({ port }) => {

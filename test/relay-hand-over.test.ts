@@ -124,5 +124,9 @@ it('a relay names itself to who asks which there are', async () => {
   expect(await relaysFrom(`${relay!.httpAddress}/v1/rooms/r/relays`)()).toEqual([
     { id: 'relay', region: 'local', url, certificateHashes },
   ]);
-  await expect(relaysFrom(`${relay!.httpAddress}/nowhere`)()).rejects.toMatchObject({ code: 'connect_failed' });
+  const nowhere = `${relay!.httpAddress}/nowhere`;
+  await expect(relaysFrom(nowhere)()).rejects.toMatchObject({ code: 'connect_failed' });
+  // A fleet that does not answer well is helped out by a relay.
+  const ask = relaysFrom({ url: nowhere, token: 'a token' }, `${relay!.httpAddress}/v1/rooms/r/relays`);
+  expect(await ask({ left: url })).toHaveLength(1);
 });

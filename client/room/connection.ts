@@ -8,6 +8,7 @@ import type { Environment } from './environment.ts';
 import { RelaySession } from './relay-session.ts';
 import { RoomRelays } from './room-relays.ts';
 import { checkTarget } from './target.ts';
+import { withLimit } from './with-limit.ts';
 
 const AGENT = 'hayate-client/0.1';
 const FIRST_GIVE_UP_MS = 15_000;
@@ -109,10 +110,15 @@ export class Connection {
     this.#retryTimer = undefined;
     const attempt = {};
     this.#attempt = attempt;
-    const { token } = this.#setup.target;
-    const learning = this.#relays.learn();
-    // A relay that went silent is left at once, for one that is known.
-    const wait = this.#silent === undefined ? learning : undefined;
+    const { token, relaysWaitMs = 0 } = this.#setup.target;
+    const learning = this.#relays.learn(this.#place?.relay.url ?? this.#resume?.url);
+    // A relay that went silent is left at once, for one that is known; who places rooms is waited for a little.
+    const wait =
+      this.#silent === undefined
+        ? learning
+        : learning && relaysWaitMs > 0
+          ? withLimit(learning, this.#setup.environment, relaysWaitMs).catch(() => {})
+          : undefined;
     if (typeof token === 'string' && !wait) {
       this.#dial(attempt, token);
       return;

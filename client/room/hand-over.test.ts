@@ -1,6 +1,6 @@
 import type { RelayMessage } from '@hayate/codec/messages';
 import { describe, expect, it } from 'vitest';
-import type { RelayCandidate } from '../src/types.ts';
+import type { RelayCandidate, RelaysAsked } from '../src/types.ts';
 import { FakeCluster } from '../test/fake-cluster.ts';
 import { Feed } from '../test/feed.ts';
 import { heard, JP, stage, US, watched } from '../test/stage.ts';
@@ -206,6 +206,36 @@ describe('several relays', () => {
     expect(frames.every(({ sequence }, n) => n === 0 || sequence > frames[n - 1]!.sequence)).toBe(true);
     expect(watcher.playout(2)).toBe(playout);
     watcher.close();
+  });
+
+  it.each([
+    ['goes where the fleet sends it when its relay died, if it answers in time', 100, true],
+    ['and to one that it knows if not (negative control)', 400, false],
+  ])('%s', async (_, answerMs, sent) => {
+    const { cluster, target } = stage('room of jp');
+    const asked: (string | undefined)[] = [];
+    const list = target.relays as readonly RelayCandidate[];
+    const relays = ({ left }: RelaysAsked) => {
+      asked.push(left);
+      if (left === undefined) return Promise.resolve(list.slice(0, 2));
+      return new Promise<RelayCandidate[]>((resolve) => {
+        // As near as the others, as far as is known.
+        const chosen = { ...list[2]!, region: 'jp', placed: true };
+        cluster.environment.setTimer(() => resolve([chosen, ...list.slice(0, 2)]), answerMs);
+      });
+    };
+    const room = cluster.entry.connectRoom({ ...target, relays, relaysWaitMs: 200 });
+    // The list is not asked for again while it is young.
+    await cluster.advance(20_000);
+    const url = room.relay!.url;
+    expect(asked.every((left) => left === undefined)).toBe(true);
+    cluster.at(url).dead = true;
+    await cluster.advance(2_000);
+    expect(asked.at(-1)).toBe(url);
+    expect(room.relay!.url === 'https://r2/v1').toBe(sent);
+    expect(room.relay!.url).not.toBe(url);
+    expect(room.state).toBe('open');
+    room.close();
   });
 
   it('without a second relay, a dead one is the end of it (negative control)', async () => {

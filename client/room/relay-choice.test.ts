@@ -84,4 +84,25 @@ describe('choice of relays', () => {
     expect(Math.abs(counts['r2']! - 1935)).toBeLessThan(145);
     expect(Math.abs(counts['r3']! - 194)).toBeLessThan(55);
   });
+
+  it('goes where the fleet placed it, whatever the load, but not across an ocean for it', () => {
+    for (let n = 0; n < 20; n += 1) {
+      const made = choice(
+        [
+          relay('a', { region: 'jp', load: 0 }),
+          relay('b', { region: 'jp', load: 0.9, placed: true }),
+          relay('c', { region: 'us' }),
+        ],
+        n / 20,
+      );
+      expect(names(made.ranked(0))[0]).toBe('b');
+      expect(names(made.first(0))).toEqual(['b', 'c']);
+      made.failed(url('b'), 0);
+      expect(names(made.ranked(1))[0]).toBe('a');
+      const far = choice([relay('a', { region: 'jp' }), relay('c', { region: 'us', placed: true })], n / 20);
+      far.opened(url('a'), 10, 0);
+      far.opened(url('c'), 150, 0);
+      expect(names(far.ranked(1))[0]).toBe('a');
+    }
+  });
 });

@@ -27,8 +27,8 @@ interface Known {
 }
 
 /**
- * Which relay is next: the nearest that is not known to be going or dead. Where several are as near, clients spread over them
- * by load and by chance, and one client's order stays the same. Pure; times are ms of any steady clock.
+ * Which relay is next: the nearest that is not known to be going or dead. Where several are as near, the one that the fleet
+ * placed the room on; of others clients spread over them by load and by chance, and one client's order stays the same. Pure; times are ms of any steady clock.
  */
 export class RelayChoice {
   readonly #seed: number;
@@ -96,8 +96,12 @@ export class RelayChoice {
   ranked(nowMs: number): RelayCandidate[] {
     const state = (known: Known) => stateOf(known, nowMs);
     const distance = this.#distances((known) => state(known) === GOOD);
+    const rest = ({ relay }: Known) => (relay.placed ? 0 : 1);
     return this.#known
-      .map((known) => ({ relay: known.relay, keys: [state(known), distance(known), this.#lot(known.relay)] }))
+      .map((known) => ({
+        relay: known.relay,
+        keys: [state(known), distance(known), rest(known), this.#lot(known.relay)],
+      }))
       .sort((a, b) => compare(a.keys, b.keys))
       .map(({ relay }) => relay);
   }
@@ -106,11 +110,13 @@ export class RelayChoice {
   first(nowMs: number): RelayCandidate[] {
     const ranked = this.ranked(nowMs);
     const taken = new Map<string | undefined, number>();
+    const [best] = ranked;
+    const most = best?.placed ? 1 : FIRST_OF_REGION;
     return ranked
       .filter(({ region }) => {
         const count = taken.get(region) ?? 0;
         taken.set(region, count + 1);
-        return count < (region === ranked[0]?.region ? FIRST_OF_REGION : 1);
+        return count < (region === best?.region ? most : 1);
       })
       .slice(0, MOST);
   }

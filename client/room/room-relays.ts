@@ -62,8 +62,11 @@ export class RoomRelays {
     this.#choice.forgive();
   }
 
-  /** Asks which relays there are; undefined: nobody is to be asked. Who does not answer leaves what was known. */
-  learn(): Promise<void> | undefined {
+  /**
+   * Asks which relays there are; undefined: nobody is to be asked. Who does not answer leaves what was known.
+   * @param left URL of the relay that is gone or going
+   */
+  learn(left?: string): Promise<void> | undefined {
     const { target, environment } = this.#setup;
     const { relays } = target;
     const nowMs = environment.nowMs();
@@ -71,7 +74,7 @@ export class RoomRelays {
     if (nowMs - this.#learnedMs < LEARNED_MS && this.#choice.hasGood(nowMs)) return undefined;
     this.#askedMs = nowMs;
     const ask = async () => {
-      this.#know(await withLimit(relays(), environment, LEARN_LIMIT_MS));
+      this.#know(await withLimit(relays(left === undefined ? {} : { left }), environment, LEARN_LIMIT_MS));
       this.#learnedMs = environment.nowMs();
     };
     return ask().catch(() => {});

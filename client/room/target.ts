@@ -1,5 +1,5 @@
 import { codeError } from '@hayate/codec/messages';
-import type { RelayCandidate, RelayTarget } from '../src/types.ts';
+import type { RelayCandidate, RelaysAsked, RelayTarget } from '../src/types.ts';
 
 /** Throws `invalid_argument` for a target that can never work. */
 export function checkTarget(target: RelayTarget): void {
@@ -24,11 +24,61 @@ export function parseHash(hex: string): Uint8Array {
   return Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(digits.slice(i * 2, i * 2 + 2), 16));
 }
 
-/** Asks a relay's HTTP API (`GET /v1/rooms/ROOM/relays`): for `relays` of a target. */
-export function relaysFrom(url: string): () => Promise<RelayCandidate[]> {
-  return async () => {
-    const answer = await fetch(url, { cache: 'no-store' });
-    if (!answer.ok) throw codeError('connect_failed', `${url} answered ${answer.status}`);
-    return ((await answer.json()) as { relays: RelayCandidate[] }).relays;
-  };
+/** Who tells which relays there are. */
+export interface RelaySource {
+  /** Of `GET /v1/rooms/ROOM/relays` of a fleet, a relay, or the app's backend. */
+  url: string;
+  /** Sent as bearer, as a fleet wants it; such a source is also told which relay is gone. */
+  token?: string | (() => Promise<string>);
+}
+
+/** A source that has not answered by then is helped out by the next, ms. */
+const NEXT_SOURCE_MS = 300;
+
+/**
+ * Asks which relays there are (`GET /v1/rooms/ROOM/relays`): for `relays` of a target. Of several sources the next is asked when
+ * one fails or is slow; the first answer counts. Rejects with `connect_failed` where none answers.
+ */
+export function relaysFrom(
+  ...sources: readonly [string | RelaySource, ...(string | RelaySource)[]]
+): (asked?: RelaysAsked) => Promise<RelayCandidate[]> {
+  const asks = sources.map((source) => (typeof source === 'string' ? { url: source } : source));
+  return (asked = {}) =>
+    new Promise((resolve, reject) => {
+      let begun = 0;
+      let failed = 0;
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const next = () => {
+        clearTimeout(timer);
+        const source = asks[begun];
+        if (!source) return;
+        begun += 1;
+        if (begun < asks.length) timer = setTimeout(next, NEXT_SOURCE_MS);
+        relaysOf(source, asked).then(
+          (relays) => {
+            clearTimeout(timer);
+            begun = asks.length;
+            resolve(relays);
+          },
+          (error: unknown) => {
+            failed += 1;
+            if (failed === asks.length) reject(error as Error);
+            else next();
+          },
+        );
+      };
+      next();
+    });
+}
+
+async function relaysOf({ url, token }: RelaySource, { left }: RelaysAsked): Promise<RelayCandidate[]> {
+  const address = new URL(url, globalThis.location?.href);
+  const bearer = typeof token === 'function' ? await token() : token;
+  if (bearer !== undefined && left !== undefined) address.searchParams.set('left', left);
+  const answer = await fetch(address, {
+    cache: 'no-store',
+    ...(bearer !== undefined && { headers: { authorization: `Bearer ${bearer}` } }),
+  });
+  if (!answer.ok) throw codeError('connect_failed', `${url} answered ${answer.status}`);
+  return ((await answer.json()) as { relays: RelayCandidate[] }).relays;
 }

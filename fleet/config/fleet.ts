@@ -29,7 +29,7 @@ const fleetSchema = z.strictObject({
     .prefault({}),
   serviceTokenFile: path("Of the app's backend: one token a line, two while they are exchanged."),
   tokenKeyFile: path(
-    "The relays' shared key: `POST /v1/rooms` answers with tokens. Without: the backend signs.",
+    "The relays' shared key: `POST /v1/rooms` answers with tokens, clients ask with theirs. Without: the backend signs and asks.",
   ).optional(),
   regions: z
     .record(z.string().regex(/^[a-z0-9]+$/), regionSchema)
@@ -83,7 +83,7 @@ const fleetSchema = z.strictObject({
       tickMs: ms(10_000, 'Between two looks'),
       leadMs: ms(150_000, 'From a create to the first room, with a look before'),
       keepMs: ms(600_000, 'What is needed within it is not drained'),
-      sigmas: z.number().min(0).default(1.5).describe('Standard errors of the forecast that are provided for.'),
+      sigmas: z.number().min(0).default(1).describe('Standard errors of the forecast that are provided for.'),
       fill: z.number().positive().max(1).default(0.96).describe('Share of a relay that is planned with.'),
       createRetryMs: ms(15_000, 'After a create that failed, doubled each time'),
       createMaxRetryMs: ms(300_000, 'At most'),

@@ -86,3 +86,68 @@ describe('placement', () => {
     expect(placed!.fullness).toBeCloseTo(1.15);
   });
 });
+
+describe('rooms of relays that died', () => {
+  const relays = ['jp-1', 'jp-2', 'jp-3', 'jp-4', 'jp-5'].map((id) => relay(id, 0.25));
+  /** Fullness of each relay once 75 rooms of 20 have come to what is left. */
+  const come = (place: (n: number) => string | undefined): number[] => {
+    const viewers = new Map<string, number>();
+    for (let n = 0; n < 75; n += 1) {
+      const at = place(n)!;
+      viewers.set(at, (viewers.get(at) ?? 0) + 20);
+    }
+    return relays.map(({ id }) => (0.25 + (viewers.get(id) ?? 0) * RULES.viewer.cpu) / RULES.limits.cpu);
+  };
+
+  it('spread over what is left before any load shows them, and no longer', () => {
+    const placer = new Placer(RULES, spread());
+    const room = (n: number) => ({ room: `r${n}`, region: 'jp' });
+    const full = come((n) => placer.replace(relays, room(n), n * 10, { left: true })?.relay);
+    expect(Math.max(...full)).toBeLessThan(1.2);
+    expect(Math.min(...full)).toBeGreaterThan(1);
+    expect(placer.fullness(relays[0]!, 1000)).toBeGreaterThan(1);
+    // By then relays say it themselves.
+    expect(placer.fullness(relays[0]!, 7000)).toBeCloseTo(0.5);
+  });
+
+  it('by the load that relays show alone meet on one (control)', () => {
+    const loads = relays.map((each, n) => ({ ...each, load: { ...each.load, cpu: n === 2 ? 0.2 : 0.25 } }));
+    const full = come(
+      () => new Placer(RULES, spread()).replace(loads, { room: 'r', region: 'jp' }, 0, { left: true })!.relay,
+    );
+    expect(Math.max(...full)).toBeGreaterThan(2);
+  });
+
+  it('take what they were still to get along', () => {
+    const placer = new Placer(RULES, spread());
+    const [a, b] = [relay('jp-1', 0), relay('jp-2', 0.4)];
+    expect(placer.place([a, b], { room: 'r', region: 'jp', viewers: 100 }, 0)?.relay).toBe('jp-1');
+    // Half of them had come when it died.
+    expect(placer.replace([b], { room: 'r', region: 'jp' }, 300_000, { left: true })?.relay).toBe('jp-2');
+    expect(placer.fullness(a, 300_000)).toBeCloseTo(0);
+    expect(placer.fullness(b, 300_000)).toBeCloseTo(1);
+    expect(placer.fullness(b, 310_000)).toBeCloseTo(0.8 + (0.2 * 290) / 600);
+  });
+
+  it('are sent where they were promised a place while they have left none', () => {
+    const placer = new Placer(RULES, spread());
+    const both = [relay('jp-1', 0), relay('jp-2', 0.1)];
+    const wish = { room: 'r', region: 'jp', viewers: 200 };
+    expect(placer.place(both, wish, 0)?.relay).toBe('jp-1');
+    expect(placer.replace(both, wish, 1000, { left: false })?.relay).toBe('jp-1');
+    expect(placer.replace(both, wish, 1000, { left: true })?.relay).toBe('jp-2');
+  });
+
+  it('have a place where all are full, for the relay to refuse them, and none where none is there', () => {
+    const placer = new Placer(RULES, spread());
+    const full = [relay('jp-1', 0.9), relay('us-1', 0.9)];
+    expect(placer.place(full, { room: 'r', region: 'jp' }, 0)).toBeUndefined();
+    expect(placer.replace(full, { room: 'r', region: 'jp' }, 0, { left: true })).toMatchObject({
+      relay: 'jp-1',
+      stretched: true,
+    });
+    expect(
+      placer.replace(full, { room: 'r', region: 'jp' }, 0, { left: true, except: new Set(['jp-1', 'us-1']) }),
+    ).toBeUndefined();
+  });
+});

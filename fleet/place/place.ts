@@ -47,13 +47,30 @@ export interface Placement {
 }
 
 interface Promised {
+  room: string;
   relay: string;
   viewers: number;
   atMs: number;
+  /** They all come at once, since they were on another relay a moment ago. */
+  back?: true;
 }
 
 /** Of a relay, for one room: viewers of a larger one spread over the other relays that are named. None is too large for all. */
 const ROOM_SHARE = 0.25;
+/** Viewers whose relay died or drains are there within this time, and in the next figures of the one that took them. */
+const BACK_MS = 5000;
+
+interface Seen {
+  relay: PlaceableRelay;
+  fullness: number;
+}
+
+const placementOf = ({ relay, fullness }: Seen): Placement => ({
+  ...{ relay: relay.id, region: relay.region, fullness, stretched: fullness > 1 },
+});
+
+const usable = <T extends PlaceableRelay>(relays: readonly T[], except?: ReadonlySet<string>): T[] =>
+  relays.filter(({ id, draining }) => !draining && !except?.has(id));
 
 /** How full it is: 1 is the limit of whatever binds first. */
 export function fullnessOf(load: Pick<RelayLoad, 'cpu' | 'egressBps'>, { limits }: Pick<PlaceRules, 'limits'>): number {
@@ -90,31 +107,52 @@ export class Placer {
     except?: ReadonlySet<string>,
   ): Placement | undefined {
     this.#settle(nowMs);
-    const { region } = wish;
     const viewers = Math.min(wish.viewers ?? this.#rules.viewers, this.#largest);
-    const { stretch } = this.#rules.limits;
-    const there = relays.filter(({ id, draining }) => !draining && !except?.has(id));
-    const near = there.filter((relay) => relay.region === region);
-    const far = near.length === there.length ? [] : there.filter((relay) => relay.region !== region);
-    const tries = [
-      [near, 1],
-      [near, stretch],
-      [far, 1],
-      [far, stretch],
-    ] as const;
-    for (const [among, limit] of tries) {
-      const found = this.#twoChoice(among, viewers, limit);
-      if (!found) continue;
-      this.#promised.push({ relay: found.relay.id, viewers, atMs: nowMs });
-      this.#pending.set(found.relay.id, (this.#pending.get(found.relay.id) ?? 0) + viewers);
-      return {
-        relay: found.relay.id,
-        region: found.relay.region,
-        fullness: found.fullness,
-        stretched: found.fullness > 1,
-      };
+    const found = this.#find(relays, wish.region, viewers, except);
+    if (!found) return undefined;
+    this.#promise({ room: wish.room, relay: found.relay.id, viewers, atMs: nowMs });
+    return placementOf(found);
+  }
+
+  /**
+   * The relay for a room whose own died or drains. Its viewers come at once, and those that it was still to get come with it.
+   * Where all are full the less full of two of its region is named all the same: it is the relay that refuses whom it cannot
+   * bear. Undefined where none is there.
+   * @param left the room was somewhere; else one that was promised a relay keeps it
+   */
+  replace(
+    relays: readonly PlaceableRelay[],
+    wish: PlaceWish,
+    nowMs: number,
+    { left, except }: { left: boolean; except?: ReadonlySet<string> },
+  ): Placement | undefined {
+    this.#settle(nowMs);
+    const { growMs } = this.#rules;
+    const before = this.#promised.find(({ room, back }) => room === wish.room && !back);
+    const promised = !left && usable(relays, except).find(({ id }) => id === before?.relay);
+    if (promised) return placementOf(this.#seen(promised, 0));
+    const viewers = before?.viewers ?? Math.min(wish.viewers ?? this.#rules.viewers, this.#largest);
+    const found = this.#find(relays, wish.region, viewers, except) ?? this.#leastFull(relays, wish, viewers, except);
+    if (!found) return undefined;
+    const relay = found.relay.id;
+    const come = before ? (viewers * Math.max(0, nowMs - before.atMs)) / growMs : viewers;
+    if (before) {
+      const rest = viewers - come;
+      this.#pending.set(before.relay, (this.#pending.get(before.relay) ?? rest) - rest);
+      this.#pending.set(relay, (this.#pending.get(relay) ?? 0) + rest);
+      before.relay = relay;
     }
-    return undefined;
+    this.#promise({ room: wish.room, relay, viewers: come, atMs: nowMs, back: true });
+    return placementOf(found);
+  }
+
+  /** Those that take rooms, the least full first, with what is promised and on its way. */
+  ranked<T extends PlaceableRelay>(relays: readonly T[], nowMs: number, except?: ReadonlySet<string>): T[] {
+    this.#settle(nowMs);
+    return usable(relays, except)
+      .map((relay) => ({ relay, fullness: this.#fullness(relay, 0) }))
+      .sort((a, b) => a.fullness - b.fullness)
+      .map(({ relay }) => relay);
   }
 
   /** With what is promised and on its way. */
@@ -136,7 +174,41 @@ export class Placer {
     return ROOM_SHARE * Math.min(limits.cpu / viewer.cpu, limits.egressBps / viewer.egressBps);
   }
 
-  #twoChoice(among: readonly PlaceableRelay[], viewers: number, limit: number) {
+  #promise(promised: Promised): void {
+    this.#promised.push(promised);
+    this.#pending.set(promised.relay, (this.#pending.get(promised.relay) ?? 0) + promised.viewers);
+  }
+
+  #find(
+    relays: readonly PlaceableRelay[],
+    region: string | undefined,
+    viewers: number,
+    except?: ReadonlySet<string>,
+  ): Seen | undefined {
+    const { stretch } = this.#rules.limits;
+    const there = usable(relays, except);
+    const near = there.filter((relay) => relay.region === region);
+    const far = near.length === there.length ? [] : there.filter((relay) => relay.region !== region);
+    return (
+      this.#twoChoice(near, viewers, 1) ??
+      this.#twoChoice(near, viewers, stretch) ??
+      this.#twoChoice(far, viewers, 1) ??
+      this.#twoChoice(far, viewers, stretch)
+    );
+  }
+
+  #leastFull(
+    relays: readonly PlaceableRelay[],
+    { region }: PlaceWish,
+    viewers: number,
+    except?: ReadonlySet<string>,
+  ): Seen | undefined {
+    const there = usable(relays, except);
+    const near = there.filter((relay) => relay.region === region);
+    return this.#twoChoice(near.length > 0 ? near : there, viewers, Number.POSITIVE_INFINITY);
+  }
+
+  #twoChoice(among: readonly PlaceableRelay[], viewers: number, limit: number): Seen | undefined {
     if (among.length === 0) return undefined;
     const first = Math.floor(this.#random() * among.length);
     // Of the others.
@@ -153,20 +225,20 @@ export class Placer {
     return best.fullness <= limit ? best : undefined;
   }
 
-  #seen(relay: PlaceableRelay, viewers: number) {
+  #seen(relay: PlaceableRelay, viewers: number): Seen {
     return { relay, fullness: this.#fullness(relay, viewers) };
   }
 
-  /** Viewers come evenly over the time that a room grows; then the relay's own figures have them. */
+  /** Viewers of a new room come evenly over the time that it grows; then the relay's own figures have them. */
   #settle(nowMs: number): void {
     // Once a second, as loads come: a burst of rooms is one look.
     if (nowMs - this.#atMs < 1000 && nowMs >= this.#atMs) return;
     this.#atMs = nowMs;
     const { growMs } = this.#rules;
-    this.#promised = this.#promised.filter(({ atMs }) => nowMs - atMs < growMs);
+    this.#promised = this.#promised.filter(({ atMs, back }) => nowMs - atMs < (back ? BACK_MS : growMs));
     this.#pending.clear();
-    for (const { relay, viewers, atMs } of this.#promised) {
-      const left = viewers * (1 - Math.max(0, nowMs - atMs) / growMs);
+    for (const { relay, viewers, atMs, back } of this.#promised) {
+      const left = back ? viewers : viewers * (1 - Math.max(0, nowMs - atMs) / growMs);
       this.#pending.set(relay, (this.#pending.get(relay) ?? 0) + left);
     }
   }

@@ -332,3 +332,67 @@ describe('a machine that died for good', () => {
     expect([there(serving), there(id)]).toEqual([true, true]);
   });
 });
+
+describe('rooms whose relay is gone', () => {
+  const entry = { room: 'r', home: 'jp', origin: 'jp-1', epoch: 1 };
+  const left = known('jp-1').url;
+  const open = (lookup: FleetOptions['lookup'] = async () => entry) => {
+    stage = new Stage();
+    stage.relays = ['jp-1', 'jp-2', 'jp-3', 'jp-4'].map(known);
+    let n = 0;
+    return stage.open('a', { lookup, random: () => (n++ * 0.618_034) % 1 });
+  };
+
+  it('get one answer for all clients of a room, before the directory knows, and another one later', async () => {
+    const fleet = open();
+    const clients = await Promise.all(Array.from({ length: 20 }, () => fleet.replace({ room: 'r', left })));
+    const [first] = clients;
+    expect(first!.relays[0]!.id).toBe(first!.placement!.relay);
+    expect(first!.relays.map(({ id }) => id).sort()).toEqual(['jp-2', 'jp-3', 'jp-4']);
+    expect(new Set(clients.map(({ relays }) => relays[0]!.id)).size).toBe(1);
+    expect(fleet.status().counts.replaced).toBe(1);
+    await stage.clock.advance(10_000);
+    await fleet.replace({ room: 'r', left });
+    expect(fleet.status().counts.replaced).toBe(2);
+  });
+
+  it('get another one when the relay of the first is gone too', async () => {
+    const fleet = open();
+    const first = (await fleet.replace({ room: 'r', left })).relays[0]!;
+    const second = (await fleet.replace({ room: 'r', left: first.url })).relays[0]!;
+    // The directory still has the first one as its origin: who left another relay is sent among all.
+    expect(second.id).not.toBe(first.id);
+    stage.relays = stage.relays.filter(({ id }) => id !== 'jp-1');
+    const third = await fleet.replace({ room: 'r', left: first.url });
+    expect(third.relays.map(({ id }) => id)).not.toContain(first.id);
+    expect(third.placement).toBeDefined();
+  });
+
+  it('count for those that come after', async () => {
+    const fleet = open(async (room) => ({ ...entry, room }));
+    // Each is a tenth of a relay by what is expected of it, and no load changes.
+    const at = new Map<string, number>();
+    for (let n = 0; n < 60; n += 1) {
+      const { placement } = await fleet.replace({ room: `r${n}`, left });
+      at.set(placement!.relay, (at.get(placement!.relay) ?? 0) + 1);
+    }
+    expect([...at.values()].every((rooms) => rooms > 15 && rooms < 25)).toBe(true);
+  });
+
+  it('are those of its origin only: who leaves another relay goes to one of those that there are', async () => {
+    const fleet = open();
+    const other = await fleet.replace({ room: 'r', left: known('jp-3').url });
+    expect(other.placement).toBeUndefined();
+    expect(other.relays.map(({ id }) => id).sort()).toEqual(['jp-1', 'jp-2', 'jp-4']);
+    expect((await fleet.replace({ room: 'r' })).relays).toHaveLength(4);
+    expect(fleet.status().counts.replaced).toBe(0);
+  });
+
+  it('are refused only where no relay is there', async () => {
+    const fleet = open();
+    stage.relays = [known('jp-1')];
+    await expect(fleet.replace({ room: 'r', left })).rejects.toMatchObject({ code: 'overloaded', retryable: true });
+    stage.relays.push({ ...known('jp-2'), load: { viewers: 0, rooms: 0, cpu: 1, egressBps: 0 } });
+    expect((await fleet.replace({ room: 'r', left })).relays[0]!.id).toBe('jp-2');
+  });
+});

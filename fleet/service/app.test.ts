@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
+import { mintToken, openTokenKeys, readSharedKey, TokenVerifier } from '@hayate/relay';
 import type { KnownRelay } from '@hayate/relay/directory';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
+import { collectedLog } from '../../relay/test/collected-log.ts';
 import { fleetApp, type Target } from './app.ts';
 
 const relay: KnownRelay = {
@@ -10,12 +15,24 @@ const relay: KnownRelay = {
 };
 const wishes: object[] = [];
 let targets: Target[] | undefined;
+const folder = mkdtempSync(join(tmpdir(), 'hayate-fleet-app-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const keyFile = join(folder, 'token.key');
+writeFileSync(keyFile, Buffer.alloc(32, 7).toString('base64url'));
+const key = readSharedKey(keyFile);
+const keys = await openTokenKeys({ keyFile }, collectedLog().log);
+const verifier = new TokenVerifier({ keys });
 const app = fleetApp({
   fleet: {
     place: async (wish) => {
       wishes.push(wish);
       if (wish.room === 'full') throw new HayateError('overloaded', 'no relay has room', { retryable: true });
       return { placement: undefined, relays: [relay] };
+    },
+    replace: async (wish) => {
+      wishes.push(wish);
+      const placement = { relay: 'jp-2', region: 'jp', fullness: 0.5, stretched: false };
+      return { placement, relays: [{ ...relay, id: 'jp-2' }, relay] };
     },
     shift: async ({ from, to, percent, dryRun = false }) => {
       if (to === 'nobody') throw new HayateError('invalid_argument', 'no provider nobody with zones');
@@ -32,7 +49,8 @@ const app = fleetApp({
   },
   targets: () => targets,
   isService: (header) => header === 'Bearer right',
-  key: new Uint8Array(32),
+  verifier,
+  key,
   nowMs: () => 1_000_000,
 });
 const post = async (body: unknown, token = 'right', path = '/v1/rooms') => {
@@ -100,4 +118,35 @@ it('tells Prometheus where metrics are, without a token, and nothing while it do
   targets = [{ targets: ['192.0.2.1:9464'], labels: { relay: 'jp-1', region: 'jp' } }];
   const answer = await app.request('/v1/targets');
   expect([answer.status, await answer.json()]).toEqual([200, targets]);
+});
+
+it('tells a client with a token of the room where to go, and marks the relay that was chosen', async () => {
+  const token = await mintToken(key, { room: 'r', sub: 'ann', roles: ['viewer'], nowMs: 1_000_000 });
+  const ask = (room: string, bearer: string) =>
+    app.request(`/v1/rooms/${room}/relays?region=jp&left=https%3A%2F%2Fjp-9%2Fv1`, {
+      headers: { authorization: `Bearer ${bearer}`, origin: 'https://app.example' },
+    });
+  const answer = await ask('r', token);
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+  expect(await answer.json()).toMatchObject({ relays: [{ id: 'jp-2', placed: true }, { id: 'jp-1' }] });
+  expect(wishes.at(-1)).toEqual({ room: 'r', region: 'jp', left: 'https://jp-9/v1' });
+  expect((await ask('r', 'right')).status).toBe(200);
+  // Another room's, none, and the one that opens nothing else.
+  expect((await ask('other', token)).status).toBe(401);
+  expect((await app.request('/v1/rooms/r/relays')).status).toBe(401);
+  expect(await post({ room: 'r' }, token)).toMatchObject({ status: 401 });
+  const ended = await mintToken(key, { room: 'r', sub: 'ann', roles: ['viewer'], nowMs: 1, ttlSeconds: 1 });
+  expect((await ask('r', ended)).status).toBe(401);
+});
+
+it('lets pages of any origin ask with a token', async () => {
+  const headers = { origin: 'https://app.example', 'access-control-request-method': 'GET' };
+  const preflight = await app.request('/v1/rooms/r/relays', {
+    method: 'OPTIONS',
+    headers: { ...headers, 'access-control-request-headers': 'authorization' },
+  });
+  expect(preflight.status).toBe(204);
+  expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization');
+  expect((await app.request('/v1/rooms', { method: 'OPTIONS', headers })).status).toBe(401);
 });

@@ -1,12 +1,14 @@
 import { HayateError } from '@hayate/codec/errors';
-import { GRANTED_ROLES, mintToken, type ServiceTokenCheck } from '@hayate/relay';
+import { GRANTED_ROLES, mintToken, type ServiceTokenCheck, type TokenVerifier } from '@hayate/relay';
 import { fullness, type KnownRelay } from '@hayate/relay/directory';
-import { Hono } from 'hono';
+import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
 import { z } from 'zod';
-import type { Fleet } from '../run/fleet.ts';
+import type { Fleet, Placed } from '../run/fleet.ts';
 
 const MAX_BODY_BYTES = 8192;
+const PREFLIGHT_SECONDS = 7200;
 const name = z.string().min(1).max(128);
 
 const roomBody = z.strictObject({
@@ -18,6 +20,13 @@ const roomBody = z.strictObject({
   /** For tokens. */
   liver: name.optional(),
   ttlSeconds: z.int().min(1).max(86_400).default(3600),
+});
+
+const relaysQuery = z.object({
+  /** Of who asks; without: the room's. */
+  region: name.optional(),
+  /** URL of the relay that is gone for who asks. */
+  left: z.string().max(512).optional(),
 });
 
 const shiftBody = z.strictObject({
@@ -43,10 +52,12 @@ export interface Target {
 }
 
 export interface FleetAppOptions {
-  fleet: Pick<Fleet, 'place' | 'shift' | 'release' | 'status'>;
+  fleet: Pick<Fleet, 'place' | 'replace' | 'shift' | 'release' | 'status'>;
   /** Metrics of the relays that the directory has; undefined: it is not known yet who lives. */
   targets(): Target[] | undefined;
   isService: ServiceTokenCheck;
+  /** Of rooms; undefined: clients ask the app's backend, which asks here. */
+  verifier?: Pick<TokenVerifier, 'verify'> | undefined;
   /** Signs tokens; undefined: none are given. */
   key?: Uint8Array | undefined;
   nowMs(): number;
@@ -58,9 +69,11 @@ export interface FleetAppOptions {
  * `liver`). `POST /v1/shift {from, to, percent, region?, dryRun?}` moves relays between providers and answers `{dryRun, regions}`, by
  * region the shares before and after and how many relays are to move. `POST /v1/release {machine, gifts, by}` gives up a lost machine
  * and answers `{label}`. `GET /v1/fleet` is what `hayate fleet status` shows. All want the service token; `GET /v1/targets`, where the relays' metrics are,
- * wants none: Prometheus is to need no secret for what every client may know. Errors are `{code, message, retryable}`.
+ * wants none: Prometheus is to need no secret for what every client may know.
+ * `GET /v1/rooms/ROOM/relays?region=&left=` answers clients `{relays}`, by the service token or one of the room; pages of any
+ * origin may ask. Errors are `{code, message, retryable}`.
  */
-export function fleetApp({ fleet, targets, isService, key, nowMs }: FleetAppOptions): Hono {
+export function fleetApp({ fleet, targets, isService, verifier, key, nowMs }: FleetAppOptions): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     c.header('cache-control', 'no-store');
@@ -73,18 +86,35 @@ export function fleetApp({ fleet, targets, isService, key, nowMs }: FleetAppOpti
     if (!known) return c.json({ code: 'unavailable', message: 'not known yet', retryable: true }, 503);
     return c.json(known);
   });
+  const refuse = (c: Context, message: string) => {
+    c.header('www-authenticate', 'Bearer');
+    return c.json({ code: 'token_invalid', message, retryable: false }, 401);
+  };
+  // Before the rule of the service token.
+  app.use('/v1/rooms/:room/relays', cors({ origin: '*', allowMethods: ['GET'], maxAge: PREFLIGHT_SECONDS }));
+  app.get('/v1/rooms/:room/relays', async (c) => {
+    const header = c.req.header('authorization');
+    const room = name.parse(c.req.param('room'));
+    if (!isService(header)) {
+      const token = /^Bearer (.+)$/.exec(header ?? '')?.[1] ?? '';
+      const claims = await verifier?.verify(token, nowMs()).catch(() => undefined);
+      if (claims?.room !== room) return refuse(c, 'this wants a token of the room, or the service token');
+    }
+    const { region, left } = relaysQuery.parse(c.req.query());
+    const placed = await fleet.replace({ room, region, left });
+    return c.json({ relays: namedOf(placed) });
+  });
   app.use('/v1/*', async (c, next) => {
     if (isService(c.req.header('authorization'))) return next();
-    c.header('www-authenticate', 'Bearer');
-    return c.json({ code: 'token_invalid', message: 'this wants the service token', retryable: false }, 401);
+    return refuse(c, 'this wants the service token');
   });
   app.use(bodyLimit({ maxSize: MAX_BODY_BYTES }));
   app.post('/v1/rooms', async (c) => {
     const { room, region, viewers, liver, ttlSeconds } = roomBody.parse(await c.req.json());
-    const { relays } = await fleet.place({ room, region, viewers });
+    const placed = await fleet.place({ room, region, viewers });
     const claims = { room, sub: liver ?? '', ttlSeconds, nowMs: nowMs(), roles: GRANTED_ROLES.liver };
     const tokens = key && liver !== undefined ? { tokens: { liver: await mintToken(key, claims) } } : {};
-    return c.json({ room, relays: relays.map(candidateOf), ...tokens });
+    return c.json({ room, relays: namedOf(placed), ...tokens });
   });
   app.post('/v1/shift', async (c) => c.json(await fleet.shift(shiftBody.parse(await c.req.json()))));
   app.post('/v1/release', async (c) => c.json(await fleet.release(releaseBody.parse(await c.req.json()))));
@@ -105,6 +135,10 @@ export function fleetApp({ fleet, targets, isService, key, nowMs }: FleetAppOpti
   app.notFound((c) => c.json({ code: 'invalid_argument', message: 'no such path', retryable: false }, 404));
   return app;
 }
+
+/** The one that was chosen is marked: clients take it before others that are as near, whatever their load. */
+const namedOf = ({ placement, relays }: Placed) =>
+  relays.map((relay) => ({ ...candidateOf(relay), ...(relay.id === placement?.relay && { placed: true }) }));
 
 const candidateOf = ({ id, region, url, certificateHashes, load, loadFresh }: KnownRelay) => ({
   ...{ id, region, url, certificateHashes },

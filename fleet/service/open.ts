@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { HayateError } from '@hayate/codec/errors';
-import { readServiceTokens, readSharedKey } from '@hayate/relay';
+import { openTokenKeys, readServiceTokens, readSharedKey, TokenVerifier } from '@hayate/relay';
 import type { KnownRelay } from '@hayate/relay/directory';
 import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
 import { FLEET_INBOX } from '@hayate/relay/nats';
@@ -28,6 +28,10 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
   const { nats, regions, listen } = config;
   const isService = readServiceTokens(config.serviceTokenFile);
   const key = config.tokenKeyFile === undefined ? undefined : readSharedKey(config.tokenKeyFile);
+  const verifier =
+    config.tokenKeyFile === undefined
+      ? undefined
+      : new TokenVerifier({ keys: await openTokenKeys({ keyFile: config.tokenKeyFile }, log) });
   const link = new NatsLink({
     ...{ servers: nats.urls, name: `hayate fleet ${config.owner}`, log },
     ...{ caFile: nats.caFile, credsFile: nats.credsFile, inboxPrefix: FLEET_INBOX },
@@ -68,7 +72,7 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
   });
   const server = createAdaptorServer({
     fetch: fleetApp({
-      ...{ fleet, isService, key, nowMs: clock.nowMs },
+      ...{ fleet, isService, verifier, key, nowMs: clock.nowMs },
       targets: () => (settled() ? directory.relays().map((relay) => targetOf(relay, config.metricsPort)) : undefined),
     }).fetch,
   });

@@ -9,6 +9,7 @@ import {
 import { FakeLinode } from '@hayate/fleet/testing/linode';
 import { Random } from '../faults/random.ts';
 import { DayClock } from './clock.ts';
+import { forgetful } from './forgetful.ts';
 import { Instances } from './instances.ts';
 import { type TracedRoom, viewersAt } from './load.ts';
 import { clairvoyantHours } from './optimum.ts';
@@ -49,6 +50,8 @@ export interface DayOptions {
   forgetful?: boolean;
   /** Negative control: relays place nothing by themselves. */
   alone?: boolean;
+  /** Clients that lost their relay do not ask the fleet: `relays` they ask; `least` is the negative control. */
+  unasked?: 'relays' | 'least';
   /** Default: all of the day. After it no room opens and no relay dies, until all rooms have ended. */
   untilMs?: number;
 }
@@ -75,7 +78,7 @@ export interface DayResult {
   highest: number;
   ratio_of_load: Record<string, number>;
   api: { creates: number; machines: number; faults: Record<string, number> };
-  fleet: { placed: number; stretched: number; elsewhere: number; refused: number };
+  fleet: { placed: number; stretched: number; elsewhere: number; replaced: number; refused: number };
   alarms: Record<string, number>;
   transfer: { used_gb: number; forecast: { hour: number; used_gb: number; quota_gb: number }[]; quota_gb: number };
   end: EndState;
@@ -114,7 +117,7 @@ class Day {
   readonly #samples: Sample[] = [];
   readonly #alarms = new Map<string, number>();
   readonly #forecasts: DayResult['transfer']['forecast'] = [];
-  readonly #placed = { placed: 0, stretched: 0, elsewhere: 0, refused: 0 };
+  readonly #placed = { placed: 0, stretched: 0, elsewhere: 0, replaced: 0, refused: 0 };
   #deaths = 0;
   #before = 0;
   #refusedMeanwhile = 0;
@@ -137,6 +140,8 @@ class Day {
     this.#world = new DayWorld({
       ...{ plan: RELAYS, labelPrefix, random: ofWorld!, nowMs },
       place: (wish) => this.#place(wish),
+      replace: (wish) => this.#replace(wish),
+      unasked: options.unasked,
     });
     const store = new MemoryStore();
     void store.write('forecast', input.forecasts, 0);
@@ -192,6 +197,13 @@ class Day {
         throw error;
       },
     );
+  }
+
+  #replace(wish: { room: string; region: string; left: string }) {
+    const answer = this.#instances.replace(wish);
+    if (!answer && this.#options.alone) return Promise.reject(new Error('nobody answers'));
+    this.#placed.replaced += answer ? 1 : 0;
+    return answer;
   }
 
   #provider(): Provider {
@@ -371,26 +383,4 @@ function ratioOf(load: readonly number[]): number {
     means.push(load.slice(at, at + size).reduce((sum, each) => sum + each, 0) / size);
   }
   return Math.max(...means) / Math.min(...means);
-}
-
-/** A fleet without intents: each attempt has a name of its own, and what was not answered well was not made. */
-function forgetful(provider: Provider): Provider {
-  const made = new Map<string, string>();
-  let attempts = 0;
-  return {
-    ...provider,
-    async machines(tag) {
-      const list = await provider.machines(tag);
-      return list.flatMap((machine) => {
-        const label = made.get(machine.id);
-        return label === undefined ? [] : [{ ...machine, label }];
-      });
-    },
-    async create(machine) {
-      attempts += 1;
-      const created = await provider.create({ ...machine, label: `${machine.label}.try-${attempts}` });
-      made.set(created.id, machine.label);
-      return { ...created, label: machine.label };
-    },
-  };
 }

@@ -1,6 +1,7 @@
 import { Fleet, type FleetOptions, type Placed, type Provider, type Store } from '@hayate/fleet/internal';
 
 type Wish = Parameters<Fleet['place']>[0];
+type ReplaceWish = Parameters<Fleet['replace']>[0];
 
 /** Cuts a process off from the world: what it asked for may still happen, and it hears of nothing. */
 class Line {
@@ -88,9 +89,17 @@ export class Instances {
 
   /** In turn; whoever does not answer is passed over. */
   place(wish: Wish): Promise<Placed> | undefined {
+    return this.#next()?.place(wish);
+  }
+
+  /** As `place`, for a room whose relay died or drains. */
+  replace(wish: ReplaceWish): Promise<Placed> | undefined {
+    return this.#next()?.replace(wish);
+  }
+
+  #next(): Fleet | undefined {
     const there = [...this.#there.values()];
-    if (there.length === 0) return undefined;
     this.#turn += 1;
-    return there[this.#turn % there.length]!.fleet.place(wish);
+    return there[this.#turn % there.length]?.fleet;
   }
 }

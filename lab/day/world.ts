@@ -18,7 +18,11 @@ export interface WorldOptions {
   random: Random;
   /** Of whichever instance of the fleet answers; undefined: none does. Rejects where no relay has room. */
   place(wish: { room: string; region: string; viewers: number }): Promise<Placed> | undefined;
+  /** Of a room that left the relay of that URL. */
+  replace(wish: { room: string; region: string; left: string }): Promise<Placed> | undefined;
   nowMs(): number;
+  /** Clients that lost their relay do not ask the fleet: they go by what relays name, or all by the least load (negative control). */
+  unasked?: 'relays' | 'least' | undefined;
 }
 
 export interface WorldCounts {
@@ -27,7 +31,7 @@ export interface WorldCounts {
   reopenings: number;
   /** Openings that were refused at least once. */
   refused: number;
-  /** Rooms of dead relays whose clients found the relays of their first list full, and the longest until they were in, ms. */
+  /** Rooms of dead relays whose clients found all relays of their first answer full; the longest until any room was in, ms. */
   reopenedLate: number;
   longestMs: number;
   /** Rooms that a drain moved. */
@@ -42,11 +46,13 @@ export interface WorldCounts {
   deaths: number;
 }
 
+const NAMED = 8;
+
 /** Not placed yet. */
 interface Waiting {
   room: LivingRoom;
-  /** Its relay died. */
-  again: boolean;
+  /** URL of its relay, which died. */
+  left?: string;
   refused: boolean;
   notMs: number;
   sinceMs: number;
@@ -84,7 +90,7 @@ export class DayWorld {
 
   open(room: TracedRoom): void {
     this.counts.openings += 1;
-    this.#waiting.push({ room: { ...room }, again: false, refused: false, notMs: 0, sinceMs: this.#options.nowMs() });
+    this.#waiting.push({ room: { ...room }, refused: false, notMs: 0, sinceMs: this.#options.nowMs() });
   }
 
   /** The process is gone; its rooms come again once clients notice. */
@@ -97,7 +103,7 @@ export class DayWorld {
       this.counts.reopenings += 1;
       const { movesMs: _, ...again } = room;
       const notMs = relay.downMs + this.#options.plan.goneMs;
-      this.#waiting.push({ room: again, again: true, refused: false, notMs, sinceMs: relay.downMs });
+      this.#waiting.push({ room: again, left: relay.known.url, refused: false, notMs, sinceMs: relay.downMs });
     }
     relay.rooms.clear();
   }
@@ -133,13 +139,13 @@ export class DayWorld {
     }
     const seen = [...this.relays.values()].filter((relay) => relay.up || nowMs - relay.downMs < plan.goneMs);
     this.#known = seen.map(({ known }) => known).sort((a, b) => (a.id < b.id ? -1 : 1));
-    this.#moves(nowMs);
+    await this.#moves(nowMs);
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) {
       if (each.notMs > nowMs) this.#waiting.push(each);
-      else if (each.room.toMs > nowMs && !(await this.#enter(each))) {
-        if (!each.refused) this.counts[each.again ? 'reopenedLate' : 'refused'] += 1;
+      else if (each.room.toMs > nowMs && !(await this.#enter(each.room, each.left))) {
+        if (!each.refused) this.counts[each.left === undefined ? 'refused' : 'reopenedLate'] += 1;
         this.counts.longestMs = Math.max(this.counts.longestMs, nowMs - each.sinceMs + stepMs);
         this.#waiting.push({ ...each, refused: true });
       }
@@ -153,27 +159,32 @@ export class DayWorld {
     return sum;
   }
 
-  /** Clients that are told to go ask the relays themselves. */
-  #moves(nowMs: number): void {
+  /** Clients that are told to go ask as those of a relay that died. */
+  async #moves(nowMs: number): Promise<void> {
     for (const relay of this.relays.values()) {
       if (!relay.draining || !relay.up) continue;
       for (const room of [...relay.rooms.values()]) {
         if ((room.movesMs ?? Number.POSITIVE_INFINITY) > nowMs) continue;
-        if (!this.#join(room, this.#byRelays(room))) continue;
+        if (!(await this.#enter(room, relay.known.url))) continue;
         relay.rooms.delete(room.name);
         this.counts.moved += 1;
       }
     }
   }
 
-  /** What the fleet names, one after the other; without a fleet, and when a relay died, what the relays name. */
-  async #enter({ room, again }: Waiting): Promise<boolean> {
-    const answer = again
-      ? undefined
-      : this.#options.place({ room: room.name, region: room.region, viewers: room.expected });
+  /** What the fleet names, one after the other; without a fleet, what the relays name. */
+  async #enter(room: LivingRoom, left?: string): Promise<boolean> {
+    const { place, replace, unasked } = this.#options;
+    const { name, region, expected } = room;
+    let answer: Promise<Placed> | undefined;
+    if (left === undefined) answer = place({ room: name, region, viewers: expected });
+    else if (!unasked) answer = replace({ room: name, region, left });
     if (!answer) {
-      if (!again) this.counts.byRelays += 1;
-      return this.#join(room, this.#byRelays(room));
+      if (left === undefined) this.counts.byRelays += 1;
+      return this.#join(
+        room,
+        left !== undefined && unasked === 'least' ? this.#leastLoaded(room) : this.#byRelays(room),
+      );
     }
     const placed = await answer.catch(() => undefined);
     return placed !== undefined && this.#join(room, placed.relays);
@@ -182,6 +193,13 @@ export class DayWorld {
   /** `GET /v1/rooms/ROOM/relays` of any relay. */
   #byRelays({ region }: LivingRoom): readonly KnownRelay[] {
     return candidates(this.#known, { region, seed: this.#options.random.below(2 ** 32) });
+  }
+
+  /** As many as a relay names, the same for all who come before loads say anything new. */
+  #leastLoaded({ region }: LivingRoom): readonly KnownRelay[] {
+    const there = this.#known.filter(({ draining }) => !draining).sort((a, b) => a.load.cpu - b.load.cpu);
+    const [near, far] = [true, false].map((own) => there.filter((relay) => (relay.region === region) === own));
+    return [...near!.slice(0, NAMED - 1), ...far!.slice(0, 1)];
   }
 
   #join(room: LivingRoom, named: readonly KnownRelay[]): boolean {

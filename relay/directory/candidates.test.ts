@@ -23,7 +23,7 @@ describe('candidates', () => {
     const relays = [
       known('jp-old', 'jp', 0, { loadFresh: false }),
       known('jp-busy', 'jp', 0.9),
-      known('jp-idle', 'jp', 0.1),
+      known('jp-idle', 'jp', 0.3),
       known('us-idle', 'us', 0),
       known('us-busy', 'us', 0.5),
       known('jp-leaving', 'jp', 0, { draining: true }),
@@ -73,5 +73,23 @@ describe('candidates', () => {
     }
     expect(first.size).toBe(5);
     for (const count of first.values()) expect(count).toBeGreaterThan(130);
+  });
+
+  it('of nearly equal load are named as often: a crowd of one second is not sent to the same few', () => {
+    // The seven that are a little less loaded would be all that anybody hears of.
+    const relays = Array.from({ length: 20 }, (_, n) => known(`r${n}`, 'jp', n < 7 ? 0.52 : 0.58));
+    const counts = new Map<string, number>();
+    for (let seed = 0; seed < 1000; seed++) {
+      for (const id of named(relays, { region: 'jp', seed, limit: 7 })) counts.set(id, (counts.get(id) ?? 0) + 1);
+    }
+    expect(counts.size).toBe(20);
+    for (const count of counts.values()) expect(count).toBeGreaterThan(100);
+  });
+
+  it('of which one has far more room than the other come in that order, whoever asks', () => {
+    const relays = [known('busy', 'jp', 0.9), known('half', 'jp', 0.5), known('old', 'jp', 0, { loadFresh: false })];
+    for (let seed = 0; seed < 1000; seed++) {
+      expect(named(relays, { region: 'jp', seed })).toEqual(['half', 'busy', 'old']);
+    }
   });
 });

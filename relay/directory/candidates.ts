@@ -15,9 +15,10 @@ export interface Wish {
 
 /** Egress at which a relay counts as full: bytes bind before the processor does. 1 Gbit/s. */
 const FULL_EGRESS_BPS = 125_000_000;
-/** Relays within a tenth of each other are alike: loads are a second old. */
 const STEPS = 10;
-/** Above every order among relays of one step. */
+/** Steps in which chance decides: all who come within a second go by the same loads, and would fill the same few relays. */
+const SPREAD = 3;
+/** Above every lot. */
 const STEP = 2 ** 32;
 
 /** 0 idle to 1 full. */
@@ -27,7 +28,7 @@ export function fullness(load: RelayLoad): number {
 
 /**
  * Relays for a client to try, best first: its own region before others, never one that drains, a fresh load before an old
- * one, the least loaded first. Others follow as a last resort: the best of each other region is among them where `limit`
+ * one, the less loaded rather than the fuller. Others follow as a last resort: the best of each other region is among them where `limit`
  * allows. The array must not be changed afterwards.
  */
 export function candidates(relays: readonly KnownRelay[], wish: Wish = {}): KnownRelay[] {
@@ -67,8 +68,8 @@ function bestOf({ relays, hashes }: Group<KnownRelay>, { except, seed = 0 }: Wis
   for (let i = 0; i < hashes.length; i++) {
     const relay = relays[i]!;
     if (relay.draining) continue;
-    const step = relay.loadFresh ? Math.round(fullness(relay.load) * STEPS) : STEPS + 1;
-    const rank = step * STEP + mix(hashes[i]! ^ seed);
+    const step = relay.loadFresh ? Math.round(fullness(relay.load) * STEPS) : STEPS + SPREAD;
+    const rank = step * STEP + mix(hashes[i]! ^ seed) * SPREAD;
     if (best.length === limit && rank >= best[limit - 1]!.rank) continue;
     if (except?.has(relay.id)) continue;
     let at = best.length;
