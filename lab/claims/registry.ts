@@ -9,6 +9,7 @@ import { npmPackages } from './deploy/packages.ts';
 import { releaseRuns } from './deploy/release.ts';
 import { rolled } from './deploy/roll.ts';
 import { terraformPlans } from './deploy/terraform.ts';
+import { costTable } from './fleet/cost-table.ts';
 import { simulatedDay } from './fleet/day.ts';
 import { fakeAsRecorded } from './fleet/recorded.ts';
 import { fleetRestarts } from './fleet/restarts.ts';
@@ -92,6 +93,7 @@ export const claims: Claim[] = [
   npmPackages,
   simulatedDay,
   fleetRestarts,
+  costTable,
   fakeAsRecorded,
   conformance,
   addressChanges,
