@@ -70,6 +70,25 @@ describe('ClockSync', () => {
     expect(sync.offsetUs).toBe(1000);
   });
 
+  it('begins anew when a clock has jumped, and not when the path has changed or crystals drift', () => {
+    const sync = new ClockSync({ randomId: counter() });
+    const second = 1_000_000;
+    exchange(sync, 0, { offsetUs: 7000, outUs: 2000, backUs: 2000 });
+    // Another path, as unequal as can be: an offset that is true of both exists.
+    exchange(sync, second, { offsetUs: 7000, outUs: 150_000, backUs: 1000 });
+    exchange(sync, 29 * second, { offsetUs: 7000 + 29 * 200, outUs: 2500, backUs: 2500 });
+    expect(sync.offsetUs).toBe(7000);
+    // The device slept for 12 s of the peer's time.
+    const slept = 12 * second;
+    const at = sync.nextProbeAtUs;
+    exchange(sync, at, { offsetUs: 7000 + slept, outUs: 40_000, backUs: 40_000 });
+    expect(sync.offsetUs).toBe(7000 + slept);
+    // And it asks as at first: the first sample after waking up may be a poor one.
+    const times: number[] = [];
+    for (let now = at + 80_030; now < at + second; now += 5000) if (sync.nextProbe(now)) times.push(now);
+    expect(times).toHaveLength(8);
+  });
+
   it('takes a reply once, and only one that was asked for', () => {
     const sync = new ClockSync({ randomId: counter() });
     const probe = sync.nextProbe(1000) as Probe;

@@ -5,6 +5,9 @@ const BURST_GAP_US = 25_000;
 const PROBE_GAP_US = 1_000_000;
 const WINDOW_US = 30_000_000;
 const AGE_US_PER_SECOND = 50;
+/** Two samples differ by at most their uncertainties, what crystals drift apart meanwhile (ppm) and so much; else a clock jumped. */
+const DRIFT_PPM = 500;
+const JUMP_US = 2_000;
 /** A reply later than this counts as lost: its sample would be useless. */
 const REPLY_LIMIT_US = 3_000_000;
 const MAX_OUTSTANDING = 16;
@@ -71,6 +74,7 @@ export class ClockSync {
     if (t4Us - sentUs > REPLY_LIMIT_US) return 'unasked';
     // ((t2 - t1) + (t3 - t4)) / 2, in a form that a wrap of either clock does not split.
     const offsetUs = signed48(reply.t2Us - reply.t1Us) - Math.floor(rttUs / 2);
+    if (this.#contradicts(t4Us, rttUs, offsetUs)) this.#begin();
     while (this.#samples.length > 0 && this.#samples.at(-1)!.rttUs >= rttUs) this.#samples.pop();
     this.#samples.push({ atUs: t4Us, rttUs, offsetUs });
     this.#expire(t4Us);
@@ -105,6 +109,22 @@ export class ClockSync {
     this.#expire(nowUs);
     const best = this.#samples[0];
     return best === undefined ? undefined : nowUs + signed48(peerUs - (nowUs + best.offsetUs));
+  }
+
+  /** Whether no offset is true of both this sample and the one that counts. Monotonic clocks stand still while devices sleep. */
+  #contradicts(atUs: number, rttUs: number, offsetUs: number): boolean {
+    const best = this.#samples[0];
+    if (best === undefined) return false;
+    const driftUs = ((atUs - best.atUs) * DRIFT_PPM) / 1_000_000;
+    const apartUs = Math.abs(signed48(wrap48(offsetUs - best.offsetUs)));
+    return apartUs > (rttUs + best.rttUs) / 2 + driftUs + JUMP_US;
+  }
+
+  /** Nothing that was learnt is true any more: probes come as at first. */
+  #begin(): void {
+    this.#samples = [];
+    this.#sent = 0;
+    this.#nextAtUs = Number.NEGATIVE_INFINITY;
   }
 
   /** Keeps the last sample however old: its uncertainty says what it is worth. */

@@ -12,6 +12,9 @@ const BURST_GAP_US: u64 = 25_000;
 const PROBE_GAP_US: u64 = 1_000_000;
 const WINDOW_US: u64 = 30_000_000;
 const AGE_US_PER_SECOND: f64 = 50.0;
+/// Two samples differ by at most their uncertainties, what crystals drift apart meanwhile and so much; else a clock jumped.
+const DRIFT_PPM: u64 = 500;
+const JUMP_US: u64 = 2_000;
 /// A reply later than this counts as lost: its sample would be useless.
 const REPLY_LIMIT_US: u64 = 3_000_000;
 const MAX_OUTSTANDING: usize = 16;
@@ -157,6 +160,9 @@ impl ClockSync {
         // ((t2 - t1) + (t3 - t4)) / 2, in a form that a wrap of either clock does not split.
         let offset_us = signed48(reply.t2_us.wrapping_sub(reply.t1_us)) - rtt_us / 2;
         let rtt_us = rtt_us as u64;
+        if self.contradicts(t4_us, rtt_us, offset_us) {
+            self.begin();
+        }
         while self.samples.back().is_some_and(|sample| sample.rtt_us >= rtt_us) {
             self.samples.pop_back();
         }
@@ -172,6 +178,24 @@ impl ClockSync {
         let age_seconds = now_us.saturating_sub(best.at_us) as f64 / 1_000_000.0;
         let uncertainty_us = best.rtt_us as f64 / 2.0 + age_seconds * AGE_US_PER_SECOND;
         Some(PeerClock { offset_us: best.offset_us, uncertainty_us: uncertainty_us.ceil() as u64 })
+    }
+
+    /// Whether no offset is true of both this sample and the one that counts. Monotonic clocks stand still while devices
+    /// sleep.
+    fn contradicts(&self, at_us: u64, rtt_us: u64, offset_us: i64) -> bool {
+        let Some(best) = self.samples.front() else {
+            return false;
+        };
+        let drift_us = at_us.saturating_sub(best.at_us) * DRIFT_PPM / 1_000_000;
+        let apart_us = signed48(wrap48(offset_us.wrapping_sub(best.offset_us) as u64)).unsigned_abs();
+        apart_us > rtt_us.midpoint(best.rtt_us) + drift_us + JUMP_US
+    }
+
+    /// Nothing that was learnt is true any more: probes come as at first.
+    fn begin(&mut self) {
+        self.samples.clear();
+        self.sent = 0;
+        self.next_at_us = 0;
     }
 
     /// Keeps the last sample however old: its uncertainty says what it is worth.
@@ -245,6 +269,24 @@ mod tests {
         assert_eq!(peer, PeerClock { offset_us: 0, uncertainty_us: 6_000 });
         let peer = sync.peer(31_000_000).unwrap();
         assert_eq!(peer.offset_us, 10_000, "the good sample is too old");
+    }
+
+    #[test]
+    fn a_clock_that_jumped_is_learnt_anew_and_another_path_is_no_jump() {
+        let mut sync = ClockSync::new(3);
+        let path = |offset, out_us, back_us| Path { offset, out_us, back_us };
+        path(7_000, 2_000, 2_000).ask(&mut sync, 0);
+        path(7_000, 150_000, 1_000).ask(&mut sync, 1_000_000);
+        path(7_000 + 29 * 200, 2_500, 2_500).ask(&mut sync, 29_000_000);
+        assert_eq!(sync.peer(29_005_040).unwrap().offset_us, 7_000);
+        let at = sync.next_probe_at_us();
+        path(12_007_000, 40_000, 40_000).ask(&mut sync, at);
+        assert_eq!(sync.peer(at + 80_040).unwrap().offset_us, 12_007_000);
+        let mut probes = 0;
+        for now in (at + 80_040..at + 1_000_000).step_by(5_000) {
+            probes += u32::from(sync.next_probe(now).is_some());
+        }
+        assert_eq!(probes, BURST_PROBES, "as at first");
     }
 
     #[test]
