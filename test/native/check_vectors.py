@@ -1,7 +1,7 @@
 """
 The golden vectors by the test client's own code: what a client's author runs first.
 
-python3 check_vectors.py VECTORS FACE1      the folder codec/vectors, and what `node codec/motion/face/export.ts` prints
+python3 check_vectors.py VECTORS FACE1      the folder codec/vectors, and what `node codec/vectors/export-tables.ts` prints
 
 Prints one line for each case that differs, then `{"file": [cases, differ], ...}`. Exit code 1 when one differs.
 """

@@ -1,7 +1,7 @@
 """
 The motion codec face-1, encoder and decoder, written from docs/motion-codec.md for the test client. Plain Python.
 
-The model comes as data: what `node codec/motion/face/export.ts` prints.
+The model comes as data: what `node codec/vectors/export-tables.ts` prints.
 """
 
 import base64

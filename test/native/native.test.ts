@@ -56,7 +56,7 @@ let relay: RunningRelay;
 
 /** What the page's command prints; and the same with one byte of one weight changed. */
 function exportTables(): void {
-  const text = execFileSync(process.execPath, [join(ROOT, 'codec/motion/face/export.ts')], { encoding: 'utf8' });
+  const text = execFileSync(process.execPath, [join(ROOT, 'codec/vectors/export-tables.ts')], { encoding: 'utf8' });
   writeFileSync(tables, text);
   const exported = JSON.parse(text) as { models: Record<string, string> };
   const bytes = Buffer.from(exported.models['std']!, 'base64');
