@@ -271,6 +271,7 @@ export class RoomPublisher implements Publisher, Participant {
 
   #onUplink(report: UplinkReport): void {
     this.#uplink = report;
+    this.#live?.session.judge(report.received, report.lost);
     this.#emitter.emit('uplink', report);
     const { repair = 'none', spacingMs = 0, voiceBitrate } = report;
     this.#repeater.ask(repair, spacingMs);

@@ -21,6 +21,10 @@ const WELCOME_HASTE_MS = 3_000;
 const JOIN_LIMIT_MS = 3_000;
 /** What was asked of the relay that is left may still be answered. */
 const LINGER_MS = 500;
+/** The relay says something each 200 ms, */
+const DEAD_AFTER_MS = 600;
+/** but over TCP a lost packet holds up those behind it, for longer each time that it is lost again. */
+const TCP_DEAD_AFTER_MS = 2500;
 /** A session with one relay. */
 export interface Place {
   relay: RelayCandidate;
@@ -28,8 +32,16 @@ export interface Place {
   session: RelaySession;
   welcome: Welcome | undefined;
   openedMs: number;
+  /** Dialled beside another one with the same relay, since a better way to it works again. */
+  again: boolean;
   /** It said that it will go in so many ms. */
   drainsMs: number | undefined;
+}
+
+interface Attempt {
+  dialling?: Dialling;
+  /** The present relay once more, by a better way. */
+  again: boolean;
 }
 
 export interface ConnectionSetup {
@@ -63,7 +75,7 @@ export class Connection {
   /** Left, with answers on the way. */
   readonly #left = new Map<Place, unknown>();
   /** From the token to the open transport. */
-  #attempt: { dialling?: Dialling } | undefined;
+  #attempt: Attempt | undefined;
   /** Ended, and maybe not dead: the path to it was cut. */
   #silent: string | undefined;
   /** Since when there is no session. */
@@ -105,10 +117,10 @@ export class Connection {
     this.begin();
   }
 
-  begin(): void {
+  begin(again = false): void {
     this.#setup.environment.clearTimer(this.#retryTimer);
     this.#retryTimer = undefined;
-    const attempt = {};
+    const attempt: Attempt = { again };
     this.#attempt = attempt;
     const { token, relaysWaitMs = 0 } = this.#setup.target;
     const learning = this.#relays.learn(this.#place?.relay.url ?? this.#resume?.url);
@@ -130,7 +142,7 @@ export class Connection {
     };
     prepare().catch((error: unknown) => {
       if (this.#attempt !== attempt) return;
-      this.#failed(error instanceof HayateError ? error : codeError('connect_failed', 'no token', error));
+      this.#failed(error instanceof HayateError ? error : codeError('connect_failed', 'no token', error), again);
     });
   }
 
@@ -170,14 +182,16 @@ export class Connection {
     for (const place of places) place?.session.end(error);
   }
 
-  #dial(attempt: { dialling?: Dialling }, token: string): void {
+  #dial(attempt: Attempt, token: string): void {
     const { connector, environment } = this.#setup;
     const silent = this.#silent;
     this.#silent = undefined;
     attempt.dialling = new Dialling({
-      relays: this.#everOpen
-        ? this.#relays.instead(this.#place?.relay.url ?? silent, silent !== undefined && !this.#place)
-        : this.#relays.first(),
+      relays: attempt.again
+        ? [{ relay: this.#place!.relay, afterMs: 0 }]
+        : this.#everOpen
+          ? this.#relays.instead(this.#place?.relay.url ?? silent, silent !== undefined && !this.#place)
+          : this.#relays.first(),
       connector,
       environment,
       ...(this.#everOpen && { limitMs: AGAIN_LIMIT_MS }),
@@ -185,27 +199,28 @@ export class Connection {
         this.#attempt = undefined;
         this.#relays.opened(dialled);
         this.#relays.settled(attempt.dialling, () => this.#place?.relay.url);
-        this.#enter(dialled, token);
+        this.#enter(dialled, token, attempt.again);
       },
       onMeasured: (dialled) => this.#relays.opened(dialled),
       onFailed: (relay) => this.#relays.failed(relay),
-      onOver: (error) => this.#failed(error),
+      onOver: (error) => this.#failed(error, attempt.again),
     });
   }
 
-  #enter({ relay, session: transport, connectMs }: Dialled, token: string): void {
+  #enter({ relay, session: transport, connectMs }: Dialled, token: string, again: boolean): void {
     const { options, environment, onMessage, onDatagram } = this.#setup;
     const resume = !this.#place && this.#resume?.url === relay.url ? this.#resume.resume : undefined;
     const session = new RelaySession({
       ...{ transport, token, environment, resume },
-      deadAfterMs: options.deadAfterMs ?? 600,
+      deadAfterMs:
+        options.deadAfterMs ?? (transport.reliability === 'reliable-only' ? TCP_DEAD_AFTER_MS : DEAD_AFTER_MS),
       welcomeLimitMs: this.#relays.hasOther(relay) ? WELCOME_HASTE_MS : WELCOME_LIMIT_MS,
       agent: AGENT,
       onWelcome: (welcome) => this.#onWelcome(place, welcome),
       onMessage: (message) => onMessage(place, message),
       onDatagram: (data, receivedAtUs) => onDatagram(place, data, receivedAtUs),
     });
-    const place: Place = { relay, connectMs, session, welcome: undefined, openedMs: 0, drainsMs: undefined };
+    const place: Place = { relay, connectMs, session, welcome: undefined, openedMs: 0, again, drainsMs: undefined };
     if (this.#place) this.#next = place;
     else this.#place = place;
     void session.ended.then((error) => this.#onEnded(place, error));
@@ -228,9 +243,14 @@ export class Connection {
   }
 
   /** It is the present one from now on. */
-  #settle({ relay, welcome }: Place): void {
+  #settle(place: Place): void {
+    const { relay, welcome, session } = place;
     this.#everOpen = true;
     this.#resume = { url: relay.url, resume: welcome?.resume };
+    void session.transport.superseded?.then(() => {
+      if (place !== this.#place || this.#attempt || this.#next || this.#leaveTimer !== undefined) return;
+      this.begin(true);
+    });
   }
 
   #onEnded(place: Place, error: HayateError): void {
@@ -240,9 +260,9 @@ export class Connection {
     if (place === this.#next) {
       environment.clearTimer(this.#joinTimer);
       this.#next = undefined;
-      this.#relays.failed(place.relay);
+      if (!place.again) this.#relays.failed(place.relay);
       if (place.welcome) onJoinFailed(error);
-      this.#failed(error);
+      this.#failed(error, place.again);
       return;
     }
     if (place !== this.#place) return;
@@ -274,8 +294,10 @@ export class Connection {
   }
 
   /** No session came of the attempt. */
-  #failed(error: HayateError): void {
+  #failed(error: HayateError, again: boolean): void {
     this.#attempt = undefined;
+    // The way that is there does: nothing is lost.
+    if (again && this.#place) return;
     if (!this.#place) {
       this.#retry(error, error.retryable || this.#renews(error));
       return;

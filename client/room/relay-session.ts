@@ -17,11 +17,14 @@ import type { CloseInfo, SendStreamOptions, Session } from '@hayate/transport';
 import type { Environment } from './environment.ts';
 import { Liveness } from './liveness.ts';
 import { MessageStream } from './message-stream.ts';
+import { PathJudge } from './path-judge.ts';
 import { PendingRequests } from './requests.ts';
 
 export const REQUEST_LIMIT_MS = 5_000;
 /** A control stream that ends is followed by the session's close code, unless the relay broke. */
 const CODE_GRACE_MS = 500;
+/** The first answer of a stream beside the control stream. */
+const FIRST_WORD_MS = 4_000;
 
 const CONTROL: SendStreamOptions = { sendOrder: 30 };
 /** Streams beside the control stream. */
@@ -67,6 +70,7 @@ export class RelaySession {
   readonly #requests: PendingRequests<Answer>;
   readonly #ended = Promise.withResolvers<HayateError>();
   readonly #liveness: Liveness;
+  readonly #judge = new PathJudge();
   readonly transport: Session;
   #control: MessageStream | undefined;
   #endedWith: HayateError | undefined;
@@ -79,9 +83,11 @@ export class RelaySession {
     const { environment, welcomeLimitMs } = options;
     this.#requests = new PendingRequests(environment, REQUEST_LIMIT_MS);
     this.#liveness = new Liveness(environment, options.deadAfterMs, () => {
+      this.transport.condemn?.('silent');
       this.end(codeError('connection_lost', `nothing came from the relay for ${options.deadAfterMs} ms`));
     });
     this.#limitTimer = environment.setTimer(() => {
+      this.transport.condemn?.('stuck');
       this.end(codeError('timeout', `no welcome within ${welcomeLimitMs} ms`));
     }, welcomeLimitMs);
     this.#run().catch((error: unknown) => {
@@ -101,7 +107,23 @@ export class RelaySession {
   /** Resolves with the relay's answer; rejects with its code, `timeout`, or what ended the session. */
   request(make: (id: number) => ClientMessage): Promise<Answer> {
     if (this.#endedWith) return Promise.reject(this.#endedWith);
-    return this.#requests.start((id) => this.#control?.send(make(id)));
+    const answer = this.#requests.start((id) => this.#control?.send(make(id)));
+    answer.catch((error: HayateError) => {
+      if (error.code === 'timeout') this.#stuck();
+    });
+    return answer;
+  }
+
+  /** Units of media so far, and those among them that never came: where that is too much another way is taken. */
+  judge(received: number, lost: number): void {
+    if (this.#endedWith || !this.#judge.look(received, lost) || !this.transport.condemn?.('lossy')) return;
+    this.end(codeError('connection_lost', 'the path loses too much'));
+  }
+
+  /** Media may flow all the same: full packets are lost where small ones pass. */
+  #stuck(): void {
+    if (this.#endedWith || !this.transport.condemn?.('stuck')) return;
+    this.end(codeError('connection_lost', 'the streams of the connection stand still'));
   }
 
   /** A message on the control stream that nobody answers. */
@@ -117,11 +139,16 @@ export class RelaySession {
     if (this.#endedWith) throw this.#endedWith;
     try {
       const stream = await this.transport.openBidirectional(STREAMS[name]);
-      return new MessageStream(stream, (message) => {
+      const { environment } = this.#options;
+      const silent = environment.setTimer(() => this.#stuck(), FIRST_WORD_MS);
+      const messages = new MessageStream(stream, (message) => {
+        environment.clearTimer(silent);
         if (this.#endedWith) return;
         this.#liveness.heard();
         onMessage(message);
       });
+      void messages.ended.then(() => environment.clearTimer(silent));
+      return messages;
     } catch (error) {
       throw (
         this.#endedWith ?? (error instanceof HayateError ? error : codeError('connection_lost', 'no stream', error))

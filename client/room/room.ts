@@ -134,6 +134,10 @@ export class RelayRoom implements Room {
     return this.#livers.bySlot;
   }
 
+  get way(): string | undefined {
+    return this.#welcome ? this.#connection.place?.session.transport.way : undefined;
+  }
+
   get reliability(): Room['reliability'] {
     return this.#welcome ? this.#connection.place?.session.transport.reliability : undefined;
   }

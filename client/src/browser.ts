@@ -1,12 +1,26 @@
-import { pickConnector } from '@hayate/transport/browser';
-import { systemTimers } from '../room/environment.ts';
+import {
+  browserConnector,
+  failsComponentsBrowserConnector,
+  nativeWebTransportAvailable,
+} from '@hayate/transport/browser';
+import { type Environment, systemTimers } from '../room/environment.ts';
+import { browserNetwork, browserWayStore, Ways } from '../room/ways.ts';
 import { createEntry } from './entry.ts';
 
 export * from './exports.ts';
 
+const environment: Environment = { ...systemTimers, nowMs: () => performance.now() };
+let ways: Ways | undefined;
+
 export const { connectRoom, publish, watch } = createEntry({
-  environment: { ...systemTimers, nowMs: () => performance.now() },
-  defaultConnector: () => pickConnector().connect,
+  environment,
+  defaultConnector: ({ headStartMs }) => {
+    const webSocket = failsComponentsBrowserConnector();
+    if (!nativeWebTransportAvailable()) return webSocket;
+    const [network, store] = [browserNetwork, browserWayStore()];
+    ways ??= new Ways({ quic: browserConnector(), webSocket, environment, network, store });
+    return ways.connector(headStartMs);
+  },
   onRoom: (room) => {
     const hint = () => room.hintReconnect();
     // A worker has no document.

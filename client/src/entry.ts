@@ -16,7 +16,7 @@ import type {
 export interface Platform {
   environment: Environment;
   /** Called once a room that names no connector. */
-  defaultConnector(): Connector;
+  defaultConnector(options: Pick<ConnectionOptions, 'headStartMs'>): Connector;
   /** A room was made: wire it to what the platform knows of the network. */
   onRoom?(room: Room): void;
 }
@@ -35,7 +35,7 @@ export interface Entry {
 
 export function createEntry(platform: Platform): Entry {
   const connectRoom = (target: RelayTarget, options: ConnectionOptions = {}): RelayRoom => {
-    const connector = options.connector ?? platform.defaultConnector();
+    const connector = options.connector ?? platform.defaultConnector(options);
     const room = new RelayRoom({ target, options, connector, environment: platform.environment });
     platform.onRoom?.(room);
     return room;

@@ -25,8 +25,10 @@ export type * from '../people/types.ts';
 export type * from '../room/relay-types.ts';
 
 export interface ConnectionOptions {
-  /** Default: the best body for this environment. */
+  /** Default: QUIC, and WebSocket where QUIC does not open or does not do; see README, "Every network". */
   connector?: Connector;
+  /** QUIC is dialled alone for so long, ms. Default 300; 0: both at once. For the default connector. */
+  headStartMs?: number;
   signal?: AbortSignal;
   /** First wait before a retry; doubles up to `maxRetryMs`, full jitter. Default 250 / 10 000. */
   retryMs?: number;
@@ -145,6 +147,8 @@ export interface Room {
   readonly livers: ReadonlyMap<number, Liver>;
   /** `reliable-only`: media travels over TCP (WebSocket), and lag suffers under loss. Undefined without a session. */
   readonly reliability: 'supports-unreliable' | 'reliable-only' | undefined;
+  /** `quic` or `websocket`, by the default connector. Undefined without a session, and with another connector. */
+  readonly way: string | undefined;
   /** A listener that throws is reported as an uncaught error, never to the room. Returns the way to remove it. */
   on<K extends keyof RoomEvents>(type: K, listener: (value: RoomEvents[K]) => void): () => void;
   /** Everything from now on; ends with the room. At most 256 wait, oldest dropped. */

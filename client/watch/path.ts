@@ -1,4 +1,13 @@
-import { DATAGRAM_TYPE, encodeProbe, parseProbeReply, type ReceivedUnit, UnitReceiver } from '@hayate/codec/bundle';
+import {
+  DATAGRAM_TYPE,
+  encodeProbe,
+  MAX_SLOTS,
+  parseProbeReply,
+  type ReceivedUnit,
+  UNIT_KIND,
+  type UnitKind,
+  UnitReceiver,
+} from '@hayate/codec/bundle';
 import { ClockSync } from '@hayate/codec/clock';
 import { HayateError } from '@hayate/codec/errors';
 import type { RelaySession } from '../room/relay-session.ts';
@@ -9,6 +18,8 @@ import type { Timing } from './slots.ts';
 /** Units that came before the first clock sample or before the control stream told their codec. */
 const MAX_HELD = 256;
 const MAX_HELD_MS = 1000;
+/** How often the path is judged. */
+const LOOK_US = 1_000_000;
 
 interface Held {
   unit: ReceivedUnit;
@@ -39,6 +50,7 @@ export class WatchPath {
   #askTimer: unknown;
   #askMs = Number.POSITIVE_INFINITY;
   #stopped = false;
+  #lookedUs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WatchPathOptions) {
     this.#options = options;
@@ -103,10 +115,32 @@ export class WatchPath {
     if (probe) this.session.transport.sendDatagram(encodeProbe(probe));
     const waitMs = Math.max(1, (this.#clock.nextProbeAtUs - nowUs) / 1000);
     this.#probeTimer = this.#room.environment.setTimer(() => this.#probe(), waitMs);
+    this.#judge(nowUs);
+  }
+
+  #judge(nowUs: number): void {
+    if (nowUs - this.#lookedUs < LOOK_US) return;
+    this.#lookedUs = nowUs;
+    // Of motion a relay leaves out what a path does not carry; voice it never does.
+    const voice = this.#counts(UNIT_KIND.voice);
+    const { received, lost } = voice.received > 0 ? voice : this.#counts(UNIT_KIND.motion);
+    this.session.judge(received, lost);
+  }
+
+  #counts(kind: UnitKind): { received: number; lost: number } {
+    const sum = { received: 0, lost: 0 };
+    for (let slot = 0; slot < MAX_SLOTS; slot += 1) {
+      const { received, lost } = this.receiver.counts(slot, kind);
+      sum.received += received;
+      sum.lost += lost;
+    }
+    return sum;
   }
 
   /** Sends a request for what is missing, and sees to it that the next one comes in time. One timer, armed anew for less. */
   #ask(request: Uint8Array | undefined): void {
+    // What does not come there was left out, since it would have come too late.
+    if (this.session.transport.reliability === 'reliable-only') return;
     if (request) this.session.transport.sendDatagram(request);
     const { environment } = this.#room;
     const nextMs = this.#asker.nextMs;

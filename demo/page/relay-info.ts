@@ -15,8 +15,9 @@ export interface Door {
   /** Who this page is to the relay. */
   sub: string;
   target: RelayTarget;
-  connector: ReturnType<typeof pickConnector>['connect'];
-  /** How the media travels. */
+  /** Undefined: as the SDK finds its way. */
+  connector: ReturnType<typeof pickConnector>['connect'] | undefined;
+  /** How the media travels, unless the network asks for WebSocket. */
   kind: 'webtransport' | 'websocket';
 }
 
@@ -65,7 +66,7 @@ export async function openDoor(room: string, role: Role, name: string, ttlSecond
         return tokens[role];
       },
     },
-    connector: connect,
+    connector: kind === 'websocket' ? connect : undefined,
     kind,
   };
 }

@@ -31,7 +31,8 @@ export async function joinRoom(visit: Visit, probe: PageProbe): Promise<PageSess
   const door = await openDoor(room, role, name, ttlSeconds);
   // As long as the tab, like who it is: a reload in the middle of a gift loses none.
   const storage = webGiftStorage(`hayate.gifts:${room}:${door.sub}`, sessionStorage);
-  const options = { connector: door.connector, giveUpMs: Number.POSITIVE_INFINITY, gifts: { storage } };
+  const { connector } = door;
+  const options = { ...(connector && { connector }), giveUpMs: Number.POSITIVE_INFINITY, gifts: { storage } };
   const session = connectRoom(door.target, options);
   const transport = door.kind === 'webtransport' ? 'WebTransport' : 'WebSocket';
   probe.transport = door.kind;
@@ -42,6 +43,7 @@ export async function joinRoom(visit: Visit, probe: PageProbe): Promise<PageSess
     if (error) report(probe, error);
     if (state === 'open') {
       probe.sessions += 1;
+      probe.transport = session.way === 'websocket' ? 'websocket' : door.kind;
       everOpen = true;
       notify();
       return;

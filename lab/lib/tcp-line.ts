@@ -15,31 +15,38 @@ export interface TcpPath {
 /** Of one direction that wait; then nothing more is read. */
 const MAX_WAITING_BYTES = 1 << 20;
 
+interface State {
+  cut: boolean;
+  stalledUntilMs: number;
+  taken: number;
+}
+
 /** TCP in between that can be cut: connections end at once and new ones are refused, as at a router without a route. */
 export class TcpLine {
   /** `HOST:PORT` that leads to the other side. */
   readonly address: string;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  readonly #cut: { now: boolean };
+  readonly #state: State;
 
-  private constructor(server: Server, sockets: Set<Socket>, cut: { now: boolean }) {
+  private constructor(server: Server, sockets: Set<Socket>, state: State) {
     this.#server = server;
     this.#sockets = sockets;
-    this.#cut = cut;
+    this.#state = state;
     this.address = `127.0.0.1:${(server.address() as { port: number }).port}`;
   }
 
   /** To a port of this machine. @param path how slow it is; without it the line takes no time */
   static async to(port: number, path?: TcpPath): Promise<TcpLine> {
     const sockets = new Set<Socket>();
-    const cut = { now: false };
+    const state: State = { cut: false, stalledUntilMs: 0, taken: 0 };
     const next = random(path?.seed ?? 1);
     const server = createServer((near) => {
-      if (cut.now) {
+      if (state.cut) {
         near.destroy();
         return;
       }
+      state.taken += 1;
       const far = new Socket();
       for (const [socket, other] of [
         [near, far],
@@ -58,21 +65,31 @@ export class TcpLine {
         [near, far],
         [far, near],
       ] as const) {
-        if (path) pass(from, to, path, next);
+        if (path) pass(from, to, path, next, state);
         else from.pipe(to);
       }
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return new TcpLine(server, sockets, cut);
+    return new TcpLine(server, sockets, state);
+  }
+
+  /** Connections now, and all that there were. */
+  get connections(): { open: number; taken: number } {
+    return { open: this.#sockets.size / 2, taken: this.#state.taken };
+  }
+
+  /** Nothing gets through for so long; what comes meanwhile waits. For a line with a path. */
+  stall(ms: number): void {
+    this.#state.stalledUntilMs = performance.now() + ms;
   }
 
   cut(): void {
-    this.#cut.now = true;
+    this.#state.cut = true;
     for (const socket of this.#sockets) socket.destroy();
   }
 
   heal(): void {
-    this.#cut.now = false;
+    this.#state.cut = false;
   }
 
   async close(): Promise<void> {
@@ -82,7 +99,7 @@ export class TcpLine {
 }
 
 /** Hands on what comes, as late as the path makes it. */
-function pass(from: Socket, to: Socket, { delayMs, jitterMs, loss }: TcpPath, next: () => number): void {
+function pass(from: Socket, to: Socket, { delayMs, jitterMs, loss }: TcpPath, next: () => number, state: State): void {
   const waiting: { data: Buffer; atMs: number }[] = [];
   let bytes = 0;
   let lastMs = 0;
@@ -100,7 +117,8 @@ function pass(from: Socket, to: Socket, { delayMs, jitterMs, loss }: TcpPath, ne
   };
   from.on('data', (data: Buffer) => {
     const again = next() < loss ? 2 * delayMs : 0;
-    lastMs = Math.max(lastMs, performance.now() + delayMs + again + jitterMs * next());
+    const sentMs = Math.max(performance.now(), state.stalledUntilMs);
+    lastMs = Math.max(lastMs, sentMs + delayMs + again + jitterMs * next());
     waiting.push({ data, atMs: lastMs });
     bytes += data.length;
     if (bytes >= MAX_WAITING_BYTES) from.pause();

@@ -86,6 +86,15 @@ export interface Session {
   readonly maxDatagramSize: number;
   /** Address of the peer, where the body knows it. */
   readonly remoteAddress: string | undefined;
+  /** Which of several ways won, where there was a race; from `ready` on. */
+  readonly way?: string | undefined;
+  /**
+   * Where there was a race: this way opened and does not do. `silent`: nothing came any more; `lossy`: too much is lost;
+   * `stuck`: datagrams come and streams stand still. True: another one goes first the next time, so it is well to dial.
+   */
+  condemn?(why: 'silent' | 'lossy' | 'stuck'): boolean;
+  /** Resolves when a better way than this session's works again; undefined: nobody looks for one. */
+  readonly superseded?: Promise<void> | undefined;
 
   /** Never throws for a full queue or a closed session: returns false and counts. The data is copied or owned at once. */
   sendDatagram(data: Uint8Array): boolean;
