@@ -3,6 +3,7 @@ import {
   failsComponentsBrowserConnector,
   nativeWebTransportAvailable,
 } from '@hayate/transport/browser';
+import { browserQuirks } from '../quirks.ts';
 import { type Environment, systemTimers } from '../room/environment.ts';
 import { browserNetwork, browserWayStore, Ways } from '../room/ways.ts';
 import { createEntry } from './entry.ts';
@@ -16,7 +17,9 @@ export const { connectRoom, publish, watch } = createEntry({
   environment,
   defaultConnector: ({ headStartMs }) => {
     const webSocket = failsComponentsBrowserConnector();
-    if (!nativeWebTransportAvailable()) return webSocket;
+    const { userAgent } = navigator;
+    const { webTransport } = browserQuirks({ userAgent, webTransport: nativeWebTransportAvailable() });
+    if (webTransport !== 'all') return webSocket;
     const [network, store] = [browserNetwork, browserWayStore()];
     ways ??= new Ways({ quic: browserConnector(), webSocket, environment, network, store });
     return ways.connector(headStartMs);

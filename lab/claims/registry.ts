@@ -28,9 +28,11 @@ import { runnerCrowd } from './loadtest/crowd.ts';
 import { likeK6 } from './loadtest/k6.ts';
 import { reportPage } from './loadtest/report.ts';
 import { shippedScripts } from './loadtest/scripts.ts';
+import { udpDropped } from './networks/blocked.ts';
 import { conformance } from './networks/conformance.ts';
 import { interop } from './networks/interop.ts';
 import { phoneGoesAbout } from './networks/phone.ts';
+import { halfBrokenUdp } from './networks/race.ts';
 import { addressChanges } from './networks/rebinding.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
@@ -99,4 +101,6 @@ export const claims: Claim[] = [
   addressChanges,
   interop,
   phoneGoesAbout,
+  udpDropped,
+  halfBrokenUdp,
 ];

@@ -47,14 +47,10 @@ export const configSchema = z.strictObject({
       port: setting(port(4433), 'Its port. 0 takes a free one.'),
     })
     .prefault({}),
-  fallback: z
-    .strictObject({
-      enabled: setting(
-        z.boolean().default(true),
-        'The same sessions over WebSocket beside QUIC, on the TCP port of the same number: for networks without UDP. Browsers take it with a certificate that they trust.',
-      ),
-    })
-    .prefault({}),
+  fallback: setting(
+    z.enum(['websocket', 'none']).default('websocket'),
+    'The same sessions over WebSocket beside QUIC, on the TCP port of the same number: for networks without UDP. Browsers take it with a certificate that they trust.',
+  ),
   certificate: z
     .strictObject({
       certFile: setting(text(), 'PEM chain. Reloaded when it changes (engine).', {

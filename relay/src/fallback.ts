@@ -52,7 +52,7 @@ export async function openFallback(
       log.warn({ err: error, port }, 'no fallback: the TCP port is taken');
       return undefined;
     }
-    const said = `TCP ${port}, for the fallback beside QUIC: ${error.message}. Without one: fallback.enabled false`;
+    const said = `TCP ${port}, for the fallback beside QUIC: ${error.message}. Without one: fallback none`;
     throw new HayateError('bind_failed', said, { cause: error });
   }
   const unwatch = certificate.watch(server, log);

@@ -73,7 +73,7 @@ async function engineDoor(config: RelayConfig, log: Logger, given?: Engine): Pro
   try {
     const quic = await onHosts(listen.host, dev, (host) => engineServer(engine, { ...options, host }));
     server = quic;
-    fallback = config.fallback.enabled ? await openFallback(config, { engine, quic, log }) : undefined;
+    fallback = config.fallback === 'websocket' ? await openFallback(config, { engine, quic, log }) : undefined;
     return {
       transport: 'engine',
       engine,

@@ -92,7 +92,7 @@ describe.skipIf(!available.ok)('a TCP port that is taken', () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
-    const stateDir = (await engineBody.start({ fallback: { enabled: false } }).then(async (rig) => {
+    const stateDir = (await engineBody.start({ fallback: 'none' }).then(async (rig) => {
       await rig.close();
       return rig.stateDir;
     })) as string;
@@ -100,9 +100,9 @@ describe.skipIf(!available.ok)('a TCP port that is taken', () => {
     const quiet = { logger: pino({ level: 'silent' }) };
     await expect(startRelay(config, quiet)).rejects.toMatchObject({
       code: 'bind_failed',
-      message: expect.stringMatching(/fallback\.enabled/),
+      message: expect.stringMatching(/fallback none/),
     });
-    const relay = await startRelay({ ...config, fallback: { enabled: false } }, quiet);
+    const relay = await startRelay({ ...config, fallback: 'none' }, quiet);
     await relay.close();
     await new Promise((resolve) => taken.close(resolve));
   });

@@ -55,7 +55,7 @@ export interface CapsuleParser {
   writeWSFrame?(frame: { opcode: number; payload: Uint8Array | undefined }): boolean;
 }
 
-export const CAPSULE = { datagram: 0x00, drain: 0x78ae } as const;
+export const CAPSULE = { datagram: 0x00, padding: 0x190b4d38, drain: 0x78ae } as const;
 export const WEBSOCKET_PING = 0x9;
 
 interface Ponyfill {

@@ -9,6 +9,7 @@ import type {
   Session,
   SessionStats,
 } from '../src/types.ts';
+import { ACK_MS, payloadAt, ReceivedDatagrams, readWord, SentDatagrams } from './freshness.ts';
 import { CAPSULE, type CapsuleParser, type LibrarySession, WEBSOCKET_PING } from './library.ts';
 import { repairStreams, watchFin } from './repairs.ts';
 
@@ -47,6 +48,9 @@ export class WebSocketSession implements Session {
   #socket: SocketFace | undefined;
   #closedByPeer: CloseInfo | undefined;
   #heardAtUs = 0;
+  readonly #sent = new SentDatagrams();
+  readonly #received = new ReceivedDatagrams();
+  #wordTimer: ReturnType<typeof setTimeout> | undefined;
   #bidirectional!: ReadableStreamDefaultController<BidirectionalStream>;
   #unidirectional!: ReadableStreamDefaultController<ReadableStream<Uint8Array>>;
   readonly #writers = new Set<GuardedWriter>();
@@ -68,6 +72,7 @@ export class WebSocketSession implements Session {
       const error = this.core.endedWith!;
       for (const writer of this.#writers) writer.fail(error);
       this.#writers.clear();
+      clearTimeout(this.#wordTimer);
       closeQuietly(this.#bidirectional);
       closeQuietly(this.#unidirectional);
     };
@@ -80,7 +85,11 @@ export class WebSocketSession implements Session {
     this.#socket = socket;
     // The library would queue datagrams without bound until somebody reads its stream.
     library.onDatagramReceived = ({ datagram }) => {
-      if (this.core.state === 'open') this.core.receive(datagram, this.nowUs());
+      const nowUs = this.nowUs();
+      // Each one counts, also before this end calls itself open: the other end goes by the number.
+      this.#received.arrived(nowUs);
+      this.#sayWhatCame();
+      if (this.core.state === 'open') this.core.receive(datagram, nowUs);
     };
     // The library's own handler leaves the `connected` state, which stops its flow control and breaks its close.
     library.onGoAwayReceived = () => this.core.drain();
@@ -113,13 +122,17 @@ export class WebSocketSession implements Session {
     if (this.#parser === undefined) this.#hook(parser);
     this.#heardAtUs = this.nowUs();
     this.core.open();
+    this.#sayWhatCame();
   }
 
   #hook(parser: CapsuleParser): void {
     this.#parser = parser;
     watchFin(parser);
     const parseFrames = parser.parseData.bind(parser);
-    const parse = this.#socket?.frames?.(parseFrames) ?? parseFrames;
+    const { frames } = this.#socket ?? {};
+    const parse =
+      frames?.((frame) => this.#take(frame, payloadAt(frame)) || parseFrames(frame)) ??
+      ((capsule: Uint8Array) => this.#take(capsule, 0) || parseFrames(capsule));
     // It runs inside a socket event: what it throws on malformed input would end the process.
     parser.parseData = (data) => {
       this.#heardAtUs = this.nowUs();
@@ -137,6 +150,27 @@ export class WebSocketSession implements Session {
       this.#closedByPeer = { closeCode: info.code, reason: info.reason };
       closed(info);
     };
+  }
+
+  /** What the peer says of the datagrams that came there; anything else is the library's. */
+  #take(bytes: Uint8Array, at: number): boolean {
+    const word = readWord(bytes, at);
+    if (word) this.#sent.acked(word.count, word.delayUs, this.nowUs());
+    return word !== undefined;
+  }
+
+  /** At once where nothing was said lately, else when it is time. */
+  #sayWhatCame(): void {
+    const dueMs = this.#received.dueMs(this.nowUs());
+    if (dueMs === undefined || this.#wordTimer !== undefined || this.core.state !== 'open') return;
+    const say = () => {
+      this.#wordTimer = undefined;
+      if (this.core.state !== 'open') return;
+      const payload = this.#received.word(this.nowUs());
+      this.#parser?.writeCapsule({ type: CAPSULE.padding, headerVints: [], payload });
+    };
+    if (dueMs === 0) say();
+    else this.#wordTimer = setTimeout(say, Math.min(ACK_MS, dueMs));
   }
 
   async #accept<T>(streams: ReadableStream<T>, enqueue: (stream: T) => void): Promise<void> {
@@ -168,6 +202,9 @@ export class WebSocketSession implements Session {
     if (core.state !== 'open' || parser === undefined || socket === undefined) return core.drop('closed');
     if (data.byteLength > MAX_DATAGRAM_BYTES) return core.drop('too_large');
     if (socket.bufferedBytes() > MAX_BUFFERED_BYTES) return core.drop('queue_full');
+    const nowUs = this.nowUs();
+    if (this.#sent.stale(nowUs)) return core.drop('expired');
+    this.#sent.sent(nowUs);
     // Past `writeDatagram`, which queues without bound while the socket is full.
     const payload = data.slice();
     socket.batch(() => parser.writeCapsule({ type: CAPSULE.datagram, headerVints: [], payload }));
@@ -244,7 +281,10 @@ export class WebSocketSession implements Session {
   }
 
   async getStats(): Promise<SessionStats> {
-    return this.core.stats();
+    const { rttUs, minRttUs } = this.#sent;
+    const times =
+      rttUs === undefined || minRttUs === undefined ? {} : { rttMs: rttUs / 1000, minRttMs: minRttUs / 1000 };
+    return { ...this.core.stats(), ...times };
   }
 }
 

@@ -18,7 +18,7 @@ export interface Way {
   readonly connect: Connector;
 }
 
-export interface RaceTimers {
+interface RaceTimers {
   setTimer(run: () => void, delayMs: number): unknown;
   clearTimer(timer: unknown): void;
 }

@@ -1,0 +1,18 @@
+// In the browser: a viewer of the SDK's own entry, driven from outside.
+import { type RelayTarget, watch } from '@hayate/client';
+import { type NetworkViewer, type ViewerOptions, view } from './viewer.ts';
+
+let viewer: NetworkViewer | undefined;
+
+Object.assign(globalThis, {
+  network: {
+    enter(target: RelayTarget, options: ViewerOptions) {
+      viewer?.close();
+      viewer = view({ watch }, target, options);
+      return true;
+    },
+    seen: () => viewer?.seen(),
+    reset: () => viewer?.reset(),
+    close: () => viewer?.close(),
+  },
+});
