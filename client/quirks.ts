@@ -9,7 +9,7 @@ export interface BrowserFacts {
   webTransport: boolean;
 }
 
-export interface Quirk {
+interface Quirk {
   what: string;
   link: string;
 }

@@ -12,18 +12,18 @@ interface Network {
   name: string;
   udp: UdpPath;
   /** What it becomes once media flows. */
-  then?: UdpPath;
+  later?: UdpPath;
   ends: 'quic' | 'websocket';
 }
 
 const NETWORKS: readonly Network[] = [
   { name: 'good UDP', udp: {}, ends: 'quic' },
   { name: 'UDP of over 1100 bytes dropped', udp: { maxBytes: 1100 }, ends: 'websocket' },
-  { name: 'UDP of over 130 bytes dropped once it flows', udp: {}, then: { maxBytes: 130 }, ends: 'websocket' },
+  { name: 'UDP of over 130 bytes dropped once it flows', udp: {}, later: { maxBytes: 130 }, ends: 'websocket' },
   {
     name: '30 % lost once it flows',
     udp: { delayMs: 10 },
-    then: { delayMs: 10, loss: 0.3, seed: 3 },
+    later: { delayMs: 10, loss: 0.3, seed: 3 },
     ends: 'websocket',
   },
   { name: '30 % lost from the beginning', udp: { delayMs: 10, loss: 0.3, seed: 5 }, ends: 'websocket' },
@@ -44,7 +44,7 @@ async function through(checks: Checks, rig: NetworkRig, client: Client, network:
   const { target, ticket } = await rig.viewer(line);
   await client.enter(target, { ticket });
   await until(client, ({ frames, packets }) => frames > 25 && packets > 25);
-  if (network.then) line.udp.path = network.then;
+  if (network.later) line.udp.path = network.later;
   const settled = await until(client, ({ ways, ended }) => ways.at(-1)?.way === network.ends || ended !== undefined);
   await wait(500);
   await client.reset();
