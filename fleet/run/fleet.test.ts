@@ -14,7 +14,7 @@ const RULES = {
     ...{ labelPrefix: 'hayate-', tag: 'hayate-fleet', createRetryMs: 15_000, createMaxRetryMs: 60_000 },
     ...{ bootLimitMs: 300_000, lostMs: 20_000, darkMs: 10_000, drainMs: 600_000, drainShare: 0.5 },
   },
-  need: { leadMs: 150_000, keepMs: 300_000, sigmas: 0, fill: 1 },
+  need: { leadMs: 150_000, keepMs: 300_000, sigmas: 0, fill: 1, fallMs: 60_000 },
   place: { limits: LIMITS, viewer: { cpu: 0.0005, egressBps: 5000 }, viewers: 20, growMs: 600_000 },
 };
 

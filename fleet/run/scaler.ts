@@ -73,8 +73,6 @@ export interface ShareStatus {
 
 /** Who takes longer gives no list at this look: the others are not to wait for it. */
 const LIST_MS = 10_000;
-/** A load that falls is believed after so long: rooms of a relay that died come back within it. */
-const FALL_MS = 60_000;
 
 /** What the leader does: looks, decides, keeps what it decided, and does it. `tick` each few seconds; never two at once. */
 export class Scaler {
@@ -189,7 +187,8 @@ export class Scaler {
     }
     if (!(await this.#keep(decision.state)) || this.#stopped) return;
     for (const action of decision.actions) this.#begin(action);
-    await Promise.all(this.#transfers.map((watch) => watch.look(machines[watch.name]?.list.length ?? 0)));
+    // Nobody waits for what a provider says of money.
+    for (const watch of this.#transfers) void watch.look(machines[watch.name]?.list.length ?? 0);
   }
 
   async #lists(): Promise<Observation['machines']> {
@@ -206,11 +205,9 @@ export class Scaler {
       } catch (error) {
         log.warn({ err: error, provider: name }, 'the provider gives no list');
         return undefined;
-      } finally {
-        this.#asking.delete(name);
       }
     };
-    const asking = this.#asking.get(name) ?? ask();
+    const asking = this.#asking.get(name) ?? ask().finally(() => this.#asking.delete(name));
     this.#asking.set(name, asking);
     return new Promise((resolve) => {
       const stop = after(LIST_MS, () => resolve(undefined));
@@ -261,7 +258,7 @@ export class Scaler {
     const need: Record<string, { load: number; least: number; most: number }> = {};
     for (const [region, raw] of loads) {
       const recent = [...(this.#recent.get(region) ?? []), [now, raw] as [number, number]];
-      const kept = recent.filter(([atMs]) => now - atMs <= FALL_MS);
+      const kept = recent.filter(([atMs]) => now - atMs <= rules.need.fallMs);
       this.#recent.set(region, kept);
       const load = Math.max(...kept.map(([, each]) => each));
       const forecast = this.#byRegion.get(region) ?? new Forecast();

@@ -57,7 +57,7 @@ it('needs relays ahead of a rise, and drains none that the next minutes want', (
   const forecast = new Forecast();
   const now = 7 * DAY + 8 * HOUR;
   week(forecast, now, () => 2);
-  const rules = { leadMs: 150_000, keepMs: 1_200_000, sigmas: 0, fill: 1 };
+  const rules = { leadMs: 150_000, keepMs: 1_200_000, sigmas: 0, fill: 1, fallMs: 60_000 };
   const { least, most } = needOf(forecast, now, rules);
   expect(least).toBe(Math.ceil(curve(now + 150_000, 2)));
   expect(most).toBeGreaterThanOrEqual(Math.floor(curve(now + 1_200_000, 2)));

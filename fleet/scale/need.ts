@@ -9,6 +9,8 @@ export interface NeedRules {
   sigmas: number;
   /** Share of a relay's limit that is planned with: rooms are of different size, and relays die. */
   fill: number;
+  /** A load that falls is believed after so long, ms: rooms of a relay that died come back within it. */
+  fallMs: number;
 }
 
 /** Relays that a region needs. @param load is in relays that are full: 1 is the limit of one. */

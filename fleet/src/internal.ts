@@ -10,6 +10,7 @@ export { filledUserData } from '../enrol/user-data.ts';
 export * from '../linode/index.ts';
 export { Linode } from '../linode/index.ts';
 export { linodeProvider } from '../provider/linode.ts';
+export { LocalMachines } from '../provider/local.ts';
 export { type Machine, type NewMachine, type Provider, ProviderError } from '../provider/types.ts';
 export { Fleet, type FleetOptions, type Placed } from '../run/fleet.ts';
 export type { ForecastMemory } from '../scale/forecast.ts';

@@ -9,6 +9,7 @@ import { npmPackages } from './deploy/packages.ts';
 import { releaseRuns } from './deploy/release.ts';
 import { rolled } from './deploy/roll.ts';
 import { terraformPlans } from './deploy/terraform.ts';
+import { shiftedClouds } from './fleet/clouds.ts';
 import { costTable } from './fleet/cost-table.ts';
 import { simulatedDay } from './fleet/day.ts';
 import { fakeAsRecorded } from './fleet/recorded.ts';
@@ -95,6 +96,7 @@ export const claims: Claim[] = [
   npmPackages,
   simulatedDay,
   fleetRestarts,
+  shiftedClouds,
   costTable,
   fakeAsRecorded,
   conformance,

@@ -72,7 +72,7 @@ export const FLEET = {
     ...{ createRetryMs: 15_000, createMaxRetryMs: 300_000, bootLimitMs: 6 * MINUTE_MS },
     ...{ lostMs: 20_000, darkMs: 10_000, drainMs: 10 * MINUTE_MS, drainShare: 0.25 },
   },
-  need: { leadMs: 150_000, keepMs: 10 * MINUTE_MS, sigmas: 1, fill: 0.96 },
+  need: { leadMs: 150_000, keepMs: 10 * MINUTE_MS, sigmas: 1, fill: 0.96, fallMs: MINUTE_MS },
   place: { limits: LIMITS, viewer: VIEWER, viewers: 20, growMs: LOAD.growMs },
 };
 /** From the create to the relay in the directory: what the fake takes, and one look. */

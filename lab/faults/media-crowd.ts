@@ -2,7 +2,7 @@ import { type RelayCandidate, type Watcher, watch } from '@hayate/client';
 import type { Engine } from '@hayate/engine';
 import { mintToken, readSharedKey } from '@hayate/relay';
 import { engineConnector } from '@hayate/transport/engine';
-import type { ClusterRelay } from '../regions/cluster.ts';
+import type { RelayProcess } from '../lib/relay-process.ts';
 import type { Livers } from './media-livers.ts';
 
 const FPS = 30;
@@ -14,6 +14,13 @@ const LINK = { delayMs: 5, jitterMs: 2 };
 const SOCKETS = 16;
 
 const linkOf = (n: number) => ({ tx: { ...LINK, seed: 1 + 2 * n }, rx: { ...LINK, seed: 2 + 2 * n } });
+
+/** A relay as its clients know it. */
+export interface RelayPlace {
+  id: string;
+  region: string;
+  process: Pick<RelayProcess, 'url' | 'hashes'>;
+}
 
 /** What one viewer has of one liver. */
 interface Stream {
@@ -40,13 +47,13 @@ interface Seen {
 export interface Stage {
   engine: Engine;
   livers: Livers;
-  relays: readonly ClusterRelay[];
+  relays: readonly RelayPlace[];
   /** Of tokens, which all relays share. */
   keyFile: string;
   /** Clients know one relay each: the negative control. */
   alone?: boolean;
   /** Asked by clients instead of what is known here: of a room, by who enters at this relay. */
-  relaysOf?(room: string, near: ClusterRelay): Promise<RelayCandidate[]>;
+  relaysOf?(room: string, near: RelayPlace): Promise<RelayCandidate[]>;
 }
 
 export interface Frozen {
@@ -69,6 +76,8 @@ export class MediaCrowd {
   readonly #viewers: Seen[] = [];
   #begunMs = performance.now();
   readonly #livers: number[] = [];
+  /** Viewers that came to another relay since `begin`. */
+  moved = 0;
 
   constructor(room: string, stage: Stage) {
     this.room = room;
@@ -76,7 +85,7 @@ export class MediaCrowd {
   }
 
   /** Performs from now on. @param voice false: motion alone, at 10 frames a second */
-  async live(relay: ClusterRelay, sub: string, { voice = true } = {}): Promise<void> {
+  async live(relay: RelayPlace, sub: string, { voice = true } = {}): Promise<void> {
     const { url, certificateHashes, token, relays } = await this.#target(relay, sub, ['liver', 'viewer']);
     const { livers } = this.#stage;
     const n = this.#livers.length;
@@ -89,7 +98,7 @@ export class MediaCrowd {
     );
   }
 
-  async watch(relay: ClusterRelay, count = 1): Promise<void> {
+  async watch(relay: RelayPlace, count = 1): Promise<void> {
     const from = this.#viewers.length;
     const ready: Promise<unknown>[] = [];
     for (let n = from; n < from + count; n += 1) {
@@ -97,6 +106,7 @@ export class MediaCrowd {
       const seen: Seen = { relay: relay.id, watcher, streams: new Map(), movedMs: undefined };
       watcher.room.on('moved', () => {
         seen.movedMs = performance.now();
+        this.moved += 1;
       });
       watcher.onFrame((unit) => this.#took(seen, unit.slot, unit, 0));
       watcher.onVoice((unit) => this.#took(seen, unit.slot, unit, 1));
@@ -136,6 +146,7 @@ export class MediaCrowd {
   /** Pauses and lags are counted anew. */
   begin(): void {
     this.#begunMs = performance.now();
+    this.moved = 0;
     this.#stage.livers.begin();
     for (const stream of this.#streams()) {
       stream.longestMs = 0;
@@ -155,12 +166,12 @@ export class MediaCrowd {
   }
 
   /** Those who have their session there now. */
-  viewersAt({ process }: ClusterRelay): Seen[] {
+  viewersAt({ process }: RelayPlace): Seen[] {
     return this.#viewers.filter(({ watcher }) => watcher.room.relay?.url === process.url);
   }
 
   /** Where viewers have a session, by relay; `none`: without. */
-  places(relays: readonly ClusterRelay[] = this.#stage.relays): Record<string, number> {
+  places(relays: readonly RelayPlace[] = this.#stage.relays): Record<string, number> {
     const places: Record<string, number> = {};
     for (const { watcher } of this.#viewers) {
       const at = relays.find(({ process }) => process.url === watcher.room.relay?.url)?.id ?? 'none';
@@ -225,7 +236,7 @@ export class MediaCrowd {
     );
   }
 
-  async #target(relay: ClusterRelay, sub: string, roles: ('liver' | 'viewer')[]) {
+  async #target(relay: RelayPlace, sub: string, roles: ('liver' | 'viewer')[]) {
     const { url, hashes } = relay.process;
     const token = await mintToken(readSharedKey(this.#stage.keyFile), {
       room: this.room,
@@ -248,4 +259,11 @@ export class MediaCrowd {
     );
     return { url, certificateHashes: hashes, token, relays };
   }
+}
+
+/** Of the worst room; pairs of all. */
+export function worstOf(crowds: readonly MediaCrowd[]): Frozen {
+  const frozen = crowds.map((crowd) => crowd.frozen());
+  const worst = frozen.reduce((a, b) => (a.max >= b.max ? a : b));
+  return { ...worst, pairs: frozen.reduce((sum, { pairs }) => sum + pairs, 0) };
 }

@@ -101,7 +101,8 @@ export class Livers {
   }
 
   #send(message: ToLivers): void {
-    this.#child.send(message);
+    // It may have ended while it was waited for what it asked.
+    if (this.#child.connected) this.#child.send(message);
   }
 
   #onMessage(message: ToStage): void {

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectRoom, type RelayCandidate, type Room } from '@hayate/client';
+import type { RelayCandidate } from '@hayate/client';
 import { type Engine, openEngine } from '@hayate/engine';
-import { engineConnector } from '@hayate/transport/engine';
-import { type Office, openOffice, openWebhookReceiver, type WebhookReceiver } from '../lib/app-backend.ts';
+import { openOffice, openWebhookReceiver, type WebhookReceiver } from '../lib/app-backend.ts';
 import { Cluster, type ClusterRelay } from '../regions/cluster.ts';
 import { type OceanPlan, REGIONS, type Region } from '../regions/plan.ts';
-import { type Frozen, MediaCrowd, type Stage } from './media-crowd.ts';
+import { auditDelivered, Givers } from './givers.ts';
+import { type Frozen, MediaCrowd, type RelayPlace, type Stage, worstOf } from './media-crowd.ts';
 import { Livers } from './media-livers.ts';
 import { untilAllLive } from './media-roles.ts';
 
@@ -25,8 +25,6 @@ const BEFORE_MS = 3000;
 const AFTER_MS = 5000;
 /** As long as a drain takes. */
 const CALM_FOR_MS = 8000;
-const GIFT_MS = 20_000;
-const DELIVERED_MS = 20_000;
 
 export interface RollOptions {
   rooms: number;
@@ -106,7 +104,7 @@ class Roll {
     const { relaysOf: _, ...known } = stage;
     const control = new MediaCrowd('roll-control', { ...known, alone: true });
     const office = await openOffice(old[0]!.process.stateDir);
-    const givers = new Givers(this.#engine, office, (room, near) => this.#ask(room, near));
+    const givers = new Givers(this.#engine, office, (room, near) => this.#ask(room, near), GIFTS_PER_SECOND);
     const everybody = [...crowds, control];
     try {
       this.#log('rooms begin');
@@ -155,7 +153,7 @@ class Roll {
         control_frozen_ms: control.frozen(),
         places,
         drained_after_ms: drained,
-        gifts: { ...gifts, ...(await this.#audit(givers.acked)) },
+        gifts: { ...gifts, ...(await auditDelivered(givers.acked, this.#webhook)) },
       };
     } finally {
       givers.close();
@@ -165,7 +163,7 @@ class Roll {
   }
 
   /** As an application's backend answers its clients: by any relay of their region that is there. */
-  async #ask(room: string, near: ClusterRelay): Promise<RelayCandidate[]> {
+  async #ask(room: string, near: RelayPlace): Promise<RelayCandidate[]> {
     const there = this.#cluster.relays.filter((relay) => !this.#gone.has(relay) && relay.region === near.region);
     const answer = await fetch(new URL(`/v1/rooms/${room}/relays`, there[0]!.process.http));
     return ((await answer.json()) as { relays: RelayCandidate[] }).relays;
@@ -185,97 +183,5 @@ class Roll {
       if (performance.now() > until) throw new Error(`media does not reach everybody ${when}`);
       await sleep(20);
     }
-  }
-
-  /** Every acked gift reaches the backend, each once. */
-  async #audit(acked: ReadonlySet<string>): Promise<{ lost: number; doubled: number }> {
-    const missing = () => {
-      const there = new Set(this.#webhook.delivered.map(({ data }) => data.key));
-      return [...acked].filter((jti) => !there.has(jti));
-    };
-    for (const until = performance.now() + DELIVERED_MS; missing().length > 0 && performance.now() < until; ) {
-      await sleep(50);
-    }
-    // Delivered at least once, under one id: two ids of one ticket would be paid twice.
-    const ids = new Map<string, Set<string>>();
-    for (const { id, data } of this.#webhook.delivered) ids.set(data.key, (ids.get(data.key) ?? new Set()).add(id));
-    return { lost: missing().length, doubled: [...ids.values()].filter((each) => each.size > 1).length };
-  }
-}
-
-/** Of the worst room; pairs of all. */
-function worstOf(crowds: readonly MediaCrowd[]): Frozen {
-  const frozen = crowds.map((crowd) => crowd.frozen());
-  const worst = frozen.reduce((a, b) => (a.max >= b.max ? a : b));
-  return { ...worst, pairs: frozen.reduce((sum, { pairs }) => sum + pairs, 0) };
-}
-
-interface Giver {
-  room: string;
-  sub: string;
-  sdk: Room;
-}
-
-/** One a room and relay; they give in turn. */
-class Givers {
-  readonly acked = new Set<string>();
-  readonly #givers: Giver[] = [];
-  readonly #under: Promise<void>[] = [];
-  readonly #engine: Engine;
-  readonly #office: Office;
-  readonly #ask: NonNullable<Stage['relaysOf']>;
-  #timer: NodeJS.Timeout | undefined;
-  #sent = 0;
-  #refused = 0;
-
-  constructor(engine: Engine, office: Office, ask: NonNullable<Stage['relaysOf']>) {
-    this.#engine = engine;
-    this.#office = office;
-    this.#ask = ask;
-  }
-
-  async enter(room: string, relay: ClusterRelay): Promise<void> {
-    const sub = `giver-${relay.id}`;
-    const { url, hashes } = relay.process;
-    const token = () => this.#office.token(room, sub);
-    const relays = () => this.#ask(room, relay);
-    const sdk = connectRoom(
-      { url, certificateHashes: hashes, token, relays },
-      { connector: engineConnector(this.#engine) },
-    );
-    await sdk.ready;
-    this.#givers.push({ room, sub, sdk });
-  }
-
-  begin(): void {
-    this.#timer = setInterval(() => this.#under.push(this.#give()), 1000 / GIFTS_PER_SECOND);
-  }
-
-  async #give(): Promise<void> {
-    const n = this.#sent++;
-    const { room, sub, sdk } = this.#givers[n % this.#givers.length]!;
-    const jti = `roll-gift-${n}`;
-    const region = sub.includes('jp') ? 'jp' : 'us';
-    try {
-      const ticket = await this.#office.ticket({
-        ...{ jti, room, sender: sub, liver: `liver-${region}`, item: 'star', reg: region },
-        ...{ amount: 100, currency: 'JPY' },
-      });
-      await sdk.gift(ticket, { timeoutMs: GIFT_MS });
-      this.acked.add(jti);
-    } catch {
-      this.#refused += 1;
-    }
-  }
-
-  async end(): Promise<{ sent: number; acked: number; refused: number }> {
-    clearInterval(this.#timer);
-    await Promise.all(this.#under);
-    return { sent: this.#sent, acked: this.acked.size, refused: this.#refused };
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-    for (const { sdk } of this.#givers) sdk.close();
   }
 }

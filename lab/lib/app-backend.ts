@@ -40,8 +40,9 @@ export interface Delivered {
 }
 
 export interface WebhookReceiver {
-  /** Flags of the relay that shall deliver here. */
+  /** Flags of the relay that shall deliver here, and the same as settings (`gifts.webhook`). */
   flags: string[];
+  settings: { url: string; secretFile: string };
   /** Every request with a right signature, in the order they came. */
   readonly delivered: Delivered[];
   /** Requests refused for their signature. */
@@ -76,8 +77,10 @@ export async function openWebhookReceiver(folder: string): Promise<WebhookReceiv
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}/gifts`;
   return {
-    flags: ['--gifts-webhook-url', `http://127.0.0.1:${port}/gifts`, '--gifts-webhook-secret-file', secretFile],
+    flags: ['--gifts-webhook-url', url, '--gifts-webhook-secret-file', secretFile],
+    settings: { url, secretFile },
     delivered,
     forged: () => forged,
     close: async () => {

@@ -9,12 +9,31 @@ export async function freePorts(count: number): Promise<number[]> {
   const held = new Map<number, Server>();
   while (held.size < count) {
     const port = FIRST_PORT + randomInt(PORTS);
-    const server = createServer();
-    const taken = await new Promise<boolean>((resolve) =>
-      server.once('error', () => resolve(true)).listen(port, '127.0.0.1', () => resolve(false)),
-    );
-    if (!taken) held.set(port, server);
+    const server = await hold(port);
+    if (server) held.set(port, server);
   }
-  await Promise.all([...held.values()].map((server) => new Promise((resolve) => server.close(resolve))));
+  await letGo([...held.values()]);
   return [...held.keys()];
+}
+
+/** The first of so many in a row. */
+export async function freeRange(count: number): Promise<number> {
+  for (;;) {
+    const first = FIRST_PORT + randomInt(PORTS - count);
+    const held = await Promise.all(Array.from({ length: count }, (_, n) => hold(first + n)));
+    await letGo(held.filter((server) => server !== undefined));
+    if (!held.includes(undefined)) return first;
+  }
+}
+
+/** Undefined: somebody has it. */
+function hold(port: number): Promise<Server | undefined> {
+  const server = createServer();
+  return new Promise((resolve) =>
+    server.once('error', () => resolve(undefined)).listen(port, '127.0.0.1', () => resolve(server)),
+  );
+}
+
+async function letGo(servers: readonly Server[]): Promise<void> {
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
 }

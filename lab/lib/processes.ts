@@ -98,7 +98,11 @@ const binFlags = readFileSync(bin, 'utf8')
   .split(' ')
   .filter((word) => word.startsWith('--'));
 
+/** What `npx hayate` runs. */
+export const hayateCommand: readonly string[] = [process.execPath, ...binFlags, bin];
+
 /** `npx hayate ...` as a child of its own. */
 export function hayate(args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Running {
-  return new Running(process.execPath, [...binFlags, bin, ...args], options);
+  const [program, ...flags] = hayateCommand;
+  return new Running(program!, [...flags, ...args], options);
 }
