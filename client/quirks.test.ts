@@ -3,6 +3,8 @@ import { browserQuirks } from './quirks.ts';
 
 const AGENTS = {
   chromium: 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36',
+  headless:
+    'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/156.0.0.0 Safari/537.36',
   edge: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36 Edg/156.0.0.0',
   android:
     'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36',
@@ -20,9 +22,12 @@ const AGENTS = {
 
 const of = (name: keyof typeof AGENTS) => browserQuirks({ userAgent: AGENTS[name], webTransport: true });
 
-it.each(['chromium', 'edge', 'android', 'firefox', 'oldFirefox'] as const)('%s has all of WebTransport', (name) => {
-  expect(of(name).webTransport).toBe('all');
-});
+it.each(['chromium', 'headless', 'edge', 'android', 'firefox', 'oldFirefox'] as const)(
+  '%s has all of WebTransport',
+  (name) => {
+    expect(of(name).webTransport).toBe('all');
+  },
+);
 
 it.each(['safari', 'iPhone', 'chromeOnIPhone', 'firefoxOnIPhone'] as const)('%s has datagrams alone', (name) => {
   const { webTransport, known } = of(name);

@@ -39,7 +39,7 @@ const FIREFOX_REMOTE_STREAMS = 153;
 /** Pure. Browsers of iPhones are WebKit, whatever their name. */
 export function browserQuirks({ userAgent, webTransport }: BrowserFacts): BrowserQuirks {
   if (!webTransport) return { webTransport: 'none', known: [] };
-  const webKit = /AppleWebKit\//.test(userAgent) && !/\b(Chrome|Chromium|Android)\b/.test(userAgent);
+  const webKit = /AppleWebKit\//.test(userAgent) && !/(Chrome|Chromium)\/|\bAndroid\b/.test(userAgent);
   if (webKit) return { webTransport: 'datagrams', known: [CREDIT, CREATE_WRITABLE] };
   const firefox = /\bFirefox\/(\d+)/.exec(userAgent)?.[1];
   const known = firefox !== undefined && Number(firefox) < FIREFOX_REMOTE_STREAMS ? [REMOTE_STREAMS] : [];

@@ -215,8 +215,9 @@ interface Members {
 
 async function beyondLeg(row: MemberStats): Promise<MemberStats> {
   const { rttMs = 0, minRttMs = rttMs, datagramsDropped } = await row.session.getStats();
-  const dropped = Object.values(datagramsDropped).reduce((sum, n) => sum + n, 0);
-  return { ...row, rttMs, minRttMs, packetsLost: 0, dropped: row.dropped + dropped };
+  // What `expired` in a stall says nothing of how much the path carries; where it is too much the round trip grows.
+  const { queue_full: full = 0 } = datagramsDropped;
+  return { ...row, rttMs, minRttMs, packetsLost: 0, dropped: row.dropped + full };
 }
 
 function nativeOf(session: Session, { legs }: Members): EngineSession {

@@ -85,6 +85,7 @@ async function run(context: ClaimContext) {
   const rig = await openRig();
   try {
     for (const kind of clientKinds) {
+      if (context.only.length > 0 && !context.only.some((part) => kind.name.includes(part))) continue;
       if (kind.missing !== undefined) {
         checks.skip(kind.missing);
         continue;
