@@ -15,6 +15,8 @@ export interface Manifest {
   bin?: Record<string, string>;
   dependencies?: Record<string, string>;
   optionalDependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+  peerDependenciesMeta?: Record<string, { optional?: boolean }>;
   private?: boolean;
 }
 
@@ -33,6 +35,7 @@ export function packedManifest(source: Manifest, { withheld }: Source, prebuilt:
     .filter(([path]) => !withheld?.test(path))
     .map(([path, target]) => [path, packedTarget(target)] as const);
   const commands = Object.entries(bin ?? {}).map(([command, path]) => [command, compiled(path, '.js')] as const);
+  const { peerDependencies: peers } = source;
   const optional = {
     ...source.optionalDependencies,
     ...Object.fromEntries(prebuilt.map((each) => [`${name}-${each}`, version])),
@@ -49,6 +52,8 @@ export function packedManifest(source: Manifest, { withheld }: Source, prebuilt:
     ...(commands.length > 0 ? { bin: Object.fromEntries(commands) } : {}),
     files: [COMPILED],
     ...(dependencies ? { dependencies } : {}),
+    ...(peers ? { peerDependencies: peers } : {}),
+    ...(source.peerDependenciesMeta ? { peerDependenciesMeta: source.peerDependenciesMeta } : {}),
     ...(Object.keys(optional).length > 0 ? { optionalDependencies: optional } : {}),
   };
 }
