@@ -1,6 +1,8 @@
 import {
   DATAGRAM_TYPE,
+  encodePadding,
   encodeProbe,
+  MAX_DATAGRAM_BYTES,
   MAX_SLOTS,
   parseProbeReply,
   type ReceivedUnit,
@@ -13,6 +15,7 @@ import { HayateError } from '@hayate/codec/errors';
 import type { RelaySession } from '../room/relay-session.ts';
 import type { RelayRoom } from '../room/room.ts';
 import { GapAsker } from './asker.ts';
+import { Silence } from './silence.ts';
 import type { Timing } from './slots.ts';
 
 /** Units that came before the first clock sample or before the control stream told their codec. */
@@ -44,6 +47,8 @@ export class WatchPath {
   readonly #room: RelayRoom;
   readonly #asker: GapAsker;
   readonly #clock: ClockSync;
+  /** Undefined where no packet is lost: TCP. */
+  readonly #silence: Silence | undefined;
   #held: Held[] = [];
   #joinedUs = Number.POSITIVE_INFINITY;
   #probeTimer: unknown;
@@ -60,6 +65,12 @@ export class WatchPath {
     this.#asker = new GapAsker(options.alias);
     const { random } = options.room.environment;
     this.#clock = new ClockSync({ randomId: () => Math.floor(random() * 2 ** 32) });
+    const { transport } = options.session;
+    if (transport.reliability === 'supports-unreliable') {
+      this.#silence = new Silence(options.room.environment, () => {
+        transport.sendDatagram(encodePadding(MAX_DATAGRAM_BYTES));
+      });
+    }
     this.#probe();
   }
 
@@ -76,6 +87,7 @@ export class WatchPath {
 
   onDatagram(type: number, data: Uint8Array, receivedAtUs: number): void {
     if (type === DATAGRAM_TYPE.bundle) {
+      this.#silence?.heard();
       const units = this.receiver.receive(data);
       this.#ask(this.#asker.arrived(units, this.#room.nowUs() / 1000));
       for (const unit of units) if (!this.#deliver(unit, receivedAtUs)) this.#hold(unit, receivedAtUs);
@@ -101,6 +113,7 @@ export class WatchPath {
   /** Nothing is sent any more, nothing waits. Idempotent. */
   stop(): void {
     this.#stopped = true;
+    this.#silence?.stop();
     const { environment } = this.#room;
     if (this.#probeTimer !== undefined) environment.clearTimer(this.#probeTimer);
     this.#probeTimer = undefined;

@@ -5,6 +5,7 @@ import {
   answerProbe,
   datagramKind,
   encodeHeartbeat,
+  encodePadding,
   encodeProbe,
   encodeProbeReply,
   parseHeartbeat,
@@ -42,6 +43,7 @@ describe('probes', () => {
     expect(toHex(encodeProbeReply(reply))).toBe('03deadbeef010203040506000000000007000000000008');
     expect(toHex(encodeProbe(reply))).toBe('02deadbeef010203040506');
     expect(toHex(encodeHeartbeat())).toBe('04');
+    expect(toHex(encodePadding(4))).toBe('07000000');
   });
 
   it('answers a probe with its id and time', () => {
@@ -50,12 +52,14 @@ describe('probes', () => {
   });
 
   it('names the datagram types', () => {
-    expect([1, 2, 3, 4, 5, 6].map((type) => datagramKind(Uint8Array.of(type)))).toEqual([
+    expect([1, 2, 3, 4, 5, 6, 7, 8].map((type) => datagramKind(Uint8Array.of(type)))).toEqual([
       'bundle',
       'probe',
       'probeReply',
       'heartbeat',
       'missing',
+      undefined,
+      'padding',
       undefined,
     ]);
     expect(datagramKind(new Uint8Array(0))).toBeUndefined();

@@ -10,6 +10,7 @@ export const DATAGRAM_TYPE = {
   heartbeat: 0x04,
   missing: 0x05,
   trunk: 0x06,
+  padding: 0x07,
 } as const;
 
 const PROBE_BYTES = 11;
@@ -51,6 +52,13 @@ export function encodeProbeReply(reply: ProbeReply): Uint8Array {
 
 export function encodeHeartbeat(): Uint8Array {
   return Uint8Array.of(DATAGRAM_TYPE.heartbeat);
+}
+
+/** A datagram of so many bytes that says nothing but that its sender is where it came from. */
+export function encodePadding(bytes: number): Uint8Array {
+  const out = new Uint8Array(bytes);
+  out[0] = DATAGRAM_TYPE.padding;
+  return out;
 }
 
 /** Throws BundleError `not_a_bundle` (another type), `truncated`, `trailing`. */
@@ -95,6 +103,8 @@ export function datagramKind(data: Uint8Array): keyof typeof DATAGRAM_TYPE | und
       return 'heartbeat';
     case DATAGRAM_TYPE.missing:
       return 'missing';
+    case DATAGRAM_TYPE.padding:
+      return 'padding';
     default:
       return undefined;
   }

@@ -175,6 +175,8 @@ impl MediaPlane {
                 }
                 Err(why) => Err(why.into()),
             },
+            // Its arrival is what it is for: docs/protocol.md section 2.
+            Some(&TYPE_PADDING) => Ok(()),
             Some(&TYPE_MISSING) => self.on_missing(now_us, from, data, out),
             Some(&TYPE_PROBE_REPLY) => self.on_reply(now_us, from, data, out),
             Some(_) => Err(Refused::UnknownType),

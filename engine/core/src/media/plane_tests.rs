@@ -221,6 +221,8 @@ fn what_is_refused_is_counted_by_its_reason_and_reaches_nobody() {
     for data in [&over_uplink[..], &over_all, &[0x77; 1100]] {
         stage.datagram(1, data);
     }
+    // Padding is no refusal.
+    stage.datagram(1, &[0x07; 1000]);
     assert!(stage.out.fan_outs.is_empty());
     let stats = stage.slot(0);
     for (name, count) in [
