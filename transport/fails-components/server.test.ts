@@ -4,6 +4,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { selfSignedCertificate, type WebSocketServer, webSocketConnector, webSocketServer } from './index.ts';
 import { loadPonyfill } from './library.ts';
+import type { WebSocketSession } from './session.ts';
 
 const pem = selfSignedCertificate();
 let server: WebSocketServer;
@@ -118,6 +119,33 @@ test("the library's probe of a foreign host is never dialled, other sessions are
   } finally {
     scope.WebTransport = before;
   }
+});
+
+test('streams that ended are held by neither end, however many there were (issue 503 of the library)', async () => {
+  const sessions = server.sessions.getReader();
+  const client = webSocketConnector()(url(), { serverCertificateHashes: server.certificateHashes });
+  await client.ready;
+  const served = (await sessions.read()).value!.session;
+  const echo = async () => {
+    for await (const { readable, writable } of served.incomingBidirectional) readable.pipeTo(writable).catch(() => {});
+  };
+  void echo();
+  const openOne = async () => {
+    const { readable, writable } = await client.openBidirectional();
+    const writer = writable.getWriter();
+    await writer.write(Uint8Array.of(1, 2, 3));
+    await writer.close();
+    for await (const _ of readable);
+  };
+  for (let n = 0; n < 400; n += 1) await openOne();
+  await expect.poll(() => server.stats().streams).toBeLessThanOrEqual(1);
+  expect((client as WebSocketSession).heldStreams).toBeLessThanOrEqual(1);
+  // Control: one that is under way is held.
+  const before = server.stats().streams;
+  const { writable } = await client.openBidirectional();
+  await writable.getWriter().write(Uint8Array.of(1));
+  await expect.poll(() => server.stats().streams).toBe(before + 1);
+  client.close();
 });
 
 test('a bad port is bind_failed', async () => {

@@ -26,6 +26,8 @@ export interface WebSocketServerOptions extends AdmissionOptions {
 export interface WebSocketServerStats {
   sessions: number;
   sockets: number;
+  /** That the library still holds, of all sessions. */
+  streams: number;
   /** By status. */
   refused: Record<string, number>;
   parseErrors: number;
@@ -223,6 +225,7 @@ export class WebSocketServer implements Server {
     return {
       sessions: this.#open.size,
       sockets: this.#sockets.size,
+      streams: [...this.#open].reduce((sum, session) => sum + session.heldStreams, 0),
       refused: { ...this.#refused },
       parseErrors: this.#parseErrors,
       silent: this.#silent,

@@ -262,6 +262,11 @@ export class WebSocketSession implements Session {
     this.#library?.onClose({ errorcode: full.closeCode, error: full.reason });
   }
 
+  /** Streams that the library still holds, those under way included. */
+  get heldStreams(): number {
+    return this.#parser?.wtstreams.size ?? 0;
+  }
+
   /** Server: asks the peer to go elsewhere. */
   requestDrain(): void {
     if (this.core.state === 'open')
