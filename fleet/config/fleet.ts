@@ -85,6 +85,7 @@ const fleetSchema = z.strictObject({
       keepMs: ms(600_000, 'What is needed within it is not drained'),
       sigmas: z.number().min(0).default(1).describe('Standard errors of the forecast that are provided for.'),
       fill: z.number().positive().max(1).default(0.96).describe('Share of a relay that is planned with.'),
+      trendMs: ms(30_000, 'Between samples of the trend, which takes the last twenty'),
       fallMs: ms(60_000, 'A load that falls is believed after it'),
       createRetryMs: ms(15_000, 'After a create that failed, doubled each time'),
       createMaxRetryMs: ms(300_000, 'At most'),

@@ -232,7 +232,8 @@ export class Scaler {
   async #load(): Promise<void> {
     const nowMs = this.#options.nowMs();
     const [forecasts] = await Promise.all([this.#forecasts.load(), ...this.#transfers.map((watch) => watch.load())]);
-    for (const [region, memory] of Object.entries(forecasts ?? {})) this.#byRegion.set(region, new Forecast(memory));
+    for (const [region, memory] of Object.entries(forecasts ?? {}))
+      this.#byRegion.set(region, new Forecast(memory, this.#options.rules.need.trendMs));
     const state = await this.#state.load();
     // One of another version is as good as lost: it is made again of tags and labels.
     this.#now = resumed(state?.version === emptyState().version ? state : emptyState(), nowMs);
@@ -261,7 +262,7 @@ export class Scaler {
       const kept = recent.filter(([atMs]) => now - atMs <= rules.need.fallMs);
       this.#recent.set(region, kept);
       const load = Math.max(...kept.map(([, each]) => each));
-      const forecast = this.#byRegion.get(region) ?? new Forecast();
+      const forecast = this.#byRegion.get(region) ?? new Forecast(undefined, rules.need.trendMs);
       this.#byRegion.set(region, forecast);
       forecast.observe(now, load);
       need[region] = { load, ...needOf(forecast, now, rules.need) };

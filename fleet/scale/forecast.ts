@@ -43,7 +43,11 @@ export class Forecast {
   /** Made earlier, to be held against what comes. */
   #made: { forMs: number; load: number }[] = [];
 
-  constructor(memory?: ForecastMemory) {
+  readonly #trendMs: number;
+
+  /** @param trendMs between two samples of the trend, which takes the last twenty */
+  constructor(memory?: ForecastMemory, trendMs = TREND_MS) {
+    this.#trendMs = trendMs;
     if (!memory) return;
     for (const [step, load] of memory.steps) this.#steps.set(step, load);
     this.#open = { ...memory.open };
@@ -58,9 +62,10 @@ export class Forecast {
   observe(nowMs: number, load: number): void {
     this.#step(nowMs, load);
     const last = this.#recent.at(-1);
-    if (last && nowMs - last[0] < TREND_MS) return;
+    if (last && nowMs - last[0] < this.#trendMs) return;
     this.#recent.push([nowMs, load]);
-    while (this.#recent.length > TRENDS || nowMs - this.#recent[0]![0] > TREND_MS * TRENDS * 2) this.#recent.shift();
+    while (this.#recent.length > TRENDS || nowMs - this.#recent[0]![0] > this.#trendMs * TRENDS * 2)
+      this.#recent.shift();
     this.#check(nowMs, load);
   }
 
@@ -163,7 +168,7 @@ export class Forecast {
     const due = this.#made.filter(({ forMs }) => forMs <= nowMs);
     this.#made = this.#made.filter(({ forMs }) => forMs > nowMs);
     const last = due.at(-1);
-    if (last && nowMs - last.forMs <= TREND_MS && load > 0) {
+    if (last && nowMs - last.forMs <= this.#trendMs && load > 0) {
       const relative = (load - last.load) / Math.max(load, last.load);
       this.#error += ERROR_WEIGHT * (relative * relative - this.#error);
     }

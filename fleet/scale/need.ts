@@ -11,6 +11,8 @@ export interface NeedRules {
   fill: number;
   /** A load that falls is believed after so long, ms: rooms of a relay that died come back within it. */
   fallMs: number;
+  /** Between samples of the load's trend, which takes the last twenty, ms. Default: 30 s. */
+  trendMs?: number;
 }
 
 /** Relays that a region needs. @param load is in relays that are full: 1 is the limit of one. */

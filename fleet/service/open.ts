@@ -107,10 +107,10 @@ function targetOf({ id, region, trunk }: KnownRelay, port: number): Target {
 }
 
 function rulesOf({ regions, labelPrefix, tag, limits, viewer, room, scale }: FleetConfig): FleetOptions['rules'] {
-  const { leadMs, keepMs, sigmas, fill, fallMs, tickMs: _, ...rest } = scale;
+  const { leadMs, keepMs, sigmas, fill, fallMs, trendMs, tickMs: _, ...rest } = scale;
   return {
     scale: { regions, labelPrefix, tag, ...rest },
-    need: { leadMs, keepMs, sigmas, fill, fallMs },
+    need: { leadMs, keepMs, sigmas, fill, fallMs, trendMs },
     place: { limits, viewer, ...room },
   };
 }

@@ -14,12 +14,12 @@ import { type CloudName, Clouds } from './clouds.ts';
 const [MIN, PEAK] = [2, 4];
 const ROOMS = 6;
 const VIEWERS = 4;
-/** Rooms that are there to the end. */
-const LASTING = 2;
+/** Of them to the end. */
+const LASTING = 1;
 const OPEN_EACH_MS = 2500;
 const GIFTS_PER_SECOND = 4;
-/** At the peak relays send about 130 kB a second, at the end about 50. */
-const FULL_BPS = 30_000;
+/** At the peak relays send 90 to 130 kB a second, at the end about 25. */
+const FULL_BPS = 22_000;
 const DRAIN_MS = 4000;
 /** Who has just joined gets every packet at once; a room is calm after that. */
 const CALM_MS = 12_000;
@@ -31,7 +31,7 @@ const LIMIT_MS = 300_000;
 const CONTROL_MS = 4000;
 
 const SCALE = {
-  ...{ tickMs: 500, leadMs: 4000, keepMs: 4000, fallMs: 6000, sigmas: 0, fill: 1 },
+  ...{ tickMs: 500, leadMs: 4000, keepMs: 4000, fallMs: 6000, trendMs: 1000, sigmas: 0, fill: 1 },
   ...{ createRetryMs: 2000, createMaxRetryMs: 8000, bootLimitMs: 120_000, lostMs: 10_000, darkMs: 5000 },
   ...{ drainMs: 60_000, drainShare: 0.5 },
 };
