@@ -61,6 +61,20 @@ it('what goes on after a silence is told of anew', () => {
   expect(told).toHaveLength(2);
 });
 
+it('addresses that change one after the other are told as soon as the first, and a slower pace is learnt', () => {
+  const { flow, told, pass } = listen();
+  flow(50, 20);
+  for (let n = 0; n < 20; n += 1) {
+    pass(110);
+    flow(25, 20);
+  }
+  expect(told.length).toBeGreaterThanOrEqual(20);
+  expect(Math.max(...told.filter((_, n) => n % 2 === 0))).toBeLessThan(60);
+  const before = told.length;
+  flow(100, 80);
+  expect(told.length - before).toBeLessThan(20);
+});
+
 it('where nothing flows there is no silence: heartbeats, single datagrams, after the end', () => {
   const { flow, told, pass, silence } = listen();
   flow(50, 200);

@@ -8,8 +8,11 @@ const OVER_MS = 6;
 const FLOW_MS = 150;
 /** So much of the flow before a silence means anything. */
 const FLOWING = 8;
-/** The longest pause counts less with each datagram. */
+/** The longest pause counts less with each datagram, */
 const DECAY = 0.98;
+/** and one that was told as a silence makes it so much longer at most: it may be the relay's new pace, or an address that changed. */
+const GROWTH = 1.25;
+const GROWTH_MS = 2;
 const AGAIN_MS = 60;
 const MOST = 3;
 
@@ -37,15 +40,16 @@ export class Silence {
   heard(): void {
     const nowMs = this.#environment.nowMs();
     const pauseMs = nowMs - this.#heardMs;
+    const mostMs = this.#told > 0 ? this.#longestMs * GROWTH + GROWTH_MS : Number.POSITIVE_INFINITY;
     this.#heardMs = nowMs;
-    this.#told = 0;
-    if (pauseMs < FLOW_MS) {
+    // Silences that were told and ended belong to the flow, however long.
+    if (pauseMs < FLOW_MS || this.#told > 0) {
       this.#inFlow += 1;
-      this.#longestMs = Math.max(pauseMs, this.#longestMs * DECAY);
+      this.#longestMs = Math.max(Math.min(pauseMs, mostMs), this.#longestMs * DECAY);
     } else {
-      // Also when it ends a silence that was told: such pauses are no measure.
       this.#inFlow = 0;
     }
+    this.#told = 0;
     if (this.#timer === undefined && this.#inFlow >= FLOWING) this.#arm(nowMs);
   }
 

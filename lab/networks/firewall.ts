@@ -5,6 +5,9 @@ interface Flow {
   dead: boolean;
 }
 
+/** A QUIC Initial packet. */
+const beginsConnection = (data: Buffer) => (data[0]! & 0xf0) === 0xc0;
+
 /**
  * A stateful firewall for UDP in front of a relay: it can forget all flows that it knows and drop what belongs to them from
  * then on, as one does that lets nothing through in the middle of a connection. New flows pass.
@@ -25,7 +28,9 @@ export class Firewall {
     const firewall = new Firewall(socket);
     socket.on('message', (data, from) => {
       const name = `${from.address}:${from.port}`;
-      const flow = firewall.#flows.get(name) ?? firewall.#open(name, from.port);
+      const known = firewall.#flows.get(name);
+      // Systems give a port again: a packet that begins a connection begins a flow.
+      const flow = known && !(known.dead && beginsConnection(data)) ? known : firewall.#open(name, from.port);
       if (flow.dead) firewall.dropped += 1;
       else flow.upstream.send(data, port, '127.0.0.1');
     });
@@ -47,6 +52,7 @@ export class Firewall {
   }
 
   #open(name: string, clientPort: number): Flow {
+    this.#flows.get(name)?.upstream.close();
     const flow: Flow = { upstream: createSocket({ type: 'udp4', recvBufferSize: 1 << 20 }), dead: false };
     this.#flows.set(name, flow);
     flow.upstream.on('error', () => {});
