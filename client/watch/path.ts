@@ -1,7 +1,7 @@
 import {
   DATAGRAM_TYPE,
-  encodePadding,
   encodeProbe,
+  encodeRefresh,
   MAX_DATAGRAM_BYTES,
   MAX_SLOTS,
   parseProbeReply,
@@ -68,7 +68,7 @@ export class WatchPath {
     const { transport } = options.session;
     if (transport.reliability === 'supports-unreliable') {
       this.#silence = new Silence(options.room.environment, () => {
-        transport.sendDatagram(encodePadding(MAX_DATAGRAM_BYTES));
+        transport.sendDatagram(encodeRefresh(MAX_DATAGRAM_BYTES));
       });
     }
     this.#probe();

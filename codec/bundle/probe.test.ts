@@ -5,7 +5,7 @@ import {
   answerProbe,
   datagramKind,
   encodeHeartbeat,
-  encodePadding,
+  encodeRefresh,
   encodeProbe,
   encodeProbeReply,
   parseHeartbeat,
@@ -43,7 +43,7 @@ describe('probes', () => {
     expect(toHex(encodeProbeReply(reply))).toBe('03deadbeef010203040506000000000007000000000008');
     expect(toHex(encodeProbe(reply))).toBe('02deadbeef010203040506');
     expect(toHex(encodeHeartbeat())).toBe('04');
-    expect(toHex(encodePadding(4))).toBe('07000000');
+    expect(toHex(encodeRefresh(4))).toBe('07000000');
   });
 
   it('answers a probe with its id and time', () => {
@@ -59,7 +59,7 @@ describe('probes', () => {
       'heartbeat',
       'missing',
       undefined,
-      'padding',
+      'refresh',
       undefined,
     ]);
     expect(datagramKind(new Uint8Array(0))).toBeUndefined();

@@ -10,7 +10,7 @@ export const DATAGRAM_TYPE = {
   heartbeat: 0x04,
   missing: 0x05,
   trunk: 0x06,
-  padding: 0x07,
+  refresh: 0x07,
 } as const;
 
 const PROBE_BYTES = 11;
@@ -54,10 +54,10 @@ export function encodeHeartbeat(): Uint8Array {
   return Uint8Array.of(DATAGRAM_TYPE.heartbeat);
 }
 
-/** A datagram of so many bytes that says nothing but that its sender is where it came from. */
-export function encodePadding(bytes: number): Uint8Array {
+/** Asks for the motion since each last key, in so many bytes: the size is what lets the relay answer a new address. */
+export function encodeRefresh(bytes: number): Uint8Array {
   const out = new Uint8Array(bytes);
-  out[0] = DATAGRAM_TYPE.padding;
+  out[0] = DATAGRAM_TYPE.refresh;
   return out;
 }
 
@@ -103,8 +103,8 @@ export function datagramKind(data: Uint8Array): keyof typeof DATAGRAM_TYPE | und
       return 'heartbeat';
     case DATAGRAM_TYPE.missing:
       return 'missing';
-    case DATAGRAM_TYPE.padding:
-      return 'padding';
+    case DATAGRAM_TYPE.refresh:
+      return 'refresh';
     default:
       return undefined;
   }

@@ -175,8 +175,7 @@ impl MediaPlane {
                 }
                 Err(why) => Err(why.into()),
             },
-            // Its arrival is what it is for: docs/protocol.md section 2.
-            Some(&TYPE_PADDING) => Ok(()),
+            Some(&TYPE_REFRESH) => self.on_refresh(now_us, from, out),
             Some(&TYPE_MISSING) => self.on_missing(now_us, from, data, out),
             Some(&TYPE_PROBE_REPLY) => self.on_reply(now_us, from, data, out),
             Some(_) => Err(Refused::UnknownType),
@@ -399,6 +398,17 @@ impl MediaPlane {
             }
         }
         Err(Refused::Unasked)
+    }
+
+    /// A member of whom media stopped in mid-flow, maybe at a new address. The rest of the datagram is filling.
+    fn on_refresh(&mut self, now_us: u64, from: SessionId, out: &mut dyn MediaOut) -> Result<(), Refused> {
+        let rooms = self.memberships.get(&from).ok_or(Refused::Unasked)?;
+        for id in rooms {
+            if let Some(room) = self.rooms.get_mut(id) {
+                room.refresh(now_us, from, out);
+            }
+        }
+        Ok(())
     }
 
     fn on_reply(&mut self, now_us: u64, from: SessionId, data: &[u8], out: &mut dyn MediaOut) -> Result<(), Refused> {

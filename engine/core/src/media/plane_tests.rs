@@ -221,8 +221,6 @@ fn what_is_refused_is_counted_by_its_reason_and_reaches_nobody() {
     for data in [&over_uplink[..], &over_all, &[0x77; 1100]] {
         stage.datagram(1, data);
     }
-    // Padding is no refusal.
-    stage.datagram(1, &[0x07; 1000]);
     assert!(stage.out.fan_outs.is_empty());
     let stats = stage.slot(0);
     for (name, count) in [
@@ -331,6 +329,29 @@ fn the_cache_is_bounded_and_splits_at_the_datagram_limit() {
     stage.command(Command::RoomLeave { room: ROOM, session: 4 });
     stage.join(4);
     assert!(stage.out.sends.is_empty());
+}
+
+#[test]
+fn a_member_whose_media_stopped_gets_the_motion_since_the_key_again_as_often_as_it_may_ask() {
+    let mut stage = live();
+    for (head, sequence) in [(DELTA, 6), (KEY, 7), (DELTA, 8)] {
+        let bundle = stage.bundle(0, &[(head, sequence, 0)]);
+        stage.datagram(1, &bundle);
+    }
+    stage.out.sends.clear();
+    stage.datagram(2, &[0x07; 1000]);
+    let again = stage.out.sends.clone();
+    assert!(!again.is_empty() && again.iter().all(|sent| sent.0 == 2), "to nobody else");
+    stage.join(9);
+    let joined: Vec<_> = stage.out.sends.iter().filter(|sent| sent.0 == 9).map(|sent| sent.1.clone()).collect();
+    assert_eq!(again.iter().map(|sent| sent.1.clone()).collect::<Vec<_>>(), joined, "as when it joined");
+    for _ in 0..1000 {
+        stage.datagram(2, &[0x07]);
+    }
+    assert!(stage.room()["requests_over"] > 500.0);
+    // Nobody's viewer: refused.
+    stage.datagram(77, &[0x07; 1000]);
+    assert!(stage.plane.stats().contains(&("refused_unasked", 1.0)));
 }
 
 #[test]

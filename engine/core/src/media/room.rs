@@ -167,18 +167,43 @@ impl Room {
         let class = self.feeds.settled(session, DeliveryClass::default());
         let place = self.place_in(class, None, session);
         self.places.insert(session, place);
-        for (slot, publication) in self.slots.iter().enumerate() {
-            let Some(publication) = publication.as_ref().filter(|slot| slot.session != Some(session)) else { continue };
-            if class.slots & 1 << slot == 0 {
-                continue;
-            }
-            for payload in publication.forwarder.join_bundles() {
-                self.traffic.bundles_out += 1;
-                self.traffic.bytes_out += payload.len() as u64 - 1;
-                out.send(session, payload);
-            }
+        for payload in self.since_keys(session, class) {
+            self.send_one(session, payload, out);
         }
         true
+    }
+
+    /// The motion since each slot's last key, for one member.
+    fn since_keys(&self, session: SessionId, class: DeliveryClass) -> Vec<Bytes> {
+        let of_others = |slot: &&Publication| slot.session != Some(session);
+        let wanted = self.slots.iter().enumerate().filter(|(slot, _)| class.slots & 1 << slot != 0);
+        let publications = wanted.filter_map(|(_, slot)| slot.as_deref()).filter(of_others);
+        publications.flat_map(|publication| publication.forwarder.join_bundles()).collect()
+    }
+
+    fn send_one(&mut self, session: SessionId, payload: Bytes, out: &mut dyn MediaOut) {
+        self.traffic.bundles_out += 1;
+        self.traffic.bytes_out += payload.len() as u64 - 1;
+        out.send(session, payload);
+    }
+
+    /// As at first, to a member that may have missed some: what was on the way to its former address is gone. As often as
+    /// its allowance of requests has it.
+    pub fn refresh(&mut self, now_us: u64, session: SessionId, out: &mut dyn MediaOut) {
+        let Some(class) = self.places.get(&session).map(|place| self.class_of(*place)) else {
+            return;
+        };
+        let payloads = self.since_keys(session, class);
+        let bytes: usize = payloads.iter().map(Bytes::len).sum();
+        let allowance = self.allowances.entry(session).or_insert_with(|| Allowance::new(now_us));
+        self.traffic.requests_in += 1;
+        if !allowance.take_request(now_us) || !allowance.take(now_us, bytes as u64) {
+            self.traffic.requests_over += 1;
+            return;
+        }
+        for payload in payloads {
+            self.send_one(session, payload, out);
+        }
     }
 
     pub fn leave(&mut self, session: SessionId) {

@@ -6,7 +6,7 @@ pub const TYPE_PROBE_REPLY: u8 = 0x03;
 pub const TYPE_HEARTBEAT: u8 = 0x04;
 pub const TYPE_MISSING: u8 = 0x05;
 pub const TYPE_TRUNK: u8 = 0x06;
-pub const TYPE_PADDING: u8 = 0x07;
+pub const TYPE_REFRESH: u8 = 0x07;
 /// Before each datagram that leaves the media plane: the quarter stream id of session stream 0.
 pub const PREFIX: u8 = 0x00;
 
