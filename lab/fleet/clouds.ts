@@ -19,6 +19,7 @@ const REGION = 'jp';
 const LABEL_PREFIX = 'hayate-';
 const PORTS = 60;
 const LOOK_MS = 200;
+const OPEN_MS = 60_000;
 
 export interface CloudsOptions {
   /** Of relays that serve. */
@@ -110,10 +111,17 @@ export class Clouds {
     }
   }
 
-  /** As the application's backend opens one. */
+  /** As the application's backend opens one: where no relay has room yet it asks again. */
   async openRoom(room: string, viewers: number): Promise<RelayPlace> {
     const body = JSON.stringify({ room, region: REGION, viewers });
-    const { relays } = await this.#ask<{ relays: RelayCandidate[] }>('/v1/rooms', { method: 'POST', body });
+    const ask = () => this.#ask<{ relays: RelayCandidate[] }>('/v1/rooms', { method: 'POST', body });
+    let answer = await ask().catch(notYet);
+    for (const until = performance.now() + OPEN_MS; !answer && performance.now() < until; ) {
+      await sleep(1000);
+      answer = await ask().catch(notYet);
+    }
+    if (!answer) throw new Error(`no relay has room for ${room} within ${OPEN_MS} ms`);
+    const { relays } = answer;
     const { id, region, url, certificateHashes = [] } = relays[0]!;
     return { id: id!, region: region!, process: { url, hashes: [...certificateHashes] } };
   }
@@ -214,7 +222,7 @@ export class Clouds {
     const token = readFileSync(this.#serviceTokenFile, 'utf8').trim();
     const headers = { authorization: `Bearer ${token}` };
     const answer = await fetch(`${this.#api}${path}`, { ...init, headers });
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    if (!answer.ok) throw new AnswerError(answer.status, `${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;
   }
 }
@@ -270,4 +278,18 @@ function configOf(
     room: { growMs: 5000 },
     ...{ labelPrefix: LABEL_PREFIX, scale },
   };
+}
+
+class AnswerError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Any other error is one. */
+function notYet(error: unknown): undefined {
+  if (!(error instanceof AnswerError && error.status === 503)) throw error;
 }
