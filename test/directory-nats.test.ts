@@ -95,7 +95,7 @@ vi.setConfig({ testTimeout: WAIT_MS + 30_000 });
 const binary = await natsServer();
 const missing = 'skip' in binary ? binary.skip : undefined;
 const slow = process.env['HAYATE_SLOW'] === '1' ? undefined : 'three servers a region: set HAYATE_SLOW=1';
-for (const reason of [missing, slow]) if (reason) console.log(`SKIPPED directory over NATS: ${reason}`);
+if (missing) console.log(`SKIPPED a directory that starts before NATS: ${missing}`);
 
 directoryContract('NATS, a server a region', () => natsStage(1), missing);
 directoryContract('NATS with TLS, accounts and permissions of a region', () => natsStage(1, true), missing);

@@ -30,5 +30,6 @@ it('bundles the page for browsers, with maps and nothing of Node', async () => {
   for (const [, path] of html.matchAll(/(?:src|href)="(\/[^"]*)"/g)) expect(assets.has(path!)).toBe(true);
   const kilobytes = assets.get('/demo.js')!.body.length / 1000;
   console.log(`demo.js: ${kilobytes.toFixed(0)} kB minified`);
-  expect(kilobytes).toBeLessThan(440);
+  // The budget of the page: the SDK with both ways in and their race is most of it.
+  expect(kilobytes).toBeLessThan(460);
 });
