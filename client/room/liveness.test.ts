@@ -1,26 +1,10 @@
-import { ManualClock } from '@hayate/transport/memory';
 import { describe, expect, it } from 'vitest';
-import type { Environment } from './environment.ts';
+import { manualEnvironment } from '../test/manual-environment.ts';
 import { Liveness } from './liveness.ts';
 
 /** A page whose timers run at whole multiples of `everyMs` only, as a hidden one's do. */
 function page(everyMs: number) {
-  const clock = new ManualClock(5_000_000);
-  const nowMs = () => clock.nowUs() / 1000;
-  const environment: Environment = {
-    nowMs,
-    wallMs: nowMs,
-    random: () => 0.5,
-    setTimer: (run, delayMs) => {
-      const timer = { live: true };
-      const atMs = Math.ceil((nowMs() + delayMs) / everyMs) * everyMs;
-      clock.schedule(atMs * 1000, () => timer.live && run());
-      return timer;
-    },
-    clearTimer: (timer) => {
-      (timer as { live: boolean }).live = false;
-    },
-  };
+  const { clock, nowMs, environment } = manualEnvironment(everyMs);
   let diedMs: number | undefined;
   const liveness = new Liveness(environment, 600, () => {
     diedMs = nowMs();

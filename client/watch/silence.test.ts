@@ -1,24 +1,9 @@
-import { ManualClock } from '@hayate/transport/memory';
 import { expect, it } from 'vitest';
-import type { Environment } from '../room/environment.ts';
+import { manualEnvironment } from '../test/manual-environment.ts';
 import { Silence } from './silence.ts';
 
 function listen() {
-  const clock = new ManualClock(1_000_000);
-  const nowMs = () => clock.nowUs() / 1000;
-  const environment: Environment = {
-    nowMs,
-    wallMs: nowMs,
-    random: () => 0.5,
-    setTimer: (run, delayMs) => {
-      const timer = { live: true };
-      clock.schedule((nowMs() + delayMs) * 1000, () => timer.live && run());
-      return timer;
-    },
-    clearTimer: (timer) => {
-      (timer as { live: boolean }).live = false;
-    },
-  };
+  const { clock, nowMs, environment } = manualEnvironment();
   const told: number[] = [];
   let heardMs = nowMs();
   const silence = new Silence(environment, () => told.push(nowMs() - heardMs));

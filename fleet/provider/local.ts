@@ -3,7 +3,8 @@ import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { issueCertificate } from '@hayate/engine';
-import { type Machine, type NewMachine, type Provider, ProviderError } from './types.ts';
+import { relayOf } from './label.ts';
+import { type Machine, type NewMachine, orUnavailable, type Provider, ProviderError } from './types.ts';
 
 export interface LocalOptions {
   /** A folder for each relay, and what ports they have. While it is not there nothing is answered, as by an API that is down. */
@@ -50,7 +51,7 @@ export class LocalMachines implements Provider {
   }
 
   machines(tag: string): Promise<Machine[]> {
-    return told(async () => {
+    return orUnavailable(async () => {
       const kept = await Promise.all((await readdir(this.#options.dir)).map((label) => this.#read(label)));
       const ours = kept.filter((each) => each !== undefined).filter(({ tags }) => tags.includes(tag));
       return Promise.all(ours.map((each) => this.#machineOf(each)));
@@ -58,7 +59,7 @@ export class LocalMachines implements Provider {
   }
 
   create(machine: NewMachine): Promise<Machine> {
-    return told(async () => {
+    return orUnavailable(async () => {
       const { label, zone, tags } = machine;
       let kept = await this.#read(label);
       if (!kept) {
@@ -74,14 +75,14 @@ export class LocalMachines implements Provider {
 
   /** One whose process ended boots again, with its files. */
   boot(label: string): Promise<void> {
-    return told(async () => {
+    return orUnavailable(async () => {
       const kept = await this.#read(label);
       if (kept && !(await this.#runs(kept))) await this.#start(kept);
     });
   }
 
   remove(id: string): Promise<void> {
-    return told(async () => {
+    return orUnavailable(async () => {
       const kept = await this.#read(id);
       if (!kept) return;
       const until = performance.now() + STOP_MS;
@@ -132,8 +133,7 @@ export class LocalMachines implements Provider {
   async #writeSettings({ label, port }: Kept): Promise<void> {
     const { relay, authority, labelPrefix } = this.#options;
     const home = this.#home(label);
-    const id = label.slice(labelPrefix.length);
-    const region = id.slice(0, id.indexOf('-'));
+    const { id, region } = relayOf(label, labelPrefix);
     const given = JSON.parse(JSON.stringify(relay).replaceAll('{id}', id).replaceAll('{region}', region)) as Settings;
     const host = '127.0.0.1';
     const cluster = given['cluster'] ?? {};
@@ -204,15 +204,5 @@ function kill(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch {
     // Gone already.
-  }
-}
-
-/** Of the folder or of the program: it may be there again later. */
-async function told<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    if (cause instanceof ProviderError) throw cause;
-    throw new ProviderError('unavailable', (cause as Error).message, { cause });
   }
 }

@@ -1,6 +1,7 @@
 import type { Store } from '../store/store.ts';
 import { runCommand } from './command.ts';
-import { type Machine, type NewMachine, type Provider, ProviderError } from './types.ts';
+import { relayOf } from './label.ts';
+import { type Machine, type NewMachine, orUnavailable, type Provider, ProviderError } from './types.ts';
 
 interface StaticMachine {
   name: string;
@@ -43,19 +44,18 @@ export function staticProvider(options: StaticOptions): Provider {
   const { machines, take, release, probe, labelPrefix, store, nowMs, run = runCommand } = options;
   const key = `static ${options.name}`;
   const read = () =>
-    told(async () => {
+    orUnavailable(async () => {
       const { value, sequence } = await store.read<Kept>(key);
       return { kept: value ?? { taken: {}, freedMs: {} }, sequence };
     });
   const write = (kept: Kept, sequence: number) =>
-    told(async () => {
+    orUnavailable(async () => {
       const written = await store.write(key, kept, sequence);
       if (written === undefined) throw new ProviderError('unavailable', `${key} was changed meanwhile`);
     });
   const filled = (words: readonly string[], machine: string, label: string) => {
-    const id = label.slice(labelPrefix.length);
     const address = machines.find(({ name }) => name === machine)?.address ?? '';
-    const values = { machine, address, id, region: id.slice(0, id.indexOf('-')) };
+    const values = { machine, address, ...relayOf(label, labelPrefix) };
     return words.map((word) =>
       word.replace(/\{(machine|address|id|region)\}/g, (_, name: keyof typeof values) => values[name]),
     );
@@ -104,13 +104,3 @@ export function staticProvider(options: StaticOptions): Provider {
 }
 
 const machineOf = (id: string, taken: Taken): Machine => ({ ...taken, id, type: 'static', status: 'running' });
-
-/** The store is away. */
-async function told<T>(call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (cause) {
-    if (cause instanceof ProviderError) throw cause;
-    throw new ProviderError('unavailable', (cause as Error).message, { cause });
-  }
-}

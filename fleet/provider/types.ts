@@ -79,3 +79,13 @@ export class ProviderError extends HayateError {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+/** What fails for another reason (a disk, a store, a program) may work later. Rejects with ProviderError. */
+export async function orUnavailable<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    if (cause instanceof ProviderError) throw cause;
+    throw new ProviderError('unavailable', (cause as Error).message, { cause });
+  }
+}

@@ -4,6 +4,7 @@ import type { FleetConfig } from '../config/fleet.ts';
 import type { ProviderConfig } from '../config/providers.ts';
 import { checkUserData, filledUserData, type IssueToken } from '../enrol/user-data.ts';
 import { Linode } from '../linode/index.ts';
+import { relayOf } from '../provider/label.ts';
 import { linodeProvider } from '../provider/linode.ts';
 import { LocalMachines, makeLocalDir } from '../provider/local.ts';
 import { staticProvider } from '../provider/static.ts';
@@ -56,10 +57,8 @@ function openLinode(
 ): Provider {
   const { tokenFile, apiUrl, type, image, firewallId, userDataFile } = config;
   const linode = new Linode({ token: () => readText(tokenFile).trim(), ...(apiUrl !== undefined && { apiUrl }) });
-  const userData = ({ label }: NewMachine) => {
-    const id = label.slice(labelPrefix.length);
-    return filledUserData(readText(userDataFile!), { id, region: id.slice(0, id.indexOf('-')) }, issue);
-  };
+  const userData = ({ label }: NewMachine) =>
+    filledUserData(readText(userDataFile!), relayOf(label, labelPrefix), issue);
   // Said at the start, and not when the first machine is needed.
   if (userDataFile !== undefined) checkUserData(readText(userDataFile), issue);
   return linodeProvider({ linode, type, image, firewallId, ...(userDataFile !== undefined && { userData }) });

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BidiConnection } from './bidi.ts';
 import { listeningAddress, stop } from './child.ts';
 import { findBrowsers } from './find.ts';
 import { type BrowserPage, type ConsoleLine, pollPage } from './page.ts';
+import { RpcConnection } from './rpc.ts';
 
 export interface FirefoxOptions {
   /** A tone instead of a microphone; the page is not asked. Firefox plays no file there. */
@@ -70,7 +70,7 @@ export async function launchFirefox(options: FirefoxOptions = {}): Promise<Brows
 
 async function openPage(url: string, pid: number, end: () => Promise<void>): Promise<BrowserPage> {
   const lines: ConsoleLine[] = [];
-  const bidi = await BidiConnection.open(url, (method, params) => {
+  const bidi = await RpcConnection.open(url, (method, params) => {
     if (method !== 'log.entryAdded') return;
     const entry = params as { type: string; level: string; text: string | null };
     lines.push({ level: entry.type === 'javascript' ? 'exception' : entry.level, text: entry.text ?? '' });

@@ -5,6 +5,7 @@ import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
 import { enrolment } from './deploy/enrolment.ts';
+import { deployGuide } from './deploy/guide.ts';
 import { npmPackages } from './deploy/packages.ts';
 import { releaseRuns } from './deploy/release.ts';
 import { rolled } from './deploy/roll.ts';
@@ -93,6 +94,7 @@ export const claims: Claim[] = [
   releaseRuns,
   enrolment,
   rolled,
+  deployGuide,
   npmPackages,
   simulatedDay,
   fleetRestarts,

@@ -16,6 +16,9 @@ export interface UdpPath {
   seed?: number;
 }
 
+/** A QUIC Initial packet. */
+const beginsConnection = (data: Buffer) => (data[0]! & 0xf0) === 0xc0;
+
 /** UDP in between, a socket for each client, that does what `path` says; `path` may be set anew. */
 export class UdpLine {
   readonly port: number;
@@ -25,6 +28,8 @@ export class UdpLine {
   readonly #front: Socket;
   readonly #targetPort: number;
   readonly #flows = new Map<number, Socket>();
+  /** Client ports whose flows were forgotten. */
+  readonly #forgotten = new Set<number>();
   readonly #random: () => number;
   #firstMs = Number.NaN;
   #closed = false;
@@ -36,6 +41,14 @@ export class UdpLine {
     this.path = path;
     this.#random = random(path.seed ?? 1);
     front.on('message', (data, { port: from }) => {
+      if (this.#forgotten.has(from)) {
+        if (!beginsConnection(data)) {
+          this.counts.blocked += 1;
+          return;
+        }
+        // Systems give a port again.
+        this.#forgotten.delete(from);
+      }
       const out = this.#flow(from);
       this.#pass(data, () => out.send(data, this.#targetPort, '127.0.0.1'));
     });
@@ -58,9 +71,20 @@ export class UdpLine {
     const out = createSocket('udp4');
     if (Number.isNaN(this.#firstMs)) this.#firstMs = performance.now();
     out.on('error', () => {});
-    out.on('message', (data) => this.#pass(data, () => this.#front.send(data, from, '127.0.0.1')));
+    out.on(
+      'message',
+      (data) => this.#forgotten.has(from) || this.#pass(data, () => this.#front.send(data, from, '127.0.0.1')),
+    );
     this.#flows.set(from, out);
     return out;
+  }
+
+  /**
+   * Drops from now on what belongs to the flows of now, both ways, as a stateful firewall that lets nothing through in the
+   * middle of a connection. New connections pass.
+   */
+  forget(): void {
+    for (const from of this.#flows.keys()) this.#forgotten.add(from);
   }
 
   #pass(data: Buffer, send: () => void): void {

@@ -2,12 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { publish, type RelayTarget } from '@hayate/client';
-import { createPerformer } from '@hayate/demo/performer';
-import { createNodeVoice } from '@hayate/demo/voice';
 import { type Engine, type LinkProfile, openEngine } from '@hayate/engine';
 import { engineConnector } from '@hayate/transport/engine';
-import { Pacer } from '../../cli/pacer.ts';
+import { perform, type RunningPerformance } from '../../cli/performance.ts';
 import { launchPhone, type PhonePage } from '../browsers/index.ts';
 import { freePorts } from '../lib/free-ports.ts';
 import { startRelayProcess } from '../lib/relay-process.ts';
@@ -77,10 +74,13 @@ export async function phone(options: PhoneOptions, log: (text: string) => void):
   const engine = openEngine();
   const networks = new Networks(engine, far, near);
   const page = await launchPhone();
-  let liver: { stop(): Promise<void> } | undefined;
+  let liver: RunningPerformance | undefined;
   try {
     const { liverToken, hash } = await relay.tokens(ROOM);
-    liver = await perform(engine, { url: url(near), certificateHashes: [hash], token: liverToken });
+    const connector = engineConnector(engine, { link: LIVER_LINK });
+    // Silence too: how many packets come must not depend on what is said.
+    const liverOptions = { connector, seed: 1, fps: FPS, dtx: false };
+    liver = await perform({ url: url(near), certificateHashes: [hash], token: liverToken }, liverOptions);
     networks.enter('Wi-Fi');
     await page.throttle(options.throttle);
     await page.goto(`${relay.http}/?room=${ROOM}&role=viewer`);
@@ -228,40 +228,3 @@ const SEEN = `(() => {
     lagMs: Number.isFinite(lagMs) ? Math.round(lagMs * 10) / 10 : null,
     skew: skew && Number.isFinite(skew.least) ? { least: Math.round(skew.least), most: Math.round(skew.most) } : null };
 })()`;
-
-/** The performer of the demo in this process, straight at the relay. */
-async function perform(engine: Engine, target: RelayTarget): Promise<{ stop(): Promise<void> }> {
-  const performer = createPerformer({ seed: 1, fps: FPS });
-  const voice = await createNodeVoice(performer);
-  const publisher = publish(target, {
-    ...{ connector: engineConnector(engine, { link: LIVER_LINK }), motion: { fps: FPS } },
-    voice: { channels: 1, frameMs: voice.frameMs },
-  });
-  await publisher.ready;
-  const beginUs = publisher.room.nowUs();
-  const atFrame = (n: number) => beginUs + Math.round(n * performer.frameUs);
-  const atPacket = (n: number) => beginUs + n * voice.frameMs * 1000;
-  let [frame, packet] = [0, 0];
-  const pacer = new Pacer([
-    {
-      nextUs: () => atFrame(frame),
-      fire: (dueUs) => {
-        publisher.motion(performer.frame(dueUs - beginUs), dueUs);
-        frame += 1;
-      },
-    },
-    {
-      nextUs: () => atPacket(packet + 1),
-      // Silence too: how many come must not depend on what is said.
-      fire: () => publisher.voice(voice.packet(packet), atPacket(packet++)),
-    },
-  ]);
-  const running = pacer.run();
-  return {
-    async stop() {
-      pacer.stop();
-      await running;
-      await publisher.close();
-    },
-  };
-}

@@ -7,11 +7,12 @@ import { mintToken, readSharedKey } from '@hayate/relay';
 import { engineConnector } from '@hayate/transport/engine';
 import { type BrowserPage, launchChromium, launchFirefox, type PageServer, servePages } from '../browsers/index.ts';
 import { bundle } from '../browsers/serve.ts';
+import { auditDelivered } from '../faults/givers.ts';
 import { Livers } from '../faults/media-livers.ts';
 import { type Office, openOffice, openWebhookReceiver, type WebhookReceiver } from '../lib/app-backend.ts';
 import { hayate } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
-import { Firewall } from './firewall.ts';
+import { UdpLine } from '../lib/udp-line.ts';
 import { browserMember, type Member, type MemberFigures, nodeMember } from './member.ts';
 
 const ROOM = 'rebinding';
@@ -20,7 +21,7 @@ const LIVER = 'mio';
 const CALM_MS = 12_000;
 const GIFTS_PER_SECOND = 10;
 const SETTLE_MS = 3000;
-const DELIVERED_MS = 20_000;
+const ANSWERED_MS = 20_000;
 
 export type BrowserName = 'chromium' | 'firefox';
 
@@ -112,7 +113,7 @@ export async function refusedPaths(options: RefusedOptions, log: (text: string) 
   return onStage(log, async (stage) => {
     await stage.live({});
     const engine = openEngine();
-    const firewall = await Firewall.to(Number(new URL(stage.relay.url).port));
+    const firewall = await UdpLine.to(Number(new URL(stage.relay.url).port), {});
     try {
       for (let n = 1; n <= options.viewers; n += 1) {
         const target = await stage.target(`node-${n}`, firewall.port);
@@ -255,28 +256,16 @@ class Givers {
     await member.give(ticket, `gift-${n}`);
   }
 
-  /** Every acked gift reaches the backend, each under one id. */
+  /** Waits for the answers. Every acked gift reaches the backend, each once. */
   async audit(): Promise<RebindingResult['gifts']> {
     await Promise.all(this.#under);
-    const settled = async () => (await this.#stage.figures()).flatMap(({ acked, refused }) => [...acked, ...refused]);
-    const { delivered } = this.#stage.webhook;
-    const until = performance.now() + DELIVERED_MS;
-    while ((await settled()).length < this.#sent && performance.now() < until) await sleep(50);
-    const figures = await this.#stage.figures();
-    const acked = figures.flatMap((each) => each.acked);
-    const missing = () => {
-      const there = new Set(delivered.map(({ data }) => data.key));
-      return acked.filter((jti) => !there.has(jti));
-    };
-    while (missing().length > 0 && performance.now() < until) await sleep(50);
-    const ids = new Map<string, Set<string>>();
-    for (const { id, data } of delivered) ids.set(data.key, (ids.get(data.key) ?? new Set()).add(id));
-    return {
-      sent: this.#sent,
-      acked: acked.length,
-      refused: this.#sent - acked.length,
-      lost: missing().length,
-      doubled: [...ids.values()].filter((each) => each.size > 1).length,
-    };
+    const { webhook, figures } = this.#stage;
+    const answered = async () =>
+      (await figures()).reduce((sum, { acked, refused }) => sum + acked.length + refused.length, 0);
+    const until = performance.now() + ANSWERED_MS;
+    while ((await answered()) < this.#sent && performance.now() < until) await sleep(50);
+    const acked = new Set((await figures()).flatMap((each) => each.acked));
+    const sent = this.#sent;
+    return { sent, acked: acked.size, refused: sent - acked.size, ...(await auditDelivered(acked, webhook)) };
   }
 }

@@ -7,6 +7,7 @@ import { LegFeed } from './leg-feed.ts';
 /** Longer than a stalled thread stands still; the way is loopback. */
 const CONNECT_MS = 5000;
 const HEARTBEAT_MS = 200;
+const FEED_AGAIN_MS = 1000;
 const LIMITS = { maxBidiStreams: 0, maxUniStreams: 0, idleTimeoutMs: 30_000, keepAliveMs: 10_000 };
 
 interface Leg {
@@ -152,8 +153,14 @@ export class Legs {
     this.#feed = new LegFeed(served, own);
     void ended.then(() => {
       this.#feed.close();
-      if (!this.#closing) void this.#openFeed().catch(() => {});
+      this.#reopenFeed();
     });
+  }
+
+  /** Who publishes by TCP has no other way: it is tried until it is there. */
+  #reopenFeed(): void {
+    if (this.#closing) return;
+    this.#openFeed().catch(() => setTimeout(() => this.#reopenFeed(), FEED_AGAIN_MS).unref());
   }
 
   async #serve(): Promise<void> {

@@ -152,6 +152,9 @@ export class ScriptPlane implements MediaPlane {
           // Nothing is kept here that could be sent again.
           parseMissing(data);
           return;
+        case DATAGRAM_TYPE.refresh:
+          // Over TCP nothing was lost on the way to a former address.
+          return;
         default:
           this.#refuse(peer, 'unknown_type');
           return;

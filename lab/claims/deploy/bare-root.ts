@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { ARKIT_CHANNELS, formatLiveLinkCsv } from '@hayate/codec/motion';
+import { faceCsv } from '../../lib/face-csv.ts';
 import { Running } from '../../lib/processes.ts';
 
 const FPS = 60;
@@ -78,12 +78,7 @@ export interface Shown {
 
 /** A relay, a liver of five seconds and a viewer, all in the root. Rejects when one of them does not come up. */
 export async function publishAndWatchIn(root: BareRoot): Promise<Shown> {
-  const count = FPS * SECONDS;
-  const frames = Array.from({ length: count }, (_, n) => ({
-    timeUs: Math.round((n * 1_000_000) / FPS),
-    frame: { face: true, values: Float32Array.from(ARKIT_CHANNELS, (_, i) => (Math.sin(n / 20 + i) + 1) / 4) },
-  }));
-  writeFileSync(join(root.path, 'tmp', 'face.csv'), `${[...formatLiveLinkCsv(frames, { fps: FPS })].join('\n')}\n`);
+  writeFileSync(join(root.path, 'tmp', 'face.csv'), faceCsv(FPS * SECONDS, FPS));
   const state = ['--state-dir', '/tmp/state'];
   const ports = ['listen', 'http', 'metrics', 'api'].flatMap((name) => [`--${name}-port`, '0']);
   const since = performance.now();

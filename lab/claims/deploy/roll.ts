@@ -1,6 +1,6 @@
 import { roll } from '../../faults/roll.ts';
-import { natsServer } from '../../lib/nats.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
+import { haveNats } from '../nats.ts';
 
 const FROZEN_MS = 200;
 /** Eight relays, six NATS servers and the load share this machine: what it carries with some room. */
@@ -8,11 +8,7 @@ const [ROOMS, VIEWERS] = [2, 2];
 
 async function run({ log }: ClaimContext) {
   const checks = new Checks();
-  const binary = await natsServer();
-  if ('skip' in binary) {
-    checks.skip(binary.skip);
-    return checks.outcome();
-  }
+  if (!(await haveNats(checks))) return checks.outcome();
   const result = await roll({ rooms: ROOMS, viewers: VIEWERS, atOnce: false }, log);
   for (const [name, value] of Object.entries(result)) checks.figure(name, value);
   const { frozen_ms: frozen, control_frozen_ms: control, places, gifts, relays } = result;

@@ -1,17 +1,13 @@
 import { shifts } from '../../fleet/shifts.ts';
-import { natsServer } from '../../lib/nats.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
+import { haveNats } from '../nats.ts';
 
 const FROZEN_MS = 200;
 const BACK_S = 60;
 
 async function run({ log }: ClaimContext) {
   const checks = new Checks();
-  const binary = await natsServer();
-  if ('skip' in binary) {
-    checks.skip(binary.skip);
-    return checks.outcome();
-  }
+  if (!(await haveNats(checks))) return checks.outcome();
   const result = await shifts(log);
   for (const [name, value] of Object.entries(result)) checks.figure(name, value);
   const { relays, dark, gifts, control, dry_run: dry } = result;

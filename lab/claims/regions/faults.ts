@@ -1,7 +1,7 @@
 import { clusterGifts } from '../../faults/cluster-gifts.ts';
 import { clusterMedia, MEDIA_FAULTS } from '../../faults/cluster-media.ts';
-import { natsServer } from '../../lib/nats.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
+import { haveNats } from '../nats.ts';
 
 const TIMES = 10;
 const SEED = 1;
@@ -13,11 +13,7 @@ const BACK_MS = 2000;
 
 async function run({ log }: ClaimContext) {
   const checks = new Checks();
-  const binary = await natsServer();
-  if ('skip' in binary) {
-    checks.skip(binary.skip);
-    return checks.outcome();
-  }
+  if (!(await haveNats(checks))) return checks.outcome();
   const common = { times: TIMES, seed: SEED, regionDownMs: REGION_DOWN_MS };
   const crowds = { drainViewers: 200, failoverViewers: 1000 };
   const { faults, over, ...about } = await clusterMedia({ ...common, ...crowds, only: MEDIA_FAULTS }, log);

@@ -1,8 +1,8 @@
-import { natsServer } from '../../lib/nats.ts';
 import { type OceanRunOptions, oceanRun, type PathResult } from '../../regions/ocean.ts';
 import { pathName } from '../../regions/plan.ts';
 import type { SocialRun } from '../../regions/social.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
+import { haveNats } from '../nats.ts';
 
 const MOTION_MS = 100;
 /** Beyond this floor no playout can keep 100 ms. */
@@ -74,11 +74,7 @@ function judgeSocial(checks: Checks, name: string, social: SocialRun | null): vo
 
 async function run(context: ClaimContext) {
   const checks = new Checks();
-  const binary = await natsServer();
-  if ('skip' in binary) {
-    checks.skip(binary.skip);
-    return checks.outcome();
-  }
+  if (!(await haveNats(checks))) return checks.outcome();
   const wanted = Object.entries(CASES).filter(
     ([name]) => context.only.length === 0 || context.only.some((part) => name.includes(part)),
   );
