@@ -28,6 +28,7 @@ const FLOWING_MS = 400;
 /** What a hand-over still brings. */
 const AFTER_MS = 2000;
 const LIMIT_MS = 300_000;
+const STOPS_MS = 10_000;
 const CONTROL_MS = 4000;
 
 const SCALE = {
@@ -66,6 +67,8 @@ export interface ShiftsResult {
   shift_to_0: Step;
   shift_to_50: Step;
   dark: {
+    /** Who was at its relays. */
+    viewers_there: number;
     /** From the death of its processes until all viewers of all rooms see all livers again. */
     rooms_back_s: number;
     frozen_ms: Frozen;
@@ -218,14 +221,15 @@ class Shifts {
     this.#log(`${cloud} goes dark`);
     const before = clouds.machines(cloud).length;
     const served = total(await this.#places());
+    const its = new Set(clouds.machines(cloud).map(({ id }) => id));
+    const struck = this.#relays()
+      .filter(({ id }) => its.has(id))
+      .reduce((sum, relay) => sum + this.#crowds.reduce((n, crowd) => n + crowd.viewersAt(relay).length, 0), 0);
     for (const crowd of this.#crowds) crowd.begin();
     const fromMs = performance.now();
     const sinceS = () => Math.round((performance.now() - fromMs) / 100) / 10;
     clouds.goDark(cloud);
-    const rooms = this.#untilFlow('after a cloud went dark').then(() => ({
-      s: sinceS(),
-      frozen: worstOf(this.#crowds),
-    }));
+    const rooms = this.#untilBack().then(() => ({ s: sinceS(), frozen: worstOf(this.#crowds) }));
     const lost = (status: FleetStatus) => phasesAt(status, cloud).every((phase) => phase === 'lost');
     await clouds.until('its capacity elsewhere', LIMIT_MS, (s) => lost(s) && total(serving(s)) >= served);
     const capacity = sinceS();
@@ -247,7 +251,7 @@ class Shifts {
     await clouds.until('the shares', LIMIT_MS, (s) => reached(s, 50) && settled(s));
     await this.#untilFlow('once it is back');
     const figures = {
-      ...{ rooms_back_s: back, frozen_ms: frozen, capacity_back_s: capacity, phases },
+      ...{ viewers_there: struck, rooms_back_s: back, frozen_ms: frozen, capacity_back_s: capacity, phases },
       ...{ machines_kept: kept, machines_before: before, serves_again_s: again },
     };
     return { figures, places, again: await this.#places() };
@@ -269,6 +273,16 @@ class Shifts {
 
   async #places(): Promise<Places> {
     return serving(await this.#clouds.status());
+  }
+
+  /** What came a moment ago still counts as flowing: media has to stop first. */
+  async #untilBack(): Promise<void> {
+    const until = performance.now() + STOPS_MS;
+    while (this.#crowds.every((crowd) => crowd.flows(FLOWING_MS))) {
+      if (performance.now() > until) throw new Error('a cloud went dark, and nobody was without media');
+      await sleep(20);
+    }
+    await this.#untilFlow('after a cloud went dark');
   }
 
   async #untilFlow(when: string): Promise<void> {

@@ -28,6 +28,7 @@ async function run({ log }: ClaimContext) {
       `${name}: media stood still for ${frozen.max} ms (at most ${FROZEN_MS})`,
     );
   }
+  checks.check(dark.viewers_there > 0, 'nobody was at the cloud that went dark');
   checks.check(dark.rooms_back_s <= BACK_S, `rooms of the dark cloud were back after ${dark.rooms_back_s} s`);
   checks.check(dark.capacity_back_s <= BACK_S, `its relays were made elsewhere after ${dark.capacity_back_s} s`);
   checks.check(
