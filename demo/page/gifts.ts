@@ -1,8 +1,10 @@
 import type { Room, RoomGift } from '@hayate/client';
-import { h } from './dom.ts';
+import { type Child, h, put } from './dom.ts';
+import { language, type Said, say } from './language/language.ts';
 import { type PageProbe, report } from './probe.ts';
 import { askTicket } from './relay-info.ts';
 import { sign } from './room/signs.ts';
+import { explain } from './room/words.ts';
 
 const KEPT = 50;
 /** As long as the animation in the style sheet. */
@@ -11,21 +13,33 @@ const EFFECT_MS = 2600;
 const MAX_EFFECTS = 12;
 
 const ITEMS = [
-  { item: 'star', label: 'Star', amount: 100 },
-  { item: 'flower', label: 'Flower', amount: 300 },
-  { item: 'crown', label: 'Crown', amount: 1000 },
+  { item: 'star', amount: 100 },
+  { item: 'flower', amount: 300 },
+  { item: 'crown', amount: 1000 },
 ] as const;
 
-const yen = new Intl.NumberFormat('en', { style: 'currency', currency: 'JPY' });
+type Item = (typeof ITEMS)[number]['item'];
+
+/** In the page's language of now: `¥100`, in Japanese with its own sign. */
+function yen(amount: number): string {
+  return new Intl.NumberFormat(language(), { style: 'currency', currency: 'JPY' }).format(amount);
+}
 
 /** The buttons that give (hidden from who does not), what was given in words, and a layer of effects for the stage. */
 export function giftsPanel(room: Room, probe: PageProbe, gives: boolean): { panel: HTMLElement; effects: HTMLElement } {
   const effects = h('div', { class: 'effects', 'aria-hidden': 'true' });
-  const list = h('ol', { 'aria-live': 'polite', 'aria-label': 'Gifts' });
+  const list = h('ol', { 'aria-live': 'polite', 'aria-label': say((w) => w.gifts) });
   const hint = h('small', { role: 'status' });
   const buttons = ITEMS.map((each) => {
-    const text = [sign(each.item), h('small', {}, yen.format(each.amount))];
-    const label = `Give a ${each.label.toLowerCase()}, ${yen.format(each.amount)}`;
+    const text = [
+      sign(each.item),
+      h(
+        'small',
+        {},
+        say(() => yen(each.amount)),
+      ),
+    ];
+    const label = say((w) => w.give(w.item[each.item], yen(each.amount)));
     const onclick = () => void give(each);
     return h('button', { type: 'button', class: 'quiet', 'aria-label': label, onclick }, ...text);
   });
@@ -53,19 +67,22 @@ export function giftsPanel(room: Room, probe: PageProbe, gives: boolean): { pane
   );
 
   let waiting = 0;
-  const give = async ({ item, amount, label }: (typeof ITEMS)[number]) => {
+  const give = async ({ item, amount }: (typeof ITEMS)[number]) => {
     if (liver === undefined || who === undefined) return;
     waiting += 1;
-    hint.textContent = `Giving a ${label.toLowerCase()} …`;
+    put(
+      hint,
+      say((w) => w.giving(w.item[item])),
+    );
     try {
       // The backend's part, which would take the money first.
       const ticket = await askTicket({ ...who, liver, item, amount });
       await room.gift(ticket);
       probe.giftsGiven += 1;
-      if (waiting === 1) hint.textContent = '';
+      if (waiting === 1) put(hint);
     } catch (error) {
       report(probe, error);
-      hint.textContent = error instanceof Error ? error.message : String(error);
+      put(hint, explain(error));
     } finally {
       waiting -= 1;
     }
@@ -73,23 +90,36 @@ export function giftsPanel(room: Room, probe: PageProbe, gives: boolean): { pane
 
   room.on('gift', (gift) => {
     if (gift.number !== undefined) probe.giftsShown.push(gift.number);
-    list.append(h('li', {}, ...words(room, gift)));
+    list.append(h('li', {}, ...account(room, gift)));
     while (list.childElementCount > KEPT) list.firstElementChild?.remove();
     list.scrollTop = list.scrollHeight;
     if (gift.kind === 'gift') burst(effects, gift);
   });
-  const row = h('div', { class: 'items', role: 'group', 'aria-label': 'Give a gift' }, ...buttons);
+  const row = h('div', { class: 'items', role: 'group', 'aria-label': say((w) => w.giveGift) }, ...buttons);
   row.hidden = !gives;
   // The list is for those who listen: others see the effects, and a line among the comments.
   list.classList.add('unseen');
   return { panel: h('section', { class: 'gifts' }, row, hint, list), effects };
 }
 
-function words(room: Room, { kind, name, subject, item, liver, amount }: RoomGift): (Node | string)[] {
+/** In the page's language where it is one of this page's, else by the application's own name. */
+export function itemName(item: string): Said {
+  return say((w) => (isItem(item) ? w.item[item] : item));
+}
+
+function isItem(item: string): item is Item {
+  return ITEMS.some((each) => each.item === item);
+}
+
+function account(room: Room, { kind, name, subject, item, liver, amount }: RoomGift): Child[] {
   const to = [...room.livers.values()].find((each) => each.subject === liver)?.name ?? liver;
-  const who = h('b', {}, name ?? subject);
-  if (kind === 'gift') return [who, ` gave a ${item} to ${to}`];
-  return [who, `: ${kind} of ${kind === 'void' ? `a ${item}` : amount}`];
+  const what = itemName(item);
+  const did = {
+    gift: say((w) => w.gaveTo(String(what), to)),
+    void: say((w) => w.giftVoid(String(what))),
+    refund: say((w) => w.giftRefund(yen(amount))),
+  };
+  return [h('b', {}, name ?? subject), did[kind]];
 }
 
 function burst(effects: HTMLElement, { item, atMs, name, subject }: RoomGift): void {

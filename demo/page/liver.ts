@@ -56,7 +56,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
       await failed?.stop();
     } finally {
       controls.show(broadcast ? 'live' : 'idle');
-      tabs.note('live', '', broadcast ? 'on' : '');
+      tabs.note('live', '', broadcast ? ['on', ''] : undefined);
       mirror();
     }
   }

@@ -1,16 +1,19 @@
-import { byId, h, notify } from './dom.ts';
+import { byId, h, notify, put } from './dom.ts';
 import { choosePainter } from './drawing/choose.ts';
-import { showLiver } from './liver.ts';
+import { say, words } from './language/language.ts';
+import { languageButton, startLanguage } from './language/switch.ts';
 import { createProbe, report } from './probe.ts';
 import { joinRoom } from './session.ts';
 import { showViewer } from './viewer.ts';
 
+startLanguage();
 const query = new URLSearchParams(location.search);
 const roomName = query.get('room') || 'demo';
 const asked = query.get('role');
 const role = asked === 'liver' || asked === 'moderator' ? asked : 'viewer';
 const ttlSeconds = Number(query.get('ttl')) || undefined;
-const name = query.get('name') || (role === 'liver' ? 'Hayate' : `guest ${1000 + Math.floor(Math.random() * 9000)}`);
+const name =
+  query.get('name') || (role === 'liver' ? 'Hayate' : words().guestName(1000 + Math.floor(Math.random() * 9000)));
 
 const probe = createProbe(role);
 addEventListener('error', (event) => report(probe, event.error ?? event.message));
@@ -18,25 +21,30 @@ addEventListener('unhandledrejection', (event) => report(probe, event.reason));
 
 const other = role === 'liver' ? 'viewer' : 'liver';
 const otherLink = `/?room=${encodeURIComponent(roomName)}&role=${other}`;
-byId('nav').replaceChildren(h('a', { href: otherLink }, other === 'liver' ? 'Go live yourself' : 'Watch the room'));
+const otherText = say((w) => (other === 'liver' ? w.goLiveYourself : w.watchTheRoom));
+put(byId('nav'), h('a', { href: otherLink }, otherText), languageButton());
 
 async function start(): Promise<void> {
   try {
     const drawing = query.get('draw') === 'page' ? 'page' : 'best';
-    const [session, painter] = await Promise.all([
+    const [session, painter, show] = await Promise.all([
       joinRoom({ room: roomName, role, name, ttlSeconds }, probe),
       choosePainter(drawing, (error) => report(probe, error)),
+      role === 'liver' ? import('./liver.ts').then(({ showLiver }) => showLiver) : showViewer,
     ]);
     probe.drawing = () => ({ where: painter.where, ...painter.figures });
-    if (role === 'liver') showLiver(session, roomName, painter, probe);
-    else showViewer(session, painter, probe);
+    show(session, roomName, painter, probe);
   } catch (error) {
     probe.state = 'failed';
     report(probe, error);
     notify(
       error instanceof Error ? error.message : String(error),
       ' ',
-      h('button', { type: 'button', onclick: () => location.reload() }, 'Try again'),
+      h(
+        'button',
+        { type: 'button', onclick: () => location.reload() },
+        say((w) => w.tryAgain),
+      ),
     );
   }
 }

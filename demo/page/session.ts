@@ -1,15 +1,9 @@
 import { connectRoom, type HayateError, type Room, webGiftStorage } from '@hayate/client';
-import { byId, h, notify, tell } from './dom.ts';
+import { byId, h, notify, put, tell } from './dom.ts';
+import { say, words } from './language/language.ts';
 import { type PageProbe, report } from './probe.ts';
 import { certificatePage, openDoor, type Role } from './relay-info.ts';
 import { ending, explain } from './room/words.ts';
-
-const STATES: Readonly<Record<string, string>> = {
-  connecting: 'connecting …',
-  open: 'connected',
-  reconnecting: 'reconnecting …',
-  closed: 'closed',
-};
 
 export interface Visit {
   room: string;
@@ -27,7 +21,10 @@ export interface PageSession {
 /** Joins the room; keeps the probe and the page's foot line up to date. Rejects when the relay cannot be found at all. */
 export async function joinRoom(visit: Visit, probe: PageProbe): Promise<PageSession> {
   const { room, role, name, ttlSeconds } = visit;
-  byId('where').textContent = `room ${room}`;
+  put(
+    byId('where'),
+    say((w) => w.inRoom(room)),
+  );
   const door = await openDoor(room, role, name, ttlSeconds);
   // As long as the tab, like who it is: a reload in the middle of a gift loses none.
   const storage = webGiftStorage(`hayate.gifts:${room}:${door.sub}`, sessionStorage);
@@ -50,16 +47,20 @@ export async function joinRoom(visit: Visit, probe: PageProbe): Promise<PageSess
     }
     if (state === 'closed') {
       probe.ended = error?.code;
-      const again = h('button', { type: 'button', onclick: () => location.reload() }, 'Come back');
-      notify(ending(error?.code) ?? `The room ended: ${error?.message ?? 'closed'}`, ' ', again);
+      const again = h(
+        'button',
+        { type: 'button', onclick: () => location.reload() },
+        say((w) => w.comeBack),
+      );
+      notify(ending(error?.code) ?? say((w) => w.roomEnded(error?.message ?? w.state.closed)), ' ', again);
     } else if (!everOpen && door.kind === 'websocket' && error) {
       notify(
-        'This relay has a self-made certificate. Open ',
+        say((w) => w.selfMade.before),
         h('a', { href: certificatePage(door.target), target: '_blank', rel: 'noopener' }, certificatePage(door.target)),
-        ' once, accept it there (what that page says does not matter), then come back.',
+        say((w) => w.selfMade.after),
       );
     } else if (error) {
-      notify(`No connection (${error.message}). Trying again …`);
+      notify(say((w) => w.noConnection(error.message)));
     }
   });
   let expiresAtMs = 0;
@@ -75,6 +76,8 @@ export async function joinRoom(visit: Visit, probe: PageProbe): Promise<PageSess
   return { room: session, transport };
 }
 
+/** In the page's language of now. */
 export function stateText(state: string): string {
-  return STATES[state] ?? state;
+  const { state: known } = words();
+  return Object.hasOwn(known, state) ? known[state as keyof typeof known] : state;
 }

@@ -1,7 +1,8 @@
 import type { Liver, Room, WatchedFrame, WatchedVoice, Watcher } from '@hayate/client';
-import { h } from './dom.ts';
+import { h, put } from './dom.ts';
 import type { Painter, Portrait } from './drawing/painter.ts';
 import { percent } from './figures.ts';
+import { say, words } from './language/language.ts';
 import { type PageProbe, report } from './probe.ts';
 import { SoundOutput, VoicePlayer } from './voice-player.ts';
 
@@ -47,9 +48,17 @@ export class Stage {
   readonly #refresh = new RefreshRate();
   readonly #sound = new SoundOutput();
   readonly #lag = h('b', {}, '–');
-  readonly #lagNote = h('small', {}, 'waiting for a liver');
+  readonly #lagNote = h(
+    'small',
+    {},
+    say((w) => w.waitingForLiver),
+  );
   readonly #soundButton: HTMLButtonElement;
-  readonly #empty = h('p', { class: 'empty' }, 'Nobody is live in this room yet.');
+  readonly #empty = h(
+    'p',
+    { class: 'empty' },
+    say((w) => w.nobodyLive),
+  );
   readonly #lagBox: HTMLElement;
   #own: { face: OwnFace; portrait: Portrait; figure: HTMLElement } | undefined;
   #lagShownMs = 0;
@@ -64,7 +73,7 @@ export class Stage {
     this.#lagBox = h('div', { class: 'lag' }, this.#lag, ' ms', this.#lagNote);
     this.element = h(
       'section',
-      { class: 'stage', 'aria-label': 'Stage' },
+      { class: 'stage', 'aria-label': say((w) => w.stage) },
       this.#lagBox,
       this.#soundButton,
       this.#empty,
@@ -93,8 +102,24 @@ export class Stage {
     this.#own?.figure.remove();
     this.#own = undefined;
     if (face) {
-      const portrait = this.#painter.portrait(0, 'Your avatar');
-      const figure = h('figure', { class: 'liver' }, portrait.canvas, h('figcaption', {}, h('span', {}, 'You')));
+      const portrait = this.#painter.portrait(
+        0,
+        say((w) => w.yourAvatar),
+      );
+      const figure = h(
+        'figure',
+        { class: 'liver' },
+        portrait.canvas,
+        h(
+          'figcaption',
+          {},
+          h(
+            'span',
+            {},
+            say((w) => w.you),
+          ),
+        ),
+      );
       this.#lagBox.before(figure);
       this.#own = { face, portrait, figure };
     }
@@ -118,15 +143,17 @@ export class Stage {
     const playout = slot === undefined ? undefined : this.#watcher.playout(slot);
     if (!playout) return '–';
     const { exactRatio, voiceGapRatio } = playout.stats();
-    const exact = Number.isNaN(exactRatio) ? '' : `, ${percent(exactRatio, 1)} of frames in time`;
-    const gaps = Number.isNaN(voiceGapRatio) ? '' : `, ${percent(voiceGapRatio, 1)} of voice missing`;
-    return `${playout.delayMs.toFixed(0)} ms after capture${exact}${gaps}`;
+    const w = words();
+    const parts = [w.playout(playout.delayMs.toFixed(0))];
+    if (!Number.isNaN(exactRatio)) parts.push(w.framesInTime(percent(exactRatio, 1)));
+    if (!Number.isNaN(voiceGapRatio)) parts.push(w.voiceMissing(percent(voiceGapRatio, 1)));
+    return parts.join(', ');
   }
 
   soundText(): string {
-    if (!this.#sound.running) return 'off';
+    if (!this.#sound.running) return words().off;
     const latency = this.#sound.deviceLatencyMs;
-    return `on, device adds ${latency.toFixed(0)} ms`;
+    return words().soundIsOn(latency.toFixed(0));
   }
 
   /** Where a unit belongs; undefined for what comes when its liver has left. */
@@ -151,7 +178,10 @@ export class Stage {
       }
       return present;
     }
-    const portrait = this.#painter.portrait(slot, 'Avatar of the liver');
+    const portrait = this.#painter.portrait(
+      slot,
+      say((w) => w.avatarOf(this.#nameOf(slot) ?? w.theLiver)),
+    );
     const caption = h('figcaption', {}, h('i'), h('span'));
     const figure = h('figure', { class: 'liver' }, portrait.canvas, caption);
     this.element.append(figure);
@@ -160,6 +190,11 @@ export class Stage {
     this.#seats.set(slot, seat);
     this.#arrange();
     return seat;
+  }
+
+  #nameOf(slot: number): string | undefined {
+    const liver = this.#room.livers.get(slot);
+    return liver && (liver.name ?? liver.subject);
   }
 
   #clear(): void {
@@ -185,7 +220,10 @@ export class Stage {
     this.#soundButton.hidden = this.#lagBox.hidden;
     if (this.#seats.size > 0) return;
     this.#lag.textContent = '–';
-    this.#lagNote.textContent = 'waiting for a liver';
+    put(
+      this.#lagNote,
+      say((w) => w.waitingForLiver),
+    );
   }
 
   #draw(frameMs: number): void {
@@ -237,7 +275,7 @@ export class Stage {
     if (nowMs - this.#lagShownMs < 250) return;
     this.#lagShownMs = nowMs;
     this.#lag.textContent = this.#smoothLagMs.toFixed(0);
-    this.#lagNote.textContent = `± ${uncertaintyMs.toFixed(1)} ms, from face to screen`;
+    this.#lagNote.textContent = words().lagNote(uncertaintyMs.toFixed(1));
   }
 
   #toggleSound(): void {
@@ -246,6 +284,10 @@ export class Stage {
   }
 
   #nameSound(): void {
-    this.#soundButton.textContent = this.#sound.running ? 'Sound on' : 'Sound off – tap';
+    const { running } = this.#sound;
+    put(
+      this.#soundButton,
+      say((w) => (running ? w.soundOn : w.soundOff)),
+    );
   }
 }

@@ -9,7 +9,7 @@ import { type PageSession, stateText } from './session.ts';
 import { Stage } from './stage.ts';
 
 /** A viewer's or moderator's page: the stage, and beside it comments, people, figures. */
-export function showViewer(session: PageSession, painter: Painter, probe: PageProbe): void {
+export function showViewer(session: PageSession, _roomName: string, painter: Painter, probe: PageProbe): void {
   const { room, transport } = session;
   const watcher = watch(room, { playout: PAGE_PLAYOUT });
   const first = () => watcher.stats().slots.values().next().value;

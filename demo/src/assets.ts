@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, type OutputFile } from 'esbuild';
 
 export interface Asset {
   /** Content type. */
@@ -11,8 +11,11 @@ export interface Asset {
 const PAGE = fileURLToPath(new URL('../page/', import.meta.url));
 
 /** Without an extension, which esbuild finds: TypeScript in a checkout, JavaScript in the npm package. */
-const ENTRIES: Readonly<Record<string, string>> = {
-  demo: 'main',
+type Entries = Readonly<Record<string, string>>;
+
+const PAGE_ENTRY: Entries = { demo: 'main' };
+/** Each is a script of its own without imports. */
+const WORKERS: Entries = {
   'voice-worklet': 'voice-worklet',
   'capture-worklet': 'capture-worklet',
   'draw-worker': 'draw-worker',
@@ -32,32 +35,16 @@ function typeOf(path: string): string {
 
 /**
  * The demo page by URL path (`/`, `/demo.js`, ...), bundled from its sources in memory: under a second, nothing is written
- * to disk. Rejects with esbuild's error when the sources do not build.
+ * to disk. What the page loads later (`import()`) is in chunks of its own beside it. Rejects with esbuild's error when the
+ * sources do not build.
  */
 export async function demoAssets(): Promise<Map<string, Asset>> {
-  const built = await build({
-    entryPoints: Object.entries(ENTRIES).map(([out, file]) => ({ out, in: PAGE + file })),
-    bundle: true,
-    write: false,
-    outdir: '/',
-    // Each worklet is a script of its own without imports.
-    splitting: false,
-    format: 'esm',
-    platform: 'browser',
-    conditions: ['browser'],
-    target: 'es2022',
-    minify: true,
-    keepNames: false,
-    sourcemap: 'linked',
-    sourcesContent: true,
-    sourceRoot: '/',
-    logLevel: 'silent',
-    absWorkingDir: PAGE,
-  });
   const assets = new Map<string, Asset>();
-  for (const file of built.outputFiles) {
-    const path = `/${file.path.slice(file.path.lastIndexOf('/') + 1)}`;
-    assets.set(path, { type: typeOf(path), body: file.contents });
+  for (const files of await Promise.all([bundle(PAGE_ENTRY, true), bundle(WORKERS, false)])) {
+    for (const file of files) {
+      const path = `/${file.path.slice(file.path.lastIndexOf('/') + 1)}`;
+      assets.set(path, { type: typeOf(path), body: file.contents });
+    }
   }
   const [html, ...styles] = await Promise.all([
     readFile(`${PAGE}index.html`),
@@ -66,4 +53,29 @@ export async function demoAssets(): Promise<Map<string, Asset>> {
   assets.set('/', { type: typeOf('.html'), body: html });
   assets.set('/demo.css', { type: typeOf('.css'), body: Buffer.concat(styles) });
   return assets;
+}
+
+async function bundle(entries: Entries, splitting: boolean): Promise<OutputFile[]> {
+  const { outputFiles } = await build({
+    entryPoints: Object.entries(entries).map(([out, file]) => ({ out, in: PAGE + file })),
+    bundle: true,
+    write: false,
+    outdir: '/',
+    splitting,
+    chunkNames: '[name]-[hash]',
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['browser'],
+    target: 'es2022',
+    // Japanese is three bytes a letter then, not six.
+    charset: 'utf8',
+    minify: true,
+    keepNames: false,
+    sourcemap: 'linked',
+    sourcesContent: true,
+    sourceRoot: '/',
+    logLevel: 'silent',
+    absWorkingDir: PAGE,
+  });
+  return outputFiles;
 }

@@ -1,4 +1,4 @@
-import { PagePainter, type Painter } from './painter.ts';
+import type { Painter } from './painter.ts';
 import type { FromDrawWorker } from './sheet.ts';
 import { WorkerPainter } from './worker-painter.ts';
 
@@ -34,11 +34,17 @@ export async function ableWorker({ transferable, startWorker, setTimer }: Drawin
 
 /** Once a page: in a worker where the browser can, else on the page's own thread. `wanted` is for comparisons. */
 export async function choosePainter(wanted: 'best' | 'page', onError: (error: unknown) => void): Promise<Painter> {
-  if (wanted === 'page') return new PagePainter();
+  if (wanted === 'page') return onPage();
   const worker = await ableWorker({
     transferable: 'transferControlToOffscreen' in HTMLCanvasElement.prototype,
     startWorker: () => new Worker('/draw-worker.js'),
     setTimer: (run, delayMs) => setTimeout(run, delayMs),
   });
-  return worker ? new WorkerPainter(worker, onError) : new PagePainter();
+  return worker ? new WorkerPainter(worker, onError) : onPage();
+}
+
+/** Loaded where it is used: elsewhere the worker has the drawing. */
+async function onPage(): Promise<Painter> {
+  const { PagePainter } = await import('./page-painter.ts');
+  return new PagePainter();
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { CHANNEL_COUNT } from '../../avatar/channels.ts';
+import { say } from '../language/language.ts';
 import { ableWorker } from './choose.ts';
 import { readPoses, type Sheet, sheetLength, type ToDrawWorker, writePose } from './sheet.ts';
 import { WorkerPainter } from './worker-painter.ts';
@@ -20,6 +21,7 @@ class FakeWorker {
   }
 }
 
+const NAME = say((w) => w.yourAvatar);
 const asWorker = (fake: FakeWorker) => fake as unknown as Worker;
 
 afterEach(() => vi.unstubAllGlobals());
@@ -111,7 +113,7 @@ describe('drawing in a worker', () => {
 
   it('sends one message a frame, whatever the number of faces', () => {
     const { fake, painter, values, drawn } = painting();
-    const faces = [0, 1, 2].map((slot) => painter.portrait(slot, 'face'));
+    const faces = [0, 1, 2].map((slot) => painter.portrait(slot, NAME));
     for (const face of faces) face.pose(values, true);
     expect(painter.flush(10)).toBe(true);
     expect(fake.poses).toHaveLength(1);
@@ -122,7 +124,7 @@ describe('drawing in a worker', () => {
 
   it('leaves frames out when the worker is behind, and uses its arrays again', () => {
     const { fake, painter, values, drawn } = painting();
-    const face = painter.portrait(0, 'face');
+    const face = painter.portrait(0, NAME);
     const frame = (nowMs: number) => {
       face.pose(values, true);
       return painter.flush(nowMs);

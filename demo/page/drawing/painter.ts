@@ -1,6 +1,5 @@
-import { Avatar } from '../../avatar/avatar.ts';
 import { h } from '../dom.ts';
-import { followSize } from './size.ts';
+import type { Said } from '../language/language.ts';
 
 export interface DrawFigures {
   /** Animation frames drawn; those left out because the frames before were not drawn yet. */
@@ -24,42 +23,11 @@ export interface Portrait {
 export interface Painter {
   readonly where: 'worker' | 'page';
   readonly figures: Readonly<DrawFigures>;
-  portrait(slot: number, label: string): Portrait;
+  portrait(slot: number, label: Said): Portrait;
   /** Draws what was posed since the last call. False: not this time. */
   flush(nowMs: number): boolean;
 }
 
 export const noFigures = (): DrawFigures => ({ drawn: 0, skipped: 0, drawMs: 0, waitMs: 0 });
 
-export const canvasFor = (label: string) => h('canvas', { role: 'img', 'aria-label': label });
-
-/** Draws on the page's own thread, for browsers without canvases in workers. */
-export class PagePainter implements Painter {
-  readonly where = 'page';
-  readonly figures = noFigures();
-  readonly #due: (() => void)[] = [];
-  #nowMs = 0;
-
-  portrait(slot: number, label: string): Portrait {
-    const canvas = canvasFor(label);
-    const avatar = new Avatar(canvas, slot);
-    const stop = followSize(canvas, (width, height) => avatar.resize(width, height));
-    return {
-      canvas,
-      pose: (values, awake) => this.#due.push(() => avatar.draw(values, this.#nowMs, awake)),
-      remove: stop,
-    };
-  }
-
-  flush(nowMs: number): boolean {
-    this.#nowMs = nowMs;
-    const beganMs = performance.now();
-    for (const draw of this.#due) draw();
-    this.#due.length = 0;
-    const tookMs = performance.now() - beganMs;
-    this.figures.drawn += 1;
-    this.figures.drawMs += tookMs;
-    this.figures.waitMs += (tookMs - this.figures.waitMs) * 0.05;
-    return true;
-  }
-}
+export const canvasFor = (label: Said) => h('canvas', { role: 'img', 'aria-label': label });

@@ -1,3 +1,4 @@
+import type { Said } from '../language/language.ts';
 import { canvasFor, noFigures, type Painter, type Portrait } from './painter.ts';
 import { type FromDrawWorker, type Sheet, sharedNowMs, sheetLength, type ToDrawWorker, writePose } from './sheet.ts';
 import { followSize } from './size.ts';
@@ -30,7 +31,7 @@ export class WorkerPainter implements Painter {
     };
   }
 
-  portrait(slot: number, label: string): Portrait {
+  portrait(slot: number, label: Said): Portrait {
     const canvas = canvasFor(label);
     const id = ++this.#lastId;
     const offscreen = canvas.transferControlToOffscreen();

@@ -1,5 +1,8 @@
 import type { CommentsDeleted, HayateError, Room, RoomComment } from '@hayate/client';
-import { h } from '../dom.ts';
+import { h, put } from '../dom.ts';
+import { itemName } from '../gifts.ts';
+import { type Said, say } from '../language/language.ts';
+import { setText } from '../language/live-text.ts';
 import { type PageProbe, report } from '../probe.ts';
 import { followAccess } from './access.ts';
 import type { RoomMenu } from './menu.ts';
@@ -19,14 +22,22 @@ interface Entry {
 /** What was said in the room, and the line to say something. */
 export function commentsPanel(room: Room, probe: PageProbe, menu: RoomMenu): HTMLElement {
   const log = new CommentLog(room, menu);
-  const input = h('input', { type: 'text', maxlength: '500', placeholder: 'Say something', 'aria-label': 'Comment' });
-  const button = h('button', { type: 'submit' }, 'Send');
+  const input = h('input', {
+    ...{ type: 'text', maxlength: '500' },
+    placeholder: say((w) => w.saySomething),
+    'aria-label': say((w) => w.comment),
+  });
+  const button = h(
+    'button',
+    { type: 'submit' },
+    say((w) => w.send),
+  );
   const hint = h('small', { role: 'alert' });
   const send = async () => {
     const text = input.value.trim();
     if (text === '') return;
     button.disabled = true;
-    hint.textContent = '';
+    put(hint);
     try {
       await room.comment(text);
       input.value = '';
@@ -34,8 +45,7 @@ export function commentsPanel(room: Room, probe: PageProbe, menu: RoomMenu): HTM
       report(probe, error);
       const { code } = error as HayateError;
       const seconds = room.rules?.slowSeconds ?? 0;
-      hint.textContent =
-        code === 'slow_mode' && seconds > 0 ? `Slow mode: one comment in ${seconds} s.` : explain(error);
+      put(hint, code === 'slow_mode' && seconds > 0 ? say((w) => w.slowModeSeconds(seconds)) : explain(error));
     } finally {
       button.disabled = !room.permissions.has('comment');
       input.focus();
@@ -46,7 +56,11 @@ export function commentsPanel(room: Room, probe: PageProbe, menu: RoomMenu): HTM
     button.disabled = input.disabled;
   });
   room.on('rules', ({ slowSeconds }) => {
-    input.placeholder = slowSeconds > 0 ? `Say something (slow mode: ${slowSeconds} s)` : 'Say something';
+    setText(
+      input,
+      'placeholder',
+      say((w) => (slowSeconds > 0 ? w.saySomethingSlowly(slowSeconds) : w.saySomething)),
+    );
   });
   room.on('comment', (comment) => {
     probe.comments += 1;
@@ -54,18 +68,30 @@ export function commentsPanel(room: Room, probe: PageProbe, menu: RoomMenu): HTM
   });
   room.on('missed', ({ count }) => {
     probe.missed += count;
-    log.line('gap', `${count} ${count === 1 ? 'comment' : 'comments'} left out`);
+    log.line(
+      'gap',
+      say((w) => w.leftOut(count)),
+    );
   });
   room.on('comment_placed', ({ key, number }) => log.placed(key, number));
   room.on('deleted', (deleted) => log.remove(deleted));
   room.on('gift', ({ kind, name, subject, item }) => {
-    if (kind === 'gift') log.line('given', `${name ?? subject} gave a ${item}`, true);
+    if (kind === 'gift')
+      log.line(
+        'given',
+        say((w) => w.gave(name ?? subject, String(itemName(item)))),
+        true,
+      );
   });
   room.on('presence', ({ entered }) => {
     // For who greets them.
     if (!menu.allowed) return;
     for (const { isNew, name, subject } of entered)
-      if (isNew) log.line('came', `${name ?? subject} is here for the first time`);
+      if (isNew)
+        log.line(
+          'came',
+          say((w) => w.firstTime(name ?? subject)),
+        );
   });
   const submit = (event: Event) => {
     event.preventDefault();
@@ -85,11 +111,12 @@ class CommentLog {
   readonly element: HTMLElement;
   readonly #room: Room;
   readonly #menu: RoomMenu;
-  readonly #list = h('ol', { role: 'log', 'aria-live': 'off', 'aria-label': 'Comments', tabindex: '0' });
+  readonly #list = h('ol', { role: 'log', 'aria-live': 'off', 'aria-label': say((w) => w.comments), tabindex: '0' });
   readonly #newer = h(
     'button',
     { type: 'button', class: 'newer', hidden: true, onclick: () => this.#toEnd() },
-    '↓ New',
+    '↓ ',
+    say((w) => w.newer),
   );
   /** Oldest first. */
   readonly #entries = new Set<Entry>();
@@ -126,7 +153,7 @@ class CommentLog {
       {
         type: 'button',
         class: 'more',
-        'aria-label': `About the comment of ${name}`,
+        'aria-label': say((w) => w.aboutComment(name)),
         onclick: () => this.#menu.comment(comment),
       },
       '⋯',
@@ -138,7 +165,7 @@ class CommentLog {
   }
 
   /** What is no comment. `seen`: said elsewhere to those who listen. */
-  line(kind: string, text: string, seen = false): void {
+  line(kind: string, text: Said, seen = false): void {
     this.#append(h('li', { class: kind, ...(seen && { 'aria-hidden': 'true' }) }, text));
   }
 

@@ -1,23 +1,30 @@
 import type { Room, RoomComment, RoomMember } from '@hayate/client';
-import { h, tell } from '../dom.ts';
+import { h, put, tell } from '../dom.ts';
+import { type Said, say } from '../language/language.ts';
 import { explain } from './words.ts';
 
 type Person = Pick<RoomMember, 'subject' | 'name'>;
 
-/** Seconds by their name; an empty one is for ever. */
-const MUTES = { '10 minutes': 600, '1 hour': 3600, 'as long as the room lives': undefined };
-const BANS = { '1 hour': 3600, '1 day': 86_400, 'for ever': undefined };
-const SLOWS = { '5 seconds': 5, '15 seconds': 15, '1 minute': 60 };
+type Choices = readonly (readonly [name: Said, seconds: number | undefined])[];
+
+const minutes = (count: number) => [say((w) => w.menu.minutes(count)), count * 60] as const;
+const hours = (count: number) => [say((w) => w.menu.hours(count)), count * 3600] as const;
+const days = (count: number) => [say((w) => w.menu.days(count)), count * 86_400] as const;
+const seconds = (count: number) => [say((w) => w.menu.seconds(count)), count] as const;
+
+const MUTES: Choices = [minutes(10), hours(1), [say((w) => w.menu.roomLives), undefined]];
+const BANS: Choices = [hours(1), days(1), [say((w) => w.menu.forEver), undefined]];
+const SLOWS: Choices = [seconds(5), seconds(15), minutes(1)];
 
 interface Act {
-  label: string;
+  label: Said;
   /** A choice beside the button; its value goes to `run`. */
-  choice?: { label: string; values: Record<string, number | undefined> };
+  choice?: { label: Said; values: Choices };
   /** Cannot be taken back: asks once more. */
   grave?: boolean;
   run(choice: number | undefined): Promise<void>;
   /** Shown when it is done. */
-  done: string;
+  done: Said;
 }
 
 /**
@@ -34,7 +41,11 @@ export class RoomMenu {
 
   constructor(room: Room) {
     this.#room = room;
-    const close = h('button', { type: 'button', class: 'quiet', onclick: () => this.element.close() }, 'Close');
+    const close = h(
+      'button',
+      { type: 'button', class: 'quiet', onclick: () => this.element.close() },
+      say((w) => w.close),
+    );
     const attributes = {
       class: 'menu',
       'aria-labelledby': 'menu-title',
@@ -61,9 +72,9 @@ export class RoomMenu {
     // It has none for a moment in a cluster.
     if (number !== undefined) {
       remove.push({
-        label: 'Delete comment',
+        label: say((w) => w.menu.deleteComment),
         run: () => moderate.deleteComment(number),
-        done: 'Comment deleted.',
+        done: say((w) => w.menu.commentDeleted),
       });
     }
     const person = subject === this.#room.welcome?.subject ? [] : this.#aboutPerson({ subject, ...(name && { name }) });
@@ -73,19 +84,26 @@ export class RoomMenu {
   room(): void {
     const { moderate, rules } = this.#room;
     const slow: Act = {
-      label: 'Slow mode',
-      choice: { label: 'Between two comments', values: SLOWS },
+      label: say((w) => w.menu.slowMode),
+      choice: { label: say((w) => w.menu.betweenComments), values: SLOWS },
       run: (seconds = 0) => moderate.slow(seconds),
-      done: 'Slow mode is on.',
+      done: say((w) => w.menu.slowIsOn),
     };
-    const fast: Act = { label: 'End slow mode', run: () => moderate.slow(0), done: 'Slow mode is off.' };
+    const fast: Act = {
+      label: say((w) => w.menu.endSlow),
+      run: () => moderate.slow(0),
+      done: say((w) => w.menu.slowIsOff),
+    };
     const close: Act = {
-      label: 'Close the room',
+      label: say((w) => w.menu.closeRoom),
       grave: true,
       run: () => moderate.close(),
-      done: 'The room is closed.',
+      done: say((w) => w.menu.roomClosed),
     };
-    this.#open('This room', [...((rules?.slowSeconds ?? 0) > 0 ? [fast] : []), slow, close]);
+    this.#open(
+      say((w) => w.menu.thisRoom),
+      [...((rules?.slowSeconds ?? 0) > 0 ? [fast] : []), slow, close],
+    );
   }
 
   #aboutPerson({ subject, name = subject }: Person): Act[] {
@@ -96,53 +114,73 @@ export class RoomMenu {
     const equal = known?.roles.some((role) => role !== 'viewer') === true;
     const guest = !equal && [...livers.values()].some((liver) => liver.subject === subject);
     const acts: (Act | undefined | false)[] = [
-      asks && { label: 'Let speak', run: () => moderate.grant(subject), done: `${name} may speak.` },
-      asks && { label: 'Not now', run: () => moderate.deny(subject), done: `${name} was told: not now.` },
-      guest && { label: 'Take the seat back', run: () => moderate.unseat(subject), done: `${name} listens again.` },
+      asks && {
+        label: say((w) => w.letSpeak),
+        run: () => moderate.grant(subject),
+        done: say((w) => w.menu.maySpeak(name)),
+      },
+      asks && {
+        label: say((w) => w.notNow),
+        run: () => moderate.deny(subject),
+        done: say((w) => w.menu.toldNotNow(name)),
+      },
+      guest && {
+        label: say((w) => w.menu.takeSeat),
+        run: () => moderate.unseat(subject),
+        done: say((w) => w.menu.listensAgain(name)),
+      },
       equal
         ? undefined
         : known?.muted
-          ? { label: 'Unmute', run: () => moderate.unmute(subject), done: `${name} may write again.` }
+          ? {
+              label: say((w) => w.menu.unmute),
+              run: () => moderate.unmute(subject),
+              done: say((w) => w.menu.mayWrite(name)),
+            }
           : {
-              label: 'Mute',
-              choice: { label: 'Mute for', values: MUTES },
+              label: say((w) => w.menu.mute),
+              choice: { label: say((w) => w.menu.muteFor), values: MUTES },
               run: (seconds) => moderate.mute(subject, seconds === undefined ? {} : { seconds }),
-              done: `${name} is muted.`,
+              done: say((w) => w.menu.isMuted(name)),
             },
       {
-        label: 'Delete all comments',
+        label: say((w) => w.menu.deleteAll),
         run: () => moderate.deleteCommentsOf(subject),
-        done: `The comments of ${name} are gone.`,
+        done: say((w) => w.menu.allDeleted(name)),
       },
-      !equal && { label: 'Send out', run: () => moderate.kick(subject), done: `${name} was sent out.` },
       !equal && {
-        label: 'Ban',
+        label: say((w) => w.menu.sendOut),
+        run: () => moderate.kick(subject),
+        done: say((w) => w.menu.wasSentOut(name)),
+      },
+      !equal && {
+        label: say((w) => w.menu.ban),
         grave: true,
-        choice: { label: 'Ban for', values: BANS },
+        choice: { label: say((w) => w.menu.banFor), values: BANS },
         run: (seconds) => moderate.ban(subject, seconds === undefined ? {} : { seconds }),
-        done: `${name} is banned.`,
+        done: say((w) => w.menu.isBanned(name)),
       },
       known && {
-        label: 'Hand the room over',
+        label: say((w) => w.menu.handOver),
         grave: true,
         run: () => moderate.handOver(subject),
-        done: `${name} has the room now.`,
+        done: say((w) => w.menu.hasRoom(name)),
       },
     ];
     return acts.filter((act): act is Act => Boolean(act));
   }
 
-  #open(title: string, acts: readonly Act[], quote = ''): void {
-    this.#title.textContent = title;
+  #open(title: string | Said, acts: readonly Act[], quote = ''): void {
+    put(this.#title, title);
     this.#quote.textContent = quote;
     this.#quote.hidden = quote === '';
-    this.#failure.textContent = '';
+    put(this.#failure);
     this.#acts.replaceChildren(...acts.map((act) => this.#row(act)));
     if (!this.element.open) this.element.showModal();
   }
 
   #row({ label, choice, grave = false, run, done }: Act): HTMLElement {
-    const values = Object.entries(choice?.values ?? {});
+    const values = choice?.values ?? [];
     const select =
       choice && h('select', { 'aria-label': choice.label }, ...values.map(([name]) => h('option', {}, name)));
     let sure = !grave;
@@ -154,24 +192,27 @@ export class RoomMenu {
         return;
       }
       sure = true;
-      button.textContent = `${label}: sure?`;
+      put(
+        button,
+        say((w) => w.menu.sure(String(label))),
+      );
     });
     button.addEventListener('blur', () => {
       sure = !grave;
-      button.textContent = label;
+      put(button, label);
     });
     return h('div', {}, button, ...(select ? [select] : []));
   }
 
-  async #do(run: () => Promise<void>, done: string): Promise<void> {
-    this.#failure.textContent = '';
+  async #do(run: () => Promise<void>, done: Said): Promise<void> {
+    put(this.#failure);
     this.#acts.inert = true;
     try {
       await run();
       this.element.close();
       tell(done);
     } catch (error) {
-      this.#failure.textContent = explain(error);
+      put(this.#failure, explain(error));
     } finally {
       this.#acts.inert = false;
     }

@@ -1,5 +1,6 @@
 import { byId, h } from '../dom.ts';
 import { giftsPanel } from '../gifts.ts';
+import { say } from '../language/language.ts';
 import type { PageProbe } from '../probe.ts';
 import type { PageSession } from '../session.ts';
 import type { Stage } from '../stage.ts';
@@ -26,14 +27,17 @@ export function showRoom({ room }: PageSession, stage: Stage, probe: PageProbe, 
   const gifts = giftsPanel(room, probe, parts.gives);
   stage.element.append(reactions.effects, gifts.effects);
   const people = peoplePanel(room, probe, menu, (total, requests) => {
-    tabs.note('people', String(total), requests > 0 ? `${requests} asking to speak` : '');
+    tabs.note('people', String(total), requests > 0 ? [String(requests), say((w) => ` ${w.asking}`)] : undefined);
   });
-  const tabs = new Tabs('Room', [
-    ...(parts.before ?? []),
-    { id: 'chat', label: 'Chat', panel: commentsPanel(room, probe, menu) },
-    { id: 'people', label: 'People', panel: people },
-    { id: 'figures', label: 'Figures', panel: parts.figures },
-  ]);
+  const tabs = new Tabs(
+    say((w) => w.room),
+    [
+      ...(parts.before ?? []),
+      { id: 'chat', label: say((w) => w.chat), panel: commentsPanel(room, probe, menu) },
+      { id: 'people', label: say((w) => w.people), panel: people },
+      { id: 'figures', label: say((w) => w.figures), panel: parts.figures },
+    ],
+  );
   const bar = h('div', { class: 'bar' }, reactions.bar, gifts.panel, ...(parts.bar ?? []));
   byId('main').replaceChildren(h('div', { class: 'front' }, stage.element, bar), tabs.element, menu.element);
   return tabs;

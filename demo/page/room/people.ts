@@ -1,5 +1,7 @@
 import type { Room, RoomMember } from '@hayate/client';
-import { h } from '../dom.ts';
+import { h, put } from '../dom.ts';
+import { say } from '../language/language.ts';
+import { setText } from '../language/live-text.ts';
 import { type PageProbe, report } from '../probe.ts';
 import { followAccess } from './access.ts';
 import type { RoomMenu } from './menu.ts';
@@ -17,17 +19,34 @@ export function peoplePanel(
   menu: RoomMenu,
   onCount: (total: number, requests: number) => void,
 ): HTMLElement {
-  const counts = h('p', { class: 'counts' }, 'Nobody is counted yet.');
-  const roomButton = h('button', { type: 'button', class: 'quiet', onclick: () => menu.room() }, 'Room …');
+  const counts = h(
+    'p',
+    { class: 'counts' },
+    say((w) => w.nobodyCounted),
+  );
+  const roomButton = h(
+    'button',
+    { type: 'button', class: 'quiet', onclick: () => menu.room() },
+    say((w) => w.menu.room),
+  );
   const hint = h('small', { role: 'alert' });
-  const requests = new KeyedList(h('ul', { class: 'requests', 'aria-label': 'Requests to speak' }), () =>
+  const requests = new KeyedList(h('ul', { class: 'requests', 'aria-label': say((w) => w.requestsToSpeak) }), () =>
     requestRow(room, (error) => {
       if (error) report(probe, error);
-      hint.textContent = error ? explain(error) : '';
+      put(hint, error ? explain(error) : '');
     }),
   );
-  const members = new KeyedList(h('ul', { 'aria-label': 'People' }), () => memberRow(room, menu));
-  const asking = h('section', { 'aria-live': 'polite', hidden: true }, h('h2', {}, 'Asking to speak'), requests.list);
+  const members = new KeyedList(h('ul', { 'aria-label': say((w) => w.people) }), () => memberRow(room, menu));
+  const asking = h(
+    'section',
+    { 'aria-live': 'polite', hidden: true },
+    h(
+      'h2',
+      {},
+      say((w) => w.askingToSpeak),
+    ),
+    requests.list,
+  );
 
   const show = () => {
     const { presence } = room;
@@ -36,7 +55,10 @@ export function peoplePanel(
     const { total, viewers } = presence;
     probe.people = total;
     const left = total - presence.members.length;
-    counts.textContent = `${total} ${total === 1 ? 'person' : 'people'}, ${viewers} watching${left > 0 ? `, ${left} not shown` : ''}`;
+    put(
+      counts,
+      say((w) => w.counted(total, viewers, left)),
+    );
     members.show(presence.members);
     requests.show(presence.requests);
     asking.hidden = presence.requests.length === 0;
@@ -81,7 +103,7 @@ class KeyedList {
 
 function memberRow(room: Room, menu: RoomMenu): Row {
   let member: RoomMember | undefined;
-  let marked = '';
+  let shownMarks = '';
   const sign = h('span', { class: 'sign', 'aria-hidden': 'true' });
   const name = h('b');
   const marks = h('span', { class: 'marks' });
@@ -94,25 +116,38 @@ function memberRow(room: Room, menu: RoomMenu): Row {
       const shown = now.name ?? subject;
       const self = subject === room.welcome?.subject;
       const live = [...room.livers.values()].some((liver) => liver.subject === subject);
-      const words = {
+      const marked = {
         live,
         host: room.rules?.host === subject,
         moderator: roles.includes('moderator'),
-        'new here': isNew,
+        new: isNew,
         muted,
         you: self,
       };
-      const names = Object.entries(words).filter(([, holds]) => holds);
-      const text = names.map(([word]) => word).join();
+      const names = (Object.keys(marked) as (keyof typeof marked)[]).filter((each) => marked[each]);
+      const text = names.join();
       if (name.textContent !== shown) {
         name.textContent = shown;
         sign.textContent = [...shown][0]?.toUpperCase() ?? '?';
         sign.style.setProperty('--hue', String(hueOf(subject)));
-        more.setAttribute('aria-label', `What to do about ${shown}`);
+        setText(
+          more,
+          'aria-label',
+          say((w) => w.whatAbout(shown)),
+        );
       }
-      if (text !== marked) {
-        marked = text;
-        marks.replaceChildren(...names.map(([word]) => h('small', { class: `mark ${word.replace(' ', '-')}` }, word)));
+      if (text !== shownMarks) {
+        shownMarks = text;
+        put(
+          marks,
+          ...names.map((each) =>
+            h(
+              'small',
+              { class: `mark ${each}` },
+              say((w) => w.mark[each]),
+            ),
+          ),
+        );
       }
       more.hidden = self || !menu.allowed;
     },
@@ -126,8 +161,16 @@ function requestRow(room: Room, onSettled: (error?: unknown) => void): Row {
     onSettled();
     room.moderate[how](subject).catch(onSettled);
   };
-  const allow = h('button', { type: 'button', onclick: act('grant') }, 'Let speak');
-  const deny = h('button', { type: 'button', class: 'quiet', onclick: act('deny') }, 'Not now');
+  const allow = h(
+    'button',
+    { type: 'button', onclick: act('grant') },
+    say((w) => w.letSpeak),
+  );
+  const deny = h(
+    'button',
+    { type: 'button', class: 'quiet', onclick: act('deny') },
+    say((w) => w.notNow),
+  );
   return {
     element: h('li', {}, h('span', { class: 'who' }, name), allow, deny),
     show(member) {
@@ -135,8 +178,16 @@ function requestRow(room: Room, onSettled: (error?: unknown) => void): Row {
       const shown = member.name ?? subject;
       if (name.textContent === shown) return;
       name.textContent = shown;
-      allow.setAttribute('aria-label', `Let ${shown} speak`);
-      deny.setAttribute('aria-label', `Tell ${shown}: not now`);
+      setText(
+        allow,
+        'aria-label',
+        say((w) => w.letNameSpeak(shown)),
+      );
+      setText(
+        deny,
+        'aria-label',
+        say((w) => w.tellNotNow(shown)),
+      );
     },
   };
 }

@@ -1,17 +1,12 @@
 import type { Room } from '@hayate/client';
 import { h } from '../dom.ts';
+import { say } from '../language/language.ts';
 import type { PageProbe } from '../probe.ts';
 import { followAccess } from './access.ts';
 import { isSign, type Sign, sign } from './signs.ts';
 
-/** By kind, which is also its picture. */
-const LABELS = {
-  heart: 'Heart',
-  clap: 'Applause',
-  smile: 'Smile',
-  wow: 'Wow',
-  sparkle: 'Sparkle',
-} as const satisfies Partial<Record<Sign, string>>;
+/** Each is its picture too. */
+const KINDS = ['heart', 'clap', 'smile', 'wow', 'sparkle'] as const satisfies Sign[];
 
 /** As long as the animation in the style sheet. */
 const RISE_MS = 2400;
@@ -25,8 +20,12 @@ const SPREAD_MS = 200;
 /** The buttons that react, and what rises on the stage when anybody does. */
 export function reactionsBar(room: Room, probe: PageProbe): { bar: HTMLElement; effects: HTMLElement } {
   const effects = h('div', { class: 'effects reactions', 'aria-hidden': 'true' });
-  const buttons = Object.entries(LABELS).map(([kind, label]) =>
-    h('button', { type: 'button', 'aria-label': label, onclick: () => room.react(kind) }, sign(kind as Sign)),
+  const buttons = KINDS.map((kind) =>
+    h(
+      'button',
+      { type: 'button', 'aria-label': say((w) => w.reaction[kind]), onclick: () => room.react(kind) },
+      sign(kind),
+    ),
   );
   followAccess(room, (permissions) => {
     for (const button of buttons) button.disabled = !permissions.has('react');
@@ -39,7 +38,7 @@ export function reactionsBar(room: Room, probe: PageProbe): { bar: HTMLElement; 
       for (let n = 0; n < Math.min(count, MAX_AT_ONCE); n++) rise(effects, shown);
     }
   });
-  return { bar: h('div', { class: 'reacts', role: 'group', 'aria-label': 'React' }, ...buttons), effects };
+  return { bar: h('div', { class: 'reacts', role: 'group', 'aria-label': say((w) => w.react) }, ...buttons), effects };
 }
 
 function rise(effects: HTMLElement, kind: Sign): void {

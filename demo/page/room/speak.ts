@@ -1,9 +1,10 @@
 import type { SpeakRequest } from '@hayate/client';
-import { Broadcast } from '../broadcast.ts';
-import { h, tell } from '../dom.ts';
+import type { Broadcast } from '../broadcast.ts';
+import { h, put, tell } from '../dom.ts';
+import { say } from '../language/language.ts';
+import { setText } from '../language/live-text.ts';
 import { type PageProbe, report } from '../probe.ts';
 import type { PageSession } from '../session.ts';
-import { newPerformer, performerSource, speakLoop } from '../sources.ts';
 import type { OwnFace } from '../stage.ts';
 import { followAccess } from './access.ts';
 import { sign } from './signs.ts';
@@ -11,19 +12,14 @@ import { explain } from './words.ts';
 
 type Phase = 'idle' | 'asking' | 'granted' | 'starting' | 'speaking';
 
-const SAID: Partial<Record<SpeakRequest['state'], string>> = {
-  denied: 'Not now: the liver has something else in mind.',
-  expired: 'Nobody answered your request. Ask again if you like.',
-  ended: 'Your seat was taken back.',
-};
-
-const LABELS: Readonly<Record<Phase, readonly [short: string, rest?: string]>> = {
-  idle: ['Ask', ' to speak'],
-  asking: ['Waiting', ' – withdraw'],
-  granted: ['No, thanks'],
-  starting: ['Stop', ' speaking'],
-  speaking: ['Stop', ' speaking'],
-};
+/** What the button says in each phase, by its place in the catalogue. */
+const BUTTON = {
+  idle: 'ask',
+  asking: 'wait',
+  granted: 'decline',
+  starting: 'stop',
+  speaking: 'stop',
+} as const satisfies Record<Phase, string>;
 
 /** A viewer's way to the stage: asks, waits, and speaks once a moderator agrees. The microphone opens at a press, not before. */
 export class SpeakControl {
@@ -34,9 +30,17 @@ export class SpeakControl {
   readonly #button: HTMLButtonElement;
   readonly #voice = h(
     'select',
-    { 'aria-label': 'Your voice', hidden: true },
-    h('option', { value: 'microphone' }, 'My microphone'),
-    h('option', { value: 'performer' }, 'A made-up voice'),
+    { 'aria-label': say((w) => w.speak.yourVoice), hidden: true },
+    h(
+      'option',
+      { value: 'microphone' },
+      say((w) => w.speak.microphone),
+    ),
+    h(
+      'option',
+      { value: 'performer' },
+      say((w) => w.speak.madeUp),
+    ),
   );
   readonly #start: HTMLButtonElement;
   #request: SpeakRequest | undefined;
@@ -48,7 +52,11 @@ export class SpeakControl {
     this.#probe = probe;
     this.#onFace = onFace;
     this.#button = h('button', { type: 'button', class: 'quiet', onclick: () => void this.#press() });
-    this.#start = h('button', { type: 'button', onclick: () => void this.#speak() }, 'Start speaking');
+    this.#start = h(
+      'button',
+      { type: 'button', onclick: () => void this.#speak() },
+      say((w) => w.speak.start),
+    );
     this.element = h('div', { class: 'speak' }, this.#voice, this.#start, this.#button);
     followAccess(session.room, () => this.#show(this.#phase));
   }
@@ -70,13 +78,12 @@ export class SpeakControl {
     request.granted.catch((error: unknown) => tell(explain(error)));
     request.onState((state) => {
       if (state === 'granted') {
-        tell('You may speak now.');
+        tell(say((w) => w.speak.mayNow));
         this.#show('granted');
         this.#start.focus();
       } else if (state !== 'requested') {
-        const words = SAID[state];
         // Who leaves the seat knows it.
-        if (words && !(state === 'ended' && this.#phase === 'idle')) tell(words);
+        if (isAnswer(state) && !(state === 'ended' && this.#phase === 'idle')) tell(say((w) => w.speak[state]));
         void this.#stop();
       }
     });
@@ -86,6 +93,11 @@ export class SpeakControl {
     const microphone = this.#voice.value === 'microphone';
     this.#show('starting');
     try {
+      // Few visits come to this: the performer and its voice are loaded when one does.
+      const [{ Broadcast }, { newPerformer, performerSource, speakLoop }] = await Promise.all([
+        import('../broadcast.ts'),
+        import('../sources.ts'),
+      ]);
       const performer = newPerformer();
       const speech = microphone ? undefined : await speakLoop(performer);
       const broadcast = new Broadcast(this.#session, this.#probe, performerSource(performer), speech, true);
@@ -117,10 +129,18 @@ export class SpeakControl {
     this.#voice.hidden = phase !== 'granted';
     this.#start.hidden = phase !== 'granted';
     this.#button.disabled = phase === 'starting';
-    const [short, rest = ''] = LABELS[phase];
+    const part = (n: 0 | 1) => say((w) => w.speak[BUTTON[phase]][n]!);
     // A phone has room for the first word.
     const waits = phase === 'idle' || phase === 'asking';
-    this.#button.replaceChildren(...(waits ? [sign('clap')] : []), short, h('span', { class: 'rest' }, rest));
-    this.#button.setAttribute('aria-label', short + rest);
+    put(this.#button, ...(waits ? [sign('clap')] : []), part(0), h('span', { class: 'rest' }, part(1)));
+    setText(
+      this.#button,
+      'aria-label',
+      say((w) => w.speak[BUTTON[phase]].join('')),
+    );
   }
+}
+
+function isAnswer(state: SpeakRequest['state']): state is 'denied' | 'expired' | 'ended' {
+  return state === 'denied' || state === 'expired' || state === 'ended';
 }

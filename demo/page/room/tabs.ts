@@ -1,8 +1,9 @@
-import { h } from '../dom.ts';
+import { h, put } from '../dom.ts';
+import type { Said } from '../language/language.ts';
 
 export interface Tab {
   id: string;
-  label: string;
+  label: string | Said;
   panel: HTMLElement;
 }
 
@@ -11,7 +12,7 @@ export class Tabs {
   readonly element: HTMLElement;
   readonly #tabs = new Map<string, { button: HTMLButtonElement; note: HTMLElement; panel: HTMLElement }>();
 
-  constructor(label: string, tabs: readonly Tab[]) {
+  constructor(label: Said, tabs: readonly Tab[]) {
     const list = h('div', {
       class: 'tabs',
       role: 'tablist',
@@ -47,12 +48,12 @@ export class Tabs {
     this.#tabs.get(id)?.panel.dispatchEvent(new CustomEvent('shown'));
   }
 
-  /** A count behind the name, and what asks for attention: its first word shows, the others are for who listens. */
-  note(id: string, text: string, attention = ''): void {
-    const [first = '', ...rest] = attention.split(' ');
-    const words = h('span', { class: 'unseen' }, ` ${rest.join(' ')}`);
-    const badge = attention === '' ? [] : [h('em', {}, first, words)];
-    this.#tabs.get(id)?.note.replaceChildren(text, ...badge);
+  /** A count behind the name, and what asks for attention: what shows of it, and what is added for who listens. */
+  note(id: string, text: string, attention?: readonly [shown: string | Said, more: string | Said]): void {
+    const note = this.#tabs.get(id)?.note;
+    if (!note) return;
+    const [shown, more] = attention ?? [];
+    put(note, text, ...(shown ? [h('em', {}, shown, h('span', { class: 'unseen' }, more ?? ''))] : []));
   }
 
   #key(event: Event): void {
