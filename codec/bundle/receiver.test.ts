@@ -120,7 +120,7 @@ describe('UnitReceiver', () => {
 });
 
 describe('UnitSender', () => {
-  it('counts each kind, and writes whole: motion keys, events, a voice packet each 200 ms', () => {
+  it('counts each kind, and writes whole: motion keys, events, voice of the first half second and then a packet each 200 ms', () => {
     const sender = new UnitSender();
     const payload = new Uint8Array(1);
     const motion = [true, false, false].map((key, n) => sender.unit(0, payload, n, key));
@@ -129,10 +129,19 @@ describe('UnitSender', () => {
       [1, false, false],
       [2, false, false],
     ]);
-    const voice = Array.from({ length: 22 }, (_, n) => sender.unit(1, payload, n * 20_000));
-    expect(voice.filter((each) => each.full).map((each) => each.sequence)).toEqual([0, 10, 20]);
+    const voice = Array.from({ length: 46 }, (_, n) => sender.unit(1, payload, n * 20_000));
+    const atFirst = Array.from({ length: 25 }, (_, n) => n);
+    expect(voice.filter((each) => each.full).map((each) => each.sequence)).toEqual([...atFirst, 34, 44]);
     expect(voice.every((each) => each.key)).toBe(true);
     expect(sender.unit(2, payload, 0)).toMatchObject({ sequence: 0, key: true, full: true });
+  });
+
+  it('is heard at once by a receiver that misses its first packets', () => {
+    const sender = new UnitSender();
+    const receiver = new UnitReceiver(0);
+    const sent = Array.from({ length: 5 }, (_, n) => sender.unit(1, Uint8Array.of(n), n * 20_000));
+    const got = sent.slice(3).flatMap((unit) => [...receiver.receive(packBundles([unit])[0]!)]);
+    expect(got.map(({ sequence }) => sequence)).toEqual([3, 4]);
   });
 
   it('is understood by a receiver over ten minutes', () => {

@@ -3,10 +3,13 @@ import { signed48, UNIT_KIND, type UnitKind } from './limits.ts';
 
 /** The protocol asks for one a second; a joiner hears nothing before the first, and one costs three bytes. */
 const FULL_VOICE_EVERY_US = 200_000;
+/** Relays on the way learn of a new generation while its first units are on theirs: who missed those hears the next one. */
+const FULL_VOICE_AT_FIRST_US = 500_000;
 
 /** One publishing's sending end: counts sequences and says which units carry them whole. */
 export class UnitSender {
   readonly #next = [0, 0, 0];
+  #firstVoiceUs: number | undefined;
   #lastFullVoiceUs: number | undefined;
 
   /**
@@ -22,8 +25,10 @@ export class UnitSender {
   }
 
   #fullVoice(captureUs: number): boolean {
+    const first = (this.#firstVoiceUs ??= captureUs);
     const last = this.#lastFullVoiceUs;
-    const full = last === undefined || signed48(captureUs - last) >= FULL_VOICE_EVERY_US;
+    const due = last === undefined || signed48(captureUs - last) >= FULL_VOICE_EVERY_US;
+    const full = due || signed48(captureUs - first) < FULL_VOICE_AT_FIRST_US;
     if (full) this.#lastFullVoiceUs = captureUs;
     return full;
   }

@@ -22,6 +22,7 @@ DEADLINE_S = 60
 FPS, VOICE_MS = 30, 20
 REPORT_S = 1
 FULL_VOICE_S = 1
+FULL_VOICE_AT_FIRST_S = 0.5
 AFTER_LEFT_S = 0.3
 
 
@@ -55,14 +56,17 @@ class Sender:
     """Counts units of each kind and says which need their whole sequence."""
 
     def __init__(self, session):
-        self.session, self.next, self.voice_full = session, {wire.MOTION: 0, wire.VOICE: 0}, None
+        self.session, self.next = session, {wire.MOTION: 0, wire.VOICE: 0}
+        self.voice_first = self.voice_full = None
 
     def unit(self, kind, payload, captured, key):
         seq = self.next[kind]
         self.next[kind] = (seq + 1) % 2**32
         full = key
         if kind == wire.VOICE:
-            full = self.voice_full is None or captured - self.voice_full >= FULL_VOICE_S * 1_000_000
+            self.voice_first = captured if self.voice_first is None else self.voice_first
+            at_first = captured - self.voice_first < FULL_VOICE_AT_FIRST_S * 1_000_000
+            full = at_first or captured - self.voice_full >= FULL_VOICE_S * 1_000_000
             self.voice_full = captured if full else self.voice_full
         return {"slot": 0, "kind": kind, "key": key, "full": full, "seq": seq, "payload": payload, "at": captured}
 
