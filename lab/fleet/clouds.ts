@@ -9,6 +9,7 @@ import type { FleetStatus, Shifted } from '@hayate/fleet';
 import { LocalMachines } from '@hayate/fleet/internal';
 import { ensureTicketKey } from '../../relay/gifts/mint.ts';
 import type { RelayPlace } from '../faults/media-crowd.ts';
+import { share } from '../lib/children.ts';
 import { freePorts, freeRange } from '../lib/free-ports.ts';
 import { type NatsRig, startNats } from '../lib/nats.ts';
 import { hayate, hayateCommand, type Running } from '../lib/processes.ts';
@@ -20,6 +21,9 @@ const LABEL_PREFIX = 'hayate-';
 const PORTS = 60;
 const LOOK_MS = 200;
 const OPEN_MS = 60_000;
+/** A machine that boots takes no processor from those that serve. */
+const BOOT_NICE = 19;
+const AT_BOOT = ['sh', '-c', `(echo ${BOOT_NICE} > /proc/self/autogroup) 2>&-; exec "$@"`, 'boot'];
 
 export interface CloudsOptions {
   /** Of relays that serve. */
@@ -94,6 +98,9 @@ export class Clouds {
   async status(): Promise<FleetStatus> {
     const status = await this.#ask<FleetStatus>('/v1/fleet');
     this.#draining = new Set(status.relays.flatMap(({ id, draining }) => (draining ? [id] : [])));
+    for (const { id, pid } of this.machines()) {
+      if (status.state.machines[id]?.phase === 'serving') share(pid, 0);
+    }
     return status;
   }
 
@@ -255,7 +262,7 @@ async function cloudsOf(
   const from = await freeRange(2 * PORTS);
   const cloud = (name: CloudName, first: number): CloudConfig => ({
     ...{ dir: join(folder, name), ports: { from: first, to: first + PORTS - 1 }, relay },
-    command: [...hayateCommand, 'relay', '--json'],
+    command: [...AT_BOOT, ...hayateCommand, 'relay', '--json'],
   });
   return { a: cloud('a', from), b: cloud('b', from + PORTS) };
 }

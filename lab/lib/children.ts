@@ -39,11 +39,16 @@ export function prefer(pid: number, nice = -15): void {
       // Not allowed, or the thread has ended.
     }
   }
+  // Priorities count within a session only; this is the session's own.
+  share(pid, nice);
+}
+
+/** What the session of `pid` gets of the machine beside others: -20 to 19, where that is allowed. */
+export function share(pid: number, nice: number): void {
   try {
-    // Priorities count within a session only; this is the session's own.
     writeFileSync(`/proc/${pid}/autogroup`, String(nice));
   } catch {
-    // Not allowed, or a kernel without.
+    // Not allowed, gone, or a kernel without.
   }
 }
 
@@ -55,7 +60,7 @@ export function prefer(pid: number, nice = -15): void {
 export function equal(pid: number): void {
   try {
     const nice = /nice (-?\d+)/.exec(readFileSync('/proc/self/autogroup', 'utf8'))?.[1];
-    if (nice !== undefined) writeFileSync(`/proc/${pid}/autogroup`, nice);
+    if (nice !== undefined) share(pid, Number(nice));
   } catch {
     // Not allowed, or a kernel without.
   }
