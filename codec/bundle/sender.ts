@@ -25,10 +25,10 @@ export class UnitSender {
   }
 
   #fullVoice(captureUs: number): boolean {
-    const first = (this.#firstVoiceUs ??= captureUs);
+    this.#firstVoiceUs ??= captureUs;
     const last = this.#lastFullVoiceUs;
     const due = last === undefined || signed48(captureUs - last) >= FULL_VOICE_EVERY_US;
-    const full = due || signed48(captureUs - first) < FULL_VOICE_AT_FIRST_US;
+    const full = due || signed48(captureUs - this.#firstVoiceUs) < FULL_VOICE_AT_FIRST_US;
     if (full) this.#lastFullVoiceUs = captureUs;
     return full;
   }
