@@ -1,13 +1,14 @@
 import type { GiftStorage } from './types.ts';
 
-type KeyValue = Pick<Storage, 'length' | 'key' | 'setItem' | 'removeItem'>;
-
 /**
  * Tickets in `localStorage` (or what is like it), one key each, so that two tabs do not overwrite each other. Both may
  * submit what is kept there: the ledger takes it once.
  * @param name of room and user, such as `gifts:demo:ann`
  */
-export function webGiftStorage(name: string, storage: KeyValue = globalThis.localStorage): GiftStorage {
+export function webGiftStorage(
+  name: string,
+  storage: Pick<Storage, 'length' | 'key' | 'setItem' | 'removeItem'> = globalThis.localStorage,
+): GiftStorage {
   const prefix = `${name}:`;
   return {
     load() {

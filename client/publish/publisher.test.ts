@@ -7,7 +7,7 @@ const frame = { face: true, values: new Float32Array(61).fill(0.25) };
 const opus = Uint8Array.of(248, 1, 2, 3);
 
 async function live(options: PublishOptions = {}, relay = new FakeRelay()) {
-  const publisher = relay.entry.publish(TARGET, options);
+  const publisher = relay.entry.publish(TARGET, { voice: { channels: 1, frameMs: 20 }, ...options });
   await relay.advance(20);
   await publisher.ready;
   const bundles = () => relay.last.datagrams.filter((data) => data[0] === 1).map(parseBundle);
@@ -75,7 +75,7 @@ describe('publisher', () => {
 
   it('sends nothing before it is live, and a key first after each reconnect', async () => {
     const relay = new FakeRelay();
-    const publisher = relay.entry.publish(TARGET, { retryMs: 1 });
+    const publisher = relay.entry.publish(TARGET, { voice: { channels: 1, frameMs: 20 }, retryMs: 1 });
     const lives: number[] = [];
     const ends: string[] = [];
     publisher.on('live', ({ generation }) => lives.push(generation));
@@ -108,6 +108,13 @@ describe('publisher', () => {
     expect(bundles()).toHaveLength(1);
     expect(publisher.stats().dropped).toEqual({ too_large: 1 });
     publisher.room.close();
+  });
+
+  it('says what to do where voice was not announced', async () => {
+    const relay = new FakeRelay();
+    const publisher = relay.entry.publish(TARGET);
+    expect(() => publisher.voice(opus, 0)).toThrow(/voice: \{ channels: 1, frameMs: 20 \}/);
+    await publisher.close();
   });
 
   it('reports each sent unit', async () => {

@@ -141,6 +141,12 @@ export class RoomPublisher implements Publisher, Participant {
   }
 
   voice(packet: Uint8Array, captureUs: number): boolean {
+    if (!this.#options.voice) {
+      throw codeError(
+        'invalid_argument',
+        'no voice was announced: publish(target, { voice: { channels: 1, frameMs: 20 } })',
+      );
+    }
     const live = this.#live;
     if (!live) return this.#drop('not_live');
     if (packet.length > MAX_PAYLOAD_BYTES) return this.#drop('too_large');

@@ -1,6 +1,7 @@
 /**
  * React hooks over the SDK. What changes a few times a minute (state, livers, permissions, comments) renders; frames and
  * voice never do: they go to callbacks, or to `usePose` once a display frame.
+ * @module @hayate/client/react
  */
 import {
   type ConnectionOptions,
@@ -35,7 +36,9 @@ export interface RoomView {
   error: HayateError | undefined;
   /** By slot, lowest first. */
   livers: readonly Liver[];
+  /** As `room.permissions`. */
   permissions: ReadonlySet<Permission>;
+  /** As `room.relay`. */
   relay: RoomRelay | undefined;
 }
 
@@ -143,8 +146,12 @@ export function useLiver(room: Room | undefined, slot: number): Liver | undefine
   return useRoomView(room).livers.find((liver) => liver.slot === slot);
 }
 
+/** What is called as media arrives. New functions in each render are fine. */
 export interface WatcherHandlers {
-  /** Called as frames arrive, outside of React. The last one that was rendered is called; `values` is valid only during the call. */
+  /**
+   * Called as frames arrive, outside of React. The last one that was rendered is called; `values` is valid only during
+   * the call.
+   */
   onFrame?(frame: WatchedFrame): void;
   /** The same for voice packets. */
   onVoice?(voice: WatchedVoice): void;
@@ -188,6 +195,7 @@ export function usePose(watcher: Watcher | undefined, slot: number, draw: (pose:
   }, [watcher, slot, latest]);
 }
 
+/** A publisher at one instant. */
 export interface PublisherView {
   /** Undefined before the first effect, and without a room. */
   publisher: Publisher | undefined;

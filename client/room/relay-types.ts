@@ -34,12 +34,15 @@ export interface RelaysAsked {
 export interface RelayCandidate {
   /** `https://HOST:PORT/v1`. */
   url: string;
+  /** Its name in the cluster. */
   id?: string;
   /** Relays of one region are taken to be as near. */
   region?: string;
+  /** As in `RelayTarget`. */
   certificateHashes?: string[];
   /** 0 to 1: share of what it can bear. Clients spread over relays that are as near by what is left. */
   load?: number;
+  /** It takes nobody new. */
   draining?: boolean;
   /** The fleet counts on this client there: it is taken before others that are as near. */
   placed?: boolean;
@@ -47,8 +50,11 @@ export interface RelayCandidate {
 
 /** The relay that a room is on. */
 export interface RoomRelay {
+  /** As it was dialled. */
   url: string;
+  /** Its name in the cluster, where `relays` told it. */
   id?: string;
+  /** Likewise. */
   region?: string;
   /** From dialling to the open session. */
   connectMs: number;
@@ -56,7 +62,9 @@ export interface RoomRelay {
 
 /** A room went from one relay to another. */
 export interface RelayMove {
+  /** Where it was. */
   from: RoomRelay;
+  /** Where it is. */
   to: RoomRelay;
   /** `draining`: it said that it would go; else what ended it. */
   reason: HayateError;

@@ -21,15 +21,10 @@ export interface Platform {
   onRoom?(room: Room): void;
 }
 
+/** `connectRoom`, `publish` and `watch` of one platform. */
 export interface Entry {
-  /**
-   * Takes a place in the room that the token names. Returns at once; `ready` settles. Throws `invalid_argument` for a
-   * target that can never work, `unsupported` where no connector exists.
-   */
   connectRoom(target: RelayTarget, options?: ConnectionOptions): Room;
-  /** Publishes into a room; one publisher a room. A target makes a room of its own, closed with the publisher. */
   publish(target: RelayTarget | Room, options?: PublishOptions): Publisher;
-  /** Watches a room's livers. A target makes a room of its own, closed with the watcher. */
   watch(target: RelayTarget | Room, options?: WatchOptions): Watcher;
 }
 

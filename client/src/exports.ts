@@ -5,5 +5,5 @@ export { type RelaySource, relaysFrom } from '../room/target.ts';
 export { LagHistogram } from '../watch/histogram.ts';
 export { PlayoutClock, type PlayoutOptions } from '../watch/playout.ts';
 export type { Pose } from '../watch/pose.ts';
-export type { KindPlayout, PlayoutStats, PlayoutUnit, ScheduleOptions } from '../watch/schedule.ts';
+export type { KindPlayout, Percentiles, PlayoutStats, PlayoutUnit, ScheduleOptions } from '../watch/schedule.ts';
 export type * from './types.ts';

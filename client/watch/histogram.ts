@@ -12,10 +12,12 @@ export class LagHistogram {
   readonly #counts = new Uint32Array(BUCKETS);
   #total = 0;
 
+  /** Values so far. */
   get count(): number {
     return this.#total;
   }
 
+  /** One duration, ms; more than 33 s count as that. */
   record(ms: number): void {
     const us = Math.max(0, Math.min(Math.round(ms * 1000), 2 ** 25 - 1));
     this.#counts[indexOf(us)]! += 1;

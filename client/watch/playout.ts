@@ -2,6 +2,7 @@ import type { MotionFrame } from '@hayate/codec/motion';
 import { type Pose, PoseTrack } from './pose.ts';
 import { PlayoutSchedule, type PlayoutStats, type PlayoutUnit, type ScheduleOptions } from './schedule.ts';
 
+/** How a `PlayoutClock` waits, extrapolates and rests. */
 export interface PlayoutOptions extends ScheduleOptions {
   /** Nominal frames a second of the liver's motion. Default 60. */
   fps?: number;

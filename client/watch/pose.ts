@@ -1,5 +1,6 @@
 import type { MotionFrame } from '@hayate/codec/motion';
 
+/** A face at one instant, to be drawn. */
 export interface Pose {
   /** As `MotionFrame.values`; reused by the next call. */
   values: Float32Array;

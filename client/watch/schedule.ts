@@ -1,6 +1,7 @@
 import { LagHistogram } from './histogram.ts';
 import { LagWindow } from './lag-window.ts';
 
+/** How long what arrives is held back before it is shown. */
 export interface ScheduleOptions {
   /** Lag budget of the room: up to 5 ms below it waiting is free; above it only as far as the network makes it. */
   budgetMs?: number;
@@ -11,7 +12,9 @@ export interface ScheduleOptions {
   maxLagMs?: number;
   /** Least delay after capture, ms. Default 0. */
   minDelayMs?: number;
-  /** The delay is never more than this above the least lag, however late stragglers come. Default 60, with a budget 90. */
+  /**
+   * The delay is never more than this above the least lag, however late stragglers come. Default 60, with a budget 90.
+   */
   maxJitterMs?: number;
   /** Voice has to be there so long before its time: for decoding and the way to the audio thread, ms. Default 2. */
   voiceReserveMs?: number;
@@ -23,7 +26,9 @@ export type UnitKindName = 'motion' | 'voice';
 
 /** One unit, as far as its time goes; ms of the viewer's clock. */
 export interface PlayoutUnit {
+  /** When it was captured. */
   captureMs: number;
+  /** When it arrived. */
   receivedMs: number;
   /** When it could be decoded, for motion that waited for its predecessor. Default: when it was received. */
   decodedMs?: number;
@@ -33,31 +38,46 @@ export interface PlayoutUnit {
   backlog?: boolean;
 }
 
-interface Percentiles {
+/** Of durations, ms; 0 while there are none. */
+export interface Percentiles {
+  /** Half of them are at most this. */
   p50: number;
+  /** 95 of 100 are. */
   p95: number;
+  /** 99 of 100 are. */
   p99: number;
 }
 
+/** What playout made of one liver's units, since the last reset. */
 export interface PlayoutStats {
   /** Capture to presentation now, ms. */
   delayMs: number;
+  /** The same of the voice, ms. */
   voiceDelayMs: number;
   /** Frames that were there at their display time, of all from the first to the newest; NaN before the first. */
   exactRatio: number;
   /** Voice packets that were not there when they were to sound, of all from the first to the newest. */
   voiceGapRatio: number;
+  /** Frames. */
   motion: KindPlayout;
+  /** Packets. */
   voice: KindPlayout;
   /** Voice after face, ms: least and most so far, while both came. Negative: voice led. */
-  skewMs: { least: number; most: number };
+  skewMs: {
+    /** Least so far. */
+    least: number;
+    /** Most so far. */
+    most: number;
+  };
   /** What the playout adds to the lag of the latest units, display included, ms. */
   marginMs: number;
 }
 
+/** Frames or packets against the time when they were due. */
 export interface KindPlayout {
   /** From the first to the newest sequence. */
   expected: number;
+  /** Were there when they were due. */
   onTime: number;
   /** Came after their time. */
   late: number;
@@ -67,7 +87,10 @@ export interface KindPlayout {
   lagMs: Percentiles;
 }
 
-/** Kept free below the budget, ms. Of voice less: it is what holds the budget up, being whole only after its last sample. */
+/**
+ * Kept free below the budget, ms. Of voice less: it is what holds the budget up, being whole only after its last
+ * sample.
+ */
 const RESERVE_MS = { motion: 5, voice: 1.5 };
 /** Kept free below the greatest lag: a capture time is right to a few ms. */
 const CLOCK_MS = 5;
@@ -188,7 +211,9 @@ export class PlayoutSchedule {
     return this.#voice.late;
   }
 
-  /** Takes one unit, at `nowMs` or when it was decoded. When it is due; undefined: too late, it is not to be presented. */
+  /**
+   * Takes one unit, at `nowMs` or when it was decoded. When it is due; undefined: too late, it is not to be presented.
+   */
   arrive(kindName: UnitKindName, unit: PlayoutUnit, nowMs?: number): number | undefined {
     const kind = kindName === 'motion' ? this.#face : this.#voice;
     const { captureMs } = unit;

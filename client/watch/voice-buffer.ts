@@ -17,6 +17,7 @@ const CONCEAL_SECONDS = 0.06;
 const BACK_SECONDS = 0.004;
 const RING_SECONDS = 2;
 
+/** What a `VoiceBuffer` did so far. */
 export interface VoiceCounts {
   /** Samples of voice that were put out. */
   played: number;
@@ -26,6 +27,7 @@ export interface VoiceCounts {
   late: number;
   /** Periods left out or put in. */
   splices: number;
+  /** Places where it gave up following and went to where the clock was: heard as a cut. */
   jumps: number;
 }
 
@@ -35,6 +37,7 @@ export interface VoiceCounts {
  * leaving out or putting in periods, a missing packet by repeating the last period. Fixed memory, no allocation a call.
  */
 export class VoiceBuffer {
+  /** Kept up to date; this object's own. */
   readonly counts: VoiceCounts = { played: 0, concealed: 0, late: 0, splices: 0, jumps: 0 };
   readonly #rate: number;
   readonly #size: number;
@@ -76,6 +79,7 @@ export class VoiceBuffer {
     return this.#read;
   }
 
+  /** `samples` belong at `at` and after it in the run. Before the first `read` nothing is kept. */
   write(at: number, samples: Float32Array): void {
     if (Number.isNaN(this.#read)) return;
     const read = Math.floor(this.#read);
@@ -92,7 +96,9 @@ export class VoiceBuffer {
     }
   }
 
-  /** Fills `output`, whose first sample should be the one at `target`. `step`: samples of the run in one of the output. */
+  /**
+   * Fills `output`, whose first sample should be the one at `target`. `step`: samples of the run in one of the output.
+   */
   read(output: Float32Array, target: number, step = 1): void {
     if (Number.isNaN(this.#read)) this.#read = target;
     // A pause: so much of it is remembered.
@@ -107,6 +113,7 @@ export class VoiceBuffer {
     for (let i = 0; i < output.length; i += 1) output[i] = this.#next(pace, target + i * step);
   }
 
+  /** Another voice begins; `counts` go on. */
   reset(): void {
     this.#filled.fill(0);
     this.#past.fill(0);

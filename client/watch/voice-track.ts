@@ -6,6 +6,7 @@ const RATE_GAIN = PHASE_GAIN ** 2 / 4;
 /** Crystals differ by at most so much; more is a wandering clock estimate. */
 const MAX_RATE = 500e-6;
 
+/** A packet, as far as its place in the run goes. */
 export interface PlacedPacket {
   /** Extended. */
   sequence: number;
@@ -64,6 +65,7 @@ export class VoiceTrack {
     );
   }
 
+  /** Another voice begins. */
   reset(): void {
     this.#sequence = undefined;
     this.#offset = 0;

@@ -2,6 +2,7 @@
 
 /** What a session may do, in the order that `welcome` lists them. */
 export const PERMISSIONS = ['publish', 'watch', 'comment', 'react', 'gift', 'speak', 'moderate'] as const;
+/** One thing that a token allows. */
 export type Permission = (typeof PERMISSIONS)[number];
 
 /** What `moderate` asks for. */
@@ -23,6 +24,7 @@ export type Moderation = (typeof MODERATIONS)[number];
 
 /** What became of a request to speak. */
 export const SPEAK_STATES = ['requested', 'withdrawn', 'granted', 'denied', 'expired', 'ended'] as const;
+/** `requested` and `granted` last; the others are how it ended. */
 export type SpeakState = (typeof SPEAK_STATES)[number];
 
 /** A kind of reaction is 1 to 16 of a-z, 0-9, _ and -. */

@@ -66,6 +66,7 @@ export const ARKIT_CHANNELS = [
   'rightEyeRoll',
 ] as const;
 
+/** Name of a channel. */
 export type ArkitChannel = (typeof ARKIT_CHANNELS)[number];
 
 /** Blendshapes stand before this index, angles from it on. */

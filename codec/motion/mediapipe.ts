@@ -7,11 +7,23 @@ import type { MotionFrame } from './types.ts';
  * `outputFaceBlendshapes` and `outputFacialTransformationMatrixes`, and an image that is not mirrored.
  */
 export interface MediapipeResult {
+  /** One entry a face that was seen. */
   faceLandmarks?: ArrayLike<unknown>;
   /** A list of 52 scores, 0..1, a face. */
-  faceBlendshapes: ArrayLike<{ categories: ArrayLike<{ categoryName: string; score: number }> }>;
+  faceBlendshapes: ArrayLike<{
+    /** Of the face. */
+    categories: ArrayLike<{
+      /** As in `ARKIT_CHANNELS`. */
+      categoryName: string;
+      /** 0..1. */
+      score: number;
+    }>;
+  }>;
   /** 4x4, column-major, a face: canonical face (x to its own left, y up, z out of it) to camera. */
-  facialTransformationMatrixes?: ArrayLike<{ data: ArrayLike<number> }>;
+  facialTransformationMatrixes?: ArrayLike<{
+    /** 16 numbers. */
+    data: ArrayLike<number>;
+  }>;
 }
 
 /** A line of MediaPipe results that cannot be read; `line` counts from 1. */

@@ -10,6 +10,7 @@ export interface MotionFrame {
   values: Float32Array;
 }
 
+/** What a liver's relay and viewers are told of the motion that comes. */
 export interface MotionConfig {
   /** `face-1`. */
   codec: string;

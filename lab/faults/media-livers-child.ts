@@ -36,7 +36,11 @@ async function live({ id, target, relays, link, fps, voiceMs }: Extract<ToLivers
       tell({ said: 'relays', id, ask: number });
     });
   const to: RelayTarget = { ...target, relays: relays ?? ask };
-  const publisher = publish(to, { connector: engineConnector(engine, { link }), motion: { fps } });
+  const publisher = publish(to, {
+    connector: engineConnector(engine, { link }),
+    motion: { fps },
+    ...(voiceMs !== undefined && { voice: { channels: 1, frameMs: voiceMs } }),
+  });
   await publisher.ready;
   const { room } = publisher;
   const timers = [every(1000 / fps, () => publisher.motion(FACE, room.nowUs()))];

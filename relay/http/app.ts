@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { localPages } from './local-pages.ts';
 import { type Candidate, candidatesSchema } from './relays.ts';
 import { type RoomDetails, type RoomSummary, roomSchema, roomsSchema } from './room-shapes.ts';
 import { json } from './shapes.ts';
@@ -191,6 +192,8 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
     await next();
   });
 
+  const { grant, ticket } = backend;
+  if (grant) app.use(localPages);
   app.openapi(routes.health, (c) => c.json({ ok: true }, 200));
   app.openapi(routes.ready, (c) => (backend.ready() ? c.json({ ok: true }, 200) : c.json({ ok: false }, 503)));
   app.openapi(routes.relay, (c) => c.json(backend.info(), 200));
@@ -206,7 +209,6 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
     c.header('access-control-allow-origin', '*');
     return c.json({ relays: [...(await backend.candidates(c.req.valid('param').room))] }, 200);
   });
-  const { grant, ticket } = backend;
   if (grant) app.openapi(routes.grant, async (c) => c.json(await grant(c.req.valid('json')), 200));
   if (ticket) app.openapi(routes.ticket, async (c) => c.json({ ticket: await ticket(c.req.valid('json')) }, 200));
   app.doc31('/openapi.json', {

@@ -57,6 +57,19 @@ describe('HTTP API', () => {
     });
   });
 
+  it('answers pages of this machine, and no others', async () => {
+    const ask = async (method: string, origin: string) => {
+      const { status, headers } = await get('/v1/rooms', { method, headers: { origin } });
+      return [status, headers.get('access-control-allow-origin')];
+    };
+    expect(await ask('OPTIONS', 'http://localhost:8000')).toEqual([204, 'http://localhost:8000']);
+    expect(await ask('GET', 'https://[::1]:3000')).toEqual([200, 'https://[::1]:3000']);
+    for (const origin of ['https://example.com', 'http://localhost.example.com', 'null']) {
+      expect(await ask('GET', origin)).toEqual([200, null]);
+      expect(await ask('OPTIONS', origin)).toEqual([404, null]);
+    }
+  });
+
   it('shows how a room delivers, and why', async () => {
     const liver = await rig.join({ room: 'seen' });
     await liver.request({ t: 'publish' });

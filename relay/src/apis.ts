@@ -5,6 +5,7 @@ import type { RelayConfig } from '../config/schema.ts';
 import type { GiftDelivery } from '../gifts/deliver.ts';
 import { mintTicket, readTicketSigner } from '../gifts/mint.ts';
 import { type HttpBackend, httpApp, type RelayInfo, type StaticAssets } from '../http/app.ts';
+import { LOOPBACK_NAMES } from '../http/local-pages.ts';
 import type { Candidate } from '../http/relays.ts';
 import type { RoomsApi } from '../http/rooms.ts';
 import { type HttpServer, serveHttp } from '../http/serve.ts';
@@ -14,8 +15,6 @@ import { ensureSharedKey, readSharedKey } from '../token/keys.ts';
 import { GRANTED_ROLES, mintToken, type Role } from '../token/token.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { RelayHost } from './host.ts';
-
-const LOOPBACK_NAMES = ['localhost', '127.0.0.1', '::1'];
 
 export interface ApisOptions {
   config: RelayConfig;

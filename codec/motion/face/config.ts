@@ -7,6 +7,7 @@ export const FACE_CODEC = 'face-1';
 
 const UNMERGED = 0x01;
 
+/** How a face is coded. */
 export interface FaceConfigOptions {
   /** Nominal frames a second, 1..120; 24..60 is what the model knows. */
   fps: number;

@@ -3,6 +3,7 @@ import layout from './layout.json' with { type: 'json' };
 
 /** hi: an iPhone's tracker through unharmed; std: what a viewer can tell apart; lo: for a congested path. */
 export const PROFILES = ['hi', 'std', 'lo'] as const;
+/** `hi`, `std` or `lo`: finer or fewer bytes. */
 export type Profile = (typeof PROFILES)[number];
 
 interface Channel {
