@@ -305,12 +305,17 @@ function suite(body: Body): void {
     const before = count(await rig.relay.stats(), BEFORE_WELCOME);
     await nothingElseNotices(async () => {
       const early = await rig.connect();
-      early.session.sendDatagram(bytes(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+      let sent = 0;
       const stats = await eventually(
-        () => rig.relay.stats(),
-        (s) => count(s, BEFORE_WELCOME) >= before + 1,
+        () => {
+          // A busy machine's transport leaves out what would come late.
+          sent += 1;
+          early.session.sendDatagram(bytes(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+          return rig.relay.stats();
+        },
+        (s) => count(s, BEFORE_WELCOME) > before,
       );
-      expect(count(stats, BEFORE_WELCOME)).toBe(before + 1);
+      expect(count(stats, BEFORE_WELCOME)).toBeLessThanOrEqual(before + sent);
       expect(early.end).toBeUndefined();
       early.session.close();
     });
