@@ -11,6 +11,7 @@ import {
   type ErrorMessage,
   type Publishing,
   type RelayMessage,
+  type Route,
   type Welcome,
 } from '@hayate/codec/messages';
 import type { CloseInfo, SendStreamOptions, Session } from '@hayate/transport';
@@ -39,7 +40,7 @@ const SAID_ON_CLOSE: ReadonlySet<string> = new Set<Code>(['protocol_error', 'con
 
 export type StreamName = keyof typeof STREAMS;
 /** What answers a request of the control stream. */
-type Answer = Done | Publishing | Access;
+type Answer = Done | Publishing | Access | Route;
 
 export interface RelaySessionOptions {
   /** Open. */
@@ -238,6 +239,7 @@ export class RelaySession {
       case 'done':
       case 'publishing':
       case 'access':
+      case 'route':
         if (message.id !== undefined) this.#requests.answer(message.id, message);
         break;
       case 'error':

@@ -14,7 +14,9 @@ import { ClockSync } from '@hayate/codec/clock';
 import { HayateError } from '@hayate/codec/errors';
 import type { RelaySession } from '../room/relay-session.ts';
 import type { RelayRoom } from '../room/room.ts';
+import type { BundleCounts } from '../src/types.ts';
 import { GapAsker } from './asker.ts';
+import { Bundles } from './bundles.ts';
 import { Silence } from './silence.ts';
 import type { Timing } from './slots.ts';
 
@@ -47,6 +49,7 @@ export class WatchPath {
   readonly #room: RelayRoom;
   readonly #asker: GapAsker;
   readonly #clock: ClockSync;
+  readonly #bundles = new Bundles();
   /** Undefined where no packet is lost: TCP. */
   readonly #silence: Silence | undefined;
   #held: Held[] = [];
@@ -54,6 +57,7 @@ export class WatchPath {
   #probeTimer: unknown;
   #askTimer: unknown;
   #askMs = Number.POSITIVE_INFINITY;
+  #asked = 0;
   #stopped = false;
   #lookedUs = Number.NEGATIVE_INFINITY;
 
@@ -85,10 +89,25 @@ export class WatchPath {
     return rttUs === undefined ? undefined : rttUs / 1000;
   }
 
+  /** Of the relay's clock as it is known here now. */
+  get clockUncertaintyMs(): number {
+    return this.#clock.synced ? this.#clock.uncertaintyUs(this.#room.nowUs()) / 1000 : Number.POSITIVE_INFINITY;
+  }
+
+  get bundles(): BundleCounts {
+    return this.#bundles.counts;
+  }
+
+  /** Requests for what is missing that were sent. */
+  get asked(): number {
+    return this.#asked;
+  }
+
   onDatagram(type: number, data: Uint8Array, receivedAtUs: number): void {
     if (type === DATAGRAM_TYPE.bundle) {
       this.#silence?.heard();
       const units = this.receiver.receive(data);
+      this.#bundles.arrived(units);
       this.#ask(this.#asker.arrived(units, this.#room.nowUs() / 1000));
       for (const unit of units) if (!this.#deliver(unit, receivedAtUs)) this.#hold(unit, receivedAtUs);
     } else if (type === DATAGRAM_TYPE.probeReply) {
@@ -154,7 +173,10 @@ export class WatchPath {
   #ask(request: Uint8Array | undefined): void {
     // What does not come there was left out, since it would have come too late.
     if (this.session.transport.reliability === 'reliable-only') return;
-    if (request) this.session.transport.sendDatagram(request);
+    if (request) {
+      this.#asked += 1;
+      this.session.transport.sendDatagram(request);
+    }
     const { environment } = this.#room;
     const nextMs = this.#asker.nextMs;
     if (this.#askTimer !== undefined && nextMs >= this.#askMs) return;

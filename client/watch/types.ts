@@ -1,3 +1,4 @@
+import type { RouteDelivery, RouteSlot } from '@hayate/codec/messages';
 import type { MotionFrame } from '@hayate/codec/motion';
 import type { ConnectionOptions, Room } from '../room/types.ts';
 import type { PlayoutClock } from './playout.ts';
@@ -101,6 +102,39 @@ export interface WatchStats {
   dropped: Record<string, number>;
   /** Round trip of the best clock probe; undefined before the first. */
   rttMs: number | undefined;
+  /** Of this viewer's notion of the relay's clock: its part of each unit's uncertainty. Infinity before the first probe. */
+  clockUncertaintyMs: number;
+  /** What shared a datagram. */
+  bundles: BundleCounts;
+  /** Requests for missing units that were sent. */
+  asked: number;
+}
+
+/** What shares a datagram: counts of this session. Repairs and what a joiner gets of before are in none but `datagrams`. */
+export interface BundleCounts {
+  /** Datagrams with media. */
+  datagrams: number;
+  /** Units that came for the first time, and in order. */
+  units: number;
+  /** Of these, voice packets. */
+  voiceUnits: number;
+  /**
+   * Sum over `units` of how much older each is than the newest of its kind and slot in the same datagram, ms: so long it
+   * waited for those, at the least.
+   */
+  heldMs: number;
+}
+
+/** What the relay says of this viewer's media. */
+export interface RouteReport {
+  /** Its name, in a cluster. */
+  relay?: string;
+  /** Its region, in a cluster. */
+  region?: string;
+  /** How each liver's media gets to the relay. */
+  slots: RouteSlot[];
+  /** How it is sent on; undefined before the relay decided. */
+  delivery?: RouteDelivery;
 }
 
 /** The units of a room's livers. */
@@ -126,6 +160,11 @@ export interface Watcher {
   playout(slot: number): PlayoutClock | undefined;
   /** Counts of now; a new object each call. */
   stats(): WatchStats;
+  /**
+   * Asks the relay how the media gets there and from there to here: one request, of the five a second that a session may
+   * make. Rejects with `connection_lost` without a session, `timeout`, or what ended the session.
+   */
+  route(): Promise<RouteReport>;
   /** Stops the media; closes the room too when `watch()` made it. */
   close(): void;
 }

@@ -215,6 +215,33 @@ describe('watcher', () => {
     expect(relay.timers).toBe(0);
   });
 
+  it('asks the relay how the media gets here, and counts what shares a datagram', async () => {
+    const relay = new FakeRelay({ up: { delayMs: 5 }, down: { delayMs: 5 } });
+    relay.script.welcome = { livers: [liver] };
+    const slots = [{ slot: 2, lagMs: { p50: 4, p99: 9 }, uncertaintyMs: 1, loss: 0.5 }];
+    relay.script.answer = ({ t, id }) => (t === 'route' ? { t, id, slots } : { t: 'done', id });
+    const watcher = relay.entry.watch(TARGET);
+    expect(watcher.stats()).toMatchObject({ clockUncertaintyMs: Number.POSITIVE_INFINITY, asked: 0 });
+    await expect(watcher.route()).rejects.toMatchObject({ code: 'connection_lost' });
+    await relay.advance(1_000);
+    const asked = watcher.route();
+    await relay.advance(20);
+    expect(await asked).toEqual({ slots });
+    // Half the round trip, and its age.
+    expect(watcher.stats().clockUncertaintyMs).toBeGreaterThan(5);
+    expect(watcher.stats().clockUncertaintyMs).toBeLessThan(5.1);
+    const from = source();
+    for (let i = 0; i < 3; i += 1) {
+      const captureUs = relay.nowUs();
+      relay.last.sendUnits([from.voice(captureUs - 20_000), from.voice(captureUs)]);
+      await relay.advance(40);
+    }
+    expect(watcher.stats().bundles).toEqual({ datagrams: 3, units: 4, voiceUnits: 4, heldMs: 40 });
+    watcher.close();
+    await relay.advance(500);
+    expect(relay.timers).toBe(0);
+  });
+
   it('runs a playout for each liver and tells the relay each second what it needs', async () => {
     const relay = new FakeRelay({ up: { delayMs: 20 }, down: { delayMs: 20 } });
     relay.script.welcome = { livers: [liver] };

@@ -7,7 +7,17 @@ import { BoundedQueue } from '../room/queue.ts';
 import type { RelaySession } from '../room/relay-session.ts';
 import type { RelayRoom } from '../room/room.ts';
 import { StandingRequest } from '../room/standing-request.ts';
-import type { Liver, WatchedFrame, WatchedVoice, Watcher, WatchOptions, WatchStats, Welcome } from '../src/types.ts';
+import type {
+  Liver,
+  RouteReport,
+  WatchedFrame,
+  WatchedVoice,
+  Watcher,
+  WatchOptions,
+  WatchStats,
+  Welcome,
+} from '../src/types.ts';
+import { NO_BUNDLES } from './bundles.ts';
 import type { PlayoutClock } from './playout.ts';
 import { Reception } from './reception.ts';
 import { PlayoutReporter } from './reporter.ts';
@@ -96,7 +106,17 @@ export class RoomWatcher implements Watcher, Participant {
     }
     const dropped: Record<string, number> = { ...main?.path.receiver.dropped() };
     for (const [reason, count] of this.#dropped) dropped[reason] = (dropped[reason] ?? 0) + count;
-    return { slots, dropped, rttMs: main?.path.rttMs };
+    const { rttMs, clockUncertaintyMs = Number.POSITIVE_INFINITY, bundles = NO_BUNDLES, asked = 0 } = main?.path ?? {};
+    return { slots, dropped, rttMs, clockUncertaintyMs, bundles: { ...bundles }, asked };
+  }
+
+  async route(): Promise<RouteReport> {
+    const session = this.#open ? this.#main?.path.session : undefined;
+    if (!session) throw codeError('connection_lost', 'there is no session now');
+    const answer = await session.request((id) => ({ t: 'route', id }));
+    if (answer.t !== 'route') throw codeError('protocol_error', `the relay answered route with ${answer.t}`);
+    const { t: _, id: __, ...report } = answer;
+    return report;
   }
 
   close(): void {

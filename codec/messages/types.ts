@@ -88,6 +88,12 @@ export interface Report {
   asks?: boolean;
 }
 
+/** How this session gets the media, and why: answered with `route`. */
+export interface RouteRequest {
+  t: 'route';
+  id: number;
+}
+
 /** A viewer's comment. */
 export interface CommentRequest {
   t: 'comment';
@@ -186,6 +192,50 @@ export interface Uplink {
   voiceBitrate?: number;
 }
 
+/** How the media of one liver gets to the relay, over the last second. */
+export interface RouteSlot {
+  slot: number;
+  /** Capture to the relay, one way, of all units; absent: none came. */
+  lagMs?: { p50: number; p99: number };
+  /** Of the relay's notion of the publisher's clock, hops between included. */
+  uncertaintyMs: number;
+  /** Share of its datagrams that get lost on the way here, repaired or not. */
+  loss: number;
+  /** The relay that it comes from over a trunk; absent: the publisher is here. */
+  from?: { relay: string; region?: string; rttMs: number };
+}
+
+/** How one viewer is sent to. */
+export interface RouteDelivery {
+  /** Voice packets that share a datagram, 1 to 4. */
+  voice: number;
+  /** The longest wait of the first of them. */
+  holdMs: number;
+  repair: RepairKind | 'request';
+  spacingMs: number;
+  layer: 'all' | 'keys' | 'voice';
+  /** What decided: a word for people. */
+  why: string;
+  /** Of the budget; absent: the path is not known. */
+  spareMs?: number;
+  /** Share of the packets to this viewer that get lost, by its acknowledgements. */
+  loss: number;
+  /** Step of the congestion ladder, 0 to 8. */
+  level: number;
+}
+
+/** Answer to `route`. */
+export interface Route {
+  t: 'route';
+  id: number;
+  /** The relay's name and region in a cluster. */
+  relay?: string;
+  region?: string;
+  slots: RouteSlot[];
+  /** Absent: this session does not watch, or nothing was decided yet. */
+  delivery?: RouteDelivery;
+}
+
 /** An answer to the request `id`, or a warning when there is none. */
 export interface ErrorMessage {
   t: 'error';
@@ -272,6 +322,7 @@ export type ClientMessage =
   | Watch
   | Unwatch
   | Report
+  | RouteRequest
   | Refresh
   | Presence
   | Speak
@@ -288,6 +339,7 @@ export type RelayMessage =
   | LiverCame
   | Left
   | Uplink
+  | Route
   | ErrorMessage
   | Draining
   | Access

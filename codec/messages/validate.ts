@@ -60,6 +60,27 @@ const names = list(member, MAX_NAMES);
 
 const written = { sub: text, name: optional(text), text: comment, at: uint() };
 
+const share = number(0, 1);
+const lagMs = map({ p50: number(-1e9, 1e9), p99: number(-1e9, 1e9) });
+const routeSlot = map({
+  slot,
+  lagMs: optional(lagMs),
+  uncertaintyMs: number(0, 1e9),
+  loss: share,
+  from: optional(map({ relay: text, region: optional(text), rttMs: number(0, 1e9) })),
+});
+const delivery = map({
+  voice: uint(4),
+  holdMs: number(0, 1000),
+  repair: oneOf('none', 'repeat', 'since_key', 'request'),
+  spacingMs: number(0, 1000),
+  layer: oneOf('all', 'keys', 'voice'),
+  why: text,
+  spareMs: optional(number(-1e9, 1e9)),
+  loss: share,
+  level: uint(8),
+});
+
 const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
   hello: { v: uint(), token: text, agent: optional(text), resume: optional(shortText(MAX_RESUME_CHARACTERS)) },
   publish: { ...id, ...media },
@@ -72,6 +93,7 @@ const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
     lost: optional(uint()),
     asks: optional(bool),
   },
+  route: id,
   refresh: { ...id, token: text },
   presence: { ...id, on: bool },
   speak: { ...id, want: bool },
@@ -115,13 +137,20 @@ const RELAY: Record<MessagesFrom['relay']['t'], Fields> = {
     received: uint(),
     lost: uint(),
     duplicate: uint(),
-    lagMs: map({ p50: number(-1e9, 1e9), p99: number(-1e9, 1e9) }),
+    lagMs,
     uncertaintyMs: number(0, 1e9),
     refused: counts,
     holdMs: optional(number(0, 60)),
     repair: optional(oneOf('none', 'repeat', 'since_key')),
     spacingMs: optional(number(0, 500)),
     voiceBitrate: optional(uint(510_000)),
+  },
+  route: {
+    ...id,
+    relay: optional(text),
+    region: optional(text),
+    slots: list(routeSlot, MAX_LIVERS),
+    delivery: optional(delivery),
   },
   error: { id: optional(u32), code: text, message: text, retryable: bool },
   draining: { deadlineMs: u32 },

@@ -109,6 +109,10 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
       throw new ConfigError(`${section}.jwksFile and ${section}.jwksUrl are two sources of one set`);
     }
   }
+  const { dev, emulateLink, transport } = result.data;
+  if (emulateLink && !dev) throw new ConfigError('emulateLink: only with dev');
+  if (emulateLink && transport === 'websocket')
+    throw new ConfigError('emulateLink: a link is of UDP, and needs the engine');
   checkCluster(result.data);
   checkWebhook('gifts.webhook', result.data.gifts.webhook);
   checkWebhook('rooms.webhook', result.data.rooms.webhook);

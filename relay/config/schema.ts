@@ -47,6 +47,10 @@ export const configSchema = z.strictObject({
       port: setting(port(4433), 'Its port. 0 takes a free one.'),
     })
     .prefault({}),
+  emulateLink: setting(
+    z.boolean().default(false),
+    'With `dev`: clients dial an emulated link, whose profile `POST /v1/link` sets (the demo page has a menu for it). UDP alone passes it. Needs the engine.',
+  ),
   fallback: setting(
     z.enum(['websocket', 'none']).default('websocket'),
     'The same sessions over WebSocket beside QUIC, on the TCP port of the same number: for networks without UDP. Browsers take it with a certificate that they trust.',

@@ -51,6 +51,16 @@ export interface HttpBackend {
   grant: ((request: RoomRequest) => Promise<RoomGrant>) | undefined;
   /** Development only: signs a ticket for anybody who asks. Undefined in production; the route is then absent. */
   ticket: ((request: TicketRequest) => Promise<string>) | undefined;
+  /** Development with `emulateLink` only: the network in front of this relay. Undefined elsewhere; the routes are then absent. */
+  link: LinkControl | undefined;
+}
+
+/** The emulated network that clients come through. */
+interface LinkControl {
+  readonly profile: { id: string };
+  readonly profiles: readonly { id: string; label: string }[];
+  /** Throws `invalid_argument` for one that there is not. */
+  set(id: string): void;
 }
 
 type TicketRequest = z.infer<typeof ticketRequestSchema>;
@@ -102,6 +112,12 @@ const ticketRequestSchema = z
     ttlSeconds: z.int().min(1).max(86_400).default(300),
   })
   .openapi('TicketRequest');
+const linkSchema = z
+  .object({
+    profile: z.string().openapi({ description: 'The `id` of the one that is emulated now.' }),
+    profiles: z.array(z.object({ id: z.string(), label: z.string() })),
+  })
+  .openapi('Link');
 const ticketSchema = z.object({ ticket: z.string() }).openapi('Ticket');
 
 const routes = {
@@ -160,6 +176,21 @@ const routes = {
     request: { body: { content: { 'application/json': { schema: ticketRequestSchema } }, required: true } },
     responses: { 200: json('The ticket', ticketSchema), 400: json('Wrong request', errorSchema) },
   }),
+  link: createRoute({
+    method: 'get',
+    path: '/v1/link',
+    summary: 'Development with `emulateLink` only: the network that clients come through.',
+    responses: { 200: json('The link', linkSchema) },
+  }),
+  setLink: createRoute({
+    method: 'post',
+    path: '/v1/link',
+    summary: 'Development with `emulateLink` only: another network, for all that come through it.',
+    request: {
+      body: { content: { 'application/json': { schema: z.object({ profile: z.string() }) } }, required: true },
+    },
+    responses: { 200: json('The link', linkSchema), 400: json('No such profile', errorSchema) },
+  }),
 };
 
 /** Pages that share their process with nobody get a clock of 5 to 20 us; Firefox's ticks in whole ms for others. */
@@ -211,6 +242,7 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
   });
   if (grant) app.openapi(routes.grant, async (c) => c.json(await grant(c.req.valid('json')), 200));
   if (ticket) app.openapi(routes.ticket, async (c) => c.json({ ticket: await ticket(c.req.valid('json')) }, 200));
+  if (backend.link) addLink(app, backend.link);
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: { title: 'Hayate relay', version: '1', description: 'Health, discovery and rooms of one relay.' },
@@ -225,6 +257,19 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
     return c.body(asset.body as string | Uint8Array<ArrayBuffer>, 200, { 'content-type': asset.type, ...ISOLATED });
   });
   return app;
+}
+
+function addLink(app: OpenAPIHono, link: LinkControl): void {
+  const now = () => ({ profile: link.profile.id, profiles: link.profiles.map(({ id, label }) => ({ id, label })) });
+  app.openapi(routes.link, (c) => c.json(now(), 200));
+  app.openapi(routes.setLink, (c) => {
+    const { profile } = c.req.valid('json');
+    if (!link.profiles.some(({ id }) => id === profile)) {
+      return c.json({ code: 'invalid_argument', message: `no link profile is called "${profile}"` }, 400);
+    }
+    link.set(profile);
+    return c.json(now(), 200);
+  });
 }
 
 /** `[::1]:8080` to `::1`. */

@@ -33,6 +33,15 @@ export interface UplinkRow {
   ask: UplinkAsk | undefined;
 }
 
+/** One liver's units of the last second on their way to this relay. */
+export interface SlotArrival {
+  slot: number;
+  /** Capture to this relay; undefined: none came. */
+  lagMs: { p50: number; p99: number } | undefined;
+  uncertaintyMs: number;
+  loss: number;
+}
+
 export interface RoomDeliverySummary {
   budgetMs: number;
   repairBytesPerSecond: number;
@@ -53,6 +62,7 @@ interface Slot {
   ask: UplinkAsk | undefined;
   /** Voice units at the last report. */
   voices: number | undefined;
+  lagMs: SlotArrival['lagMs'];
 }
 
 const FRAME_MS = 20;
@@ -107,10 +117,13 @@ export class RoomDelivery {
   #heard(slot: number, counts: UplinkCounts, frameMs: number | undefined, nowMs: number): Slot {
     let state = this.#slots.get(slot);
     if (!state) {
-      state = { policy: new UplinkPolicy(this.#tuning), frameMs, ask: undefined, voices: undefined };
+      state = { policy: new UplinkPolicy(this.#tuning), frameMs, ask: undefined, voices: undefined, lagMs: undefined };
       this.#slots.set(slot, state);
     }
     state.frameMs = frameMs;
+    const { lagP50Ms, lagP99Ms } = counts;
+    // Of a second without units both are 0.
+    state.lagMs = lagP50Ms === undefined || lagP99Ms <= 0 ? undefined : { p50: lagP50Ms, p99: lagP99Ms };
     this.#livers.report(slot, this.#spoken(state, counts), frameMs ?? FRAME_MS, nowMs);
     return state;
   }
@@ -192,6 +205,20 @@ export class RoomDelivery {
     }
     const stirs = changed || !CALM.has(decision.why) || decision.spareMs < spareBefore - STIR_MS;
     return { decision, changed, stirs };
+  }
+
+  /** What was decided for this viewer last; undefined for a session that does not watch, and before the first time. */
+  decisionOf(session: SessionKey): Readonly<Decision> | undefined {
+    return this.#viewers.get(session)?.decision;
+  }
+
+  /** How the room's livers arrive here. */
+  arrivals(): SlotArrival[] {
+    return [...this.#slots].map(([slot, { policy, lagMs }]) => ({
+      ...{ slot, lagMs },
+      uncertaintyMs: policy.lag.uncertaintyMs,
+      loss: policy.loss,
+    }));
   }
 
   /** Share of the packets to this viewer that are lost; undefined while nobody knows. */

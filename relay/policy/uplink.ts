@@ -11,6 +11,8 @@ export interface UplinkCounts {
   duplicate: number;
   /** Of the two above, the voice units; undefined: not counted apart. */
   voice?: { received: number; duplicate: number };
+  /** For people only. */
+  lagP50Ms?: number;
   lagP99Ms: number;
   uncertaintyMs: number;
 }

@@ -226,6 +226,7 @@ export class ReliableSession {
       this.close('rate_limited', 'too many requests');
       return;
     }
+    if (message.t === 'route') return this.#hub.route(this, message.id);
     if (message.t === 'refresh') return this.#hub.refresh(this, message.id, message.token);
     if (message.t === 'publish' && encodeMessage(message).length > MAX_PUBLISH_BYTES) {
       this.refuse(message.id, 'message_too_large', `a publish has at most ${MAX_PUBLISH_BYTES} bytes`, false);

@@ -43,6 +43,8 @@ export interface Hub {
   dropped(comments: number): void;
   /** A viewer's report; `taken` false: one too many, nothing but a count. */
   report(session: ReliableSession, report: Report, taken: boolean): void;
+  /** Answers how this session gets its media. Never rejects. */
+  route(session: ReliableSession, id: number): Promise<void>;
   /** Something that should not happen did: tell the operator, end the session with `internal`. */
   fault(session: ReliableSession, error: unknown): void;
   /** The relay ends this session for this reason; once at most. */

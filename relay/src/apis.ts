@@ -14,6 +14,7 @@ import { readServiceTokens } from '../http/service-token.ts';
 import { ensureSharedKey, readSharedKey } from '../token/keys.ts';
 import { GRANTED_ROLES, mintToken, type Role } from '../token/token.ts';
 import type { ClusterView } from './cluster-view.ts';
+import type { EmulatedLink } from './emulated-link.ts';
 import type { RelayHost } from './host.ts';
 
 export interface ApisOptions {
@@ -28,6 +29,8 @@ export interface ApisOptions {
   keyFile: string | undefined;
   /** The self-made key that signs tickets in development. */
   ticketKeyFile: string | undefined;
+  /** The emulated network in front of it. */
+  link: EmulatedLink | undefined;
   ready(): boolean;
   info(): RelayInfo;
 }
@@ -50,6 +53,7 @@ export async function openApis(options: ApisOptions): Promise<Apis> {
     candidates: () => options.cluster?.candidates() ?? [candidate(options)],
     grant: grantOf(options),
     ticket: await ticketOf(options),
+    link: options.link,
   };
   const loopback = LOOPBACK_NAMES.includes(config.http.host);
   const app = httpApp({ backend, assets, hosts: loopback ? LOOPBACK_NAMES : undefined });

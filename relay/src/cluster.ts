@@ -47,6 +47,14 @@ export interface ClusterHost {
   became(hosted: HostedRoom): void;
 }
 
+/** Where a slot comes from. */
+export interface Feeder {
+  relay: RelayId;
+  region?: string;
+  /** The least round trip of the trunk so far, ms. */
+  rttMs: number;
+}
+
 interface Member {
   hosted: HostedRoom;
   bridge: Bridge;
@@ -227,6 +235,18 @@ export class Cluster {
   /** The room's branch, for people who look after it. */
   bridge(hosted: HostedRoom): Bridge | undefined {
     return this.#members.get(hosted)?.bridge;
+  }
+
+  /** By slot: the relay that it comes from over a trunk, and the round trip to there as the trunk's connection knows it. */
+  async feeders(hosted: HostedRoom): Promise<Map<number, Feeder>> {
+    const out = new Map<number, Feeder>();
+    const relays = this.#options.directory.relays();
+    for (const [slot, { peer, session }] of this.#members.get(hosted)?.media.feeders() ?? []) {
+      const { rttMs, minRttMs = rttMs } = await session.getStats();
+      const region = relays.find(({ id }) => id === peer)?.region;
+      if (minRttMs !== undefined) out.set(slot, { relay: peer, ...(region && { region }), rttMs: minRttMs });
+    }
+    return out;
   }
 
   /** A gift that this relay took is durable: to the room's other relays. */

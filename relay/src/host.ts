@@ -27,6 +27,7 @@ import type { RoomLifecycle } from './lifecycle.ts';
 import { LiveTokens } from './live-tokens.ts';
 import { News } from './news.ts';
 import { type HostedRoom, infoOf, type RoomDetail, type RoomInfo, Rooms, type RoomTotals } from './rooms.ts';
+import { routeOf } from './route.ts';
 import { ServiceModeration } from './service-moderation.ts';
 import { type HostedSession, Sessions } from './sessions.ts';
 import { noteElsewhere, reportUplink, type UplinkReporting } from './uplink-report.ts';
@@ -327,6 +328,18 @@ export class RelayHost implements Hub {
     if (!taken) return;
     const delivery = this.#sessions.get(reliable.key)?.room?.delivery;
     delivery?.report(reliable.key, { marginMs, asks: asks === true }, this.nowMs());
+  }
+
+  async route(reliable: ReliableSession, id: number): Promise<void> {
+    const hosted = this.#sessions.get(reliable.key)?.room;
+    if (!hosted) return;
+    const feeders = await this.cluster?.feeders(hosted).catch(() => undefined);
+    reliable.send({ t: 'route', id, ...routeOf(hosted.delivery, reliable.key, feeders), ...this.#name() });
+  }
+
+  #name(): { relay?: string; region?: string } {
+    const self = this.#options.cluster?.self;
+    return self ? { relay: self.id, region: self.region } : {};
   }
 
   fault(reliable: ReliableSession, error: unknown): void {

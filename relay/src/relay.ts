@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { resolve } from 'node:path';
+import { HayateError } from '@hayate/codec/errors';
 import type { Engine } from '@hayate/engine';
 import type { IncomingSession, ServerAddress } from '@hayate/transport';
 import { type Logger, pino } from 'pino';
@@ -22,6 +23,7 @@ import { type Apis, openApis } from './apis.ts';
 import { ClusterView } from './cluster-view.ts';
 import { deliveryStats } from './delivery-stats.ts';
 import { removeDevState, writeDevState } from './dev-state.ts';
+import { EmulatedLink } from './emulated-link.ts';
 import { type HostStats, RelayHost } from './host.ts';
 import { RoomLifecycle } from './lifecycle.ts';
 import { type Door, openDoor, RELAY_PATH } from './listen.ts';
@@ -124,6 +126,7 @@ class Relay implements RunningRelay {
   #host: RelayHost | undefined;
   #apis: Apis | undefined;
   #cluster: OpenCluster | undefined;
+  #link: EmulatedLink | undefined;
   #metricsAt: { host: string; port: number } | undefined;
   #keyFile: string | undefined;
   #community: Community | undefined;
@@ -175,6 +178,7 @@ class Relay implements RunningRelay {
     const door = this.#deps.door ?? (await openDoor(config, this.#log, this.#deps.engine));
     this.#door = door;
     const { engine } = door;
+    if (config.emulateLink) this.#link = emulated(door);
     this.#cluster = await openCluster(config, {
       ...{ engine, gifts: this.#gifts?.cluster, log: this.#log, counters: this.#counters },
       ...{ directory: this.#deps.directory, show: this.#gifts && ((gift) => this.#gifts!.desk.given(gift)) },
@@ -206,6 +210,7 @@ class Relay implements RunningRelay {
       cluster: this.#view(),
       keyFile: this.#keyFile,
       ticketKeyFile: this.#gifts?.devKeyFile,
+      link: this.#link,
       ready: () => !this.#draining && this.#gifts?.failure() === undefined,
       info: () => this.#info(),
     });
@@ -261,7 +266,7 @@ class Relay implements RunningRelay {
 
   get url(): string {
     if (this.#config.publicUrl) return this.#config.publicUrl;
-    const { host, port } = this.address;
+    const { host, port } = this.#link ?? this.address;
     return `https://${authority(host, port)}${RELAY_PATH}`;
   }
 
@@ -392,12 +397,20 @@ class Relay implements RunningRelay {
     const { http, service } = this.#apis ?? {};
     await this.#cluster?.close();
     await Promise.all([http?.close(), service?.close(), this.#metrics.close(), this.#door?.close()]);
+    // After the door: close codes pass it.
+    this.#link?.close();
     // After the rooms: that they are gone is told too.
     await Promise.all([this.#delivery?.close(), this.#lifecycle?.close()]);
     // After the sessions: what they submitted is answered, whether or not anybody hears it.
     await Promise.all([this.#gifts?.close(), this.#community?.close()]);
     this.#log.info('relay closed');
   }
+}
+
+/** In front of the door. */
+function emulated({ engine, server }: Door): EmulatedLink {
+  if (!engine) throw new HayateError('unsupported', 'emulateLink: the engine is not there');
+  return new EmulatedLink(engine, server.address.port);
 }
 
 function httpUrl(server: { host: string; port: number } | undefined): string {

@@ -6,6 +6,7 @@ import type { Room } from '../room/room.ts';
 import type { RelayId } from '../trunk/types.ts';
 
 const MEASURE_MS = 1000;
+const MAX_SLOTS = 8;
 
 export interface TrunkMediaOptions {
   media: MediaRoom;
@@ -77,6 +78,15 @@ export class TrunkMedia {
   /** The liver has gone for good: nothing of it is to be given to who joins, and its generation is over. */
   gone(slot: number): void {
     this.#options.media.unpublish(slot);
+  }
+
+  /** By slot: which neighbour it comes from, and the session to it. */
+  feeders(): Map<number, { peer: RelayId; session: Session }> {
+    const out = new Map<number, { peer: RelayId; session: Session }>();
+    for (const [peer, { session, from }] of this.#neighbours) {
+      for (let slot = 0; slot < MAX_SLOTS; slot += 1) if ((from >> slot) & 1) out.set(slot, { peer, session });
+    }
+    return out;
   }
 
   /** Each second: how late media of livers at other relays comes, which viewers' budgets lack. */

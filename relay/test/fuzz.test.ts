@@ -20,6 +20,7 @@ const GOOD: Record<Type, { on: 'control' | 'comments' | 'gifts'; fields: Record<
   unpublish: { on: 'control', fields: { id: 2 } },
   watch: { on: 'control', fields: { id: 3 } },
   unwatch: { on: 'control', fields: { id: 4 } },
+  route: { on: 'control', fields: { id: 1 } },
   report: { on: 'control', fields: { marginMs: 5, lagP99Ms: 50, lost: 1, asks: true } },
   refresh: { on: 'control', fields: { id: 5, token: 'x' } },
   presence: { on: 'control', fields: { id: 6, on: true } },

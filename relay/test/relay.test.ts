@@ -1,3 +1,4 @@
+import type { Route } from '@hayate/codec/messages';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Body, bodies, type Rig } from './bodies.ts';
 import type { TestClient } from './client.ts';
@@ -46,6 +47,29 @@ function suite(body: Body): void {
     await liver.until(() => liver.messages.some((m) => m.t === 'uplink' && m.received === 10), 'uplink');
     const report = liver.messages.find((m) => m.t === 'uplink' && m.received === 10);
     expect(report).toMatchObject({ lost: 0, duplicate: 0, refused: {} });
+  });
+
+  it('tells who asks how the media gets there, and why', async () => {
+    const liver = await live(rig, { room: 'route' });
+    const viewer = await watching(rig, { room: 'route' });
+    const told = () => viewer.request({ t: 'route' }) as Promise<Route>;
+    let answer: Route;
+    for (let n = 0; ; n += 1) {
+      liver.motion(bytes(n));
+      answer = await eventually(told, () => true);
+      if ((answer.slots[0]?.lagMs && answer.delivery) || n > 40) break;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    expect(answer).toMatchObject({
+      ...{ t: 'route', slots: [{ slot: 0, loss: 0 }] },
+      delivery: { voice: 1, repair: 'none', layer: 'all', why: 'conversation', level: 0 },
+    });
+    const { p50, p99 } = answer.slots[0]!.lagMs!;
+    expect(p50).toBeGreaterThanOrEqual(0);
+    expect(p99).toBeGreaterThanOrEqual(p50);
+    expect(answer).not.toHaveProperty('relay');
+    // Who does not watch is not decided for.
+    expect(await liver.request({ t: 'route' })).not.toHaveProperty('delivery');
   });
 
   it('carries comments to those who opened the stream, in order, and limits the rate', async () => {

@@ -40,6 +40,7 @@ const CLIENT: ClientMessage[] = [
   { t: 'comments', after: 12 },
   { t: 'react', id: 14, kind: 'heart' },
   { t: 'comments', after: 12, early: true },
+  { t: 'route', id: 15 },
 ];
 
 const RELAY: RelayMessage[] = [
@@ -177,6 +178,28 @@ const RELAY: RelayMessage[] = [
   { t: 'early', key: Number.MAX_SAFE_INTEGER, sub: 'u', name: 'U', text: 'こんにちは', at: 1_763_874_000_000 },
   { t: 'comment', n: 14, key: 7, sub: 'u', text: 'hi', at: 1_763_874_000_000 },
   { t: 'deleted', early: [7, Number.MAX_SAFE_INTEGER] },
+  { t: 'route', id: 15, slots: [] },
+  {
+    t: 'route',
+    id: 16,
+    relay: 'us-1',
+    region: 'us',
+    slots: [
+      { slot: 0, lagMs: { p50: 4.5, p99: 12.25 }, uncertaintyMs: 1.5, loss: 0.25 },
+      { slot: 1, uncertaintyMs: 66, loss: 0, from: { relay: 'jp-1', region: 'jp', rttMs: 130.5 } },
+    ],
+    delivery: {
+      voice: 2,
+      holdMs: 20,
+      repair: 'request',
+      spacingMs: 15,
+      layer: 'all',
+      why: 'loss',
+      spareMs: -3.5,
+      loss: 0.03125,
+      level: 0,
+    },
+  },
 ];
 
 /** Good ones that the encoder here writes otherwise; by hand. */
@@ -231,6 +254,7 @@ const BAD: [string, keyof MessagesFrom, string, string][] = [
     'aa 6174 6467696674 616e 01 646b696e64 63746970 636a7469 6161 63737562 6175 656c69766572 616c 646974656d 6169 66616d6f756e74 01 6863757272656e6379 634a5059 626174 01',
     'field',
   ],
+  ['route without slots', 'relay', 'a2 6174 65726f757465 626964 01', 'field'],
   ['place of nothing', 'relay', 'a3 6174 66706c61636564 616e 05 646b696e64 6467696674', 'field'],
   ['presence whose on is a number', 'client', 'a3 6174 6870726573656e6365 626964 01 626f6e 01', 'field'],
   ['moderate without an action', 'client', 'a2 6174 686d6f646572617465 626964 01', 'field'],
