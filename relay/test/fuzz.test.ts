@@ -69,7 +69,8 @@ const message = fc
     const names = Object.keys(all);
     for (const [at, value] of fields) all[names[at % names.length]!] = value;
     const encoded = encodeMessage({ t, ...all } as unknown as ClientMessage);
-    for (const [at, value] of flips) encoded[at % encoded.length] = value;
+    // Not the length: a greater one takes what follows for its own, and waits for more than ever comes.
+    for (const [at, value] of flips) encoded[1 + (at % (encoded.length - 1))] = value;
     return { t, on: GOOD[t].on, encoded };
   });
 

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
 import { createMemoryPair, ManualClock, MemoryServer } from './index.ts';
+import type { Wire } from './link.ts';
+import { createPipe } from './pipe.ts';
 
 test('a datagram arrives when the clock says so, stamped in that clock', () => {
   const clock = new ManualClock(1_000_000);
@@ -59,6 +61,12 @@ test('a handshake takes a round trip and can be given up', async () => {
   clock.advance(0.1);
   await kept.ready;
   expect(server.openSessions).toBe(1);
+});
+
+test('a write settles whose reader has stopped', async () => {
+  const pipe = createPipe({ deliver: () => {} } as unknown as Wire, () => {});
+  await pipe.readable.cancel();
+  await pipe.writable.getWriter().write(Uint8Array.of(1));
 });
 
 test('a writer whose reader never reads can still be aborted', async () => {

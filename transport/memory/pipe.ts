@@ -61,7 +61,8 @@ export function createPipe(wire: Wire, onDone: (pipe: Pipe) => void): Pipe {
         inFlightBytes -= bytes.byteLength;
         if (!done) reader.enqueue(bytes);
       });
-      if (!full()) return;
+      // A reader that stopped has no room, and will have none.
+      if (done || !full()) return;
       room = Promise.withResolvers<void>();
       await room.promise;
     },
