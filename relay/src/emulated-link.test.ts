@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectRoom } from '@hayate/client';
 import { engineAvailable, openEngine } from '@hayate/engine';
 import { engineConnector } from '@hayate/transport/engine';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseConfig } from '../config/load.ts';
 import type { RelayConfigInput } from '../config/schema.ts';
+import { TestClient } from '../test/client.ts';
 import { startRelay } from './relay.ts';
 
 const available = engineAvailable();
@@ -64,12 +64,11 @@ describe('emulated link', () => {
         tokens: { viewer: string };
       };
       expect(url).toBe(relay.url);
-      const room = connectRoom(
-        { url, certificateHashes, token: tokens.viewer },
-        { connector: engineConnector(engine), deadAfterMs: 10_000 },
-      );
-      const { session } = await room.ready;
-      const rttMs = async () => (await room.getStats())?.rttMs ?? Number.NaN;
+      const serverCertificateHashes = certificateHashes.map((hash) => Buffer.from(hash, 'hex'));
+      const client = new TestClient(engineConnector(engine)(url, { serverCertificateHashes }));
+      await client.session.ready;
+      await client.hello(tokens.viewer);
+      const rttMs = async () => (await client.session.getStats()).rttMs ?? Number.NaN;
       expect(await (await ask(relay.httpAddress)).json()).toMatchObject({ profile: 'lan' });
       expect((await ask(relay.httpAddress, 'lead')).status).toBe(400);
       const told = await ask(relay.httpAddress, 'satellite');
@@ -77,9 +76,8 @@ describe('emulated link', () => {
       expect(await told.json()).toMatchObject({ profile: 'satellite', profiles: expect.arrayContaining([]) });
       // Heartbeats and their acknowledgements show the round trip.
       await expect.poll(rttMs, { timeout: 20_000 }).toBeGreaterThan(200);
-      expect(room.state).toBe('open');
-      expect(room.welcome?.session).toBe(session);
-      room.close();
+      expect(client.end).toBeUndefined();
+      client.session.close();
     } finally {
       await relay.close();
       await engine.close();
