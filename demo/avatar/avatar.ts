@@ -1,29 +1,34 @@
-import { Backdrop, openCanvas } from './backdrop.ts';
-import { drawBrow, drawEars, drawEye, drawMouth, drawNose, drawSkin, facePath } from './draw-face.ts';
-import { drawBackHair, drawBody, drawFrontHair, type HairSway } from './draw-hair.ts';
-import { type Palette, paletteOf } from './palette.ts';
-import { createRig, poseRig, type Rig } from './rig.ts';
-import { type Context2D, HeadSpace } from './space.ts';
+import { CHANNEL_COUNT } from './channels.ts';
+import { BodySpace, drawBody, drawBow, drawNeck } from './draw/body.ts';
+import { drawBrow, drawEye, Iris } from './draw/eye.ts';
+import { chinOf, drawEars, drawNose, drawSkin, facePath } from './draw/face.ts';
+import { drawBackHair, drawFrontHair, drawSideLocks, fringeShadow } from './draw/hair.ts';
+import { drawMouth } from './draw/mouth.ts';
+import { type Palette, paletteOf } from './draw/palette.ts';
+import { type Context2D, HeadSpace } from './draw/space.ts';
+import { openCanvas } from './draw/sprite.ts';
+import { AvatarMotion } from './motion/motion.ts';
+import { createRig, poseRig, type Rig, relax } from './rig.ts';
+import { Backdrop } from './scene/backdrop.ts';
+import { type Surroundings, sceneAt } from './scene/light.ts';
 
-const STREAKS = 9;
 /** Slower frames than this make the picture coarser, down to a quarter of its pixels. */
 const SLOW_FRAME_MS = 26;
 const LEAST_DETAIL = 0.5;
+const NOON: Surroundings = { hour: 12, dark: false };
 
-/**
- * One liver's face on one canvas, of the page or of a worker. Hair and shoulders have a little inertia of their own,
- * everything else is the pose.
- */
+/** One liver's face on one canvas, of the page or of a worker. */
 export class Avatar {
   readonly #canvas: HTMLCanvasElement | OffscreenCanvas;
   readonly #ctx: Context2D;
-  readonly #palette: Palette;
-  readonly #backdrop: Backdrop;
+  readonly #slot: number;
   readonly #rig: Rig = createRig();
-  readonly #space = new HeadSpace();
-  readonly #sway: HairSway = { x: 0, y: 0 };
-  #swaySpeedX = 0;
-  #swaySpeedY = 0;
+  readonly #head = new HeadSpace();
+  readonly #body = new BodySpace();
+  readonly #motion: AvatarMotion;
+  #palette: Palette;
+  #iris: Iris;
+  #backdrop: Backdrop;
   #lastMs = 0;
   #frameMs = 1000 / 60;
   #detail = 1;
@@ -33,8 +38,12 @@ export class Avatar {
   constructor(canvas: HTMLCanvasElement | OffscreenCanvas, slot: number) {
     this.#canvas = canvas;
     this.#ctx = openCanvas(canvas);
-    this.#palette = paletteOf(slot);
-    this.#backdrop = new Backdrop(this.#palette);
+    this.#slot = slot;
+    this.#motion = new AvatarMotion(slot, CHANNEL_COUNT);
+    const scene = sceneAt(NOON);
+    this.#palette = paletteOf(slot, scene);
+    this.#iris = new Iris(this.#palette);
+    this.#backdrop = new Backdrop(scene);
   }
 
   /** Pixels of the screen that the canvas covers. Nothing is drawn before the first call. */
@@ -43,50 +52,82 @@ export class Avatar {
     this.#height = height;
   }
 
+  /** The light and the place. */
+  light(surroundings: Surroundings): void {
+    const scene = sceneAt(surroundings);
+    this.#palette = paletteOf(this.#slot, scene);
+    this.#iris = new Iris(this.#palette);
+    this.#backdrop = new Backdrop(scene);
+  }
+
   /** Draws the 61 values. `awake` false dims the picture: nobody is there. */
   draw(values: Float32Array, nowMs: number, awake: boolean): void {
     if (this.#width * this.#height === 0) return;
-    poseRig(this.#rig, values);
-    const stepMs = Math.min(50, Math.max(0, nowMs - this.#lastMs));
-    this.#lastMs = nowMs;
-    this.#adapt(stepMs);
-    this.#swing(stepMs / 1000, nowMs);
+    this.#adapt(nowMs);
     const { width, height } = this.#fit();
     const ctx = this.#ctx;
     const rig = this.#rig;
-    const palette = this.#palette;
-    const space = this.#space;
-    const scale = Math.min(width / 3.5, height / 3.9);
-    const breath = Math.sin(nowMs / 660);
-    const x = width / 2 - Math.sin(rig.roll) * 0.12 * scale;
-    const y = height * 0.485 - 0.015 * breath * scale;
-    space.place(x, y, scale);
-    space.turn(rig.yaw, rig.pitch, rig.roll);
+    const motion = this.#motion;
+    const seconds = nowMs / 1000;
+    poseRig(rig, values);
+    motion.begin(values, nowMs);
+    relax(rig, motion.life, motion.idle);
+    const { head, body } = this.#place(width, height);
+    motion.follow(rig, head, body);
 
-    this.#stage(width, height, nowMs);
-    drawBackHair(ctx, space, this.#sway, palette);
-    drawBody(ctx, width / 2, y, scale, breath, -Math.sin(rig.roll), palette);
-    drawEars(ctx, space);
-    drawSkin(ctx, space, rig, palette);
-    drawNose(ctx, space, rig);
-    drawMouth(ctx, space, rig);
-    ctx.save();
-    ctx.clip(facePath(space, rig));
-    for (const [index, side] of [-1, 1].entries()) drawEye(ctx, space, rig.eyes[index]!, side, palette);
-    ctx.restore();
-    drawFrontHair(ctx, space, this.#sway, palette);
-    // Brows show through the fringe, as is the custom of drawn faces.
-    ctx.globalAlpha = 0.78;
-    for (const [index, side] of [-1, 1].entries()) drawBrow(ctx, space, rig.eyes[index]!, side, palette);
-    ctx.globalAlpha = 1;
+    this.#backdrop.drawBehind(ctx, width, height, seconds, Math.sin(rig.yaw), Math.sin(rig.pitch));
+    const palette = this.#palette;
+    drawBackHair(ctx, head, motion.hair, palette);
+    drawNeck(ctx, body, palette, chinOf(head, rig));
+    drawBody(ctx, body, palette);
+    drawBow(ctx, body, motion.ribbons, palette);
+    this.#drawHead(ctx, head, palette);
+    this.#backdrop.drawBefore(ctx, width, height, seconds, Math.sin(rig.yaw));
     if (!awake) {
       ctx.fillStyle = 'rgba(20, 26, 48, 0.45)';
       ctx.fillRect(0, 0, width, height);
     }
   }
 
+  #drawHead(ctx: Context2D, head: HeadSpace, palette: Palette): void {
+    const rig = this.#rig;
+    const { hair, spark } = this.#motion;
+    drawEars(ctx, head, palette);
+    drawSkin(ctx, head, rig, palette, fringeShadow(head, hair));
+    drawNose(ctx, head, rig, palette);
+    drawMouth(ctx, head, rig, palette);
+    ctx.save();
+    ctx.clip(facePath(head, rig));
+    for (const [index, side] of [-1, 1].entries()) {
+      drawEye(ctx, head, rig.eyes[index]!, side, palette, this.#iris, spark);
+    }
+    ctx.restore();
+    drawSideLocks(ctx, head, hair, palette);
+    drawFrontHair(ctx, head, hair, palette);
+    // Brows show through the fringe, as is the custom of drawn faces.
+    ctx.globalAlpha = 0.72;
+    for (const [index, side] of [-1, 1].entries()) drawBrow(ctx, head, rig.eyes[index]!, side, palette);
+    ctx.globalAlpha = 1;
+  }
+
+  /** A wide picture shows the shoulders, a high one is filled by its width. */
+  #place(width: number, height: number): { head: HeadSpace; body: BodySpace } {
+    const rig = this.#rig;
+    const { life } = this.#motion;
+    const scale = Math.min(width / 3.2, height / 4.4);
+    const lean = -Math.sin(rig.roll + life.swayRoll);
+    const x = width / 2 + (life.swayX + lean * 0.12) * scale;
+    const y = height * 0.44 - (height - 4.4 * scale) * 0.06 - 0.014 * life.breath * scale;
+    this.#head.place(x, y, scale);
+    this.#head.turn(rig.yaw, rig.pitch, rig.roll + life.swayRoll);
+    this.#body.place(width / 2 + life.swayX * 0.6 * scale, y, scale, lean, -Math.sin(rig.yaw), life.breath);
+    return { head: this.#head, body: this.#body };
+  }
+
   /** Software rendering on a busy machine must not take the time that media needs. */
-  #adapt(stepMs: number): void {
+  #adapt(nowMs: number): void {
+    const stepMs = nowMs - this.#lastMs;
+    this.#lastMs = nowMs;
     if (stepMs <= 0 || stepMs >= 50) return;
     this.#frameMs += (stepMs - this.#frameMs) * 0.03;
     if (this.#frameMs < SLOW_FRAME_MS || this.#detail <= LEAST_DETAIL) return;
@@ -103,39 +144,5 @@ export class Avatar {
       canvas.height = height;
     }
     return { width, height };
-  }
-
-  /** Hair is a damped spring that the head drags along, in a light wind. */
-  #swing(seconds: number, nowMs: number): void {
-    const wind = 0.03 * Math.sin(nowMs / 900) + 0.02 * Math.sin(nowMs / 370);
-    const targetX = wind + 0.35 * Math.sin(this.#rig.yaw) + 0.3 * Math.sin(this.#rig.roll);
-    const targetY = -0.12 * this.#rig.pitch;
-    // Small steps keep the spring stable when frames come late.
-    for (let left = seconds; left > 0; left -= 0.008) {
-      const dt = Math.min(0.008, left);
-      this.#swaySpeedX += ((targetX - this.#sway.x) * 70 - this.#swaySpeedX * 7) * dt;
-      this.#swaySpeedY += ((targetY - this.#sway.y) * 70 - this.#swaySpeedY * 7) * dt;
-      this.#sway.x += this.#swaySpeedX * dt;
-      this.#sway.y += this.#swaySpeedY * dt;
-    }
-  }
-
-  #stage(width: number, height: number, nowMs: number): void {
-    const ctx = this.#ctx;
-    ctx.drawImage(this.#backdrop.image(width, height), 0, 0);
-    ctx.lineCap = 'round';
-    for (let i = 0; i < STREAKS; i += 1) {
-      const speed = 0.05 + 0.03 * ((i * 7) % 5);
-      const length = width * (0.12 + 0.03 * (i % 4));
-      const across = width + 2 * length;
-      const x = ((nowMs * speed * 0.9 + i * across * 0.37) % across) - length;
-      const y = height * ((i * 0.618) % 1);
-      ctx.strokeStyle = `rgba(255, 255, 255, ${0.2 + 0.08 * (i % 3)})`;
-      ctx.lineWidth = height * 0.004 * (1 + (i % 3));
-      ctx.beginPath();
-      ctx.moveTo(x, y);
-      ctx.quadraticCurveTo(x + length / 2, y - height * 0.012, x + length, y);
-      ctx.stroke();
-    }
   }
 }

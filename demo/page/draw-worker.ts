@@ -1,10 +1,12 @@
 /** Runs in a worker: draws the avatars, so that the page's thread has its time for media. */
 import { Avatar } from '../avatar/avatar.ts';
 import { CHANNEL_COUNT } from '../avatar/channels.ts';
+import type { Surroundings } from '../avatar/scene/light.ts';
 import { type FromDrawWorker, readPoses, sharedNowMs, type ToDrawWorker } from './drawing/sheet.ts';
 
 const avatars = new Map<number, Avatar>();
 const values = new Float32Array(CHANNEL_COUNT);
+let surroundings: Surroundings | undefined;
 
 function say(message: FromDrawWorker, transfer: Transferable[] = []): void {
   (globalThis as unknown as Worker).postMessage(message, transfer);
@@ -12,9 +14,14 @@ function say(message: FromDrawWorker, transfer: Transferable[] = []): void {
 
 function take(message: ToDrawWorker): void {
   if (message.type === 'add') {
-    avatars.set(message.id, new Avatar(message.canvas, message.slot));
+    const avatar = new Avatar(message.canvas, message.slot);
+    if (surroundings) avatar.light(surroundings);
+    avatars.set(message.id, avatar);
   } else if (message.type === 'size') {
     avatars.get(message.id)?.resize(message.width, message.height);
+  } else if (message.type === 'light') {
+    surroundings = message.surroundings;
+    for (const avatar of avatars.values()) avatar.light(surroundings);
   } else if (message.type === 'remove') {
     avatars.delete(message.id);
   } else {

@@ -1,5 +1,6 @@
 import { byId, h, notify, put } from './dom.ts';
 import { choosePainter } from './drawing/choose.ts';
+import { followSurroundings } from './drawing/surroundings.ts';
 import { say, words } from './language/language.ts';
 import { languageButton, startLanguage } from './language/switch.ts';
 import { createProbe, report } from './probe.ts';
@@ -32,6 +33,8 @@ async function start(): Promise<void> {
       choosePainter(drawing, (error) => report(probe, error)),
       role === 'liver' ? import('./liver.ts').then(({ showLiver }) => showLiver) : showViewer,
     ]);
+    const hour = query.get('hour');
+    followSurroundings(hour === null ? undefined : Number(hour), (surroundings) => painter.light(surroundings));
     probe.drawing = () => ({ where: painter.where, ...painter.figures });
     show(session, roomName, painter, probe);
   } catch (error) {

@@ -1,8 +1,8 @@
 import { formatLiveLinkCsv, type LiveLinkFrame } from '@hayate/codec/motion';
 import { describe, expect, it } from 'vitest';
 import { CH, CHANNEL_COUNT } from '../avatar/channels.ts';
+import { HeadSpace } from '../avatar/draw/space.ts';
 import { createRig, poseRig } from '../avatar/rig.ts';
-import { HeadSpace } from '../avatar/space.ts';
 import { createPerformer } from '../liver/performer.ts';
 import { AudioClock } from './audio-clock.ts';
 import { BlockCutter } from './microphone.ts';

@@ -1,3 +1,4 @@
+import type { Surroundings } from '../../avatar/scene/light.ts';
 import { h } from '../dom.ts';
 import type { Said } from '../language/language.ts';
 
@@ -24,6 +25,8 @@ export interface Painter {
   readonly where: 'worker' | 'page';
   readonly figures: Readonly<DrawFigures>;
   portrait(slot: number, label: Said): Portrait;
+  /** The light and the place for all avatars, those to come too. */
+  light(surroundings: Surroundings): void;
   /** Draws what was posed since the last call. False: not this time. */
   flush(nowMs: number): boolean;
 }

@@ -1,3 +1,4 @@
+import type { Surroundings } from '../../avatar/scene/light.ts';
 import type { Said } from '../language/language.ts';
 import { canvasFor, noFigures, type Painter, type Portrait } from './painter.ts';
 import { type FromDrawWorker, type Sheet, sharedNowMs, sheetLength, type ToDrawWorker, writePose } from './sheet.ts';
@@ -47,6 +48,10 @@ export class WorkerPainter implements Painter {
         this.#post({ type: 'remove', id });
       },
     };
+  }
+
+  light(surroundings: Surroundings): void {
+    this.#post({ type: 'light', surroundings });
   }
 
   flush(nowMs: number): boolean {

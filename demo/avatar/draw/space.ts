@@ -46,7 +46,19 @@ export class HeadSpace {
     return this.#scale;
   }
 
+  /** On the canvas. */
   project(point: Point3): Point2 {
+    const [x, y] = this.unit(point);
+    return this.canvas(x, y);
+  }
+
+  /** From `unit` to the canvas. */
+  canvas(x: number, y: number): Point2 {
+    return [this.#x + x * this.#scale, this.#y + y * this.#scale];
+  }
+
+  /** The turned point in head half-widths about the head's own place: what hangs there moves without the canvas. */
+  unit(point: Point3): Point2 {
     const x = point[0];
     const y = point[1] - PIVOT_Y;
     const z = point[2] - PIVOT_Z;
@@ -57,7 +69,15 @@ export class HeadSpace {
     const near = CAMERA / (CAMERA - pitchedZ);
     const rolledX = turnedX * this.#cosRoll + pitchedY * this.#sinRoll;
     const rolledY = pitchedY * this.#cosRoll - turnedX * this.#sinRoll;
-    return [this.#x + rolledX * near * this.#scale, this.#y + (rolledY * near + PIVOT_Y) * this.#scale];
+    return [rolledX * near, rolledY * near + PIVOT_Y];
+  }
+
+  /** As `unit` of a point that hangs from `root` by its weight: it goes round with the head, but does not tilt. */
+  hanging(root: Point3, point: Point3): Point2 {
+    const [x, y] = this.unit(root);
+    const dx = point[0] - root[0];
+    const dz = point[2] - root[2];
+    return [x + dx * this.#cosYaw - dz * this.#sinYaw, y + point[1] - root[1]];
   }
 
   /** On the face's front at (x, y), `lift` before it. */
