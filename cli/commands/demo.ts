@@ -7,6 +7,8 @@ import { addRelayOptions, relayConfig, runRelay } from '../relay-process.ts';
 import { devToken } from '../target.ts';
 
 const FPS = 60;
+/** Where a development relay listens, whatever else it listens on. */
+const LOOPBACK = '127.0.0.1';
 
 export function demoCommand(): Command {
   const command = new Command('demo')
@@ -32,9 +34,11 @@ export function demoCommand(): Command {
 async function beside(relay: RunningRelay, stateDir: string, room: string, seed: number): Promise<() => Promise<void>> {
   const state = readDevState(stateDir);
   if (!state) throw new Error(`the relay wrote no state into ${stateDir}`);
-  const dialler = openDialler({ url: relay.url, stateDir });
+  // Not by the emulated link, where there is one: that is the viewers' network.
+  const url = `https://${LOOPBACK}:${relay.address.port}${new URL(relay.url).pathname}`;
+  const dialler = openDialler({ url, stateDir });
   const target = {
-    url: relay.url,
+    url,
     certificateHashes: relay.certificateHashes,
     token: () => devToken(state, { room, role: 'liver', sub: 'performer', name: 'Hayate' }),
   };

@@ -1,7 +1,7 @@
 import { MAX_SLOTS, type ReceivedUnit, UNIT_KIND } from '@hayate/codec/bundle';
 import type { BundleCounts } from '../src/types.ts';
 
-export const NO_BUNDLES: Readonly<BundleCounts> = { datagrams: 0, units: 0, voiceUnits: 0, heldMs: 0 };
+export const NO_BUNDLES: Readonly<BundleCounts> = { datagrams: 0, bytes: 0, units: 0, voiceUnits: 0, heldMs: 0 };
 
 const KINDS = 4;
 
@@ -17,9 +17,10 @@ export class Bundles {
   readonly #fresh: ReceivedUnit[] = [];
 
   /** The new units of one datagram. What is behind the newest so far is a repair or came out of order, and is not counted. */
-  arrived(units: readonly ReceivedUnit[]): void {
+  arrived(bytes: number, units: readonly ReceivedUnit[]): void {
     const { counts } = this;
     counts.datagrams += 1;
+    counts.bytes += bytes;
     const fresh = this.#fresh;
     fresh.length = 0;
     for (const unit of units) {

@@ -107,7 +107,7 @@ export class WatchPath {
     if (type === DATAGRAM_TYPE.bundle) {
       this.#silence?.heard();
       const units = this.receiver.receive(data);
-      this.#bundles.arrived(units);
+      this.#bundles.arrived(data.length, units);
       this.#ask(this.#asker.arrived(units, this.#room.nowUs() / 1000));
       for (const unit of units) if (!this.#deliver(unit, receivedAtUs)) this.#hold(unit, receivedAtUs);
     } else if (type === DATAGRAM_TYPE.probeReply) {

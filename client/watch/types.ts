@@ -114,6 +114,8 @@ export interface WatchStats {
 export interface BundleCounts {
   /** Datagrams with media. */
   datagrams: number;
+  /** Their bytes, without what QUIC, UDP and IP put around them. */
+  bytes: number;
   /** Units that came for the first time, and in order. */
   units: number;
   /** Of these, voice packets. */

@@ -236,7 +236,7 @@ describe('watcher', () => {
       relay.last.sendUnits([from.voice(captureUs - 20_000), from.voice(captureUs)]);
       await relay.advance(40);
     }
-    expect(watcher.stats().bundles).toEqual({ datagrams: 3, units: 4, voiceUnits: 4, heldMs: 40 });
+    expect(watcher.stats().bundles).toMatchObject({ datagrams: 3, units: 4, voiceUnits: 4, heldMs: 40 });
     watcher.close();
     await relay.advance(500);
     expect(relay.timers).toBe(0);

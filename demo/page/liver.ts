@@ -3,6 +3,7 @@ import { CHANNEL_COUNT } from '../avatar/channels.ts';
 import { Broadcast } from './broadcast.ts';
 import { h, notify } from './dom.ts';
 import type { Painter } from './drawing/painter.ts';
+import { engineerToggle } from './engineer/toggle.ts';
 import { figureTable, percent } from './figures.ts';
 import { type LiveChoice, liveControls } from './live-controls.ts';
 import { PAGE_PLAYOUT } from './playout.ts';
@@ -68,6 +69,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
   watcher.onFrame((unit) => stage.frame(unit));
   watcher.onVoice((unit) => stage.voiceUnit(unit));
   watcher.ready.catch((error: unknown) => report(probe, error));
+  engineerToggle(watcher, probe);
 
   let sentBefore = 0;
   setInterval(() => {

@@ -1,5 +1,6 @@
 import type { PlayoutStats, UnitCounts } from '@hayate/client';
 import type { DrawFigures, Painter } from './drawing/painter.ts';
+import type { Reading } from './engineer/meter.ts';
 
 /** What tests, and the curious at the console, can read: `window.hayate`. */
 export interface PageProbe {
@@ -45,6 +46,8 @@ export interface PageProbe {
   playout: () => PlayoutStats | undefined;
   /** Viewer: capture to arrival in this page, of the first liver's face. */
   arrival: () => UnitCounts['lagMs'] | undefined;
+  /** Of the engineer's view, while it is open. */
+  engineer: () => Reading | undefined;
   errors: string[];
 }
 
@@ -81,6 +84,7 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     giftsShown: [],
     playout: () => undefined,
     arrival: () => undefined,
+    engineer: () => undefined,
     errors: [],
   };
   window.hayate = probe;

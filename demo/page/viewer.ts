@@ -1,5 +1,6 @@
 import { watch } from '@hayate/client';
 import type { Painter } from './drawing/painter.ts';
+import { engineerToggle } from './engineer/toggle.ts';
 import { figureTable, percent, totalsOf } from './figures.ts';
 import { PAGE_PLAYOUT } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
@@ -22,6 +23,7 @@ export function showViewer(session: PageSession, _roomName: string, painter: Pai
   watcher.onFrame((unit) => stage.frame(unit));
   watcher.onVoice((unit) => stage.voiceUnit(unit));
   watcher.ready.catch((error: unknown) => report(probe, error));
+  engineerToggle(watcher, probe);
 
   let before = { received: 0, lost: 0 };
   let beforeMs = performance.now();

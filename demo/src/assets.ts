@@ -20,7 +20,7 @@ const WORKERS: Entries = {
   'capture-worklet': 'capture-worklet',
   'draw-worker': 'draw-worker',
 };
-const STYLES = ['base', 'stage', 'room'];
+const STYLES = ['base', 'stage', 'room', 'engineer'];
 
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',

@@ -4,6 +4,7 @@ export const english = {
   inRoom: (room: string) => `room ${room}`,
   goLiveYourself: 'Go live yourself',
   watchTheRoom: 'Watch the room',
+  engineer: 'Engineer’s view (e)',
   guestName: (number: number) => `guest ${number}`,
   tryAgain: 'Try again',
   comeBack: 'Come back',

@@ -5,6 +5,7 @@ export const japanese: Words = {
   inRoom: (room) => `ルーム ${room}`,
   goLiveYourself: '自分も配信する',
   watchTheRoom: 'ルームを視聴する',
+  engineer: 'エンジニア表示 (e)',
   guestName: (number) => `ゲスト ${number}`,
   tryAgain: 'もう一度試す',
   comeBack: '入り直す',
