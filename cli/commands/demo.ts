@@ -1,4 +1,4 @@
-import type { RunningRelay } from '@hayate/relay';
+import type { RelayConfig, RunningRelay } from '@hayate/relay';
 import { readDevState } from '@hayate/relay';
 import { Command } from 'commander';
 import { openDialler } from '../connector.ts';
@@ -7,7 +7,7 @@ import { addRelayOptions, relayConfig, runRelay } from '../relay-process.ts';
 import { devToken } from '../target.ts';
 
 const FPS = 60;
-/** Where a development relay listens, whatever else it listens on. */
+/** Behind an emulated link a relay listens there at least. */
 const LOOPBACK = '127.0.0.1';
 
 export function demoCommand(): Command {
@@ -24,18 +24,23 @@ export function demoCommand(): Command {
       }
       return runRelay(config, {
         json: options['json'] === true,
-        beside: (relay) => beside(relay, config.stateDir, String(options['room']), Number(options['seed'])),
+        beside: (relay) => beside(relay, config, String(options['room']), Number(options['seed'])),
       });
     });
   return addRelayOptions(command, ['dev']);
 }
 
 /** The built-in liver: through the client and the relay's front door, as any other. */
-async function beside(relay: RunningRelay, stateDir: string, room: string, seed: number): Promise<() => Promise<void>> {
+async function beside(
+  relay: RunningRelay,
+  { stateDir, emulateLink }: RelayConfig,
+  room: string,
+  seed: number,
+): Promise<() => Promise<void>> {
   const state = readDevState(stateDir);
   if (!state) throw new Error(`the relay wrote no state into ${stateDir}`);
   // Not by the emulated link, where there is one: that is the viewers' network.
-  const url = `https://${LOOPBACK}:${relay.address.port}${new URL(relay.url).pathname}`;
+  const url = emulateLink ? `https://${LOOPBACK}:${relay.address.port}${new URL(relay.url).pathname}` : relay.url;
   const dialler = openDialler({ url, stateDir });
   const target = {
     url,

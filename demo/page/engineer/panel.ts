@@ -126,7 +126,10 @@ export class EngineerPanel {
         return h('li', { class: `hop-${hop}` }, `${words.hop[hop]} ${msOf(hops!, hop).toFixed(1)}${open} ms`);
       }),
     );
-    if (!hops) return put(this.#bar);
+    if (!hops) {
+      put(this.#bar);
+      return;
+    }
     const network = hops.up.ms + (hops.trunk?.ms ?? 0) + hops.down.ms;
     const parts = [
       ['network', words.network, network],
