@@ -1,4 +1,5 @@
 import { language, type Said, say } from '../language/language.ts';
+import { PACKET_OVERHEAD_BYTES } from './costs.ts';
 
 const english = {
   title: 'Engineer’s view',
@@ -12,7 +13,7 @@ const english = {
   spare: 'spare',
   cost: 'Cost',
   costNow: (packets: string, kbits: string) =>
-    `${packets} packets/s, ${kbits} kbit/s with headers (54 bytes a packet assumed)`,
+    `${packets} packets/s, ${kbits} kbit/s with headers (${PACKET_OVERHEAD_BYTES} bytes a packet assumed)`,
   video: (low: string, high: string, times: string) =>
     `video: ${low} to ${high} Mbit/s assumed, ${times} times as much`,
   loss: 'Loss and repair',
@@ -51,7 +52,8 @@ const japanese: EngineerWords = {
   hold: '待機',
   spare: '余裕',
   cost: '通信量',
-  costNow: (packets, kbits) => `毎秒 ${packets} パケット、${kbits} kbit/s (ヘッダーは 1 パケット 54 バイトと仮定)`,
+  costNow: (packets, kbits) =>
+    `毎秒 ${packets} パケット、${kbits} kbit/s (ヘッダーは 1 パケット ${PACKET_OVERHEAD_BYTES} バイトと仮定)`,
   video: (low, high, times) => `映像なら ${low} 〜 ${high} Mbit/s と仮定、${times} 倍`,
   loss: '損失と修復',
   lossNow: (lost, late, behind) => `毎秒 損失 ${lost}、遅刻 ${late}、修復または追い越し ${behind}`,
