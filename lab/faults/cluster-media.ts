@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openEngine } from '@hayate/engine';
+import { readMetrics, total } from '../lib/metrics.ts';
 import { Cluster, type ClusterRelay } from '../regions/cluster.ts';
 import type { OceanPlan, Region } from '../regions/plan.ts';
+import { LightCrowd } from './light-crowd.ts';
 import { type Frozen, MediaCrowd, type Stage } from './media-crowd.ts';
 import { Livers } from './media-livers.ts';
 import { type Roles, rolesOf, untilAllLive } from './media-roles.ts';
@@ -21,6 +23,9 @@ const FLOWING_MS = 400;
 const NATS_DOWN_MS = 5000;
 const VIEWERS = 4;
 const FAILOVER_ROOMS = 20;
+/** A room's viewers by the SDK, of those that fail over; more of them are more than one process can draw. */
+const DRAWN = 2;
+const CALM_FOR_MS = 5000;
 
 export const MEDIA_FAULTS = [
   'edge',
@@ -101,6 +106,10 @@ export async function clusterMedia(options: ClusterMediaOptions, log: (text: str
   if (wanted('control') && worst('control') <= DEATH_MS) over.push('the negative control did not stand still');
   return { ...options, ocean: OCEAN, limits_ms: limits, faults, over, passed: over.length === 0 };
 }
+
+/** Seconds so far, of all its threads. */
+const cpuOf = async ({ process }: ClusterRelay): Promise<number> =>
+  total(await readMetrics(process.metrics), 'hayate_process_cpu_seconds_total');
 
 type Note = (fault: MediaFault, frozen: Frozen, lost: number, more?: Record<string, number>) => void;
 
@@ -221,22 +230,29 @@ class Theatre {
     const [home, full] = this.#cluster.relays.filter(({ region }) => region === 'jp') as [ClusterRelay, ClusterRelay];
     const far = this.#cluster.relays.find(({ region }) => region === 'us')!;
     const name = `crowd-${this.#rooms++}`;
-    const other = new MediaCrowd(`${name}-other`, this.#stage);
+    // Of one relay each, or some of them were at the one that dies: its load is only advice.
+    const other = new MediaCrowd(`${name}-other`, { ...this.#stage, alone: true });
     const crowds = Array.from({ length: FAILOVER_ROOMS }, (_, n) => new MediaCrowd(`${name}-${n}`, this.#stage));
+    const light = new LightCrowd();
+    const { keyFile } = this.#stage;
     try {
       await other.live(home, 'mio');
       await other.watch(home, VIEWERS);
       await other.watch(far, VIEWERS);
       for (const crowd of crowds) {
         await crowd.live(home, 'mio', { voice: false });
-        await crowd.watch(full, this.#options.failoverViewers / FAILOVER_ROOMS);
+        await crowd.watch(full, DRAWN);
+        const more = this.#options.failoverViewers / FAILOVER_ROOMS - DRAWN;
+        await light.watch(crowd.room, more, { relays: [full, home], keyFile });
       }
       for (const crowd of [other, ...crowds]) await this.#untilFlows(crowd, 'before anything was done');
       // Who has just joined gets every packet at once.
       await sleep(12_000);
       other.begin();
-      await sleep(5000);
+      const calmCpu = await cpuOf(home);
+      await sleep(CALM_FOR_MS);
       const calmMs = other.lagP99();
+      const beforeCpu = await cpuOf(home);
       for (const crowd of [other, ...crowds]) crowd.begin();
       // Not all came where they were sent: the load of a relay is only advice.
       const viewers = crowds.flatMap((crowd) => crowd.viewersAt(full));
@@ -244,23 +260,27 @@ class Theatre {
       await full.process.kill();
       await sleep(FLOWING_MS);
       await Promise.all(crowds.map((crowd) => this.#untilFlows(crowd)));
-      await sleep(Math.max(0, 5000 - (performance.now() - killedMs)));
-      const backMs = viewers
-        .map(({ movedMs }) => (movedMs ?? Number.POSITIVE_INFINITY) - killedMs)
-        .sort((a, b) => a - b);
+      const tookMs = performance.now() - killedMs;
+      const cameCpu = (await cpuOf(home)) - beforeCpu - ((beforeCpu - calmCpu) * tookMs) / CALM_FOR_MS;
+      await sleep(Math.max(0, CALM_FOR_MS - (performance.now() - killedMs)));
+      const backOf = (movedMs: number[]) => Math.round(Math.max(...movedMs) - killedMs);
+      const without = await light.without(FLOWING_MS);
       const frozen = crowds.map((crowd) => crowd.frozen());
       const worst = frozen.reduce((a, b) => (a.max >= b.max ? a : b));
-      const lost = crowds.reduce((sum, crowd) => sum + (crowd.places()['none'] ?? 0), 0);
+      const lost = crowds.reduce((sum, crowd) => sum + (crowd.places()['none'] ?? 0), without);
       note('failover', worst, lost, {
-        viewers: viewers.length,
-        back_last_ms: Math.round(backMs.at(-1)!),
+        viewers: viewers.length + light.size,
+        of_them_by_the_sdk: viewers.length,
+        back_last_ms: backOf([...light.movedMs(), ...viewers.map(({ movedMs = Number.POSITIVE_INFINITY }) => movedMs)]),
+        back_last_by_the_sdk_ms: backOf(viewers.map(({ movedMs = Number.POSITIVE_INFINITY }) => movedMs)),
+        relay_cpu_ms_a_viewer: Number(((cameCpu * 1000) / (viewers.length + light.size)).toFixed(2)),
         other_lag_p99_before_ms: calmMs,
         other_lag_p99_ms: other.lagP99(),
         other_frozen_ms: other.frozen().max,
       });
       await this.#cluster.restart(full.id);
     } finally {
-      await Promise.all([other, ...crowds].map((crowd) => crowd.close()));
+      await Promise.all([light, other, ...crowds].map((crowd) => crowd.close()));
     }
     await untilAllLive(this.#cluster);
   }

@@ -143,8 +143,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       maxSessions: setting(int(1, 1_000_000, 4000), 'Sessions at once; more get 503.'),
       retryAbove: setting(
-        int(1, 100_000, 200),
-        'Handshakes under way above which addresses are validated first (engine).',
+        int(1, 100_000, 512),
+        'Handshakes under way above which addresses are validated first (engine); at twice as many the next ones are refused.',
       ),
       helloMs: setting(int(100, 60_000, 3000), 'Time for the first message; later ones get `hello_timeout`.', {
         unit: 'ms',
