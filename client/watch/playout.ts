@@ -14,10 +14,26 @@ export interface PlayoutOptions extends ScheduleOptions {
 export class PlayoutClock {
   readonly #schedule: PlayoutSchedule;
   readonly #track: PoseTrack;
+  readonly #restAfterMs: number;
+  /** When the newest frame came; undefined before the first. */
+  #lastMs: number | undefined;
+  #firstMs: number | undefined;
+  #stalls = 0;
 
   constructor(options: PlayoutOptions = {}) {
     this.#schedule = new PlayoutSchedule(options);
-    this.#track = new PoseTrack(1000 / (options.fps ?? 60), options.restAfterMs ?? 150);
+    this.#restAfterMs = options.restAfterMs ?? 150;
+    this.#track = new PoseTrack(1000 / (options.fps ?? 60), this.#restAfterMs);
+  }
+
+  /** When the first frame came; undefined before. */
+  get firstMs(): number | undefined {
+    return this.#firstMs;
+  }
+
+  /** Times that no frame came for so long that the face went to rest. */
+  get stalls(): number {
+    return this.#stalls;
   }
 
   /** Capture to presentation of the face. 0 before the first unit. */
@@ -58,6 +74,9 @@ export class PlayoutClock {
   /** Copies what it keeps. Frames may come late: they then only fill the past, and stale ones not even that. */
   pushFrame(unit: PlayoutUnit & { frame: MotionFrame }): void {
     this.#schedule.arrive('motion', unit);
+    if (this.#lastMs !== undefined && unit.receivedMs - this.#lastMs > this.#restAfterMs) this.#stalls += 1;
+    this.#lastMs = unit.receivedMs;
+    this.#firstMs ??= unit.receivedMs;
     if (this.#schedule.stale(unit.captureMs, unit.decodedMs ?? unit.receivedMs) && !unit.backlog) return;
     this.#track.push(unit.captureMs, unit.frame);
   }
@@ -87,5 +106,6 @@ export class PlayoutClock {
   reset(): void {
     this.#schedule.reset();
     this.#track.clear();
+    this.#lastMs = undefined;
   }
 }

@@ -1,5 +1,6 @@
 import type { Environment } from '../room/environment.ts';
 import type { RelaySession } from '../room/relay-session.ts';
+import { clientKind } from './client-kind.ts';
 import type { PlayoutClock } from './playout.ts';
 
 /** The relay takes one a second and ignores what is more. */
@@ -15,16 +16,21 @@ const CHANGE_MS = 2;
 export class PlayoutReporter {
   readonly #environment: Environment;
   readonly #playouts: () => readonly PlayoutClock[];
+  /** When this viewer began to watch; undefined once the first frame was told of, or where nobody was there to be seen. */
+  #joiningMs: number | undefined;
   #timer: unknown;
   #told: { atMs: number; marginMs: number } | undefined;
 
   constructor(environment: Environment, playouts: () => readonly PlayoutClock[]) {
     this.#environment = environment;
     this.#playouts = playouts;
+    this.#joiningMs = environment.nowMs();
   }
 
-  start(session: RelaySession): void {
+  /** @param live whether a liver is there now: a viewer that comes before one waits for the liver, not for a network */
+  start(session: RelaySession, live: boolean): void {
     this.stop();
+    if (!live) this.#joiningMs = undefined;
     this.#arm(session);
   }
 
@@ -45,11 +51,12 @@ export class PlayoutReporter {
     const playouts = this.#playouts().filter(({ marginMs }) => !Number.isNaN(marginMs));
     // Nothing came yet: the relay has a guess of its own.
     if (playouts.length === 0) return;
-    let [marginMs, lagP99Ms, lost] = [0, 0, 0];
+    let [marginMs, lagP99Ms, lost, stalls] = [0, 0, 0, 0];
     for (const playout of playouts) {
       marginMs = Math.max(marginMs, playout.marginMs);
       lagP99Ms = Math.max(lagP99Ms, playout.presentedMs);
       lost += playout.missed;
+      stalls += playout.stalls;
     }
     const atMs = this.#environment.nowMs();
     const told = this.#told;
@@ -58,6 +65,15 @@ export class PlayoutReporter {
       told && Math.abs(told.marginMs - marginMs) < CHANGE_MS && atMs - told.atMs < STEADY_MS - REPORT_MS / 2;
     if (steady) return;
     this.#told = { atMs, marginMs };
-    session.tell({ t: 'report', marginMs: Math.min(10_000, marginMs), lagP99Ms, lost, asks: true });
+    const once = { ...(told ? {} : clientKind()), ...this.#joined(playouts) };
+    session.tell({ t: 'report', marginMs: Math.min(10_000, marginMs), lagP99Ms, lost, asks: true, stalls, ...once });
+  }
+
+  #joined(playouts: readonly PlayoutClock[]): { joinMs?: number } {
+    const sinceMs = this.#joiningMs;
+    const first = Math.min(...playouts.map(({ firstMs }) => firstMs ?? Number.POSITIVE_INFINITY));
+    if (sinceMs === undefined || !Number.isFinite(first)) return {};
+    this.#joiningMs = undefined;
+    return { joinMs: Math.min(600_000, Math.max(0, first - sinceMs)) };
   }
 }

@@ -280,6 +280,18 @@ describe('watcher', () => {
     expect(margins.toSorted((a, b) => b - a)).toEqual(margins);
     expect(margins[0]).toBeLessThan(10 + 25);
     expect(reports().at(-1)).toMatchObject({ lost: expect.toSatisfy((lost: number) => lost >= 10 && lost <= 15) });
+    // Once: how long it took, and what this client is. The media began 1.5 s after the wish to watch, and 20 ms away.
+    expect(reports().map((message) => message.t === 'report' && message.joinMs)).toEqual([
+      expect.toSatisfy((ms: number) => ms > 1_500 && ms < 1_650),
+      undefined,
+      undefined,
+    ]);
+    expect(reports().map((message) => message.t === 'report' && message.browser)).toEqual([
+      'node',
+      undefined,
+      undefined,
+    ]);
+    expect(reports().at(-1)).toMatchObject({ stalls: 0 });
     relay.last.send({ t: 'left', slot: 2, gen: 7 });
     await relay.advance(2_500);
     expect(reports()).toHaveLength(3);

@@ -131,7 +131,7 @@ export class RoomWatcher implements Watcher, Participant {
     this.#open = true;
     if (next?.path.session === session) {
       this.#main = next;
-      if (next.granted) this.#reporter.start(session);
+      if (next.granted) this.#reporter.start(session, this.room.livers.size > 0);
     } else {
       this.#retire(next);
       // The first probe leaves before the request: its answer is there when the first unit comes.
@@ -215,7 +215,7 @@ export class RoomWatcher implements Watcher, Participant {
     const reception = this.#next?.path.session === session ? this.#next : this.#main;
     reception?.joined();
     if (reception !== this.#main) return;
-    this.#reporter.start(session);
+    this.#reporter.start(session, this.room.livers.size > 0);
     this.#ready.resolve();
   }
 

@@ -86,6 +86,13 @@ export interface Report {
   lost?: number;
   /** This viewer asks for what it lacks (datagrams of type 0x05): it may be repaired that way. */
   asks?: boolean;
+  /** Times since the watching began that a face stood still for want of frames (150 ms without one); for statistics. */
+  stalls?: number;
+  /** From the wish to watch to the first frame of a liver who was there, ms; in one report of a watching, for statistics. */
+  joinMs?: number;
+  /** What the browser calls the network (`wifi`, `cellular`), and the browser's family; in the first report of a session. */
+  network?: string;
+  browser?: string;
 }
 
 /** How this session gets the media, and why: answered with `route`. */

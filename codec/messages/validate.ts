@@ -81,6 +81,9 @@ const delivery = map({
   level: uint(8),
 });
 
+/** Of a `network` or `browser`. */
+const MAX_KIND_CHARACTERS = 32;
+
 const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
   hello: { v: uint(), token: text, agent: optional(text), resume: optional(shortText(MAX_RESUME_CHARACTERS)) },
   publish: { ...id, ...media },
@@ -92,6 +95,10 @@ const CLIENT: Record<MessagesFrom['client']['t'], Fields> = {
     lagP99Ms: optional(number(-1e9, 1e9)),
     lost: optional(uint()),
     asks: optional(bool),
+    stalls: optional(uint()),
+    joinMs: optional(number(0, 600_000)),
+    network: optional(shortText(MAX_KIND_CHARACTERS)),
+    browser: optional(shortText(MAX_KIND_CHARACTERS)),
   },
   route: id,
   refresh: { ...id, token: text },

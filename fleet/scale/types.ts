@@ -129,7 +129,7 @@ export type Action =
   | { do: 'drain'; id: string }
   | { do: 'remove'; id: string; provider: string; machine: string; label: string };
 
-type AlarmCode =
+export type AlarmCode =
   | 'drain_overdue'
   | 'relay_lost'
   | 'never_came_up'

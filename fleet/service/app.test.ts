@@ -48,6 +48,7 @@ const app = fleetApp({
     status: () => ({ owner: 'a' }) as never,
   },
   targets: () => targets,
+  metrics: () => '# a page\n',
   isService: (header) => header === 'Bearer right',
   verifier,
   key,
@@ -149,4 +150,10 @@ it('lets pages of any origin ask with a token', async () => {
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization');
   expect((await app.request('/v1/rooms', { method: 'OPTIONS', headers })).status).toBe(401);
+});
+
+it('shows Prometheus its page without a token', async () => {
+  const answer = await app.request('/metrics');
+  expect(answer.headers.get('content-type')).toContain('text/plain; version=0.0.4');
+  expect(await answer.text()).toBe('# a page\n');
 });

@@ -55,6 +55,8 @@ export interface FleetAppOptions {
   fleet: Pick<Fleet, 'place' | 'replace' | 'shift' | 'release' | 'status'>;
   /** Metrics of the relays that the directory has; undefined: it is not known yet who lives. */
   targets(): Target[] | undefined;
+  /** The fleet's own page for Prometheus. */
+  metrics(): string;
   isService: ServiceTokenCheck;
   /** Of rooms; undefined: clients ask the app's backend, which asks here. */
   verifier?: Pick<TokenVerifier, 'verify'> | undefined;
@@ -69,11 +71,11 @@ export interface FleetAppOptions {
  * `liver`). `POST /v1/shift {from, to, percent, region?, dryRun?}` moves relays between providers and answers `{dryRun, regions}`, by
  * region the shares before and after and how many relays are to move. `POST /v1/release {machine, gifts, by}` gives up a lost machine
  * and answers `{label}`. `GET /v1/fleet` is what `hayate fleet status` shows. All want the service token; `GET /v1/targets`, where the relays' metrics are,
- * wants none: Prometheus is to need no secret for what every client may know.
+ * wants none: Prometheus is to need no secret for what every client may know. Nor does `GET /metrics`, which names regions and providers.
  * `GET /v1/rooms/ROOM/relays?region=&left=` answers clients `{relays}`, by the service token or one of the room; pages of any
  * origin may ask. Errors are `{code, message, retryable}`.
  */
-export function fleetApp({ fleet, targets, isService, verifier, key, nowMs }: FleetAppOptions): Hono {
+export function fleetApp({ fleet, targets, metrics, isService, verifier, key, nowMs }: FleetAppOptions): Hono {
   const app = new Hono();
   app.use(async (c, next) => {
     c.header('cache-control', 'no-store');
@@ -86,6 +88,7 @@ export function fleetApp({ fleet, targets, isService, verifier, key, nowMs }: Fl
     if (!known) return c.json({ code: 'unavailable', message: 'not known yet', retryable: true }, 503);
     return c.json(known);
   });
+  app.get('/metrics', (c) => c.text(metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }));
   const refuse = (c: Context, message: string) => {
     c.header('www-authenticate', 'Bearer');
     return c.json({ code: 'token_invalid', message, retryable: false }, 401);

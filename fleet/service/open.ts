@@ -10,6 +10,7 @@ import type { FleetConfig } from '../config/fleet.ts';
 import { Fleet, type FleetOptions } from '../run/fleet.ts';
 import { openTokens } from '../src/control.ts';
 import { natsStore } from '../store/nats.ts';
+import { metricsPage } from '../telemetry/page.ts';
 import { fleetApp, type Target } from './app.ts';
 import { openProviders } from './providers.ts';
 
@@ -73,6 +74,7 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
   const server = createAdaptorServer({
     fetch: fleetApp({
       ...{ fleet, isService, verifier, key, nowMs: clock.nowMs },
+      metrics: () => metricsPage({ dryRun: config.dryRun, status: fleet.status() }),
       targets: () => (settled() ? directory.relays().map((relay) => targetOf(relay, config.metricsPort)) : undefined),
     }).fetch,
   });

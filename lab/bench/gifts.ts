@@ -92,8 +92,9 @@ export async function gifts(options: GiftsOptions, log: (text: string) => void):
         }
         await sleep(1);
       }
-      const loop = (await readMetrics(relay.metrics)).filter(({ name }) => name === 'hayate_event_loop_delay_ms');
-      const at = (quantile: string) => loop.find(({ labels }) => labels['quantile'] === quantile)?.value ?? Number.NaN;
+      const loop = (await readMetrics(relay.metrics)).filter(({ name }) => name === 'hayate_event_loop_delay_seconds');
+      const at = (quantile: string) =>
+        (loop.find(({ labels }) => labels['quantile'] === quantile)?.value ?? Number.NaN) * 1000;
       await Promise.all(giving);
       for (let tries = 0; toShown.length < since.size && tries < 100; tries++) await sleep(20);
       return { p50: at('0.5'), p99: at('0.99'), max: at('1') };

@@ -99,7 +99,7 @@ async function roomOf(members: number, options: PresenceOptions, log: (text: str
       const before = cpuByThread(relay.pid);
       const measured = await askChild<Measured>(load, 'measure', { ...room, perSecond, seconds: options.seconds });
       const after = cpuByThread(relay.pid);
-      const loop = (await readMetrics(relay.metrics)).filter(({ name }) => name === 'hayate_event_loop_delay_ms');
+      const loop = (await readMetrics(relay.metrics)).filter(({ name }) => name === 'hayate_event_loop_delay_seconds');
       const engineUs = after.engineUs - before.engineUs;
       return { measured, jsUs: after.allUs - before.allUs - engineUs, engineUs, loop };
     };
@@ -136,7 +136,7 @@ function part(
   const { seconds, bytes, news } = measured;
   const each = (value: number, digits: number) => round(value / seconds / members, digits);
   const at = (quantile: string) =>
-    round(loop.find(({ labels }) => labels['quantile'] === quantile)?.value ?? Number.NaN, 1);
+    round((loop.find(({ labels }) => labels['quantile'] === quantile)?.value ?? Number.NaN) * 1000, 1);
   return {
     bytes_per_member_s: each(bytes, 1),
     news_per_member_s: each(news, 3),

@@ -30,6 +30,8 @@ export interface ClusterGifts {
   origin(room: string, epoch: number | undefined): void;
   /** Gifts that this disk has and the region's ledger has not; a hundred stand for any more. */
   held(): Promise<number>;
+  /** Whether the region's ledger answers, as far as is known. */
+  reached(): boolean;
   /** One relay of the region holds it at a time. Gives what lets go of it. */
   lease(name: string, onChange: (held: boolean) => void): () => Promise<void>;
 }
@@ -70,6 +72,7 @@ export async function openClusterGifts(
     face: {
       keep: (gift) => ledger.keep(gift),
       held: () => ledger.held(),
+      reached: () => ledger.reached,
       origin(room, epoch) {
         const before = sequenced.get(room);
         if (before?.epoch === epoch) return;

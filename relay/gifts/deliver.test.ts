@@ -70,7 +70,7 @@ it('a relay delivers its ledger by webhook and by pull API, under one key', asyn
       'hayate_gift_deliveries_total{outcome="retry"} 0',
       'hayate_gift_deliveries_total{outcome="dead"} 0',
       'hayate_gift_attempts_total{answer="204"} 2',
-      'hayate_gift_oldest_waiting_ms 0',
+      'hayate_gift_oldest_waiting_seconds 0',
       'hayate_gift_backend_up 1',
     ]);
 });

@@ -5,6 +5,7 @@ import type { Legs } from './legs.ts';
 import {
   type DeliveryClass,
   DIRECT,
+  type LoopPeaks,
   type MediaPlane,
   type MediaRoom,
   type MediaRoomOptions,
@@ -26,6 +27,7 @@ export class NativePlane implements MediaPlane {
   readonly #engine: Engine;
   readonly #streams: { bidi: number; uni: number };
   readonly #members: Members;
+  #peaks: LoopPeaks = { turnUs: 0, timerUs: 0 };
 
   /** `streams`: how many a session may have once it is welcomed. `legs`: of the sessions that are none of the engine's. */
   constructor(engine: Engine, streams: { bidi: number; uni: number }, legs?: Legs) {
@@ -55,10 +57,20 @@ export class NativePlane implements MediaPlane {
     this.#engine.batch(run);
   }
 
+  /** The engine's figures are asked for here and nowhere else: each question resets its peaks, which are kept. */
   async stats(): Promise<Record<string, number>> {
     const { legs } = this.#members;
     const stats = await this.#engine.getStats();
+    const { turn_max_us = 0, timer_late_max_us = 0 } = stats;
+    this.#peaks.turnUs = Math.max(this.#peaks.turnUs, turn_max_us);
+    this.#peaks.timerUs = Math.max(this.#peaks.timerUs, timer_late_max_us);
     return legs ? { ...stats, fallback_sessions: legs.size } : stats;
+  }
+
+  loopPeaks(): LoopPeaks {
+    const peaks = this.#peaks;
+    this.#peaks = { turnUs: 0, timerUs: 0 };
+    return peaks;
   }
 
   /** The engine belongs to whoever opened it. */

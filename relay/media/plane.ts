@@ -19,7 +19,16 @@ export interface MediaPlane {
   batch(run: () => void): void;
   /** Flat: `datagrams_in`, `datagrams_out`, `dropped_<reason>`, ... whatever the body counts. */
   stats(): Promise<Record<string, number>>;
+  /** Of the body's own loop, since the last call; undefined: it has none but the event loop. */
+  loopPeaks(): LoopPeaks | undefined;
   close(): void;
+}
+
+export interface LoopPeaks {
+  /** The longest turn, without waiting, us. */
+  turnUs: number;
+  /** How late the latest timer was, us. */
+  timerUs: number;
 }
 
 export interface MediaRoomOptions {

@@ -86,6 +86,8 @@ export class ScriptPlane implements MediaPlane {
     return Object.fromEntries(this.#counts);
   }
 
+  loopPeaks(): undefined {}
+
   close(): void {
     for (const session of [...this.#peers.keys()]) this.forget(session);
   }

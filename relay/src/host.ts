@@ -57,6 +57,8 @@ export interface HostOptions {
   onUplinkLagMs?: (ms: number) => void;
   /** Budget that a viewer's network leaves, ms. */
   onSpareMs?: (ms: number) => void;
+  /** What a viewer says of itself. @param viewer stands for its session as long as that lives */
+  onReport?: (viewer: object, report: Report, nowMs: number) => void;
 }
 
 export interface HostStats extends RoomTotals {
@@ -323,11 +325,13 @@ export class RelayHost implements Hub {
     this.#options.counters.add('comments_dropped', '', comments);
   }
 
-  report(reliable: ReliableSession, { marginMs, asks }: Report, taken: boolean): void {
+  report(reliable: ReliableSession, report: Report, taken: boolean): void {
     this.#options.counters.add('reports', taken ? 'taken' : 'ignored');
     if (!taken) return;
+    const [{ marginMs, asks }, nowMs] = [report, this.nowMs()];
     const delivery = this.#sessions.get(reliable.key)?.room?.delivery;
-    delivery?.report(reliable.key, { marginMs, asks: asks === true }, this.nowMs());
+    delivery?.report(reliable.key, { marginMs, asks: asks === true }, nowMs);
+    this.#options.onReport?.(reliable, report, nowMs);
   }
 
   async route(reliable: ReliableSession, id: number): Promise<void> {

@@ -74,12 +74,13 @@ async function engineDoor(config: RelayConfig, log: Logger, given?: Engine): Pro
     const quic = await onHosts(listen.host, dev, (host) => engineServer(engine, { ...options, host }));
     server = quic;
     fallback = config.fallback === 'websocket' ? await openFallback(config, { engine, quic, log }) : undefined;
+    const plane = new NativePlane(engine, { bidi: MAX_STREAMS, uni: 0 }, fallback?.legs);
     return {
       transport: 'engine',
       engine,
       server: fallback ? beside(quic, fallback) : quic,
-      plane: new NativePlane(engine, { bidi: MAX_STREAMS, uni: 0 }, fallback?.legs),
-      connectRefused: async () => added(statuses(await engine.getStats()), fallback?.refused() ?? {}),
+      plane,
+      connectRefused: async () => added(statuses(await plane.stats()), fallback?.refused() ?? {}),
       async close() {
         const closed = fallback?.close();
         // An engine that was closed before its relay has nothing left to send.

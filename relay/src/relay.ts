@@ -15,6 +15,7 @@ import type { RelayInfo, StaticAssets } from '../http/app.ts';
 import { JoinLimits, joinLimits } from '../joins/limits.ts';
 import type { Ledger, LedgerStats } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
+import { MachineFigures } from '../telemetry/machine.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
 import { ensureSharedKey, openTokenKeys } from '../token/keys.ts';
 import { TokenVerifier } from '../token/token.ts';
@@ -134,6 +135,7 @@ class Relay implements RunningRelay {
   #gifts: OpenGifts | undefined;
   #delivery: GiftDelivery | undefined;
   #filter: OpenFilter | undefined;
+  #machine: MachineFigures | undefined;
   #stateWritten = false;
   #draining = false;
   #drained: Promise<void> | undefined;
@@ -198,8 +200,10 @@ class Relay implements RunningRelay {
       onJoinMs: this.#metrics.recordJoinMs,
       onUplinkLagMs: this.#metrics.recordUplinkLagMs,
       onSpareMs: this.#metrics.recordSpareMs,
+      onReport: (viewer, report, nowMs) => this.#metrics.viewers.take(viewer, report, nowMs),
     });
     void this.#accept(door.server.sessions, this.#host);
+    this.#machine = new MachineFigures(config, this.#udpPorts());
     this.#metricsAt = await this.#metrics.listen(config.metrics.host, config.metrics.port);
     this.#apis = await openApis({
       config,
@@ -224,6 +228,11 @@ class Relay implements RunningRelay {
     if (dev) this.#writeState();
     const { transport, url, httpAddress, metricsAddress, apiAddress } = this;
     this.#log.info({ transport, plane: door.plane.kind, url, httpAddress, metricsAddress, apiAddress }, 'relay runs');
+  }
+
+  #udpPorts(): number[] {
+    const trunk = this.#cluster?.options.door.address.port;
+    return [this.address.port, ...(trunk === undefined ? [] : [trunk])];
   }
 
   async #accept(sessions: ReadableStream<IncomingSession>, host: RelayHost): Promise<void> {
@@ -299,50 +308,67 @@ class Relay implements RunningRelay {
   }
 
   async stats(): Promise<RelayStats> {
-    const {
-      counters,
-      plane,
-      connectRefused,
-      ledgerUp: _,
-      community: __,
-      cluster: ____,
-      filterUp: ___,
-      ...gauges
-    } = await this.#snapshot();
+    const counters = this.#counters;
     return {
-      ...gauges,
+      ...this.#gauges(),
+      ...(await this.#planeFigures()),
+      ledger: this.#gifts?.ledger.stats(),
+      giftDelivery: this.#delivery?.stats(),
       refused: Object.fromEntries(counters.get('refused')),
-      connectRefused,
       comments: counters.total('comments'),
       commentsLeftOut: counters.total('comments_left_out'),
       commentsDropped: counters.total('comments_dropped'),
       repairBytes: counters.total('repair_bytes'),
       unitsRefused: Object.fromEntries(counters.get('units_refused')),
-      plane,
     };
   }
 
+  #gauges(): HostStats {
+    const nobody = { sessions: 0, rooms: 0, viewers: 0, livers: 0, people: 0, busy: false };
+    return this.#host?.stats() ?? { ...nobody, delivery: deliveryStats([]) };
+  }
+
+  async #planeFigures(): Promise<Pick<Snapshot, 'plane' | 'connectRefused'>> {
+    if (this.#closed) return { plane: {}, connectRefused: {} };
+    const door = this.#opened();
+    const [plane, connectRefused] = await Promise.all([door.plane.stats(), door.connectRefused()]);
+    return { plane, connectRefused };
+  }
+
   async #snapshot(): Promise<Snapshot> {
-    const gauges = this.#host?.stats() ?? {
-      sessions: 0,
-      rooms: 0,
-      viewers: 0,
-      livers: 0,
-      people: 0,
-      busy: false,
-      delivery: deliveryStats([]),
+    const [figures, gifts, machine] = await Promise.all([
+      this.#planeFigures(),
+      this.#giftGauges(),
+      this.#machine?.read(),
+    ]);
+    return {
+      ...this.#gauges(),
+      ...figures,
+      counters: this.#counters,
+      gifts,
+      community: this.#community?.stats(),
+      filterUp: this.#filter?.up(),
+      cluster: this.#host?.cluster?.stats(),
+      kernel: machine?.kernel,
+      process: {
+        draining: this.#draining,
+        loopPeaks: this.#door?.plane.loopPeaks(),
+        certificates: machine?.certificates ?? new Map(),
+      },
     };
-    const [plane, connectRefused] = this.#closed
-      ? [{}, {}]
-      : await Promise.all([this.#opened().plane.stats(), this.#opened().connectRefused()]);
-    const ledger = this.#gifts?.ledger.stats();
-    const ledgerUp = this.#gifts?.failure() === undefined;
-    const giftDelivery = this.#delivery?.stats();
-    const community = this.#community?.stats();
-    const filterUp = this.#filter?.up();
-    const cluster = this.#host?.cluster?.stats();
-    const backends = { ledger, ledgerUp, giftDelivery, community, filterUp, cluster };
-    return { ...gauges, counters: this.#counters, plane, connectRefused, ...backends };
+  }
+
+  async #giftGauges(): Promise<Snapshot['gifts']> {
+    if (!this.#gifts) return undefined;
+    const { ledger, failure, cluster } = this.#gifts;
+    // A disk that fails does not tell; that it fails is told by `ledgerUp`.
+    const held = await cluster?.held().catch(() => undefined);
+    return {
+      ledger: ledger.stats(),
+      ledgerUp: failure() === undefined,
+      delivery: this.#delivery?.stats(),
+      region: cluster && { reached: cluster.reached(), held },
+    };
   }
 
   #view(): ClusterView | undefined {

@@ -12,7 +12,7 @@ export interface ClusterGauges {
   directoryUp: boolean;
 }
 
-/** Metrics of a relay as one of many; all zero for one that is alone. */
+/** Metrics of a relay as one of many; none for one that is alone: a directory that it does not need is not down. */
 export function clusterMetrics(meter: Meter) {
   const gauge = (name: string, description: string) => meter.createObservableGauge(`hayate_${name}`, { description });
   const links = gauge('trunk_links', 'Open links to other relays.');
@@ -24,10 +24,11 @@ export function clusterMetrics(meter: Meter) {
   return {
     instruments,
     observe(result: BatchObservableResult, counters: Counters, gauges: ClusterGauges | undefined): void {
-      result.observe(links, gauges?.links ?? 0);
-      result.observe(origins, gauges?.origins ?? 0);
-      result.observe(adrift, gauges?.adrift ?? 0);
-      result.observe(directory, gauges?.directoryUp ? 1 : 0);
+      if (!gauges) return;
+      result.observe(links, gauges.links);
+      result.observe(origins, gauges.origins);
+      result.observe(adrift, gauges.adrift);
+      result.observe(directory, Number(gauges.directoryUp));
       result.observe(lost, counters.total('trunk_links_lost'));
     },
   };

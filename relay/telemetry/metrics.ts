@@ -1,15 +1,18 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from '@opentelemetry/sdk-metrics';
 import { bindFailed } from '../http/bind.ts';
-import type { LedgerStats } from '../ledger/index.ts';
 import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
-import type { SenderStats } from '../webhook/sender.ts';
 import { type ClusterGauges, clusterMetrics } from './cluster.ts';
 import { type CommunityGauges, communityMetrics } from './community.ts';
 import type { Counters } from './counters.ts';
+import { type GiftGauges, giftMetrics } from './gift-metrics.ts';
+import type { KernelFigures } from './kernel.ts';
+import { kernelMetrics } from './kernel-metrics.ts';
+import { type ProcessGauges, processMetrics } from './process-metrics.ts';
+import { VIEWER_JOIN_BOUNDS, VIEWER_LAG_BOUNDS, VIEWER_MISSED_BOUNDS, ViewerReports } from './viewers.ts';
 
 /** The engine's `refused_<status>` are about connections. */
 const NOT_OF_DATAGRAMS = /^(\d{3}|other)$/;
@@ -37,25 +40,23 @@ export interface Snapshot {
   /** CONNECT refused before a session existed, by HTTP status. */
   connectRefused: Record<string, number>;
   /** Undefined where no gifts are taken. */
-  ledger: LedgerStats | undefined;
-  ledgerUp: boolean;
-  /** Undefined where no webhook is configured. */
-  giftDelivery: SenderStats | undefined;
+  gifts: GiftGauges | undefined;
   /** Undefined before the start. */
   community: CommunityGauges | undefined;
   /** Whether the backend's word filter answers; undefined where there is none. */
   filterUp: boolean | undefined;
   /** Undefined for a relay alone. */
   cluster: ClusterGauges | undefined;
+  process: ProcessGauges;
+  /** Undefined outside Linux. */
+  kernel: KernelFigures | undefined;
 }
 
-/** Node measures with a timer of this period and counts the period in. */
-const LOOP_STEP_MS = 10;
-/** Round bounds in ms around what a join and a lag should be. */
-const JOIN_BOUNDS_MS = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
-const LAG_BOUNDS_MS = [1, 2, 5, 10, 20, 35, 50, 75, 100, 150, 250, 500];
+/** Seconds: round bounds around what a join and a lag should be. */
+const JOIN_BOUNDS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
+const LAG_BOUNDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5];
 /** What one more voice packet a datagram takes is a step; below zero the network alone is over the budget. */
-const SPARE_BOUNDS_MS = [-200, -100, -50, -20, 0, 10, 20, 30, 40, 50, 60, 80, 100];
+const SPARE_BOUNDS = [-0.2, -0.1, -0.05, -0.02, 0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1];
 
 /** Prometheus metrics of one relay. Gauges and counters are read from `snapshot` at each scrape, not pushed. */
 export class Metrics {
@@ -65,7 +66,8 @@ export class Metrics {
     withoutTargetInfo: true,
   });
   readonly #provider: MeterProvider;
-  readonly #eventLoop: ReturnType<typeof monitorEventLoopDelay>;
+  readonly #process: ReturnType<typeof processMetrics>;
+  readonly viewers: ViewerReports;
   readonly recordJoinMs: (ms: number) => void;
   readonly recordUplinkLagMs: (ms: number) => void;
   readonly recordSpareMs: (ms: number) => void;
@@ -73,28 +75,31 @@ export class Metrics {
   /** Delivery classes seen so far: one that nobody has any more is 0, not gone. */
   readonly #seen = new Map<string, Omit<ClassCount, 'viewers'>>();
 
-  constructor(snapshot: () => Promise<Snapshot>) {
+  /** @param wrap for the table of docs/operations.md: sees every instrument that is made */
+  constructor(snapshot: () => Promise<Snapshot>, wrap = (meter: Meter) => meter) {
     this.#provider = new MeterProvider({
       readers: [this.#exporter],
       views: [
-        histogramView('hayate_join_ms', JOIN_BOUNDS_MS),
-        histogramView('hayate_uplink_lag_ms', LAG_BOUNDS_MS),
-        histogramView('hayate_spare_ms', SPARE_BOUNDS_MS),
+        histogramView('hayate_join_seconds', JOIN_BOUNDS),
+        histogramView('hayate_uplink_lag_seconds', LAG_BOUNDS),
+        histogramView('hayate_spare_seconds', SPARE_BOUNDS),
+        histogramView('hayate_viewer_lag_seconds', VIEWER_LAG_BOUNDS),
+        histogramView('hayate_viewer_join_seconds', VIEWER_JOIN_BOUNDS),
+        histogramView('hayate_viewer_missed_units', VIEWER_MISSED_BOUNDS),
       ],
     });
-    const meter = this.#provider.getMeter('hayate');
-    const join = meter.createHistogram('hayate_join_ms', { description: 'From a session to its welcome.' });
-    const lag = meter.createHistogram('hayate_uplink_lag_ms', {
+    const meter = wrap(this.#provider.getMeter('hayate'));
+    const join = meter.createHistogram('hayate_join_seconds', { description: 'From a session to its welcome.' });
+    const lag = meter.createHistogram('hayate_uplink_lag_seconds', {
       description: 'Capture to relay: the median of each publisher and second.',
     });
-    const spare = meter.createHistogram('hayate_spare_ms', {
+    const spare = meter.createHistogram('hayate_spare_seconds', {
       description: 'Of the lag budget, what network and playout leave for holding and repair; one decision in ten.',
     });
-    this.recordSpareMs = (ms) => spare.record(ms);
-    this.recordJoinMs = (ms) => join.record(ms);
-    this.recordUplinkLagMs = (ms) => lag.record(ms);
-    this.#eventLoop = monitorEventLoopDelay({ resolution: LOOP_STEP_MS });
-    this.#eventLoop.enable();
+    this.recordSpareMs = (ms) => spare.record(ms / 1000);
+    this.recordJoinMs = (ms) => join.record(ms / 1000);
+    this.recordUplinkLagMs = (ms) => lag.record(ms / 1000);
+    this.viewers = new ViewerReports(meter);
 
     const gauge = (name: string, description: string) => meter.createObservableGauge(`hayate_${name}`, { description });
     const counter = (name: string, description: string) =>
@@ -106,10 +111,6 @@ export class Metrics {
       people: gauge('people', 'People in rooms, each once a room, lost ones whose place is kept included.'),
       livers: gauge('livers', 'Livers announced, lingering ones included.'),
     };
-    const resident = gauge('process_resident_bytes', 'Memory of the process.');
-    const heap = gauge('process_heap_bytes', 'Of it, the heap of JavaScript.');
-    const cpu = counter('process_cpu_seconds', 'CPU time of the process, engine and JavaScript.');
-    const loopDelay = gauge('event_loop_delay_ms', 'Delay of the event loop since the last scrape.');
     const accepted = counter('sessions_accepted', 'Sessions that came.');
     const refused = counter('refused', 'Sessions and requests refused, by code.');
     const connectRefused = counter('connect_refused', 'CONNECT refused before a session, by HTTP status.');
@@ -120,6 +121,11 @@ export class Metrics {
       'Times that the engine was more than 20 ms late: no core, or one turn too long.',
     );
     const datagrams = counter('datagrams', 'Datagrams, by direction.');
+    const sendBlocked = counter('udp_send_blocked', 'Times that the send buffer was full: waited for up to 2 ms.');
+    const sendErrors = counter(
+      'udp_send_errors',
+      'Datagrams given up on their way into the kernel: the send buffer stayed full, or there was no way to the peer.',
+    );
     const bytes = counter(
       'udp_bytes',
       'Bytes of UDP payloads, by direction: what transfer costs, but for 28 to 48 of headers a packet.',
@@ -143,21 +149,11 @@ export class Metrics {
     const reactions = counter('reactions', 'Reactions taken.');
     const commentFilter = counter('comment_filter', 'Comments that a word filter was to judge, by what came of it.');
     const commentFilterUp = gauge('comment_filter_up', '0 while the word filter of the backend does not answer.');
-    const gifts = counter('gifts', 'Gifts answered: new ones, and repeats of a `jti`.');
-    const ledgerUp = gauge('ledger_up', '1 while the ledger of gifts answers, 0 once it has failed.');
-    const ledgerWaiting = gauge('ledger_waiting', 'Calls that wait for the disk.');
-    const ledgerRecords = counter('ledger_records', 'Records written by this process.');
-    const ledgerRepeats = counter('ledger_repeats', 'Calls answered with the first answer to the same `jti`.');
-    const ledgerCommits = counter('ledger_commits', 'Transactions, each with one fsync.');
-    const ledgerOverloaded = counter('ledger_overloaded', 'Calls refused because too many waited.');
-
-    const deliveries = counter('gift_deliveries', 'Attempts to deliver a record to the backend, by what became of it.');
-    const attempts = counter('gift_attempts', 'The same attempts by HTTP status, timeout or connection.');
-    const oldest = gauge('gift_oldest_waiting_ms', 'Age of the oldest record that the backend has not taken.');
-    const backendUp = gauge('gift_backend_up', '0 while the whole backend fails.');
-
+    const gifts = giftMetrics(meter);
     const community = communityMetrics(meter);
     const cluster = clusterMetrics(meter);
+    const kernel = kernelMetrics(meter);
+    this.#process = processMetrics(meter);
 
     meter.addBatchObservableCallback(
       async (result) => {
@@ -166,13 +162,9 @@ export class Metrics {
           result.observe(instrument, s[name as keyof typeof gauges]);
         community.observe(result, s.counters, s.community);
         cluster.observe(result, s.counters, s.cluster);
-        const memory = process.memoryUsage();
-        result.observe(resident, memory.rss);
-        result.observe(heap, memory.heapTotal);
-        const { user, system } = process.cpuUsage();
-        result.observe(cpu, (user + system) / 1e6);
-        for (const [quantile, ns] of this.#delays())
-          result.observe(loopDelay, Math.max(0, ns / 1e6 - LOOP_STEP_MS), { quantile });
+        gifts.observe(result, s.counters, s.gifts);
+        kernel.observe(result, s.kernel);
+        this.#process.observe(result, s.process);
         result.observe(accepted, s.counters.total('sessions'));
         for (const [code, n] of s.counters.get('refused')) result.observe(refused, n, { code });
         for (const [status, n] of Object.entries(s.connectRefused)) result.observe(connectRefused, n, { status });
@@ -183,6 +175,10 @@ export class Metrics {
         result.observe(stalls, s.plane['stalls'] ?? 0);
         result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
         result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
+        if (s.plane['send_blocked'] !== undefined) {
+          result.observe(sendBlocked, s.plane['send_blocked']);
+          result.observe(sendErrors, s.plane['send_dropped'] ?? 0);
+        }
         result.observe(bytes, s.plane['bytes_in'] ?? 0, { direction: 'in' });
         result.observe(bytes, s.plane['bytes_out'] ?? 0, { direction: 'out' });
         result.observe(repeated, s.plane['bytes_repeated'] ?? 0);
@@ -206,38 +202,14 @@ export class Metrics {
         result.observe(reactions, s.counters.total('reactions'));
         for (const [what, n] of s.counters.get('comment_filter')) result.observe(commentFilter, n, { result: what });
         if (s.filterUp !== undefined) result.observe(commentFilterUp, Number(s.filterUp));
-        for (const [what, n] of s.counters.get('gifts')) result.observe(gifts, n, { result: what });
-        if (s.giftDelivery) {
-          // Zero before the first one: an alert on dead letters must not wait for the label to appear.
-          const ended = s.counters.get('gift_deliveries');
-          for (const outcome of ['delivered', 'retry', 'dead']) {
-            result.observe(deliveries, ended.get(outcome) ?? 0, { outcome });
-          }
-          for (const [answer, n] of s.counters.get('gift_attempts')) result.observe(attempts, n, { answer });
-          result.observe(oldest, s.giftDelivery.oldestMs);
-          result.observe(backendUp, s.giftDelivery.available ? 1 : 0);
-        }
-        if (s.ledger) {
-          result.observe(ledgerUp, s.ledgerUp ? 1 : 0);
-          result.observe(ledgerWaiting, s.ledger.waiting);
-          result.observe(ledgerRecords, s.ledger.records);
-          result.observe(ledgerRepeats, s.ledger.repeats);
-          result.observe(ledgerCommits, s.ledger.commits);
-          result.observe(ledgerOverloaded, s.ledger.overloaded);
-        }
       },
       [
-        deliveries,
-        attempts,
-        oldest,
-        backendUp,
         ...Object.values(gauges),
         ...community.instruments,
         ...cluster.instruments,
-        resident,
-        heap,
-        cpu,
-        loopDelay,
+        ...gifts.instruments,
+        ...kernel.instruments,
+        ...this.#process.instruments,
         accepted,
         refused,
         connectRefused,
@@ -245,6 +217,8 @@ export class Metrics {
         panics,
         stalls,
         datagrams,
+        sendBlocked,
+        sendErrors,
         bytes,
         repeated,
         dropped,
@@ -262,13 +236,6 @@ export class Metrics {
         reactions,
         commentFilter,
         commentFilterUp,
-        gifts,
-        ledgerUp,
-        ledgerWaiting,
-        ledgerRecords,
-        ledgerRepeats,
-        ledgerCommits,
-        ledgerOverloaded,
       ],
     );
   }
@@ -290,7 +257,7 @@ export class Metrics {
   }
 
   async close(): Promise<void> {
-    this.#eventLoop.disable();
+    this.#process.close();
     const server = this.#server;
     if (server?.listening) {
       server.closeAllConnections();
@@ -307,20 +274,6 @@ export class Metrics {
       counts.set(key, viewers);
     }
     for (const [key, labels] of this.#seen) yield [labels, counts.get(key) ?? 0];
-  }
-
-  #delays(): [string, number][] {
-    const h = this.#eventLoop;
-    const delays: [string, number][] =
-      h.count === 0
-        ? []
-        : [
-            ['0.5', h.percentile(50)],
-            ['0.99', h.percentile(99)],
-            ['1', h.max],
-          ];
-    h.reset();
-    return delays;
   }
 }
 

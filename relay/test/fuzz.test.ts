@@ -21,7 +21,10 @@ const GOOD: Record<Type, { on: 'control' | 'comments' | 'gifts'; fields: Record<
   watch: { on: 'control', fields: { id: 3 } },
   unwatch: { on: 'control', fields: { id: 4 } },
   route: { on: 'control', fields: { id: 1 } },
-  report: { on: 'control', fields: { marginMs: 5, lagP99Ms: 50, lost: 1, asks: true } },
+  report: {
+    on: 'control',
+    fields: { marginMs: 5, lagP99Ms: 50, lost: 1, asks: true, stalls: 1, joinMs: 9, network: 'wifi', browser: 'b' },
+  },
   refresh: { on: 'control', fields: { id: 5, token: 'x' } },
   presence: { on: 'control', fields: { id: 6, on: true } },
   speak: { on: 'control', fields: { id: 7, want: true } },
