@@ -8,7 +8,7 @@ import { Metrics } from '../../relay/telemetry/metrics.ts';
 const FILE = fileURLToPath(new URL('../../docs/operations.md', import.meta.url));
 const [BEGIN, END] = ['<!-- metrics: made by infra/prometheus/metrics-docs.ts -->', '<!-- end of metrics -->'];
 
-export interface MetricRow {
+interface MetricRow {
   /** As Prometheus has it. */
   name: string;
   type: 'counter' | 'gauge' | 'histogram';
@@ -16,7 +16,7 @@ export interface MetricRow {
 }
 
 /** What a relay shows, whether or not there is anything to show yet. */
-export async function relayMetrics(): Promise<MetricRow[]> {
+async function relayMetrics(): Promise<MetricRow[]> {
   const rows: MetricRow[] = [];
   const metrics = new Metrics(
     () => Promise.reject(new Error('never read')),
@@ -39,7 +39,7 @@ export async function relayMetrics(): Promise<MetricRow[]> {
 }
 
 /** What a fleet shows. */
-export function fleetMetrics(): MetricRow[] {
+function fleetMetrics(): MetricRow[] {
   const counts = { placed: 0, stretched: 0, elsewhere: 0, refused: 0, replaced: 0 };
   const nothing = { relays: [], need: {}, alarms: [], transfer: {}, shares: {}, planned: [] };
   const page = metricsPage({

@@ -13,7 +13,7 @@ export interface GiftGauges {
 }
 
 /** Of the region's ledger, which is in NATS. */
-export interface RegionGauges {
+interface RegionGauges {
   /** NATS answers. */
   reached: boolean;
   /** Gifts that this disk has and the region's ledger has not, a hundred for any more; undefined: not known now. */

@@ -15,7 +15,7 @@ export interface KernelFigures {
 }
 
 /** `in`: malformed or unchecked, full buffers included; `no_port`: nobody listened. */
-export type UdpError = 'receive_buffer' | 'send_buffer' | 'in' | 'no_port';
+type UdpError = 'receive_buffer' | 'send_buffer' | 'in' | 'no_port';
 
 const UDP_FIELDS: [string, UdpError][] = [
   ['RcvbufErrors', 'receive_buffer'],
@@ -64,7 +64,7 @@ export function parseSnmp(text: string): Record<string, number> {
 }
 
 /** `/proc/net/snmp6`: a name and a value a line. */
-export function parseSnmp6(text: string): Record<string, number> {
+function parseSnmp6(text: string): Record<string, number> {
   return Object.fromEntries(
     text
       .split('\n')
