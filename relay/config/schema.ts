@@ -55,6 +55,10 @@ export const configSchema = z.strictObject({
     z.enum(['websocket', 'none']).default('websocket'),
     'The same sessions over WebSocket beside QUIC, on the TCP port of the same number: for networks without UDP. Browsers take it with a certificate that they trust.',
   ),
+  hybrid: setting(
+    z.boolean().default(false),
+    'Sessions whose datagrams come by QUIC and whose streams by WebSocket, for browsers with half of WebTransport. Off until it is proven on their devices. Needs the fallback.',
+  ),
   certificate: z
     .strictObject({
       certFile: setting(text(), 'PEM chain. Reloaded when it changes (engine).', {

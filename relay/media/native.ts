@@ -1,6 +1,7 @@
 import type { Engine, EngineRoom, EngineSession } from '@hayate/engine';
 import type { Session } from '@hayate/transport';
 import { nativeSession } from '@hayate/transport/engine';
+import { HybridSession } from '@hayate/transport/hybrid';
 import type { Legs } from './legs.ts';
 import {
   type DeliveryClass,
@@ -42,7 +43,8 @@ export class NativePlane implements MediaPlane {
     const native = nativeOf(session, this.#members);
     this.#members.admitted.set(native.id, session);
     native.setDatagramMode('room');
-    if (nativeSession(session)) native.setStreamLimits(this.#streams);
+    // Streams of a hybrid session are not the engine's.
+    if (nativeSession(session) && !(session instanceof HybridSession)) native.setStreamLimits(this.#streams);
   }
 
   forget(session: Session): void {

@@ -4,16 +4,19 @@ import { HayateError } from '@hayate/codec/errors';
 import type { Engine } from '@hayate/engine';
 import type { IncomingSession, Server } from '@hayate/transport';
 import { type WebSocketServer, webSocketServer } from '@hayate/transport/fails-components';
+import { Pairing } from '@hayate/transport/hybrid/pairing';
 import type { Logger } from 'pino';
 import type { RelayConfig } from '../config/schema.ts';
 import { Legs } from '../media/legs.ts';
-import { onHosts, RELAY_PATH } from './hosts.ts';
+import { bothStreams, onHosts, RELAY_PATH } from './hosts.ts';
 
 const LOOK_MS = 10_000;
 
 /** WebSocket on TCP beside QUIC, on the port of the same number: sessions of one relay, in the same rooms. */
 export interface Fallback {
   readonly sessions: ReadableStream<IncomingSession>;
+  /** Those of QUIC that are no halves of hybrid sessions; the latter, with both halves, are among `sessions`. */
+  readonly quicSessions: ReadableStream<IncomingSession>;
   readonly legs: Legs;
   /** Before a session existed, by HTTP status. */
   refused(): Record<string, number>;
@@ -61,13 +64,16 @@ export async function openFallback(
     await server.close();
     throw error;
   });
+  const pairing = new Pairing({ enabled: config.hybrid, waitMs: limits.helloMs });
   return {
-    sessions: legs.attach(server.sessions),
+    sessions: bothStreams(legs.attach(pairing.whole('streams', server.sessions)), pairing.pairs),
+    quicSessions: pairing.whole('datagrams', quic.sessions),
     legs,
     refused: () => server.stats().refused,
     drain: () => server.drain(),
     async close() {
       unwatch();
+      pairing.close();
       await Promise.all([server.close(), legs.close()]);
     },
   };

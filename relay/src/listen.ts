@@ -105,7 +105,7 @@ function beside(quic: Server, fallback: Fallback): Server {
     get certificateHashes() {
       return quic.certificateHashes;
     },
-    sessions: bothStreams(quic.sessions, fallback.sessions),
+    sessions: bothStreams(fallback.quicSessions, fallback.sessions),
     drain() {
       quic.drain();
       fallback.drain();

@@ -16,6 +16,12 @@ export function nativeSession(session: Session): EngineSession | undefined {
   return natives.get(session);
 }
 
+/** `session` stands on `of`: its datagrams are those of the engine's session behind that, if there is one. */
+export function shareNative(of: Session, session: Session): void {
+  const native = natives.get(of);
+  if (native) natives.set(session, native);
+}
+
 export interface EngineConnectorOptions
   extends Pick<
     EngineConnectOptions,

@@ -6,7 +6,7 @@ import type { Body, Fixture } from '../run.ts';
 import { admission, ORIGIN, unusedPort } from './common.ts';
 
 /** Short, so that a cut shows soon; a live session pings well within. */
-const LIMITS = { idleTimeoutMs: 4000, keepAliveMs: 500, maxBidiStreams: 100, maxUniStreams: 100 };
+export const ENGINE_LIMITS = { idleTimeoutMs: 4000, keepAliveMs: 500, maxBidiStreams: 100, maxUniStreams: 100 };
 
 /** An engine's server and what reaches it; also under the browser bodies. */
 export async function openEngineFixture(
@@ -18,7 +18,7 @@ export async function openEngineFixture(
     host: '127.0.0.1',
     port: 0,
     certificate: { selfSigned: {} },
-    limits: LIMITS,
+    limits: ENGINE_LIMITS,
     ...admission(settings, options.origin),
   });
   const proxy = options.cuttable ? engine.proxy({ target: server.address, link: {} }) : undefined;
@@ -56,7 +56,7 @@ export function engineBody(io: 'fast' | 'portable'): Body {
     },
     async start() {
       const engine = openEngine({ io });
-      const connector = engineConnector(engine, { origin: ORIGIN, limits: LIMITS });
+      const connector = engineConnector(engine, { origin: ORIGIN, limits: ENGINE_LIMITS });
       return {
         open: (settings, { cuttable }) =>
           openEngineFixture(engine, settings, {
