@@ -18,7 +18,9 @@ export interface Roles {
 
 async function ask<T>({ process }: ClusterRelay, path: string): Promise<T> {
   const token = readFileSync(join(process.stateDir, 'service.token'), 'utf8').trim();
-  const answer = await fetch(`${process.api}/v1/cluster/${path}`, { headers: { authorization: `Bearer ${token}` } });
+  const get = () => fetch(`${process.api}/v1/cluster/${path}`, { headers: { authorization: `Bearer ${token}` } });
+  // A connection that was kept may just have been closed by the relay.
+  const answer = await get().catch(get);
   if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
   return (await answer.json()) as T;
 }

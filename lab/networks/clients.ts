@@ -17,7 +17,7 @@ export interface Client {
 }
 
 export interface ClientKind {
-  name: 'Node' | 'Chromium' | 'Firefox';
+  name: 'Node' | 'Chromium' | 'Firefox' | 'Chromium, hybrid';
   /** Why there is none; undefined: there is. */
   missing: string | undefined;
   /** @param stateDir of the relay, whose certificate is to be trusted */
@@ -53,10 +53,10 @@ function trust(stateDir: string): string {
   return `--ignore-certificate-errors-spki-list=${hash}`;
 }
 
-function browser(name: 'Chromium' | 'Firefox'): ClientKind {
+function browser(name: 'Chromium' | 'Firefox', { hybrid = false } = {}): ClientKind {
   const found = findBrowsers();
   return {
-    name,
+    name: name === 'Chromium' && hybrid ? 'Chromium, hybrid' : name,
     missing: (name === 'Chromium' ? found.chromium : found.firefox) === undefined ? `no ${name} here` : undefined,
     async open(stateDir) {
       const pages = await servePages({ '/page.js': { type: 'text/javascript', body: await bundle(PAGE) } });
@@ -64,9 +64,9 @@ function browser(name: 'Chromium' | 'Firefox'): ClientKind {
       await page.goto(pages.origin);
       await page.evaluate("import('/page.js').then(() => true)");
       return {
-        name: page.browser,
+        name: hybrid ? `${page.browser}, hybrid` : page.browser,
         async enter(target, options) {
-          await page.evaluate(`network.enter(${JSON.stringify(target)}, ${JSON.stringify(options)})`);
+          await page.evaluate(`network.enter(${JSON.stringify(target)}, ${JSON.stringify({ ...options, hybrid })})`);
         },
         seen: () => page.evaluate<Seen>('network.seen()'),
         reset: async () => void (await page.evaluate('(network.reset(), true)')),
@@ -80,3 +80,6 @@ function browser(name: 'Chromium' | 'Firefox'): ClientKind {
 }
 
 export const clientKinds: readonly ClientKind[] = [node, browser('Chromium'), browser('Firefox')];
+
+/** Chromium has streams that last: it stands in for browsers that have none. The relay has to run with `--hybrid`. */
+export const hybridClient: ClientKind = browser('Chromium', { hybrid: true });

@@ -5,6 +5,7 @@ import { engineAvailable, openEngine } from '@hayate/engine';
 import type { Session } from '@hayate/transport';
 import { engineConnector } from '@hayate/transport/engine';
 import { webSocketConnector } from '@hayate/transport/fails-components';
+import { hybridConnector } from '@hayate/transport/hybrid';
 import { MemoryServer } from '@hayate/transport/memory';
 import { pino } from 'pino';
 import type { RelayConfigInput } from '../config/schema.ts';
@@ -182,6 +183,33 @@ const fallback: Body = {
   start: (config, deps) => websocketInto('engine', config, deps),
 };
 
+/** Datagrams by QUIC, streams by WebSocket. */
+const hybrid: Body = {
+  name: 'hybrid',
+  missing: engine.missing,
+  countsStatuses: false,
+  start(config = {}, deps = {}) {
+    const dialler = openEngine();
+    return rig({ hybrid: true, ...config, transport: 'engine' }, deps, (relay) => {
+      const serverCertificateHashes = relay.certificateHashes.map((h) => new Uint8Array(Buffer.from(h, 'hex')));
+      const url = new URL(relay.url);
+      return {
+        dial: ({ path = RELAY_PATH, origin } = {}) => {
+          url.pathname = path;
+          const from = origin === undefined ? {} : { origin };
+          const connect = hybridConnector({
+            datagrams: engineConnector(dialler, from),
+            streams: webSocketConnector(from),
+          });
+          return connect(url.href, { serverCertificateHashes, connectTimeoutMs: 5000 });
+        },
+        close: () => dialler.close(),
+      };
+    });
+  },
+};
+
 /** QUIC into a relay of the engine. */
 export const engineBody = engine;
-export const bodies: Body[] = [memory, engine, websocket, fallback];
+export const hybridBody = hybrid;
+export const bodies: Body[] = [memory, engine, websocket, fallback, hybrid];

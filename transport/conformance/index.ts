@@ -1,4 +1,5 @@
 export { openEngineFixture } from './bodies/engine.ts';
+export { openHybridFixture } from './bodies/hybrid.ts';
 export { nodeBodies } from './bodies/index.ts';
 export { openWebSocketFixture, WEBSOCKET_LACKS } from './bodies/websocket.ts';
 export type { Case, Lacks } from './case.ts';

@@ -54,15 +54,22 @@ export class Pairing {
 
   /** The whole ones. @param kind what a half of these is taken for */
   whole(kind: Kind, sessions: ReadableStream<IncomingSession>): ReadableStream<IncomingSession> {
-    return sessions.pipeThrough(
-      new TransformStream<IncomingSession, IncomingSession>({
-        transform: (incoming, controller) => {
-          const half = halfOf(incoming.path);
-          if (half === undefined) controller.enqueue(incoming);
-          else this.#take(kind, half, incoming);
-        },
-      }),
-    );
+    return new ReadableStream({
+      start: (controller) => {
+        const each = async () => {
+          for await (const incoming of sessions) {
+            const half = halfOf(incoming.path);
+            if (half === undefined) controller.enqueue(incoming);
+            else this.#take(kind, half, incoming);
+          }
+        };
+        // Not awaited: halves come whether or not somebody asks for whole ones.
+        each().then(
+          () => controller.close(),
+          (error: unknown) => controller.error(error),
+        );
+      },
+    });
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import {
   type Body,
   type Lacks,
   openEngineFixture,
+  openHybridFixture,
   openWebSocketFixture,
   type RunningBody,
   type Target,
@@ -32,7 +33,7 @@ const PAGE = `<!doctype html><title>conformance</title>
 export interface OpenPage {
   page: BrowserPage;
   origin: string;
-  run(id: string, kind: 'native' | 'websocket', target: Target, lacks: Lacks): Promise<unknown>;
+  run(id: string, kind: 'native' | 'websocket' | 'hybrid', target: Target, lacks: Lacks): Promise<unknown>;
   close(): Promise<void>;
 }
 
@@ -133,5 +134,35 @@ function webSocketBody(browser: (typeof launchers)[number]): Body {
   };
 }
 
-/** Every body that lives in a page. */
-export const browserBodies: Body[] = launchers.flatMap((browser) => [nativeBody(browser), webSocketBody(browser)]);
+function hybridBody(browser: (typeof launchers)[number]): Body {
+  const lacks: Lacks = { pinning: 'certificate hashes do not hold for a WebSocket in a page' };
+  return {
+    ...nativeBody(browser),
+    name: `${browser.name} (hybrid)`,
+    lacks,
+    async start(): Promise<RunningBody> {
+      const engine = openEngine();
+      const pem = selfSignedCertificate();
+      const open = await openConformancePage(() => browser.launch(pem));
+      return {
+        make: open.page.browser,
+        open: (settings, { cuttable }) =>
+          openHybridFixture(engine, pem, settings, {
+            cuttable,
+            origin: open.origin,
+            runClient: (id, target) => open.run(id, 'hybrid', target, lacks),
+          }),
+        async close() {
+          await open.close();
+          await engine.close();
+        },
+      };
+    },
+  };
+}
+
+/** Every body that lives in a page. A hybrid session stands in for browsers that are not to be had here: one shows that it goes. */
+export const browserBodies: Body[] = [
+  ...launchers.flatMap((browser) => [nativeBody(browser), webSocketBody(browser)]),
+  ...launchers.filter(({ name }) => name === 'Chromium').map(hybridBody),
+];
