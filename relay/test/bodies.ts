@@ -211,5 +211,4 @@ const hybrid: Body = {
 
 /** QUIC into a relay of the engine. */
 export const engineBody = engine;
-export const hybridBody = hybrid;
 export const bodies: Body[] = [memory, engine, websocket, fallback, hybrid];
