@@ -33,8 +33,7 @@ async function start(): Promise<void> {
       choosePainter(drawing, (error) => report(probe, error)),
       role === 'liver' ? import('./liver.ts').then(({ showLiver }) => showLiver) : showViewer,
     ]);
-    const hour = query.get('hour');
-    followSurroundings(hour === null ? undefined : Number(hour), (surroundings) => painter.light(surroundings));
+    followSurroundings((surroundings) => painter.light(surroundings));
     probe.drawing = () => ({ where: painter.where, ...painter.figures });
     show(session, roomName, painter, probe);
   } catch (error) {

@@ -48,6 +48,8 @@ export interface PageProbe {
   arrival: () => UnitCounts['lagMs'] | undefined;
   /** Of the engineer's view, while it is open. */
   engineer: () => Reading | undefined;
+  /** The VRM that is worn. */
+  costume: { name: string; perfect: boolean } | undefined;
   errors: string[];
 }
 
@@ -85,6 +87,7 @@ export function createProbe(role: PageProbe['role']): PageProbe {
     playout: () => undefined,
     arrival: () => undefined,
     engineer: () => undefined,
+    costume: undefined,
     errors: [],
   };
   window.hayate = probe;

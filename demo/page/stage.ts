@@ -5,6 +5,7 @@ import { percent } from './figures.ts';
 import { say, words } from './language/language.ts';
 import { type PageProbe, report } from './probe.ts';
 import { SoundOutput, VoicePlayer } from './voice-player.ts';
+import { Wardrobe } from './vrm/wardrobe.ts';
 
 /** One liver on the stage. */
 interface Seat {
@@ -60,6 +61,9 @@ export class Stage {
     say((w) => w.nobodyLive),
   );
   readonly #lagBox: HTMLElement;
+  readonly #wardrobe: Wardrobe;
+  /** Whose canvas the costume hides. */
+  #disguised: HTMLElement | undefined;
   #own: { face: OwnFace; portrait: Portrait; figure: HTMLElement } | undefined;
   #lagShownMs = 0;
   #smoothLagMs = Number.NaN;
@@ -69,13 +73,18 @@ export class Stage {
     this.#watcher = watcher;
     this.#painter = painter;
     this.#probe = probe;
-    this.#soundButton = h('button', { class: 'sound quiet', type: 'button', onclick: () => this.#toggleSound() });
+    this.#soundButton = h('button', { class: 'sound', type: 'button', onclick: () => this.#toggleSound() });
     this.#lagBox = h('div', { class: 'lag' }, this.#lag, ' ms', this.#lagNote);
+    this.#wardrobe = new Wardrobe(
+      say((w) => w.avatarOf(this.#leadName() ?? w.theLiver)),
+      probe,
+      () => this.#dress(),
+    );
     this.element = h(
       'section',
       { class: 'stage', 'aria-label': say((w) => w.stage) },
       this.#lagBox,
-      this.#soundButton,
+      h('div', { class: 'corner' }, this.#wardrobe.element, this.#soundButton),
       this.#empty,
     );
     room.on('liver', (liver) => this.#seat(liver));
@@ -213,6 +222,7 @@ export class Stage {
 
   #arrange(): void {
     this.#probe.slots = [...this.#seats.keys()];
+    this.#dress();
     const faces = this.#seats.size + (this.#own ? 1 : 0);
     this.#empty.hidden = faces > 0;
     // Of the own face there is none.
@@ -226,6 +236,33 @@ export class Stage {
     );
   }
 
+  /** Who wears a VRM: the face of this page itself, else the first liver. */
+  #lead(): HTMLElement | undefined {
+    return this.#own?.figure ?? this.#seats.values().next().value?.figure;
+  }
+
+  #leadName(): string | undefined {
+    const [slot] = this.#seats.keys();
+    return slot === undefined ? undefined : this.#nameOf(slot);
+  }
+
+  #dress(): void {
+    const { costume } = this.#wardrobe;
+    this.#disguised?.classList.remove('disguised');
+    this.#disguised = costume && this.#lead();
+    this.#disguised?.classList.add('disguised');
+    if (this.#disguised && costume) this.#disguised.prepend(costume.canvas);
+    else costume?.canvas.remove();
+  }
+
+  /** Poses the drawing, or what is worn in its place; the latter is drawn at once. True: it was. */
+  #pose(figure: HTMLElement, portrait: Portrait, values: Float32Array, awake: boolean): boolean {
+    const { costume } = this.#wardrobe;
+    const worn = costume !== undefined && figure === this.#disguised;
+    (worn ? costume : portrait).pose(values, awake);
+    return worn;
+  }
+
   #draw(frameMs: number): void {
     requestAnimationFrame((nowMs) => this.#draw(nowMs));
     this.#refresh.observe(frameMs);
@@ -234,8 +271,11 @@ export class Stage {
     let late = 0;
     let fresh = 0;
     let first = true;
-    const { face, portrait } = this.#own ?? {};
-    if (face) portrait?.pose(face.values, face.awake());
+    let worn = false;
+    if (this.#own) {
+      const { figure, portrait, face } = this.#own;
+      worn = this.#pose(figure, portrait, face.values, face.awake());
+    }
     for (const [slot, seat] of this.#seats) {
       const playout = this.#watcher.playout(slot);
       const pose = playout?.sample(nowMs);
@@ -244,7 +284,7 @@ export class Stage {
       late += seat.voice.late;
       this.#showLevel(seat);
       if (!pose) continue;
-      seat.portrait.pose(pose.values, pose.kind !== 'rest' || pose.face);
+      worn = this.#pose(seat.figure, seat.portrait, pose.values, pose.kind !== 'rest' || pose.face) || worn;
       if (pose.captureMs !== seat.shownMs) {
         seat.shownMs = pose.captureMs;
         fresh += 1;
@@ -253,7 +293,7 @@ export class Stage {
       if (first && pose.kind !== 'rest') this.#showLag(pose.lagMs + seenInMs, seat.uncertaintyMs, nowMs);
       first = false;
     }
-    if (this.#painter.flush(nowMs)) this.#probe.framesShown += fresh;
+    if (this.#painter.flush(nowMs) || worn) this.#probe.framesShown += fresh;
     this.#probe.samplesPlayed = played;
     this.#probe.samplesLate = late;
   }

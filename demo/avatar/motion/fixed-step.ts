@@ -35,3 +35,8 @@ export class FixedStep {
     return { steps, share: this.#left / STEP_S, rest: false };
   }
 }
+
+/** What a body lives through in it, s: of a pause a little, or it would stand still where frames are far apart. */
+export function passedIn({ steps, rest }: Turn): number {
+  return rest ? MOST_S : steps * STEP_S;
+}

@@ -1,7 +1,7 @@
 import type { BodySpace } from '../draw/body.ts';
 import type { HeadSpace, Point2 } from '../draw/space.ts';
 import type { Rig } from '../rig.ts';
-import { FixedStep, STEP_S, type Turn } from './fixed-step.ts';
+import { FixedStep, passedIn, STEP_S, type Turn } from './fixed-step.ts';
 import { Hair } from './hair.ts';
 import { createLife, lifeAt, Stillness } from './life.ts';
 import { Ribbons } from './ribbons.ts';
@@ -41,7 +41,7 @@ export class AvatarMotion {
     lifeAt(this.life, this.#seed, this.#seconds);
     const changed = values.some((value, i) => value !== this.#values[i]);
     this.#values.set(values);
-    this.idle = this.#stillness.step(this.#turn.steps * STEP_S, changed);
+    this.idle = this.#stillness.step(passedIn(this.#turn), changed);
   }
 
   /** Moves all that hangs there, now that head and body are placed. */

@@ -40,6 +40,23 @@ export const english = {
   framesInTime: (share: string) => `${share} of frames in time`,
   voiceMissing: (share: string) => `${share} of voice missing`,
 
+  vrm: {
+    /** On the button, and what it does. */
+    short: 'VRM',
+    wear: 'Show a VRM avatar instead: choose a file, or drop one',
+    off: 'Drawn',
+    takeOff: 'Back to the drawn avatar',
+    loading: (file: string) => `Loading ${file} …`,
+    worn: (name: string) => `Showing ${name}.`,
+    failure: {
+      too_large: (file: string) => `${file} is too large: 200 MB at most.`,
+      not_vrm: (file: string) => `${file} is no VRM avatar. The drawn one stays.`,
+      broken: (file: string) => `${file} is broken and cannot be read. The drawn avatar stays.`,
+      no_webgl: (file: string) =>
+        `${file} needs WebGL 2, which this browser does not have here. The drawn avatar stays.`,
+    },
+  },
+
   room: 'Room',
   chat: 'Chat',
   people: 'People',

@@ -40,6 +40,21 @@ export const japanese: Words = {
   framesInTime: (share) => `間に合ったフレーム ${share}`,
   voiceMissing: (share) => `欠けた音声 ${share}`,
 
+  vrm: {
+    short: 'VRM',
+    wear: 'VRM アバターを表示: ファイルを選ぶか、ドロップしてください',
+    off: '元に戻す',
+    takeOff: '描画アバターに戻す',
+    loading: (file) => `${file} を読み込んでいます…`,
+    worn: (name) => `${name} を表示しています。`,
+    failure: {
+      too_large: (file) => `${file} は大きすぎます。上限は 200 MB です。`,
+      not_vrm: (file) => `${file} は VRM アバターではありません。描画アバターのままです。`,
+      broken: (file) => `${file} は壊れていて読み込めません。描画アバターのままです。`,
+      no_webgl: (file) => `${file} には WebGL 2 が必要ですが、このブラウザでは使えません。描画アバターのままです。`,
+    },
+  },
+
   room: 'ルーム',
   chat: 'チャット',
   people: 'メンバー',
