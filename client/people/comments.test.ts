@@ -264,4 +264,18 @@ describe('reactions', () => {
     room.close();
     expect(room.react('heart')).toBe(false);
   });
+
+  it('wait for a stream that opens only now', async () => {
+    const relay = new FakeRelay({ up: { delayMs: 5 }, down: { delayMs: 5 } });
+    const room = relay.entry.connectRoom(TARGET);
+    await relay.advance(100);
+    expect([room.react('heart'), room.react('clap')]).toEqual([true, true]);
+    // A bound: what is more is told.
+    const more = Array.from({ length: 64 }, () => room.react('heart'));
+    expect(more.filter((sent) => !sent)).toHaveLength(2);
+    await relay.advance(50);
+    expect(relay.last.received.slice(1, 4)).toMatchObject([{ t: 'comments' }, { kind: 'heart' }, { kind: 'clap' }]);
+    expect(room.react('heart')).toBe(true);
+    room.close();
+  });
 });

@@ -50,7 +50,7 @@ export class Community implements Participant {
       onWarning,
     });
     this.moderate = moderation(async (action) => {
-      if (!this.#session) throw codeError('connection_lost', 'no session');
+      if (!this.#session) throw codeError('connection_lost', 'no session now: await room.ready');
       await this.#session.request((id) => ({ t: 'moderate', id, ...action }));
       // Who is muted or host now is in no news of who came and went.
       this.people.refresh();

@@ -7,6 +7,7 @@ import {
   type Done,
   isCommentText,
   isReactionKind,
+  type React,
   type RelayMessage,
   type CommentsDeleted as WireDeleted,
 } from '@hayate/codec/messages';
@@ -22,6 +23,8 @@ import { EarlyComments } from './early-comments.ts';
 import type { CommentsDeleted, PlacedComment, RoomComment } from './types.ts';
 
 const QUEUE_LIMIT = 256;
+/** Reactions are not worth more memory while the stream opens. */
+const UNSENT_LIMIT = 64;
 
 export interface RoomCommentsSetup {
   environment: Environment;
@@ -43,7 +46,7 @@ export class RoomComments implements Participant {
   readonly #queues = new Set<BoundedQueue<RoomComment>>();
   readonly #early: EarlyComments;
   /** Written while the stream opens. */
-  #unsent: CommentRequest[] = [];
+  #unsent: (CommentRequest | React)[] = [];
   #open: MessageStream | undefined;
   #seen: number | undefined;
   /** The relay is one of several: comments may come before their numbers. */
@@ -88,7 +91,7 @@ export class RoomComments implements Participant {
 
   async send(text: string): Promise<{ number: number }> {
     if (!isCommentText(text)) throw codeError('invalid_argument', 'a comment has 1 to 500 characters');
-    if (!this.#hasSession) throw codeError('connection_lost', 'no session');
+    if (!this.#hasSession) throw codeError('connection_lost', 'no session now: await room.ready');
     this.want();
     const { n } = await this.#requests.start((id) => {
       const message: CommentRequest = { t: 'comment', id, text };
@@ -103,8 +106,11 @@ export class RoomComments implements Participant {
       throw codeError('invalid_argument', `"${kind}" is no kind of reaction: 1 to 16 of a-z, 0-9, _ and -`);
     }
     this.want();
-    this.#open?.send({ t: 'react', id: this.#requests.takeId(), kind });
-    return this.#open !== undefined;
+    const message: React = { t: 'react', id: this.#requests.takeId(), kind };
+    if (this.#open) this.#open.send(message);
+    else if (this.#hasSession && this.#unsent.length < UNSENT_LIMIT) this.#unsent.push(message);
+    else return false;
+    return true;
   }
 
   iterate(): AsyncIterator<RoomComment> {

@@ -207,7 +207,7 @@ export interface Room {
    */
   comment(text: string): Promise<CommentReceipt>;
   /**
-   * Sends a reaction: `kind` is 1 to 16 of a-z, 0-9, _ and -. False: there is no stream for it now, and it is gone. A
+   * Sends a reaction: `kind` is 1 to 16 of a-z, 0-9, _ and -. False: there is no session now, and it is gone. A
    * refusal is a `warning`. Throws `invalid_argument`.
    */
   react(kind: string): boolean;
