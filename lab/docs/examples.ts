@@ -4,7 +4,7 @@ import { root } from '../lib/processes.ts';
 import { type Block, blocksOf } from './blocks.ts';
 
 /** One example of a document: a file that runs, and what the document says that it prints or shows. */
-export interface Example {
+interface Example {
   file: string;
   place: 'program' | 'page';
   block: Block;

@@ -12,7 +12,7 @@ import {
 import { API, type Checker, type Symbol as Named, type Project, SymbolFlags } from 'typescript/unstable/sync';
 
 /** Entries of the SDK, as applications import them. */
-export const ENTRIES = ['@hayate/client', '@hayate/client/face', '@hayate/client/react', '@hayate/client/voice'];
+const ENTRIES = ['@hayate/client', '@hayate/client/face', '@hayate/client/react', '@hayate/client/voice'];
 /** What calls give: their members are calls too. */
 const HANDLES = ['Room', 'Watcher', 'Publisher', 'SpeakRequest', 'RoomModeration'];
 /** Events by the handle whose `on` takes them. */
