@@ -96,7 +96,7 @@ export class Connection {
     this.#setup = setup;
     const { options, environment } = setup;
     this.#relays = new RoomRelays(setup);
-    this.#backoff = new Backoff(options.retryMs ?? 250, options.maxRetryMs ?? 10_000, environment.random);
+    this.#backoff = new Backoff(options.retryMs ?? 150, options.maxRetryMs ?? 10_000, environment.random);
     this.#searchingMs = environment.nowMs();
   }
 

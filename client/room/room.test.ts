@@ -73,7 +73,7 @@ describe('room', () => {
     await relay.advance(16_000);
     expect(await room.closed).toMatchObject({ code: 'connect_failed' });
     const gaps = relay.dialled.slice(1).map((at, i) => Math.round(at - relay.dialled[i]!));
-    expect(gaps).toEqual([250, 500, 999, 1998, 3996].map((gap) => expect.closeTo(gap, -1)));
+    expect(gaps).toEqual([150, 300, 599, 1199, 2398, 4795].map((gap) => expect.closeTo(gap, -1)));
     expect(relay.timers).toBe(0);
   });
 

@@ -29,7 +29,7 @@ export interface ConnectionOptions {
   headStartMs?: number;
   /** Closes the room when it aborts, with `closed`. */
   signal?: AbortSignal;
-  /** First wait before a retry; doubles up to `maxRetryMs`, full jitter. Default 250 / 10 000. */
+  /** First wait before a retry; doubles up to `maxRetryMs`, full jitter. Default 150 / 10 000. */
   retryMs?: number;
   /** The longest of these waits, ms. */
   maxRetryMs?: number;

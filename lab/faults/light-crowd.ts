@@ -5,7 +5,7 @@ import type { RelayPlace } from './media-crowd.ts';
 
 /** As the SDK: silent for so long a relay is dead, and who leaves it waits a little, or all would come at once. */
 const DEAD_AFTER_MS = 600;
-const RETRY_MS = 250;
+const RETRY_MS = 150;
 const MAX_RETRY_MS = 2000;
 const CONNECT_LIMIT_MS = 5000;
 const LINK = { tx: { delayMs: 5 }, rx: { delayMs: 5 } };
