@@ -52,6 +52,8 @@ export function relayConfig(options: Record<string, unknown>): RelayConfig {
 export interface RunRelayOptions {
   /** Machine output: `ready`, `draining`, `closed` as JSON lines. */
   json: boolean;
+  /** For the page's camera: see `demoAssets`. */
+  faceModel?: string | undefined;
   /** Something that lives as long as the relay, with its way to stop. */
   beside?(relay: RunningRelay): Promise<() => Promise<void>>;
 }
@@ -65,7 +67,9 @@ export async function runRelay(config: RelayConfig, options: RunRelayOptions): P
   const interrupt = onInterrupt();
   // Standard output is this program's answer; what the relay logs goes beside it.
   const logger = pino({ level: config.log.level }, pino.destination({ dest: 2, sync: true }));
-  const assets: Map<string, Asset> | undefined = config.dev ? await demoAssets() : undefined;
+  const assets: Map<string, Asset> | undefined = config.dev
+    ? await demoAssets({ faceModel: options.faceModel })
+    : undefined;
   const relay = await startRelay(config, { logger, ...(assets && { assets }) });
   let stop: (() => Promise<void>) | undefined;
   try {

@@ -16,6 +16,7 @@ export function demoCommand(): Command {
     .option('--json', 'events as JSON lines on standard output')
     .option('--room <name>', 'the room of the built-in liver', 'demo')
     .option('--seed <n>', 'who performs', '1')
+    .option('--face-model <file>', 'face_landmarker.task of MediaPipe for the page’s camera (default: from its makers)')
     .action((options: Record<string, unknown>) => {
       const config = relayConfig({ ...options, dev: true });
       // The page is the thing here; the relay's own log would bury its address.
@@ -24,6 +25,7 @@ export function demoCommand(): Command {
       }
       return runRelay(config, {
         json: options['json'] === true,
+        faceModel: options['faceModel'] as string | undefined,
         beside: (relay) => beside(relay, config, String(options['room']), Number(options['seed'])),
       });
     });

@@ -1,7 +1,7 @@
 import { type Publisher, publish } from '@hayate/client';
 import type { MotionFrame } from '@hayate/codec/motion';
 import { CHANNEL_COUNT } from '../avatar/channels.ts';
-import { type Microphone, openMicrophone } from './microphone.ts';
+import { LevelMeter, type Microphone, openMicrophone } from './microphone.ts';
 import { type PageProbe, report } from './probe.ts';
 import type { PageSession } from './session.ts';
 import type { MotionSource } from './sources.ts';
@@ -15,6 +15,8 @@ const PACKET_US = 20_000;
 export class Broadcast {
   readonly shown = new Float32Array(CHANNEL_COUNT);
   readonly publisher: Publisher;
+  /** Hears the microphone's level, 0 to 1, ten times a second. */
+  onLevel: (level: number) => void = () => {};
   readonly #session: PageSession;
   readonly #probe: PageProbe;
   readonly #face: MotionSource;
@@ -56,9 +58,14 @@ export class Broadcast {
   async start(microphone: boolean): Promise<void> {
     await this.publisher.ready;
     if (microphone) {
-      this.#microphone = await openMicrophone((block, captureMs) => this.#encoder?.encode(block, captureMs * 1000));
+      const meter = new LevelMeter((level) => this.onLevel(level));
+      this.#microphone = await openMicrophone((block, captureMs) => {
+        meter.push(block);
+        this.#encoder?.encode(block, captureMs * 1000);
+      });
     }
     this.#beganUs = this.#session.room.nowUs();
+    this.#face.begin?.(this.#beganUs);
     this.#stopTicker = startTicker(TICK_MS, () => this.#tick());
   }
 

@@ -1,8 +1,16 @@
-import { h } from './dom.ts';
+import type { Smoothing } from './camera/smoothing.ts';
+import { h, put } from './dom.ts';
+import type { Said } from './language/language.ts';
+import { told } from './live-words.ts';
+
+const FACES = ['performer', 'camera', 'recording'] as const;
+const VOICES = ['performer', 'microphone', 'none'] as const;
+const SMOOTHINGS = ['slight', 'none'] as const satisfies Smoothing[];
 
 export interface LiveChoice {
-  face: 'performer' | 'recording';
-  voice: 'performer' | 'microphone' | 'none';
+  face: (typeof FACES)[number];
+  voice: (typeof VOICES)[number];
+  smoothing: Smoothing;
   /** A Live Link Face CSV, when one was chosen or dropped. */
   recording: File | undefined;
 }
@@ -12,29 +20,105 @@ export interface LiveControls {
   choice(): LiveChoice;
   /** While something changes the button cannot be pressed. */
   show(state: 'idle' | 'changing' | 'live'): void;
+  /** A camera's picture beside the choice; undefined: none. */
+  preview(video: HTMLVideoElement | undefined): void;
+  /** A word about the camera or the microphone; undefined: none. */
+  note(text: string | Said | undefined): void;
+  /** Of the microphone, 0 to 1; undefined: none is open. */
+  level(level: number | undefined): void;
 }
 
-/** What a liver picks before going live, and the button. */
-export function liveControls(onToggle: () => void): LiveControls {
-  const face = select({ performer: 'Procedural performer', recording: 'Recording (Live Link Face CSV)' });
-  const voice = select({ performer: 'The performer’s voice', microphone: 'Microphone', none: 'No voice' });
-  const file = h('input', { type: 'file', accept: '.csv,text/csv', 'aria-label': 'Recording' });
-  const hint = h('span', {}, 'Drop a Live Link Face CSV here, or choose one: ');
+/** What a liver picks before going live, and the button. `onChoice`: another choice than before, while not live. */
+export function liveControls(onToggle: () => void, onChoice: (choice: LiveChoice) => void): LiveControls {
+  const face = select(FACES, (name) => told((w) => w.faces[name]));
+  const voice = select(VOICES, (name) => told((w) => w.voices[name]));
+  const smoothing = select(SMOOTHINGS, (name) => told((w) => w.smoothings[name]));
+  const file = h('input', { type: 'file', accept: '.csv,text/csv', 'aria-label': told((w) => w.recording) });
+  const hint = h(
+    'span',
+    {},
+    told((w) => w.drop),
+  );
   const drop = h('div', { class: 'drop', hidden: true }, hint, file);
-  const button = h('button', { type: 'button', onclick: onToggle }, 'Go live');
+  const smooth = label(
+    told((w) => w.smoothing),
+    smoothing,
+  );
+  const picture = h('div', { class: 'preview', hidden: true });
+  const note = h('p', { class: 'note', role: 'status', hidden: true });
+  const meter = h('meter', { min: '0', max: '1', hidden: true, 'aria-label': told((w) => w.level) });
+  const button = h(
+    'button',
+    { type: 'button', onclick: onToggle },
+    told((w) => w.goLive),
+  );
   let recording: File | undefined;
-
+  const choice = (): LiveChoice => ({
+    face: face.value as LiveChoice['face'],
+    voice: voice.value as LiveChoice['voice'],
+    smoothing: smoothing.value as Smoothing,
+    recording,
+  });
+  const changed = () => {
+    drop.hidden = face.value !== 'recording';
+    smooth.hidden = face.value !== 'camera';
+    onChoice(choice());
+  };
   const take = (taken: File | undefined) => {
     if (!taken) return;
     recording = taken;
     face.value = 'recording';
-    drop.hidden = false;
-    hint.textContent = `${taken.name} `;
+    put(hint, `${taken.name} `);
+    changed();
   };
-  face.addEventListener('change', () => {
-    drop.hidden = face.value !== 'recording';
-  });
+  smooth.hidden = true;
+  for (const control of [face, voice, smoothing]) control.addEventListener('change', changed);
   file.addEventListener('change', () => take(file.files?.[0]));
+  takeDrops(drop, take);
+
+  const voices = label(
+    told((w) => w.voice),
+    voice,
+  );
+  const panel = h(
+    'section',
+    { class: 'setup' },
+    label(
+      told((w) => w.face),
+      face,
+    ),
+    drop,
+    smooth,
+    picture,
+    voices,
+  );
+  panel.append(meter, note, button);
+  return {
+    panel,
+    choice,
+    show(state) {
+      button.disabled = state === 'changing';
+      if (state === 'changing') return;
+      put(button, state === 'live' ? told((w) => w.stop) : told((w) => w.goLive));
+      for (const control of [face, voice, file]) control.disabled = state === 'live';
+    },
+    preview(video) {
+      picture.hidden = video === undefined;
+      picture.replaceChildren(...(video ? [video] : []));
+    },
+    note(text) {
+      note.hidden = text === undefined;
+      put(note, text ?? '');
+    },
+    level(level) {
+      meter.hidden = level === undefined;
+      meter.value = level ?? 0;
+    },
+  };
+}
+
+/** Files dropped anywhere on the page. */
+function takeDrops(drop: HTMLElement, take: (file: File | undefined) => void): void {
   document.body.addEventListener('dragover', (event) => {
     event.preventDefault();
     drop.hidden = false;
@@ -46,31 +130,10 @@ export function liveControls(onToggle: () => void): LiveControls {
     drop.classList.remove('over');
     take(event.dataTransfer?.files[0]);
   });
-
-  const panel = h(
-    'section',
-    { class: 'setup' },
-    h('label', {}, 'Face', face),
-    drop,
-    h('label', {}, 'Voice', voice),
-    button,
-  );
-  return {
-    panel,
-    choice: () => ({
-      face: face.value as LiveChoice['face'],
-      voice: voice.value as LiveChoice['voice'],
-      recording,
-    }),
-    show(state) {
-      button.disabled = state === 'changing';
-      if (state === 'changing') return;
-      button.textContent = state === 'live' ? 'Stop' : 'Go live';
-      for (const control of [face, voice, file]) control.disabled = state === 'live';
-    },
-  };
 }
 
-function select(options: Record<string, string>): HTMLSelectElement {
-  return h('select', {}, ...Object.entries(options).map(([value, label]) => h('option', { value }, label)));
+const label = (text: Said, control: HTMLElement): HTMLElement => h('label', {}, text, control);
+
+function select<Name extends string>(names: readonly Name[], text: (name: Name) => Said): HTMLSelectElement {
+  return h('select', {}, ...names.map((value) => h('option', { value }, text(value))));
 }

@@ -1,11 +1,13 @@
 import { watch } from '@hayate/client';
 import { CHANNEL_COUNT } from '../avatar/channels.ts';
 import { Broadcast } from './broadcast.ts';
-import { h, notify } from './dom.ts';
+import { h, notify, put } from './dom.ts';
 import type { Painter } from './drawing/painter.ts';
 import { engineerToggle } from './engineer/toggle.ts';
+import { FaceChoice } from './face-choice.ts';
 import { figureTable, percent } from './figures.ts';
 import { type LiveChoice, liveControls } from './live-controls.ts';
+import { liveWords, told } from './live-words.ts';
 import { PAGE_PLAYOUT } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
 import { showRoom } from './room/panels.ts';
@@ -18,8 +20,13 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
   const { room, transport } = session;
   const watcher = watch(room, { playout: PAGE_PLAYOUT });
   const stage = new Stage(room, watcher, painter, probe);
-  const figures = figureTable(['connection', 'sent', 'lost on the way up', 'lag to the relay']);
-  const controls = liveControls(() => void toggle());
+  const figures = figureTable(['connection', 'sent', 'lost on the way up', 'lag to the relay', 'camera']);
+  const controls = liveControls(
+    () => void toggle(),
+    // What it says of a failure is on the page already.
+    (choice) => void faces.choose(choice).catch(() => {}),
+  );
+  const faces = new FaceChoice(controls, probe, new URLSearchParams(location.search).get('model') ?? undefined);
   const rest = new Float32Array(CHANNEL_COUNT);
   let broadcast: Broadcast | undefined;
   const mirror = () => {
@@ -27,14 +34,23 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
     stage.setOwn({ values: now?.shown ?? rest, awake: () => now?.publisher.live ?? false });
   };
 
-  async function begin({ face, voice, recording }: LiveChoice): Promise<void> {
+  async function begin(choice: LiveChoice): Promise<void> {
+    const { face, voice, recording } = choice;
     const performer = newPerformer();
-    if (face === 'recording' && !recording) throw new Error('choose a recording first');
+    if (face === 'recording' && !recording) throw new Error(liveWords().chooseFirst);
+    const camera = await faces.choose(choice);
     const source =
-      face === 'recording' ? recordingSource(parseRecording(await recording!.text())) : performerSource(performer);
+      camera ??
+      (face === 'recording' ? recordingSource(parseRecording(await recording!.text())) : performerSource(performer));
     const speech = voice === 'performer' ? await speakLoop(performer) : undefined;
     broadcast = new Broadcast(session, probe, source, speech, voice !== 'none');
-    await broadcast.start(voice === 'microphone');
+    broadcast.onLevel = (level) => controls.level(level);
+    await broadcast.start(voice === 'microphone').catch((error: unknown) => {
+      const { name, message } = error as Error;
+      throw name.endsWith('Error') && voice === 'microphone' && broadcast?.publisher.live
+        ? new Error(liveWords().noMicrophone(message), { cause: error })
+        : error;
+    });
   }
 
   async function toggle(): Promise<void> {
@@ -44,6 +60,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
         const running = broadcast;
         broadcast = undefined;
         await running.stop();
+        controls.level(undefined);
       } else {
         notify();
         await begin(controls.choice());
@@ -63,7 +80,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
   }
 
   const live = h('div', { class: 'broadcast' }, controls.panel, invitePanel(roomName));
-  const before = [{ id: 'live', label: 'Live', panel: live }];
+  const before = [{ id: 'live', label: told((w) => w.live), panel: live }];
   const tabs = showRoom(session, stage, probe, { before, figures: figures.element, gives: false });
   mirror();
   watcher.onFrame((unit) => stage.frame(unit));
@@ -83,6 +100,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
       'lag to the relay',
       uplink ? `${uplink.lagMs.p50.toFixed(1)} ± ${uplink.uncertaintyMs.toFixed(1)} ms` : '–',
     );
+    figures.set('camera', faces.figureText());
     if (uplink) {
       probe.lagMs = uplink.lagMs.p50;
       probe.uncertaintyMs = uplink.uncertaintyMs;
@@ -93,11 +111,30 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
 
 function invitePanel(roomName: string): HTMLElement {
   const invite = `${location.origin}/?room=${encodeURIComponent(roomName)}`;
-  const copy = h('button', { type: 'button', class: 'quiet', onclick: () => void copyInvite() }, 'Copy');
+  const copy = h(
+    'button',
+    { type: 'button', class: 'quiet', onclick: () => void copyInvite() },
+    told((w) => w.copy),
+  );
   const copyInvite = async () => {
-    await navigator.clipboard.writeText(invite);
-    copy.textContent = 'Copied';
+    try {
+      await navigator.clipboard.writeText(invite);
+      put(
+        copy,
+        told((w) => w.copied),
+      );
+    } catch {
+      put(
+        copy,
+        told((w) => w.cannotCopy),
+      );
+    }
   };
   const link = h('a', { href: invite, target: '_blank', rel: 'noopener' }, invite);
-  return h('section', { class: 'invite' }, h('h2', {}, 'Invite viewers'), link, ' ', copy);
+  const title = h(
+    'h2',
+    {},
+    told((w) => w.invite),
+  );
+  return h('section', { class: 'invite' }, title, link, ' ', copy);
 }

@@ -43,6 +43,35 @@ export class BlockCutter {
   }
 }
 
+/** Below it is silence to the meter, above it full: dBFS. */
+const METER_DB = { least: -60, most: -6 };
+/** Blocks of 20 ms between two words of the meter. */
+const METER_BLOCKS = 5;
+
+/** What a level meter shows of blocks of samples: the loudest block's RMS of each 0.1 s, on a scale of dB, 0 to 1. */
+export class LevelMeter {
+  readonly #onLevel: (level: number) => void;
+  #blocks = 0;
+  #loudest = 0;
+
+  constructor(onLevel: (level: number) => void) {
+    this.#onLevel = onLevel;
+  }
+
+  push(block: Float32Array): void {
+    let square = 0;
+    for (const sample of block) square += sample * sample;
+    this.#loudest = Math.max(this.#loudest, Math.sqrt(square / block.length));
+    this.#blocks += 1;
+    if (this.#blocks < METER_BLOCKS) return;
+    const db = 20 * Math.log10(Math.max(this.#loudest, 1e-9));
+    const { least, most } = METER_DB;
+    this.#onLevel(Math.min(1, Math.max(0, (db - least) / (most - least))));
+    this.#blocks = 0;
+    this.#loudest = 0;
+  }
+}
+
 export interface Microphone {
   close(): void;
 }

@@ -5,7 +5,7 @@ import { HeadSpace } from '../avatar/draw/space.ts';
 import { createRig, poseRig } from '../avatar/rig.ts';
 import { createPerformer } from '../liver/performer.ts';
 import { AudioClock } from './audio-clock.ts';
-import { BlockCutter } from './microphone.ts';
+import { BlockCutter, LevelMeter } from './microphone.ts';
 import { parseRecording, performerSource, recordingSource } from './sources.ts';
 
 describe('microphone blocks', () => {
@@ -33,6 +33,16 @@ describe('microphone blocks', () => {
       }
     });
   }
+});
+
+it('shows the level of the loudest block of each 0.1 s, in dB', () => {
+  const levels: number[] = [];
+  const meter = new LevelMeter((level) => levels.push(level));
+  const push = (amplitude: number) => meter.push(new Float32Array(960).fill(amplitude));
+  for (let n = 0; n < 5; n += 1) push(0);
+  for (let n = 0; n < 5; n += 1) push(n === 2 ? 10 ** (-33 / 20) : 0.001);
+  for (let n = 0; n < 5; n += 1) push(1);
+  expect(levels.map((level) => Number(level.toFixed(6)))).toEqual([0, 0.5, 1]);
 });
 
 describe('motion sources', () => {

@@ -5,6 +5,8 @@ import { synthesizeVoice } from '../liver/voice.ts';
 /** A face over time: us from its begin. */
 export interface MotionSource {
   readonly fps: number;
+  /** Times count from there: `room.nowUs()`. For sources that have a clock of their own. */
+  begin?(beganUs: number): void;
   /** The frame due at `tUs`, when it is another than that of `lastUs`. Its own time is returned with it. */
   next(tUs: number, lastUs: number): { frame: MotionFrame; tUs: number } | undefined;
 }

@@ -11,15 +11,21 @@ const imports = (script: string) =>
 
 it('bundles the page for browsers, with maps and nothing of Node', async () => {
   const assets = await demoAssets();
-  const scripts = [...assets.keys()].filter((path) => path.endsWith('.js'));
+  const scripts = [...assets.keys()].filter((path) => path.endsWith('.js') && !path.startsWith('/wasm/'));
   const chunk = /^\/[\w.-]+-[A-Z0-9]{8}\.js$/;
   expect(scripts.filter((path) => !chunk.test(path)).sort()).toEqual([
+    '/camera-worker.js',
     '/capture-worklet.js',
     '/demo.js',
     '/draw-worker.js',
     '/voice-worklet.js',
   ]);
-  expect([...assets.keys()].filter((path) => !/\.js(\.map)?$/.test(path)).sort()).toEqual(['/', '/demo.css']);
+  expect([...assets.keys()].filter((path) => !/\.js(\.map)?$/.test(path)).sort()).toEqual([
+    '/',
+    '/demo.css',
+    '/wasm/vision_wasm_module_internal.wasm',
+  ]);
+  expect([...assets.get('/wasm/vision_wasm_module_internal.wasm')!.body.subarray(0, 4)]).toEqual([0, 97, 115, 109]);
   for (const path of scripts) {
     const { type, body } = assets.get(path)!;
     expect(type).toBe('text/javascript; charset=utf-8');

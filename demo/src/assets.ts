@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build, type OutputFile } from 'esbuild';
@@ -19,18 +20,41 @@ const WORKERS: Entries = {
   'voice-worklet': 'voice-worklet',
   'capture-worklet': 'capture-worklet',
   'draw-worker': 'draw-worker',
+  'camera-worker': 'camera-worker',
 };
-const STYLES = ['base', 'stage', 'room', 'engineer'];
+const STYLES = ['base', 'stage', 'room', 'engineer', 'live'];
 
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
   html: 'text/html; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
   map: 'application/json',
+  wasm: 'application/wasm',
+  task: 'application/octet-stream',
 };
 
 function typeOf(path: string): string {
   return TYPES[path.slice(path.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
+}
+
+export interface DemoAssetsOptions {
+  /** File of MediaPipe's face landmarker model (`face_landmarker.task`), served to the page. Default: the page asks its makers. */
+  faceModel?: string | undefined;
+}
+
+/** Of the camera's tracker. */
+const WASM = ['vision_wasm_module_internal.js', 'vision_wasm_module_internal.wasm'];
+
+/** Read when it is asked for first: 13 MB that most pages never want. */
+function fileAsset(file: string, type: string): Asset {
+  let body: Uint8Array | undefined;
+  return {
+    type,
+    get body() {
+      body ??= readFileSync(file);
+      return body;
+    },
+  };
 }
 
 /**
@@ -38,7 +62,7 @@ function typeOf(path: string): string {
  * to disk. What the page loads later (`import()`) is in chunks of its own beside it. Rejects with esbuild's error when the
  * sources do not build.
  */
-export async function demoAssets(): Promise<Map<string, Asset>> {
+export async function demoAssets({ faceModel }: DemoAssetsOptions = {}): Promise<Map<string, Asset>> {
   const assets = new Map<string, Asset>();
   for (const files of await Promise.all([bundle(PAGE_ENTRY, true), bundle(WORKERS, false)])) {
     for (const file of files) {
@@ -51,6 +75,12 @@ export async function demoAssets(): Promise<Map<string, Asset>> {
     ...STYLES.map((name) => readFile(`${PAGE}styles/${name}.css`)),
   ]);
   assets.set('/', { type: typeOf('.html'), body: html });
+  for (const name of WASM) {
+    const file = fileURLToPath(import.meta.resolve(`@mediapipe/tasks-vision/${name}`));
+    // Archives for machines leave it out: nobody broadcasts from there.
+    if (existsSync(file)) assets.set(`/wasm/${name}`, fileAsset(file, typeOf(name)));
+  }
+  if (faceModel !== undefined) assets.set('/face_landmarker.task', fileAsset(faceModel, typeOf('.task')));
   assets.set('/demo.css', { type: typeOf('.css'), body: Buffer.concat(styles) });
   return assets;
 }
