@@ -62,5 +62,7 @@ describe.skipIf(noBrowser !== undefined)('the camera of the demo page in Chromiu
   }, 60_000);
 
   it('sends the face of somebody before the camera', ({ skip }) =>
-    skip('the model (face_landmarker.task) is in no package registry, and a picture of somebody is not in this repository'));
+    skip(
+      'the model (face_landmarker.task) is in no package registry, and a picture of somebody is not in this repository',
+    ));
 });
