@@ -140,6 +140,15 @@ describe('voice track', () => {
     expect(track.place({ sequence: 2, captureMs: 2027, samples: PACKET })).toBe(16_216);
   });
 
+  it('knows when what stands at a position was captured', () => {
+    const track = new VoiceTrack(RATE);
+    for (let n = 0; n < 1000; n += 1) track.place({ sequence: n, captureMs: n * 20.001, samples: PACKET });
+    expect(track.drift).not.toBe(0);
+    for (const captureMs of [19_000, 20_000.5, 30_000]) {
+      expect(track.captureAt(track.positionAt(captureMs))).toBeCloseTo(captureMs, 6);
+    }
+  });
+
   it('learns how the crystals differ, through jitter of the time stamps', () => {
     for (const ppm of [200, -200, 0]) {
       const track = new VoiceTrack(RATE);

@@ -65,6 +65,12 @@ export class VoiceTrack {
     );
   }
 
+  /** When what stands there was captured, ms: the inverse of `positionAt`. */
+  captureAt(position: number): number {
+    const perMs = this.#rate / 1000;
+    return ((position - this.#offset) / perMs + this.#drift * this.#atMs) / (1 + this.#drift);
+  }
+
   /** Another voice begins. */
   reset(): void {
     this.#sequence = undefined;

@@ -1,6 +1,7 @@
 import type { PlayoutStats, UnitCounts } from '@hayate/client';
 import type { DrawFigures, Painter } from './drawing/painter.ts';
 import type { Reading } from './engineer/meter.ts';
+import { Skew } from './skew.ts';
 
 /** What tests, and the curious at the console, can read: `window.hayate`. */
 export interface PageProbe {
@@ -12,6 +13,8 @@ export interface PageProbe {
   drawing: () => ({ where: Painter['where'] } & DrawFigures) | undefined;
   /** Decoded frames that reached the canvas. */
   framesShown: number;
+  /** From the navigation to the first of them, ms; NaN before. */
+  readonly firstPictureMs: number;
   /** Capture to presentation of what the canvas shows now, ms; NaN before the first frame. */
   lagMs: number;
   uncertaintyMs: number;
@@ -20,6 +23,10 @@ export interface PageProbe {
   samplesPlayed: number;
   /** Voice samples that came when their time had passed. */
   samplesLate: number;
+  /** First liver: voice at its hand-off to the audio graph against the face as it is seen, ten times a second. */
+  skew: Skew;
+  /** For measurements: the voice of livers sounds so much later than it should, ms. */
+  voiceExtraMs: number;
   slots: number[];
   sent: { motion: number; voice: number };
   /** Liver: from a block's last sample to its Opus packet on the way, ms, smoothed. */
@@ -60,12 +67,24 @@ declare global {
 }
 
 export function createProbe(role: PageProbe['role']): PageProbe {
+  let [framesShown, firstPictureMs] = [0, Number.NaN];
   const probe: PageProbe = {
     role,
     state: 'starting',
     transport: undefined,
     drawing: () => undefined,
-    framesShown: 0,
+    get framesShown() {
+      return framesShown;
+    },
+    set framesShown(count) {
+      if (framesShown === 0 && count > 0) firstPictureMs = performance.now();
+      framesShown = count;
+    },
+    get firstPictureMs() {
+      return firstPictureMs;
+    },
+    skew: new Skew(),
+    voiceExtraMs: 0,
     lagMs: Number.NaN,
     uncertaintyMs: Number.NaN,
     voicePackets: 0,

@@ -290,7 +290,12 @@ export class Stage {
         fresh += 1;
       }
       const seenInMs = this.#painter.figures.waitMs + this.#refresh.intervalMs;
-      if (first && pose.kind !== 'rest') this.#showLag(pose.lagMs + seenInMs, seat.uncertaintyMs, nowMs);
+      if (first && pose.kind !== 'rest') {
+        this.#showLag(pose.lagMs + seenInMs, seat.uncertaintyMs, nowMs);
+        seat.voice.extraMs = this.#probe.voiceExtraMs;
+        const heardMs = seat.voice.takeHeardLag();
+        if (heardMs !== undefined) this.#probe.skew.add(heardMs - pose.lagMs - seenInMs);
+      }
       first = false;
     }
     if (this.#painter.flush(nowMs) || worn) this.#probe.framesShown += fresh;

@@ -12,6 +12,9 @@ export interface FromVoiceWorklet {
   late: number;
   /** RMS since the last message. */
   level: number;
+  /** The position that the audio graph was given at `contextTime`; undefined where that stood for a missing one. */
+  at: number | undefined;
+  contextTime: number;
 }
 
 export type FromCaptureWorklet = {

@@ -45,6 +45,9 @@ export class VoicePlayer {
   packets = 0;
   played = 0;
   level = 0;
+  /** Later than the playout says by so much: for measurements. */
+  extraMs = 0;
+  #heardLagMs: number | undefined;
   readonly #output: SoundOutput;
   readonly #onError: (error: unknown) => void;
   readonly #track = new VoiceTrack(RATE);
@@ -72,6 +75,7 @@ export class VoicePlayer {
         this.played = event.data.played;
         this.#lateSamples = event.data.late;
         this.level = event.data.level;
+        this.#heard(event.data);
       };
       this.#node = node;
       this.#decoder = this.#createDecoder();
@@ -91,6 +95,19 @@ export class VoicePlayer {
     });
     decoder.configure({ codec: 'opus', sampleRate: RATE, numberOfChannels: 1 });
     return decoder;
+  }
+
+  /** Capture to hand-off to the audio graph of a sample of the last 0.1 s, ms; each once, undefined where there was none. */
+  takeHeardLag(): number | undefined {
+    const lagMs = this.#heardLagMs;
+    this.#heardLagMs = undefined;
+    return lagMs;
+  }
+
+  #heard({ at, contextTime }: FromVoiceWorklet): void {
+    if (at === undefined) return;
+    const offsetMs = this.#output.clock.observe(performance.now());
+    this.#heardLagMs = contextTime * 1000 + offsetMs - this.#track.captureAt(at);
   }
 
   /** Samples that came too late to sound. */
@@ -129,7 +146,7 @@ export class VoicePlayer {
     const offsetMs = this.#output.clock.observe(nowMs);
     if (nowMs - this.#anchoredMs < 50 || this.packets === 0) return;
     this.#anchoredMs = nowMs;
-    const at = this.#track.positionAt(nowMs - voiceDelayMs);
+    const at = this.#track.positionAt(nowMs - voiceDelayMs - this.extraMs);
     this.#post({ type: 'anchor', at, drift: this.#track.drift, contextTime: (nowMs - offsetMs) / 1000 });
   }
 

@@ -44,20 +44,23 @@ class VoiceProcessor extends AudioWorkletProcessor {
     if (Number.isNaN(this.#anchorAt)) return true;
     const pace = 1 + this.#drift;
     const target = this.#anchorAt + (currentTime - this.#anchorTime) * RATE * pace;
+    const { position, counts } = this.#buffer;
+    const before = counts.played;
     this.#buffer.read(output, target, (RATE / sampleRate) * pace);
+    const at = counts.played === before + output.length && !Number.isNaN(position) ? position : undefined;
     for (const channel of outputs[0]!.slice(1)) channel.set(output);
     for (const value of output) this.#square += value * value;
     this.#counted += output.length;
-    this.#report();
+    this.#report(at);
     return true;
   }
 
-  #report(): void {
+  #report(at: number | undefined): void {
     if (currentTime - this.#reported < REPORT_SECONDS) return;
     this.#reported = currentTime;
     const { played, late } = this.#buffer.counts;
     const level = Math.sqrt(this.#square / Math.max(1, this.#counted));
-    const message: FromVoiceWorklet = { played, late, level };
+    const message: FromVoiceWorklet = { played, late, level, at, contextTime: currentTime };
     this.#square = 0;
     this.#counted = 0;
     this.port.postMessage(message);

@@ -54,6 +54,8 @@ it('keeps what the first picture needs within its budget', async () => {
     return seen;
   };
   const first = [...loaded('/demo.js')];
+  const html = text(assets.get('/')!.body);
+  expect(first.filter((path) => !html.includes(`"${path}"`))).toEqual([]);
   const total = first.reduce((sum, path) => sum + kilobytes(path), 0);
   const later = [...assets.keys()].filter((path) => path.endsWith('.js') && !first.includes(path));
   console.log(`first: ${total.toFixed(0)} kB minified in ${first.length} files`);

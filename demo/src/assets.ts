@@ -74,7 +74,7 @@ export async function demoAssets({ faceModel }: DemoAssetsOptions = {}): Promise
     readFile(`${PAGE}index.html`),
     ...STYLES.map((name) => readFile(`${PAGE}styles/${name}.css`)),
   ]);
-  assets.set('/', { type: typeOf('.html'), body: html });
+  assets.set('/', { type: typeOf('.html'), body: preloading(html, assets) });
   for (const name of WASM) {
     const file = fileURLToPath(import.meta.resolve(`@mediapipe/tasks-vision/${name}`));
     // Archives for machines leave it out: nobody broadcasts from there.
@@ -83,6 +83,23 @@ export async function demoAssets({ faceModel }: DemoAssetsOptions = {}): Promise
   if (faceModel !== undefined) assets.set('/face_landmarker.task', fileAsset(faceModel, typeOf('.task')));
   assets.set('/demo.css', { type: typeOf('.css'), body: Buffer.concat(styles) });
   return assets;
+}
+
+/** What the page's script imports at once is asked for beside it, and not one after the other as each is read. */
+function preloading(html: Buffer, assets: ReadonlyMap<string, Asset>): Uint8Array {
+  const found = new Set<string>();
+  const follow = (path: string) => {
+    const script = new TextDecoder().decode(assets.get(path)?.body);
+    // `import()` has a bracket.
+    for (const [, name] of script.matchAll(/(?:from|import)\s*["']\.(\/[\w.-]+)["']/g)) {
+      if (found.has(name!)) continue;
+      found.add(name!);
+      follow(name!);
+    }
+  };
+  follow('/demo.js');
+  const links = [...found].map((path) => `<link rel="modulepreload" href="${path}">`).join('\n');
+  return Buffer.from(html.toString().replace('</head>', `${links}\n</head>`));
 }
 
 async function bundle(entries: Entries, splitting: boolean): Promise<OutputFile[]> {

@@ -19,6 +19,8 @@ export interface ChromiumOptions {
 }
 
 export interface ChromiumPage extends BrowserPage {
+  /** What HTTP of the page takes from now on; WebTransport and WebSocket are not touched. The round trip counts once a request. */
+  network(path: { kbps: number; roundTripMs: number }): Promise<void>;
   /** Samples every thread of the page that runs JavaScript for so long. Sampling costs time of its own. */
   profile(seconds: number): Promise<PageProfile>;
   /** CPU that each kind of process (`renderer`, `GPU`, ...) has taken so far, ms. */
@@ -73,6 +75,14 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Chr
     evaluate: (expression) => page.evaluate(expression),
     screenshot: () => page.screenshot(),
     waitFor: (expression, timeoutMs) => pollPage(face, expression, timeoutMs),
+    async network({ kbps, roundTripMs: latency }) {
+      const devtools = await context.newCDPSession(page);
+      const throughput = (kbps * 1000) / 8;
+      await devtools.send('Network.enable');
+      await devtools.send('Network.emulateNetworkConditions', {
+        ...{ offline: false, latency, downloadThroughput: throughput, uploadThroughput: throughput },
+      });
+    },
     profile: (seconds) => profileThreads(context, page, seconds),
     async cpuMs() {
       const times: Record<string, number> = {};

@@ -4,6 +4,8 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { firstPicture } from './demo/first-picture.ts';
+import { lipsAndVoice } from './demo/lips.ts';
 import { enrolment } from './deploy/enrolment.ts';
 import { deployGuide } from './deploy/guide.ts';
 import { npmPackages } from './deploy/packages.ts';
@@ -107,4 +109,6 @@ export const claims: Claim[] = [
   phoneGoesAbout,
   udpDropped,
   halfBrokenUdp,
+  lipsAndVoice,
+  firstPicture,
 ];

@@ -1,4 +1,5 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { CompressedAssets } from './compressed.ts';
 import { localPages } from './local-pages.ts';
 import { type Candidate, candidatesSchema } from './relays.ts';
 import { type RoomDetails, type RoomSummary, roomSchema, roomsSchema } from './room-shapes.ts';
@@ -247,14 +248,18 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
     openapi: '3.1.0',
     info: { title: 'Hayate relay', version: '1', description: 'Health, discovery and rooms of one relay.' },
   });
-  app.notFound((c) => {
+  const compressed = new CompressedAssets();
+  app.notFound(async (c) => {
     if (/^\/v1\/gift(s|-)/.test(c.req.path)) {
       const message = 'gifts are not served here: api.tokenFile, api.host and api.port say where';
       return c.json({ code: 'invalid_argument', message }, 404);
     }
     const asset = c.req.method === 'GET' ? assets?.get(c.req.path) : undefined;
     if (!asset) return c.json({ code: 'invalid_argument', message: 'no such path' }, 404);
-    return c.body(asset.body as string | Uint8Array<ArrayBuffer>, 200, { 'content-type': asset.type, ...ISOLATED });
+    const { body, encoding } = await compressed.get(asset, c.req.header('accept-encoding') ?? '');
+    const headers = { 'content-type': asset.type, vary: 'accept-encoding', ...ISOLATED };
+    const all = encoding === undefined ? headers : { ...headers, 'content-encoding': encoding };
+    return c.body(body as string | Uint8Array<ArrayBuffer>, 200, all);
   });
   return app;
 }

@@ -4,7 +4,12 @@ import { httpApp } from './app.ts';
 
 const memory = bodies[0]!;
 let rig: Rig;
-const page = new Map([['/', { type: 'text/html', body: '<p>hi</p>' }]]);
+const long = 'let a = 1;\n'.repeat(1000);
+const page = new Map([
+  ['/', { type: 'text/html', body: '<p>hi</p>' }],
+  ['/long.js', { type: 'text/javascript', body: long }],
+  ['/model.task', { type: 'application/octet-stream', body: long }],
+]);
 beforeAll(async () => {
   rig = await memory.start({}, { assets: page });
 });
@@ -164,6 +169,18 @@ describe('HTTP API', () => {
     expect((await app.request('http://x/v1/rooms', { method: 'POST', headers: { host: 'localhost' } })).status).toBe(
       404,
     );
+  });
+
+  it('compresses what is long enough and what gains by it, as the client can take it', async () => {
+    const encoded = async (path: string, accept: string) => {
+      const answer = await get(path, { headers: { 'accept-encoding': accept } });
+      return [answer.headers.get('content-encoding'), (await answer.text()).length];
+    };
+    expect(await encoded('/long.js', 'gzip, deflate, br, zstd')).toEqual(['br', long.length]);
+    expect(await encoded('/long.js', 'gzip;q=0.5, br;q=0')).toEqual(['gzip', long.length]);
+    expect(await encoded('/long.js', 'identity')).toEqual([null, long.length]);
+    expect(await encoded('/', 'br')).toEqual([null, 9]);
+    expect(await encoded('/model.task', 'br')).toEqual([null, long.length]);
   });
 
   it('serves health, readiness, discovery and the page', async () => {

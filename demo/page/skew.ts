@@ -1,0 +1,33 @@
+/** Voice after face, ms: negative where the voice led. What the page put out, not what the playout planned. */
+export class Skew {
+  count = 0;
+  least = Number.POSITIVE_INFINITY;
+  most = Number.NEGATIVE_INFINITY;
+  /** By whole ms from -100 on; both ends hold what is beyond. */
+  readonly #bins = new Uint32Array(301);
+
+  add(ms: number): void {
+    this.count += 1;
+    this.least = Math.min(this.least, ms);
+    this.most = Math.max(this.most, ms);
+    this.#bins[Math.max(0, Math.min(300, Math.round(ms) + 100))]! += 1;
+  }
+
+  /** NaN before the first. */
+  quantile(share: number): number {
+    let left = share * this.count;
+    for (const [bin, count] of this.#bins.entries()) {
+      left -= count;
+      if (count > 0 && left <= 0) return bin - 100;
+    }
+    return Number.NaN;
+  }
+
+  /** Forgets what was. */
+  reset(): void {
+    this.count = 0;
+    this.least = Number.POSITIVE_INFINITY;
+    this.most = Number.NEGATIVE_INFINITY;
+    this.#bins.fill(0);
+  }
+}
