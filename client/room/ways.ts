@@ -1,4 +1,4 @@
-import { type CondemnReason, type ConnectOptions, type Connector, raceConnector } from '@hayate/transport';
+import { type CondemnReason, type ConnectOptions, type Connector, type Dial, raceConnector } from '@hayate/transport';
 import type { Environment } from './environment.ts';
 
 /**
@@ -43,7 +43,7 @@ export interface WayStore {
 
 export interface WaysOptions {
   quic: Connector;
-  webSocket: Connector;
+  webSocket: Dial;
   environment: Environment;
   /** The network that this machine is on, as far as it can tell (`wifi`, `cellular`). Default: one. */
   network?: () => string;

@@ -1,8 +1,5 @@
-import {
-  browserConnector,
-  failsComponentsBrowserConnector,
-  nativeWebTransportAvailable,
-} from '@hayate/transport/browser';
+import { raceConnector } from '@hayate/transport';
+import { browserConnector, nativeWebTransportAvailable, webSocketWhenNeeded } from '@hayate/transport/browser';
 import { browserQuirks } from '../quirks.ts';
 import { type Environment, systemTimers } from '../room/environment.ts';
 import { browserNetwork, browserWayStore, Ways } from '../room/ways.ts';
@@ -25,10 +22,13 @@ let ways: Ways | undefined;
 const entry = createEntry({
   environment,
   defaultConnector: ({ headStartMs }) => {
-    const webSocket = failsComponentsBrowserConnector();
+    const webSocket = webSocketWhenNeeded;
     const { userAgent } = navigator;
     const { webTransport } = browserQuirks({ userAgent, webTransport: nativeWebTransportAvailable() });
-    if (webTransport !== 'all') return webSocket;
+    if (webTransport !== 'all') {
+      const alone = [{ way: { name: 'websocket', connect: webSocket }, afterMs: 0 }];
+      return raceConnector({ entries: () => alone, timers: environment });
+    }
     const [network, store] = [browserNetwork, browserWayStore()];
     ways ??= new Ways({ quic: browserConnector(), webSocket, environment, network, store });
     return ways.connector(headStartMs);

@@ -15,8 +15,11 @@ import type {
 /** One way to reach a relay. */
 export interface Way {
   readonly name: string;
-  readonly connect: Connector;
+  readonly connect: Dial;
 }
+
+/** A connector, or one whose code has to be loaded first. */
+export type Dial = (...args: Parameters<Connector>) => Session | Promise<Session>;
 
 interface RaceTimers {
   setTimer(run: () => void, delayMs: number): unknown;
@@ -45,7 +48,6 @@ export function raceConnector(options: RaceOptions): Connector {
 interface Runner {
   name: string;
   abort: AbortController;
-  session: Session;
 }
 
 class RacedSession implements Session {
@@ -58,7 +60,7 @@ class RacedSession implements Session {
   readonly #timers = new Set<unknown>();
   #dialled = 0;
   #firstError: HayateError | undefined;
-  #won: Runner | undefined;
+  #won: { name: string; session: Session } | undefined;
   #handler: DatagramHandler | undefined;
   #bidirectional: ReadableStream<BidirectionalStream> | undefined;
   #unidirectional: ReadableStream<ReadableStream<Uint8Array>> | undefined;
@@ -98,20 +100,22 @@ class RacedSession implements Session {
 
   #dial({ name, connect }: Way): void {
     const abort = new AbortController();
-    let session: Session;
+    let dialled: Session | Promise<Session>;
     try {
-      session = connect(this.#url, { ...this.#connect, signal: abort.signal });
+      dialled = connect(this.#url, { ...this.#connect, signal: abort.signal });
     } catch (error) {
       this.#failed(undefined, error);
       return;
     }
-    const runner = { name, abort, session };
+    const runner = { name, abort };
     this.#under.add(runner);
-    session.closed.catch(() => {});
-    session.ready.then(
-      () => this.#opened(runner),
-      (error: unknown) => this.#failed(runner, error),
-    );
+    const failed = (error: unknown) => this.#failed(runner, error);
+    const follow = (session: Session) => {
+      session.closed.catch(() => {});
+      session.ready.then(() => this.#opened(runner, session), failed);
+    };
+    if (dialled instanceof Promise) dialled.then(follow, failed);
+    else follow(dialled);
   }
 
   #failed(runner: Runner | undefined, error: unknown): void {
@@ -122,13 +126,13 @@ class RacedSession implements Session {
     if (this.#under.size === 0 && this.#dialled === this.#entries.length) this.#over(this.#firstError);
   }
 
-  #opened(runner: Runner): void {
+  #opened(runner: Runner, session: Session): void {
     if (!this.#under.delete(runner)) {
-      runner.session.close();
+      session.close();
       return;
     }
-    const { name, session } = runner;
-    this.#won = runner;
+    const { name } = runner;
+    this.#won = { name, session };
     const unopened = [...this.#under].map((other) => other.name);
     this.#stopOthers();
     session.closed.then(
