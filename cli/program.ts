@@ -4,6 +4,7 @@ import { clusterCommand } from './commands/cluster.ts';
 import { codecBenchCommand } from './commands/codec-bench.ts';
 import { controlCommand } from './commands/control.ts';
 import { demoCommand } from './commands/demo.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { enrolCommand } from './commands/enrol.ts';
 import { fleetCommand } from './commands/fleet.ts';
 import { giftCommand } from './commands/gift.ts';
@@ -23,6 +24,7 @@ const EXAMPLES = `
 Examples:
   hayate demo                                            relay, page and a liver; open the printed address
   hayate relay --dev                                     a relay for this machine; the verbs below find it
+  hayate doctor --config relay.json                      what this machine lacks for that relay
   hayate publish --room demo face.csv --loop             a Live Link Face recording into the room
   hayate watch --room demo --seconds 5                   a line a frame, then a summary
   hayate watch --room demo --link 'delay=35,jitter=5,loss=2%'
@@ -48,6 +50,7 @@ function createProgram(): Command {
   const commands = [
     demoCommand,
     relayCommand,
+    doctorCommand,
     publishCommand,
     watchCommand,
     tokenCommand,

@@ -33,16 +33,21 @@ function optionOf(setting: Setting): Option {
   return option;
 }
 
-/** The effective configuration. `options`: what commander parsed. Throws UsageError for a wrong setting. */
-export function relayConfig(options: Record<string, unknown>): RelayConfig {
+/** The settings among what commander parsed. */
+export function relayFlags(options: Record<string, unknown>): Record<string, unknown> {
   const flags: Record<string, unknown> = {};
   for (const setting of settings) {
     const camel = setting.flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (options[camel] !== undefined) flags[setting.flag] = options[camel];
   }
+  return flags;
+}
+
+/** The effective configuration. `options`: what commander parsed. Throws UsageError for a wrong setting. */
+export function relayConfig(options: Record<string, unknown>): RelayConfig {
   const file = options['config'] as string | undefined;
   try {
-    return loadConfig({ flags, env: process.env, ...(file !== undefined && { file }) });
+    return loadConfig({ flags: relayFlags(options), env: process.env, ...(file !== undefined && { file }) });
   } catch (error) {
     if (error instanceof ConfigError) throw new UsageError(error.message);
     throw error;

@@ -22,12 +22,15 @@ import type {
 
 // Every default of the package, and the way of options to what the addon takes.
 
+/** What each UDP socket asks for, in and out; the system may grant less. */
+export const SOCKET_BUFFER_BYTES = 4 << 20;
+
 export function engineConfig(o: EngineOptions): NativeEngineConfig {
   return {
     io: { auto: 0, fast: 1, portable: 2 }[o.io ?? 'auto'],
     eventQueueBytes: o.eventQueueBytes ?? 4 << 20,
     eventQueueMs: o.eventQueueMs ?? 500,
-    socketBufferBytes: o.socketBufferBytes ?? 4 << 20,
+    socketBufferBytes: o.socketBufferBytes ?? SOCKET_BUFFER_BYTES,
     handshakesPerTurn: o.handshakesPerTurn ?? 8,
   };
 }

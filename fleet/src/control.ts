@@ -79,7 +79,7 @@ export async function startControl(config: ControlConfig, log: Logger): Promise<
 
 /** A client of the account that the configuration names. @throws at its calls: HayateError `invalid_argument` without the token's file */
 export function openLinode(
-  { tokenFile, apiUrl }: NonNullable<ControlConfig['linode']>,
+  { tokenFile, apiUrl }: Pick<NonNullable<ControlConfig['linode']>, 'tokenFile' | 'apiUrl'>,
   options: Pick<LinodeOptions, 'tries'> = {},
 ): Linode {
   return new Linode({

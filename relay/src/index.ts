@@ -1,3 +1,4 @@
+export { natsAccess } from '../config/cluster.ts';
 export { ConfigError, type ConfigSources, loadConfig, parseConfig, redactConfig } from '../config/load.ts';
 export type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
 export { ENV_PREFIX, type Setting, settings } from '../config/settings.ts';

@@ -27,5 +27,6 @@ export function natsDirectory(options: NatsDirectoryOptions): Directory {
   return new BucketDirectory(substrate, rest);
 }
 
+export { examineNats, type NatsExamination } from './examine.ts';
 export { NatsLink, type NatsLinkOptions } from './link.ts';
 export { subjectToken } from './token.ts';
