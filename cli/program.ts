@@ -23,6 +23,7 @@ export const EXIT = { ok: 0, failed: 1, usage: 2 } as const;
 const EXAMPLES = `
 Examples:
   hayate demo                                            relay, page and a liver; open the printed address
+  hayate demo --regions                                  Tokyo and Chicago side by side, an emulated ocean between
   hayate relay --dev                                     a relay for this machine; the verbs below find it
   hayate doctor --config relay.json                      what this machine lacks for that relay
   hayate publish --room demo face.csv --loop             a Live Link Face recording into the room

@@ -6,6 +6,8 @@ import { createRig, poseRig } from '../avatar/rig.ts';
 import { createPerformer } from '../liver/performer.ts';
 import { AudioClock } from './audio-clock.ts';
 import { BlockCutter, LevelMeter } from './microphone.ts';
+import { voiceDelayBeside } from './playout.ts';
+import { Skew } from './skew.ts';
 import { parseRecording, performerSource, recordingSource } from './sources.ts';
 
 describe('microphone blocks', () => {
@@ -43,6 +45,26 @@ it('shows the level of the loudest block of each 0.1 s, in dB', () => {
   for (let n = 0; n < 5; n += 1) push(n === 2 ? 10 ** (-33 / 20) : 0.001);
   for (let n = 0; n < 5; n += 1) push(1);
   expect(levels.map((level) => Number(level.toFixed(6)))).toEqual([0, 0.5, 1]);
+});
+
+describe('lips', () => {
+  it('let the voice wait for a face that is drawn late, and no longer than it has to', () => {
+    const playout = { delayMs: 80, voiceDelayMs: 90 };
+    expect(voiceDelayBeside(playout, 17)).toBe(90);
+    expect(voiceDelayBeside(playout, 40)).toBe(108);
+    expect(voiceDelayBeside(playout, 500)).toBe(150);
+  });
+
+  it('are measured: least, most and shares of what is between', () => {
+    const skew = new Skew();
+    expect(skew.quantile(0.5)).toBeNaN();
+    for (const ms of [-30, 0, 10, 10.4, 45]) skew.add(ms);
+    expect([skew.count, skew.least, skew.most]).toEqual([5, -30, 45]);
+    expect([0.01, 0.5, 0.99].map((share) => skew.quantile(share))).toEqual([-30, 10, 45]);
+    expect(skew.within(-20, 40)).toBe(0.6);
+    skew.reset();
+    expect([skew.count, skew.quantile(0.5)]).toEqual([0, Number.NaN]);
+  });
 });
 
 describe('motion sources', () => {

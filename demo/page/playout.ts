@@ -6,3 +6,16 @@ const AUDIO_RESERVE_MS = 14;
  * it says how late.
  */
 export const PAGE_PLAYOUT = { voiceReserveMs: AUDIO_RESERVE_MS, displayMs: 8, maxLagMs: 1000 };
+
+/** The voice may come before the face by 20 ms; half of a frame at 60 Hz of it is the frame's own age. */
+const MAX_LEAD_MS = 12;
+/** A page that draws so slowly that the voice would wait longer has another trouble. */
+const MAX_WAIT_MS = 60;
+
+/** When the voice is due after capture, ms, beside a face that is seen `seenInMs` after it was drawn. */
+export function voiceDelayBeside(
+  { delayMs, voiceDelayMs }: { delayMs: number; voiceDelayMs: number },
+  seenInMs: number,
+): number {
+  return Math.max(voiceDelayMs, Math.min(delayMs + seenInMs - MAX_LEAD_MS, voiceDelayMs + MAX_WAIT_MS));
+}

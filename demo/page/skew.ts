@@ -23,6 +23,13 @@ export class Skew {
     return Number.NaN;
   }
 
+  /** Share of the measurements from `least` to `most`, whole ms. */
+  within(least: number, most: number): number {
+    let inside = 0;
+    for (let ms = Math.max(-100, least); ms <= Math.min(200, most); ms += 1) inside += this.#bins[ms + 100]!;
+    return inside / this.count;
+  }
+
   /** Forgets what was. */
   reset(): void {
     this.count = 0;

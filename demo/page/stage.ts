@@ -3,6 +3,7 @@ import { h, put } from './dom.ts';
 import type { Painter, Portrait } from './drawing/painter.ts';
 import { percent } from './figures.ts';
 import { say, words } from './language/language.ts';
+import { voiceDelayBeside } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
 import { SoundOutput, VoicePlayer } from './voice-player.ts';
 import { Wardrobe } from './vrm/wardrobe.ts';
@@ -279,7 +280,9 @@ export class Stage {
     for (const [slot, seat] of this.#seats) {
       const playout = this.#watcher.playout(slot);
       const pose = playout?.sample(nowMs);
-      if (playout) seat.voice.tick(nowMs, playout);
+      // Drawn now, seen later: by so much.
+      const seenInMs = this.#painter.figures.waitMs + this.#refresh.intervalMs;
+      if (playout) seat.voice.tick(nowMs, { voiceDelayMs: voiceDelayBeside(playout, seenInMs) });
       played += seat.voice.played;
       late += seat.voice.late;
       this.#showLevel(seat);
@@ -289,7 +292,6 @@ export class Stage {
         seat.shownMs = pose.captureMs;
         fresh += 1;
       }
-      const seenInMs = this.#painter.figures.waitMs + this.#refresh.intervalMs;
       if (first && pose.kind !== 'rest') {
         this.#showLag(pose.lagMs + seenInMs, seat.uncertaintyMs, nowMs);
         seat.voice.extraMs = this.#probe.voiceExtraMs;

@@ -141,7 +141,7 @@ export class VoicePlayer {
   }
 
   /** Tells the audio thread what is due when; call it each frame. */
-  tick(nowMs: number, { voiceDelayMs }: PlayoutClock): void {
+  tick(nowMs: number, { voiceDelayMs }: Pick<PlayoutClock, 'voiceDelayMs'>): void {
     if (!this.#node || !this.#output.running) return;
     const offsetMs = this.#output.clock.observe(nowMs);
     if (nowMs - this.#anchoredMs < 50 || this.packets === 0) return;

@@ -198,6 +198,8 @@ const routes = {
 const ISOLATED = {
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-embedder-policy': 'require-corp',
+  // A page that is isolated itself may show it in a frame; `same-site` takes no addresses for sites.
+  'cross-origin-resource-policy': 'cross-origin',
 };
 
 /** The HTTP API. Routes and documentation come from the same schemas. */

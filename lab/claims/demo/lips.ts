@@ -55,6 +55,7 @@ async function run({ log }: ClaimContext) {
     const seen = await measure(SECONDS);
     checks.figure('seconds', SECONDS);
     checks.figure('skew_ms', seen);
+    checks.figure('within_limits', await page.evaluate(`hayate.skew.within(${LIMITS_MS.least}, ${LIMITS_MS.most})`));
     checks.figure('planned_skew_ms', await page.evaluate('hayate.playout()?.skewMs'));
     checks.check(seen.count >= MIN_PER_SECOND * SECONDS, `only ${seen.count} measurements in ${SECONDS} s`);
     checks.check(
