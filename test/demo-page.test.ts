@@ -86,7 +86,7 @@ describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
       await viewer.evaluate('document.querySelector(".gifts button").click()');
     };
     await give();
-    await viewer.waitFor('document.querySelector(".effect")?.textContent.includes("Ann")', WAIT_MS);
+    await viewer.waitFor('document.querySelector(".banner")?.textContent.includes("Ann")', WAIT_MS);
     await viewer.waitFor('window.hayate.giftsGiven === 1', WAIT_MS);
     const said = (await viewer.evaluate('document.querySelector(".gifts ol").textContent')) as string;
     expect(said).toMatch(/^Ann ?gave a star to Hayate$/);

@@ -117,7 +117,7 @@ export class Avatar {
     const scale = Math.min(width / 3.2, height / 4.4);
     const lean = -Math.sin(rig.roll + life.swayRoll);
     const x = width / 2 + (life.swayX + lean * 0.12) * scale;
-    const y = height * 0.44 - (height - 4.4 * scale) * 0.06 - 0.014 * life.breath * scale;
+    const y = height * 0.44 - (height - 4.4 * scale) * 0.24 - 0.014 * life.breath * scale;
     this.#head.place(x, y, scale);
     this.#head.turn(rig.yaw, rig.pitch, rig.roll + life.swayRoll);
     this.#body.place(width / 2 + life.swayX * 0.6 * scale, y, scale, lean, -Math.sin(rig.yaw), life.breath);

@@ -1,5 +1,6 @@
 import type { Room, RoomGift } from '@hayate/client';
 import { type Child, h, put } from './dom.ts';
+import { StageEffects } from './effects/stage-effects.ts';
 import { language, type Said, say } from './language/language.ts';
 import { type PageProbe, report } from './probe.ts';
 import { askTicket } from './relay-info.ts';
@@ -7,10 +8,6 @@ import { sign } from './room/signs.ts';
 import { explain } from './room/words.ts';
 
 const KEPT = 50;
-/** As long as the animation in the style sheet. */
-const EFFECT_MS = 2600;
-/** Effects on the stage at once: more would be a wall. The list has them all. */
-const MAX_EFFECTS = 12;
 
 const ITEMS = [
   { item: 'star', amount: 100 },
@@ -27,7 +24,7 @@ function yen(amount: number): string {
 
 /** The buttons that give (hidden from who does not), what was given in words, and a layer of effects for the stage. */
 export function giftsPanel(room: Room, probe: PageProbe, gives: boolean): { panel: HTMLElement; effects: HTMLElement } {
-  const effects = h('div', { class: 'effects', 'aria-hidden': 'true' });
+  const effects = new StageEffects();
   const list = h('ol', { 'aria-live': 'polite', 'aria-label': say((w) => w.gifts) });
   const hint = h('small', { role: 'status' });
   const buttons = ITEMS.map((each) => {
@@ -93,13 +90,16 @@ export function giftsPanel(room: Room, probe: PageProbe, gives: boolean): { pane
     list.append(h('li', {}, ...account(room, gift)));
     while (list.childElementCount > KEPT) list.firstElementChild?.remove();
     list.scrollTop = list.scrollHeight;
-    if (gift.kind === 'gift') burst(effects, gift);
+    if (gift.kind === 'gift') {
+      const { item, atMs, name, subject } = gift;
+      effects.gift(isItem(item) ? item : 'gift', gift.number ?? atMs, h('b', {}, name ?? subject), itemName(item));
+    }
   });
   const row = h('div', { class: 'items', role: 'group', 'aria-label': say((w) => w.giveGift) }, ...buttons);
   row.hidden = !gives;
   // The list is for those who listen: others see the effects, and a line among the comments.
   list.classList.add('unseen');
-  return { panel: h('section', { class: 'gifts' }, row, hint, list), effects };
+  return { panel: h('section', { class: 'gifts' }, row, hint, list), effects: effects.element };
 }
 
 /** In the page's language where it is one of this page's, else by the application's own name. */
@@ -120,14 +120,4 @@ function account(room: Room, { kind, name, subject, item, liver, amount }: RoomG
     refund: say((w) => w.giftRefund(yen(amount))),
   };
   return [h('b', {}, name ?? subject), did[kind]];
-}
-
-function burst(effects: HTMLElement, { item, atMs, name, subject }: RoomGift): void {
-  const known = ITEMS.find((each) => each.item === item)?.item ?? 'gift';
-  // By the time, so that gifts in a row do not lie on each other.
-  const style = `left: ${10 + ((atMs * 37) % 80)}%`;
-  const effect = h('div', { class: 'effect', style }, sign(known), h('small', {}, name ?? subject));
-  effects.append(effect);
-  while (effects.childElementCount > MAX_EFFECTS) effects.firstElementChild?.remove();
-  setTimeout(() => effect.remove(), EFFECT_MS);
 }

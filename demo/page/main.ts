@@ -2,6 +2,7 @@ import { byId, h, notify, put } from './dom.ts';
 import { choosePainter } from './drawing/choose.ts';
 import { followSurroundings } from './drawing/surroundings.ts';
 import { say, words } from './language/language.ts';
+import { setText } from './language/live-text.ts';
 import { languageButton, startLanguage } from './language/switch.ts';
 import { createProbe, report } from './probe.ts';
 import { joinRoom } from './session.ts';
@@ -23,6 +24,11 @@ addEventListener('unhandledrejection', (event) => report(probe, event.reason));
 const other = role === 'liver' ? 'viewer' : 'liver';
 const otherLink = `/?room=${encodeURIComponent(roomName)}&role=${other}`;
 const otherText = say((w) => (other === 'liver' ? w.goLiveYourself : w.watchTheRoom));
+setText(
+  byId('menu'),
+  'aria-label',
+  say((w) => w.menuOfPage),
+);
 put(byId('nav'), h('a', { href: otherLink }, otherText), languageButton());
 
 async function start(): Promise<void> {

@@ -3,8 +3,10 @@ import { h, put } from './dom.ts';
 import type { Painter, Portrait } from './drawing/painter.ts';
 import { percent } from './figures.ts';
 import { say, words } from './language/language.ts';
+import { setText } from './language/live-text.ts';
 import { voiceDelayBeside } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
+import { sign } from './room/signs.ts';
 import { SoundOutput, VoicePlayer } from './voice-player.ts';
 import { Wardrobe } from './vrm/wardrobe.ts';
 
@@ -332,9 +334,9 @@ export class Stage {
 
   #nameSound(): void {
     const { running } = this.#sound;
-    put(
-      this.#soundButton,
-      say((w) => (running ? w.soundOn : w.soundOff)),
-    );
+    const text = say((w) => (running ? w.soundOn : w.soundOff));
+    // A phone has no room for what is as it should be.
+    put(this.#soundButton, sign(running ? 'sound' : 'mute'), h('span', running ? { class: 'rest' } : {}, text));
+    setText(this.#soundButton, 'aria-label', text);
   }
 }

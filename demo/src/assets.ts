@@ -22,7 +22,7 @@ const WORKERS: Entries = {
   'draw-worker': 'draw-worker',
   'camera-worker': 'camera-worker',
 };
-const STYLES = ['base', 'stage', 'room', 'engineer', 'live'];
+const STYLES = ['base', 'stage', 'room', 'engineer', 'live', 'effects', 'phone'];
 
 const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',

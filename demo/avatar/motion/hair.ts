@@ -17,10 +17,10 @@ export interface Lock {
   strand: Strand;
 }
 
-const FRINGE: StrandNature = { rootPull: 34, tipPull: 16, damping: 0.34, wind: 1.6 };
-const SIDE: StrandNature = { rootPull: 26, tipPull: 9, damping: 0.3, wind: 2.2 };
-const LONG: StrandNature = { rootPull: 22, tipPull: 7, damping: 0.32, wind: 2.6 };
-const AHOGE: StrandNature = { rootPull: 26, tipPull: 13, damping: 0.13, wind: 3.4 };
+const FRINGE: StrandNature = { rootPull: 34, tipPull: 16, damping: 0.34, wind: 1.6, reach: 0.1 };
+const SIDE: StrandNature = { rootPull: 26, tipPull: 9, damping: 0.3, wind: 2.2, reach: 0.45 };
+const LONG: StrandNature = { rootPull: 22, tipPull: 7, damping: 0.32, wind: 2.6, reach: 0.8 };
+const AHOGE: StrandNature = { rootPull: 26, tipPull: 13, damping: 0.13, wind: 3.4, reach: 0.3 };
 
 /** On the front of the head, `lift` before it. */
 const front = (x: number, y: number, lift: number): Point3 => [x, y, surface(x, y) + lift];
@@ -140,6 +140,7 @@ export class Hair {
   aim(space: HeadSpace): void {
     for (const { shape, strand } of this.#all) {
       const root = shape.points[0]!;
+      strand.begin();
       for (const [index, point] of shape.points.entries()) {
         const [x, y] = space.unit(point);
         const [hangX, hangY] = space.hanging(root, point);
@@ -152,9 +153,9 @@ export class Hair {
     for (const { strand } of this.#all) strand.rest();
   }
 
-  /** @param windX acceleration of the air, head half-widths/s² */
-  step(dt: number, windX: number): void {
-    for (const { strand } of this.#all) strand.step(dt, windX);
+  /** As `Strand.step`; lengths in head half-widths. */
+  step(dt: number, windX: number, share: number): void {
+    for (const { strand } of this.#all) strand.step(dt, windX, share);
   }
 
   show(share: number): void {

@@ -56,10 +56,12 @@ export class AvatarMotion {
       ribbons.rest();
       this.#gaze.rest(gaze);
     }
-    for (let n = this.#turn.steps; n > 0; n -= 1) {
+    const { steps } = this.#turn;
+    for (let n = steps; n > 0; n -= 1) {
+      const share = 1 - (n - 1) / steps;
       const windX = windAt(this.#seconds - n * STEP_S);
-      hair.step(STEP_S, windX);
-      ribbons.step(STEP_S, windX);
+      hair.step(STEP_S, windX, share);
+      ribbons.step(STEP_S, windX, share);
       this.#gaze.step(STEP_S, gaze);
     }
     hair.show(this.#turn.share);

@@ -6,7 +6,7 @@ interface RibbonShape {
   widths: readonly number[];
 }
 
-const CLOTH: StrandNature = { rootPull: 20, tipPull: 8, damping: 0.22, wind: 2.4 };
+const CLOTH: StrandNature = { rootPull: 20, tipPull: 8, damping: 0.22, wind: 2.4, reach: 0.45 };
 
 /** The two ends of the bow. */
 const TAILS: readonly RibbonShape[] = [-1, 1].map((side) => ({
@@ -26,6 +26,7 @@ export class Ribbons {
   /** `at`: from the body's coordinates to those in which the ribbons move. */
   aim(at: (x: number, y: number) => readonly [number, number]): void {
     for (const { shape, strand } of this.tails) {
+      strand.begin();
       for (const [index, [x, y]] of shape.points.entries()) strand.aim(index, ...at(x, y));
     }
   }
@@ -34,8 +35,8 @@ export class Ribbons {
     for (const { strand } of this.tails) strand.rest();
   }
 
-  step(dt: number, windX: number): void {
-    for (const { strand } of this.tails) strand.step(dt, windX);
+  step(dt: number, windX: number, share: number): void {
+    for (const { strand } of this.tails) strand.step(dt, windX, share);
   }
 
   show(share: number): void {

@@ -7,6 +7,8 @@ export interface StrandNature {
   damping: number;
   /** How far wind moves its tip, as an acceleration. */
   wind: number;
+  /** How far its tip may be from where it wants to be, in the units of its targets. */
+  reach: number;
 }
 
 /** A part between two points may be so much longer or shorter than its targets are apart. */
@@ -25,6 +27,9 @@ export class Strand {
   readonly #before: Float64Array;
   readonly #speed: Float64Array;
   readonly #target: Float64Array;
+  /** Targets of the frame before and of this one: in between they move along. */
+  readonly #from: Float64Array;
+  readonly #to: Float64Array;
   readonly #shown: Float64Array;
 
   constructor(count: number, nature: StrandNature) {
@@ -34,39 +39,65 @@ export class Strand {
     this.#before = new Float64Array(2 * count);
     this.#speed = new Float64Array(2 * count);
     this.#target = new Float64Array(2 * count);
+    this.#from = new Float64Array(2 * count);
+    this.#to = new Float64Array(2 * count);
     this.#shown = new Float64Array(2 * count);
   }
 
-  /** Where point `index` would be at rest. */
+  /** Begins a frame: what was aimed at before is where the targets come from. */
+  begin(): void {
+    this.#from.set(this.#target);
+  }
+
+  /** Where point `index` would be at rest in this frame. */
   aim(index: number, x: number, y: number): void {
-    this.#target[2 * index] = x;
-    this.#target[2 * index + 1] = y;
+    this.#to[2 * index] = x;
+    this.#to[2 * index + 1] = y;
   }
 
   /** Goes to its targets and stands still. */
   rest(): void {
-    this.#at.set(this.#target);
-    this.#before.set(this.#target);
+    for (const points of [this.#target, this.#at, this.#before]) points.set(this.#to);
     this.#speed.fill(0);
   }
 
-  /** @param windX acceleration of the air at the tip, units/s² */
-  step(dt: number, windX: number): void {
-    const { rootPull, tipPull, damping, wind } = this.#nature;
+  /**
+   * @param windX acceleration of the air at the tip, units/s²
+   * @param share 0..1: how far the targets are on their way from the frame before to this one
+   */
+  step(dt: number, windX: number, share = 1): void {
+    const { rootPull, tipPull, damping, wind, reach } = this.#nature;
     const [at, speed, target] = [this.#at, this.#speed, this.#target];
+    for (let k = 0; k < target.length; k += 1) {
+      target[k] = this.#from[k]! + (this.#to[k]! - this.#from[k]!) * share;
+    }
     this.#before.set(at);
     at[0] = target[0]!;
     at[1] = target[1]!;
     for (let i = 1; i < this.count; i += 1) {
-      const share = i / (this.count - 1);
-      const pull = rootPull + (tipPull - rootPull) * share;
+      const along = i / (this.count - 1);
+      const pull = rootPull + (tipPull - rootPull) * along;
       for (const axis of [0, 1]) {
         const k = 2 * i + axis;
-        const push = axis === 0 ? windX * wind * share : 0;
+        const push = axis === 0 ? windX * wind * along : 0;
         speed[k]! += (pull * pull * (target[k]! - at[k]!) - 2 * damping * pull * speed[k]! + push) * dt;
         at[k]! += speed[k]! * dt;
       }
       this.#hold(i, dt);
+      this.#keepNear(i, reach * along, dt);
+    }
+  }
+
+  /** A point that is farther from its target than it may be is put back to the edge, and stops there. */
+  #keepNear(i: number, most: number, dt: number): void {
+    const [at, target] = [this.#at, this.#target];
+    const [x, y] = [2 * i, 2 * i + 1];
+    const far = Math.hypot(at[x]! - target[x]!, at[y]! - target[y]!);
+    if (far <= most) return;
+    for (const k of [x, y]) {
+      const moved = (target[k]! - at[k]!) * (1 - most / far);
+      at[k]! += moved;
+      this.#speed[k]! += moved / dt;
     }
   }
 

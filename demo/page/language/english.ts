@@ -6,6 +6,7 @@ export const english = {
   watchTheRoom: 'Watch the room',
   engineer: 'Engineer’s view (e)',
   guestName: (number: number) => `guest ${number}`,
+  menuOfPage: 'Menu',
   tryAgain: 'Try again',
   comeBack: 'Come back',
   close: 'Close',

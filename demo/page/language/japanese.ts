@@ -7,6 +7,7 @@ export const japanese: Words = {
   watchTheRoom: 'ルームを視聴する',
   engineer: 'エンジニア表示 (e)',
   guestName: (number) => `ゲスト ${number}`,
+  menuOfPage: 'メニュー',
   tryAgain: 'もう一度試す',
   comeBack: '入り直す',
   close: '閉じる',

@@ -5,6 +5,7 @@ import { type Said, say } from '../language/language.ts';
 import { setText } from '../language/live-text.ts';
 import { type PageProbe, report } from '../probe.ts';
 import { followAccess } from './access.ts';
+import { badge, showBadge } from './badge.ts';
 import type { RoomMenu } from './menu.ts';
 import { explain } from './words.ts';
 
@@ -159,7 +160,9 @@ class CommentLog {
       '⋯',
     );
     const kind = [own && 'own', live && 'live'].filter(Boolean).join(' ');
-    const item = h('li', { class: kind }, h('span', {}, h('b', {}, name), text), more);
+    const from = badge();
+    showBadge(from, subject, name);
+    const item = h('li', { class: `said ${kind}` }, from, h('span', {}, h('b', {}, name), text), more);
     this.#entries.add({ comment, item });
     this.#append(item);
   }

@@ -4,6 +4,7 @@ import { say } from '../language/language.ts';
 import { setText } from '../language/live-text.ts';
 import { type PageProbe, report } from '../probe.ts';
 import { followAccess } from './access.ts';
+import { badge, showBadge } from './badge.ts';
 import type { RoomMenu } from './menu.ts';
 import { explain } from './words.ts';
 
@@ -104,7 +105,7 @@ class KeyedList {
 function memberRow(room: Room, menu: RoomMenu): Row {
   let member: RoomMember | undefined;
   let shownMarks = '';
-  const sign = h('span', { class: 'sign', 'aria-hidden': 'true' });
+  const sign = badge();
   const name = h('b');
   const marks = h('span', { class: 'marks' });
   const more = h('button', { type: 'button', class: 'more', onclick: () => member && menu.person(member) }, '⋯');
@@ -128,8 +129,7 @@ function memberRow(room: Room, menu: RoomMenu): Row {
       const text = names.join();
       if (name.textContent !== shown) {
         name.textContent = shown;
-        sign.textContent = [...shown][0]?.toUpperCase() ?? '?';
-        sign.style.setProperty('--hue', String(hueOf(subject)));
+        showBadge(sign, subject, shown);
         setText(
           more,
           'aria-label',
@@ -190,11 +190,4 @@ function requestRow(room: Room, onSettled: (error?: unknown) => void): Row {
       );
     },
   };
-}
-
-/** The same colour for the same person on every page. */
-function hueOf(subject: string): number {
-  let hash = 0;
-  for (const character of subject) hash = (hash * 31 + character.codePointAt(0)!) % 360;
-  return hash;
 }

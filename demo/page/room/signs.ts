@@ -15,6 +15,9 @@ const SHAPES = {
   crown:
     '<path fill="#ffd15c" stroke="#e0a92e" stroke-linejoin="round" d="M4 9.5l6.2 6L16 6l5.8 9.5L28 9.5 25.6 25H6.4z"/><g fill="#ff6b81"><circle cx="16" cy="20" r="2"/><circle cx="10.5" cy="20.5" r="1.4"/><circle cx="21.5" cy="20.5" r="1.4"/></g>',
   gift: '<rect x="5" y="14" width="22" height="13" rx="2" fill="#8fb8ff"/><rect x="3.5" y="9.5" width="25" height="6" rx="1.6" fill="#6f9cf0"/><path fill="#ff6b81" d="M14.2 9.5h3.6V27h-3.6z"/><path fill="none" stroke="#ff6b81" stroke-width="2.4" d="M16 9.5C12 9.5 9 7.5 10.5 5.5S15 6 16 9.5c1-3.5 4-6 5.5-4S20 9.5 16 9.5z"/>',
+  sound:
+    '<g fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"><path d="M5 12.5v7h5l6.5 5.5v-18L10 12.5z" fill="currentColor"/><path d="M21 11.5a6.5 6.5 0 0 1 0 9M24.5 8a11.5 11.5 0 0 1 0 16"/></g>',
+  mute: '<g fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round"><path d="M5 12.5v7h5l6.5 5.5v-18L10 12.5z" fill="currentColor"/><path d="M21.5 12.5l7 7M28.5 12.5l-7 7"/></g>',
 } as const;
 
 export type Sign = keyof typeof SHAPES;
