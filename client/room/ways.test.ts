@@ -182,6 +182,23 @@ describe('what is known of a network', () => {
     expect((await dial(of)).steps).toEqual(['0 tcp']);
   });
 
+  it('is that TCP does not open: QUIC goes first again, and silence is not its fault for a minute', async () => {
+    const of = ways();
+    const { session } = await dial(of);
+    session.condemn!('lossy');
+    how.tcp = 'fails';
+    const second = await dial(of);
+    expect([second.session.way, second.steps]).toEqual(['quic', ['0 tcp', '0 quic']]);
+    for (let n = 0; n < 3; n += 1) {
+      const next = await dial(of);
+      expect(next.steps).toEqual(['0 quic']);
+      expect(next.session.condemn!('silent')).toBe(false);
+    }
+    await pass(60_000);
+    const later = await dial(of);
+    expect([later.steps, later.session.condemn!('silent')]).toEqual([['0 quic'], true]);
+  });
+
   it('is that TCP is no better: QUIC is not blamed for its losses then', async () => {
     const of = ways();
     how.quic = 'never';

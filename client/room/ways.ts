@@ -13,7 +13,7 @@ const KEPT_MS = 600_000;
 const MAX_KEPT_MS = 3_600_000;
 /** Silence twice within so long is no accident. */
 const TWICE_MS = 60_000;
-/** While TCP has just failed too, QUIC is not blamed. */
+/** While TCP has just failed too, QUIC is not blamed, and goes first. */
 const SPARED_MS = 60_000;
 /** QUIC is looked for from a session over TCP after so long, then after twice the time. */
 const LOOK_MS = 60_000;
@@ -87,6 +87,8 @@ export class Ways {
   #won(url: string, won: string, unopened: readonly string[]): void {
     const known = this.#of(url);
     if (won === QUIC && known?.fault === 'unopened') this.#forget(url);
+    // TCP went first, and did not open: it is no way out of here.
+    if (won === QUIC && known?.fault === 'bad') this.#spare(url);
     if (won === WEBSOCKET && unopened.includes(QUIC) && known?.fault !== 'bad') this.#note(url, 'unopened', 0);
   }
 
@@ -94,15 +96,13 @@ export class Ways {
   #condemned(url: string, way: string, why: CondemnReason): boolean {
     const { environment } = this.#options;
     const nowMs = environment.wallMs();
-    const key = this.#key(url);
     if (way === WEBSOCKET) {
-      this.#sparedUntilMs.set(key, nowMs + SPARED_MS);
-      this.#forget(url);
+      this.#spare(url);
       return false;
     }
+    if (nowMs < (this.#sparedUntilMs.get(this.#key(url)) ?? 0)) return false;
     const known = this.#of(url);
     if (why !== 'silent') {
-      if (nowMs < (this.#sparedUntilMs.get(key) ?? 0)) return false;
       this.#note(url, 'bad', (known?.times ?? 0) + 1);
       return true;
     }
@@ -148,6 +148,11 @@ export class Ways {
   #of(url: string): Known | undefined {
     const known = this.#known.get(this.#key(url));
     return known && this.#options.environment.wallMs() < known.untilMs ? known : undefined;
+  }
+
+  #spare(url: string): void {
+    this.#sparedUntilMs.set(this.#key(url), this.#options.environment.wallMs() + SPARED_MS);
+    this.#forget(url);
   }
 
   #note(url: string, fault: Fault, times: number): void {
