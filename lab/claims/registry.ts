@@ -4,6 +4,7 @@ import { codecFuzz } from './codec/fuzz.ts';
 import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
+import { documentedExamples } from './demo/examples.ts';
 import { firstPicture } from './demo/first-picture.ts';
 import { lipsAndVoice } from './demo/lips.ts';
 import { enrolment } from './deploy/enrolment.ts';
@@ -111,4 +112,5 @@ export const claims: Claim[] = [
   halfBrokenUdp,
   lipsAndVoice,
   firstPicture,
+  documentedExamples,
 ];

@@ -28,8 +28,11 @@ export function readDocument(path: string): Block[] {
   return blocksOf(path, readFileSync(join(root, path), 'utf8'));
 }
 
-/** Sorts the blocks of a document. A copy of a file of client/examples has that file's name, the others name themselves. */
-export function examplesOf(blocks: readonly Block[]): Examples {
+/**
+ * Sorts the blocks of a document. A copy of a file of client/examples has that file's name, the others name themselves. `silent`: code without
+ * a name is a program that prints nothing.
+ */
+export function examplesOf(blocks: readonly Block[], { silent = false } = {}): Examples {
   const known = new Map(readdirSync(FOLDER).map((file) => [readFileSync(join(FOLDER, file), 'utf8'), file]));
   const named = blocks.map((block) => ({ ...block, file: block.file ?? known.get(block.text) }));
   const found: Examples = { runs: [], shared: [], commands: [], faults: [] };
@@ -38,10 +41,12 @@ export function examplesOf(blocks: readonly Block[]): Examples {
     const next = named[at + 1];
     const printed = next?.language === 'text' ? next.text : undefined;
     const where = `${document}:${line}`;
-    if (language === 'sh') found.commands.push(block);
+    if (language === 'sh' || (language === '' && /^np[mx] /.test(text))) found.commands.push(block);
     else if (language === 'text') {
       if (named[at - 1] === undefined || !isCode(named[at - 1]!)) found.faults.push(`${where}: output of nothing`);
     } else if (!isCode(block)) found.faults.push(`${where}: nobody runs ${language || 'a block without a language'}`);
+    else if (file === undefined && silent)
+      found.runs.push({ file: `line-${line}.${language}`, place: 'program', block, printed: '' });
     else if (file === undefined) found.faults.push(`${where}: a file without a name: ${text.split('\n', 1)[0]}`);
     else if (printed !== undefined)
       found.runs.push({ file, place: place === 'page' ? 'page' : 'program', block, printed });

@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { type ChromiumPage, launchChromium } from '../browsers/index.ts';
 import { bundle, servePages } from '../browsers/serve.ts';
 import { hayate, Running, root } from '../lib/processes.ts';
@@ -15,8 +15,8 @@ const PAGE_MS = 30_000;
 /** What `npm start` runs, and a folder with the files of a document, where programs find the packages of this checkout. */
 export interface Stage {
   readonly folder: string;
-  /** `http://127.0.0.1:PORT` of the development relay. */
-  readonly relay: string;
+  /** For commands: packages of this checkout, and this relay as the one in development. */
+  readonly env: NodeJS.ProcessEnv;
   write(file: string, text: string): void;
   /** `node FILE`. @returns what is wrong; undefined: it ended well and printed `printed` */
   program(file: string, printed: string): Promise<string | undefined>;
@@ -45,7 +45,11 @@ export async function openStage(): Promise<Stage> {
     const map = `--host-resolver-rules=MAP ${DOCUMENTED} ${new URL(relay).host}`;
     return {
       folder,
-      relay,
+      env: {
+        ...process.env,
+        PATH: [join(root, 'node_modules/.bin'), process.env['PATH']].join(delimiter),
+        HAYATE_RELAY_STATE_DIR: join(folder, 'state'),
+      },
       write,
       program: (file, printed) => program(folder, relay, file, printed),
       page: async (file, printed, limitMs = PAGE_MS) => {

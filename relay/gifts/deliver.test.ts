@@ -9,7 +9,7 @@ import { Backend } from '../test/backend.ts';
 import { bodies, type Rig } from '../test/bodies.ts';
 import { ManualClock } from '../test/clock.ts';
 import { idempotencyKey } from '../webhook/event.ts';
-import { verified } from '../webhook/example/verify.ts';
+import { verified } from '../webhook/verified.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 3).toString('base64')}`;
 const TOKEN = 't'.repeat(40);

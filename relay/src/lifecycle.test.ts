@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { Backend } from '../test/backend.ts';
 import { bodies } from '../test/bodies.ts';
 import type { TestClient } from '../test/client.ts';
-import { verified } from '../webhook/example/verify.ts';
+import { verified } from '../webhook/verified.ts';
 import type { RoomEventData } from '../webhook/lifecycle.ts';
 import { RoomLifecycle } from './lifecycle.ts';
 

@@ -10,7 +10,7 @@ const docs = read('../../docs/gifts.md');
 
 it('has the verification of docs/gifts.md, letter by letter', () => {
   const blocks = [...docs.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code);
-  expect(blocks).toContain(read('example/verify.ts'));
+  expect(blocks).toContain(read('verified.ts'));
 });
 
 it('sends events as docs/gifts.md shows one', () => {

@@ -5,3 +5,4 @@ export type { DeliveryPolicy } from './policy.ts';
 export { webhookUrl } from './post.ts';
 export { type SenderStats, WebhookSender, type WebhookSenderOptions } from './sender.ts';
 export { readSecrets, type Secrets, signedHeaders } from './signature.ts';
+export { verified } from './verified.ts';

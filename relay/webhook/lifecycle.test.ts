@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Counters } from '../telemetry/counters.ts';
 import { Backend } from '../test/backend.ts';
 import { ManualClock } from '../test/clock.ts';
-import { verified } from './example/verify.ts';
 import { LifecycleSender } from './lifecycle.ts';
+import { verified } from './verified.ts';
 
 const SECRET = Buffer.alloc(32, 7);
 

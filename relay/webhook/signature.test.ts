@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { LedgerRecord } from '../ledger/index.ts';
 import { eventBody, idempotencyKey } from './event.ts';
-import { verified } from './example/verify.ts';
 import { webhookUrl } from './post.ts';
 import { readSecrets, signedHeaders } from './signature.ts';
+import { verified } from './verified.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'hayate-secret-'));
 afterAll(() => rmSync(dir, { recursive: true }));
