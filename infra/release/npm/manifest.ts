@@ -28,7 +28,11 @@ const compiled = (path: string, extension: string) =>
   `./${COMPILED}/${path.replace(/^\.\//, '').replace(/\.ts$/, extension)}`;
 
 /** Throws for a private workspace, and for a target that is no TypeScript. */
-export function packedManifest(source: Manifest, { withheld }: Source, prebuilt: readonly string[] = []): object {
+export function packedManifest(
+  source: Manifest,
+  { withheld, beside = [] }: Source,
+  prebuilt: readonly string[] = [],
+): object {
   const { name, version, description, license, type, sideEffects, bin, dependencies, private: secret } = source;
   if (secret) throw new Error(`${name} is private`);
   const exports = Object.entries(source.exports ?? {})
@@ -50,7 +54,7 @@ export function packedManifest(source: Manifest, { withheld }: Source, prebuilt:
     engines: { node: NODE },
     ...(exports.length > 0 ? { exports: Object.fromEntries(exports) } : {}),
     ...(commands.length > 0 ? { bin: Object.fromEntries(commands) } : {}),
-    files: [COMPILED],
+    files: [COMPILED, ...beside],
     ...(dependencies ? { dependencies } : {}),
     ...(peers ? { peerDependencies: peers } : {}),
     ...(source.peerDependenciesMeta ? { peerDependenciesMeta: source.peerDependenciesMeta } : {}),

@@ -104,7 +104,7 @@ function addonOf(platform: string): string {
 
 /** `FOLDER/package` of the stage, whole. */
 function stageSource(source: Source, manifest: Manifest): string {
-  const { folder, assets = [], papers = [] } = source;
+  const { folder, assets = [], beside = [], papers = [] } = source;
   const top = join(stage, folder, 'package');
   mkdirSync(top, { recursive: true });
   renameSync(join(code, folder), join(top, COMPILED));
@@ -117,6 +117,10 @@ function stageSource(source: Source, manifest: Manifest): string {
     const target = join(top, COMPILED, path);
     mkdirSync(dirname(target), { recursive: true });
     cpSync(join(root, folder, path), target, { recursive: true });
+  }
+  for (const path of beside) {
+    mkdirSync(dirname(join(top, path)), { recursive: true });
+    copyFileSync(join(root, path), join(top, path));
   }
   writeJson(join(top, 'package.json'), packedManifest(manifest, source, folder === 'engine' ? PREBUILT : []));
   writeFileSync(join(top, 'README.md'), packedReadme(read(`${folder}/README.md`)));

@@ -7,6 +7,8 @@ export interface Source {
   entries?: readonly string[];
   /** Files that compiled code reads beside itself; a name that ends in a slash is a folder. */
   assets?: readonly string[];
+  /** Files of the repository that compiled code reads: at the same path beside the folder of compiled code. */
+  beside?: readonly string[];
   /** Beside package.json, README.md and LICENSE. */
   papers?: readonly string[];
 }
@@ -23,7 +25,7 @@ export const SOURCES: readonly Source[] = [
   { folder: 'transport', withheld: /^\.\/conformance/ },
   { folder: 'client' },
   { folder: 'relay', entries: ['community/sqlite/worker.ts', 'ledger/sqlite/worker.ts'] },
-  { folder: 'fleet', assets: ['budget/measured.json'] },
+  { folder: 'fleet', assets: ['budget/measured.json'], beside: ['infra/machine/fetch.sh'] },
   {
     folder: 'demo',
     entries: ['main', 'voice-worklet', 'capture-worklet', 'draw-worker'].map((name) => `page/${name}.ts`),
