@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 import { Backend } from '../test/backend.ts';
 import { bodies } from '../test/bodies.ts';
 import type { TestClient } from '../test/client.ts';
-import { verified } from '../webhook/verified.ts';
 import type { RoomEventData } from '../webhook/lifecycle.ts';
+import { verified } from '../webhook/verified.ts';
 import { RoomLifecycle } from './lifecycle.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
