@@ -10,6 +10,7 @@ import { type ConversationOptions, conversation } from './conversation.ts';
 import { type FanoutOptions, fanout } from './fanout.ts';
 import { type GiftsOptions, gifts } from './gifts.ts';
 import { type HandOverOptions, handOver } from './hand-over.ts';
+import { type HandshakeFloodOptions, handshakeFlood } from './handshake-flood.ts';
 import { type JoinsOptions, joins } from './joins.ts';
 import { type LedgerOptions, ledger } from './ledger.ts';
 import { type PagePartsOptions, pageParts } from './page-parts.ts';
@@ -57,6 +58,19 @@ program
   .option('--json', 'one JSON object')
   .option('--save', 'keep the result in lab/results/bench')
   .action((options: JoinsOptions & Common) => report('joins', options, (log) => joins(options, log)));
+
+program
+  .command('handshake-flood')
+  .description('viewers of a whole relay while handshakes are begun that nobody goes on with: what happens to the lag')
+  .option('--viewers <n>', 'viewers', Number, 500)
+  .option('--per-minute <n>', 'first packets of handshakes', Number, 100_000)
+  .option('--addresses <n>', 'of 127.0.0.0/8, that they come from', Number, 200)
+  .option('--seconds <n>', 'measured seconds, each without and with the flood', Number, 20)
+  .option('--json', 'one JSON object')
+  .option('--save', 'keep the result in lab/results/bench')
+  .action((options: HandshakeFloodOptions & Common) =>
+    report('handshake-flood', options, (log) => handshakeFlood(options, log)),
+  );
 
 program
   .command('gifts')

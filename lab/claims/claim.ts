@@ -9,6 +9,8 @@ export interface Claim {
   /** Roughly how long a run takes, seconds. */
   seconds: number;
   run(context: ClaimContext): Promise<ClaimOutcome>;
+  /** Writes what is made of its result, once that is kept. */
+  after?(): void;
 }
 
 export interface ClaimContext {

@@ -39,6 +39,8 @@ import { interop } from './networks/interop.ts';
 import { phoneGoesAbout } from './networks/phone.ts';
 import { halfBrokenUdp } from './networks/race.ts';
 import { addressChanges } from './networks/rebinding.ts';
+import { faultTable } from './operations/faults.ts';
+import { floods } from './operations/floods.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
@@ -113,4 +115,6 @@ export const claims: Claim[] = [
   lipsAndVoice,
   firstPicture,
   documentedExamples,
+  faultTable,
+  floods,
 ];

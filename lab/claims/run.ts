@@ -83,6 +83,7 @@ if (options.list) {
       writeFileSync(join(resultsDir, `${claim.id}.json`), `${JSON.stringify(result, null, 1)}\n`);
       writeDocs();
       writePlanFigures();
+      claim.after?.();
     }
   }
   process.exitCode = failed > 0 ? 1 : 0;

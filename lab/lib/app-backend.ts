@@ -39,6 +39,9 @@ export interface Delivered {
   data: GiftEvent['data'];
 }
 
+/** `down`: nobody listens. `hangs`: requests get no answer. `fails`: 500. `garbage`: bytes that are no HTTP. */
+export type WebhookMode = 'well' | 'down' | 'hangs' | 'fails' | 'garbage';
+
 export interface WebhookReceiver {
   /** Flags of the relay that shall deliver here, and the same as settings (`gifts.webhook`). */
   flags: string[];
@@ -47,6 +50,10 @@ export interface WebhookReceiver {
   readonly delivered: Delivered[];
   /** Requests refused for their signature. */
   readonly forged: () => number;
+  /** Resolves once it is so. Requests that are not answered as they should be are not in `delivered`. */
+  become(mode: WebhookMode): Promise<void>;
+  /** Requests that came while it was not well; connections that were refused are not known. */
+  readonly refused: () => number;
   close(): Promise<void>;
 }
 
@@ -57,7 +64,15 @@ export async function openWebhookReceiver(folder: string): Promise<WebhookReceiv
   writeFileSync(secretFile, `whsec_${key.toString('base64')}\n`, { mode: 0o600 });
   const delivered: Delivered[] = [];
   let forged = 0;
+  let refused = 0;
+  let mode: WebhookMode = 'well';
   const server = createServer((request, response) => {
+    if (mode !== 'well') {
+      refused += 1;
+      if (mode === 'fails') response.writeHead(500).end();
+      if (mode === 'garbage') request.socket.end(randomBytes(200));
+      return;
+    }
     let body = '';
     request.setEncoding('utf8').on('data', (text: string) => {
       body += text;
@@ -75,7 +90,13 @@ export async function openWebhookReceiver(folder: string): Promise<WebhookReceiv
       response.writeHead(204).end();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const end = async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    server.closeAllConnections();
+    await closed;
+  };
+  await listen(0);
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/gifts`;
   return {
@@ -83,9 +104,14 @@ export async function openWebhookReceiver(folder: string): Promise<WebhookReceiv
     settings: { url, secretFile },
     delivered,
     forged: () => forged,
-    close: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+    refused: () => refused,
+    async become(next) {
+      if (next === 'down') await end();
+      else if (mode === 'down') await listen(port);
+      // What hangs would never be answered.
+      else server.closeAllConnections();
+      mode = next;
     },
+    close: end,
   };
 }

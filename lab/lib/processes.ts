@@ -73,6 +73,16 @@ export class Running {
     });
   }
 
+  /** What reads its output is gone, as a log collector that died: its next write fails with EPIPE. */
+  cutOutput(): void {
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.destroy();
+  }
+
+  /** Nobody reads its output any more, until `stop`. */
+  holdOutput(): void {
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.pause();
+  }
+
   /** To the whole group; nothing happens when it is gone. */
   signal(signal: NodeJS.Signals): void {
     try {
@@ -83,6 +93,8 @@ export class Running {
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM', graceMs = 8000): Promise<number> {
+    // Its end is told only once all that it wrote was read.
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.resume();
     this.signal(signal);
     const timer = setTimeout(() => this.signal('SIGKILL'), graceMs);
     const code = await this.exited;
@@ -101,8 +113,11 @@ const binFlags = readFileSync(bin, 'utf8')
 /** What `npx hayate` runs. */
 export const hayateCommand: readonly string[] = [process.execPath, ...binFlags, bin];
 
-/** `npx hayate ...` as a child of its own. */
-export function hayate(args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Running {
-  const [program, ...flags] = hayateCommand;
-  return new Running(program!, [...flags, ...args], options);
+/** `npx hayate ...` as a child of its own. `wrap`: a command that ends by running the arguments after its own (`exec "$@"`). */
+export function hayate(
+  args: string[],
+  { wrap = [], ...options }: { cwd?: string; env?: NodeJS.ProcessEnv; wrap?: readonly string[] } = {},
+): Running {
+  const [program, ...rest] = [...wrap, ...hayateCommand, ...args];
+  return new Running(program!, rest, options);
 }

@@ -1,4 +1,4 @@
-import { hayate } from './processes.ts';
+import { hayate, type Running } from './processes.ts';
 import type { RelayAddress } from './raw-session.ts';
 
 export interface RelayProcess {
@@ -13,6 +13,8 @@ export interface RelayProcess {
   /** Hex, of its certificate. */
   hashes: string[];
   stateDir: string;
+  /** For its output and signals. */
+  child: Pick<Running, 'signal' | 'cutOutput' | 'holdOutput' | 'stderr'>;
   /** What a viewer or liver of a room needs, by the relay's own HTTP API. */
   tokens(room: string): Promise<RelayAddress & { liverToken: string }>;
   stop(): Promise<number>;
@@ -26,10 +28,20 @@ interface RoomAnswer {
   tokens: { liver: string; viewer: string };
 }
 
+/** Around the process: see `hayate`. */
+export interface Around {
+  wrap?: readonly string[];
+  env?: NodeJS.ProcessEnv;
+}
+
 /** `hayate relay --dev` on free ports, ready. */
-export async function startRelayProcess(stateDir: string, flags: string[] = []): Promise<RelayProcess> {
+export async function startRelayProcess(
+  stateDir: string,
+  flags: string[] = [],
+  around: Around = {},
+): Promise<RelayProcess> {
   const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0', '--api-port', '0'];
-  const child = hayate(['relay', '--dev', '--json', '--state-dir', stateDir, ...free, ...flags]);
+  const child = hayate(['relay', '--dev', '--json', '--state-dir', stateDir, ...free, ...flags], around);
   const ready = JSON.parse((await child.line(/"event":"ready"/, 30_000)).input) as {
     url: string;
     http: string;
@@ -45,6 +57,7 @@ export async function startRelayProcess(stateDir: string, flags: string[] = []):
     api: ready.api,
     hashes: ready.certificateHashes,
     stateDir,
+    child,
     tokens: async (room) => {
       const response = await fetch(new URL('/v1/rooms', ready.http), {
         method: 'POST',

@@ -13,6 +13,14 @@ export interface UdpPath {
   blockedAfterMs?: number;
   /** Nothing passes at all. Default false. */
   blocked?: boolean;
+  /** What clients send vanishes: nothing is acknowledged. Default false. */
+  upBlocked?: boolean;
+  /** Share that comes `reorderMs` later than what was sent after it. Default 0. */
+  reorder?: number;
+  /** Default 20. */
+  reorderMs?: number;
+  /** Share that comes twice. Default 0. */
+  duplicate?: number;
   seed?: number;
 }
 
@@ -49,8 +57,9 @@ export class UdpLine {
         // Systems give a port again.
         this.#forgotten.delete(from);
       }
-      const out = this.#flow(from);
-      this.#pass(data, () => out.send(data, this.#targetPort, '127.0.0.1'));
+      this.#flow(from);
+      if (this.path.upBlocked) this.counts.blocked += 1;
+      else this.#pass(data, () => this.#flows.get(from)?.send(data, this.#targetPort, '127.0.0.1'));
     });
   }
 
@@ -65,9 +74,11 @@ export class UdpLine {
     return new UdpLine(front, front.address().port, targetPort, path);
   }
 
-  #flow(from: number): Socket {
-    const known = this.#flows.get(from);
-    if (known) return known;
+  #flow(from: number): void {
+    if (!this.#flows.has(from)) this.#open(from);
+  }
+
+  #open(from: number): void {
     const out = createSocket('udp4');
     if (Number.isNaN(this.#firstMs)) this.#firstMs = performance.now();
     out.on('error', () => {});
@@ -76,7 +87,14 @@ export class UdpLine {
       (data) => this.#forgotten.has(from) || this.#pass(data, () => this.#front.send(data, from, '127.0.0.1')),
     );
     this.#flows.set(from, out);
-    return out;
+  }
+
+  /** Every flow comes from another port from now on, as behind a NAT that forgot them. */
+  rebind(): void {
+    for (const [from, out] of [...this.#flows]) {
+      this.#open(from);
+      out.close();
+    }
   }
 
   /**
@@ -95,8 +113,13 @@ export class UdpLine {
     else if (this.#random() < loss) this.counts.lost += 1;
     else {
       this.counts.passed += 1;
-      if (delayMs > 0) setTimeout(() => this.#closed || send(), delayMs);
-      else send();
+      const { reorder = 0, reorderMs = 20, duplicate = 0 } = this.path;
+      const lateMs = delayMs + (reorder > 0 && this.#random() < reorder ? reorderMs : 0);
+      const times = duplicate > 0 && this.#random() < duplicate ? 2 : 1;
+      for (let n = 0; n < times; n += 1) {
+        if (lateMs > 0) setTimeout(() => this.#closed || send(), lateMs);
+        else send();
+      }
     }
   }
 
