@@ -5,7 +5,7 @@ import type { Stage } from './stage.ts';
 export const VIEWERS = 20;
 
 /** What is promised of the load in numbers; whatever is given stands in the text of the promise too. */
-export interface Limits {
+interface Limits {
   /** Viewers that have media at the end. Default: all. */
   kept?: number;
   /** Sessions of the load that end during it, at most. Absent: any. */

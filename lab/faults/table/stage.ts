@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -238,9 +238,19 @@ export class Stage {
     await this.load.close();
     await this.relay?.stop();
     this.relay = undefined;
-    const records = await everything(join(this.#stateDir, 'ledger.db'));
+    const records = await everything(this.#ledgerFile());
     const audit = auditGifts({ records, acked: load.acked, shown, delivered });
     return { ...answered, lost: audit.lost + audit.webhook_missing + audit.reordered, doubled: audit.doubled };
+  }
+
+  /** Of a relay that has ended. SQLite follows links to what they name, and so not into another mount namespace. */
+  #ledgerFile(): string {
+    if (this.#stateDir === this.folder) return join(this.folder, 'ledger.db');
+    const copy = mkdtempSync(join(this.folder, 'ledger-'));
+    for (const file of readdirSync(this.#stateDir).filter((name) => name.startsWith('ledger.db'))) {
+      copyFileSync(join(this.#stateDir, file), join(copy, file));
+    }
+    return join(copy, 'ledger.db');
   }
 
   async close(): Promise<void> {
