@@ -108,8 +108,9 @@ locals {
         },
       ))
       "/etc/prometheus/prometheus.yml" = yamlencode({
-        global = { scrape_interval = "15s" }
-        scrape_configs = [{
+        global     = { scrape_interval = "15s", evaluation_interval = "15s" }
+        rule_files = ["/etc/prometheus/rules/*.yml"]
+        scrape_configs = concat([{
           job_name = "hayate"
           # Known without the fleet. What it lists too has the same labels, and is scraped once.
           static_configs = [
@@ -120,20 +121,35 @@ locals {
           ]
           # All relays of the directory, those that the fleet made included.
           http_sd_configs = [for fleet in var.fleet[*] : { url = "http://127.0.0.1:8490/v1/targets", refresh_interval = "15s" }]
-        }]
+          }],
+          # Its own figures: machines, need, transfer.
+          [for fleet in var.fleet[*] : {
+            job_name       = "hayate-fleet"
+            static_configs = [{ targets = ["127.0.0.1:8490"] }]
+          }],
+        )
       })
+      "/etc/prometheus/rules/hayate.yml" = file("${path.module}/../prometheus/hayate.rules.yml")
     },
     var.fleet == null ? {} : {
       "/etc/hayate/fleet.json"      = jsonencode(local.fleet_json)
       "/etc/hayate/fleet-user-data" = local.fleet_user_data
     },
-    var.control.grafana == null ? {} : {
+    var.control.grafana == null ? {} : merge({
       "/etc/hayate/grafana.ini" = "[server]\nhttp_addr = 127.0.0.1\n[paths]\nprovisioning = /etc/hayate/grafana\n[analytics]\nreporting_enabled = false\n"
       "/etc/hayate/grafana/datasources/prometheus.yaml" = yamlencode({
         apiVersion  = 1
-        datasources = [{ name = "Prometheus", type = "prometheus", url = "http://127.0.0.1:9090", isDefault = true }]
+        datasources = [{ name = "Prometheus", uid = "prometheus", type = "prometheus", url = "http://127.0.0.1:9090", isDefault = true }]
       })
-    },
+      "/etc/hayate/grafana/dashboards/hayate.yaml" = yamlencode({
+        apiVersion = 1
+        providers  = [{ name = "hayate", folder = "Hayate", type = "file", options = { path = "/etc/hayate/grafana/hayate" } }]
+      })
+      },
+      { for name in fileset("${path.module}/../grafana/dashboards", "*.json") :
+        "/etc/hayate/grafana/hayate/${name}" => file("${path.module}/../grafana/dashboards/${name}")
+      },
+    ),
   )
 
   control_code = var.regions[var.control.region].code

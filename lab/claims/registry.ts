@@ -41,6 +41,7 @@ import { halfBrokenUdp } from './networks/race.ts';
 import { addressChanges } from './networks/rebinding.ts';
 import { faultTable } from './operations/faults.ts';
 import { floods } from './operations/floods.ts';
+import { observed } from './operations/observability.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
@@ -117,4 +118,5 @@ export const claims: Claim[] = [
   documentedExamples,
   faultTable,
   floods,
+  observed,
 ];

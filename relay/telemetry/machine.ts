@@ -20,11 +20,12 @@ export class MachineFigures {
   }
 }
 
-/** `public`: what clients see. `trunk`: what other relays see. */
+/** `public` or `self_made`: what clients see. `trunk`: what other relays see. */
 function certificateFiles({ certificate, cluster, stateDir, transport }: RelayConfig): CertificateFiles {
   // Where the engine, or the server that stands in for it, keeps the one of its own.
   const own = resolve(stateDir, transport === 'websocket' ? 'websocket.pem' : 'current.pem');
-  const shown = certificate.keyFile === undefined ? undefined : certificate.certFile;
+  const { certFile, keyFile } = certificate;
+  const seen = certFile === undefined || keyFile === undefined ? { self_made: own } : { public: certFile };
   const trunk = cluster.relayId === undefined ? undefined : cluster.certFile;
-  return { public: shown ?? own, ...(trunk !== undefined && { trunk }) };
+  return { ...seen, ...(trunk !== undefined && { trunk }) };
 }

@@ -94,7 +94,7 @@ describe.each([bodies[0]!, engineBody])('of a relay with transport $name', (body
       expect(metrics.has('hayate_kernel_udp_errors_total{reason="receive_buffer"}')).toBe(true);
     }
     if (body === engineBody) {
-      expect(at('hayate_certificate_expiry_timestamp_seconds{use="public"}')).toBeGreaterThan(Date.now() / 1000);
+      expect(at('hayate_certificate_expiry_timestamp_seconds{use="self_made"}')).toBeGreaterThan(Date.now() / 1000);
       expect(at('hayate_engine_loop_seconds{what="turn"}')).toBeGreaterThan(0);
       expect(metrics.has('hayate_udp_send_errors_total')).toBe(true);
     }

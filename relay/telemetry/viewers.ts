@@ -70,12 +70,14 @@ export class ViewerReports {
     if (lagP99Ms !== undefined) {
       this.#lag.record(Math.min(MOST_LAG_MS, Math.max(0, lagP99Ms)) / 1000, labels);
       this.#seconds.add(seconds, labels);
-      this.#goodSeconds.add(lagP99Ms <= GOOD_MS ? seconds : 0, labels);
+      if (lagP99Ms <= GOOD_MS || !before) this.#goodSeconds.add(lagP99Ms <= GOOD_MS ? seconds : 0, labels);
     }
     // A new generation of a liver counts from zero.
     const missed = Math.max(0, lost - known.lost) / Math.max(seconds, 1);
     if (before) this.#missed.record(Math.min(MOST_MISSED, missed), labels);
-    this.#stalls.add(Math.max(0, Math.min(stalls - known.stalls, MOST_STALLS)), labels);
+    const more = Math.max(0, Math.min(stalls - known.stalls, MOST_STALLS));
+    // Zero once, so that it is there; each call costs as much as a histogram's.
+    if (more > 0 || !before) this.#stalls.add(more, labels);
     if (joinMs !== undefined && !known.joined) {
       this.#join.record(joinMs / 1000, labels);
       known.joined = true;

@@ -123,6 +123,14 @@ run "what_machines_get" {
     condition     = length(yamldecode(output.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs[0].static_configs) == 8
     error_message = "Prometheus does not see each relay"
   }
+  assert {
+    condition     = yamldecode(output.machines["control"].files["/etc/prometheus/prometheus.yml"]).rule_files == ["/etc/prometheus/rules/*.yml"] && length(yamldecode(output.machines["control"].files["/etc/prometheus/rules/hayate.yml"]).groups) > 0
+    error_message = "Prometheus has no alerts"
+  }
+  assert {
+    condition     = length([for path in keys(output.machines["control"].files) : path if startswith(path, "/etc/hayate/grafana")]) == 0
+    error_message = "files for a Grafana that is not there"
+  }
 }
 
 run "first_boot" {
@@ -149,6 +157,24 @@ run "first_boot" {
     # The API takes 16 kB before base64.
     condition     = alltrue([for text in values(output.user_data) : length(text) < 16000])
     error_message = "user_data is too long"
+  }
+}
+
+run "grafana_has_dashboards" {
+  variables {
+    control = {
+      region  = "jp-tyo-3"
+      grafana = { url = "https://example.com/grafana.tar.gz", sha256 = "dd00000000000000000000000000000000000000000000000000000000000000" }
+    }
+  }
+  assert {
+    condition = (
+      length([for path in keys(output.machines["control"].files) : path if startswith(path, "/etc/hayate/grafana/hayate/hayate-")]) == 6 &&
+      jsondecode(output.machines["control"].files["/etc/hayate/grafana/hayate/hayate-overview.json"]).uid == "hayate-overview" &&
+      yamldecode(output.machines["control"].files["/etc/hayate/grafana/dashboards/hayate.yaml"]).providers[0].options.path == "/etc/hayate/grafana/hayate" &&
+      yamldecode(output.machines["control"].files["/etc/hayate/grafana/datasources/prometheus.yaml"]).datasources[0].uid == "prometheus"
+    )
+    error_message = join(" ", keys(output.machines["control"].files))
   }
 }
 
@@ -259,7 +285,9 @@ run "the_fleet_says_what_it_would_do" {
   assert {
     condition = (
       yamldecode(output.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs[0].http_sd_configs[0].url == "http://127.0.0.1:8490/v1/targets" &&
-      length(yamldecode(run.both_regions.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs[0].http_sd_configs) == 0
+      length(yamldecode(run.both_regions.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs[0].http_sd_configs) == 0 &&
+      [for config in yamldecode(output.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs : config.job_name] == ["hayate", "hayate-fleet"] &&
+      length(yamldecode(run.both_regions.machines["control"].files["/etc/prometheus/prometheus.yml"]).scrape_configs) == 1
     )
     error_message = output.machines["control"].files["/etc/prometheus/prometheus.yml"]
   }
