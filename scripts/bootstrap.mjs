@@ -131,6 +131,7 @@ const commands = {
     const [what, ...rest] = args;
     if (what === 'day') return node(['lab/day/run.ts', ...rest]);
     await ensureEngine();
+    if (what === 'screenshots') return node(['lab/demo/screenshots.ts', ...rest]);
     return node(['lab/regions/run.ts', ...args]);
   },
   'fake-linode': async (args) => {

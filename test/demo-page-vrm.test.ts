@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { press } from '../lab/browsers/demo.ts';
 import type { BrowserPage } from '../lab/browsers/index.ts';
+import { dropFile } from '../lab/demo/drop.ts';
 import { makeVrm } from '../lab/vrm/model.ts';
 import { type DemoRig, noBrowser, startDemo, WAIT_MS } from './demo-rig.ts';
 
@@ -23,18 +24,6 @@ const SEEN = `new Promise((done) => requestAnimationFrame(() => {
   const opaque = pixels.filter((pixel) => pixel >>> 24 === 255);
   done({ colours: new Set(opaque).size, hash: pixels.reduce((hash, pixel) => (Math.imul(hash, 31) + pixel) | 0, 7) });
 }))`;
-
-/** What a person does with a file and a mouse. */
-function drop(name: string, bytes: Uint8Array): string {
-  return `(() => {
-    const bytes = Uint8Array.from(atob('${Buffer.from(bytes).toString('base64')}'), (c) => c.charCodeAt(0));
-    const dataTransfer = new DataTransfer();
-    dataTransfer.items.add(new File([bytes], '${name}'));
-    document.querySelector('.stage').dispatchEvent(
-      new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }),
-    );
-  })()`;
-}
 
 describe.skipIf(noBrowser !== undefined)('VRM files on the demo page in Chromium', () => {
   let rig: DemoRig;
@@ -59,7 +48,7 @@ describe.skipIf(noBrowser !== undefined)('VRM files on the demo page in Chromium
     'wears a model with %s, which moves, until the button takes it off',
     { timeout: 120_000 },
     async (_how, perfect) => {
-      await page.evaluate(drop('made.vrm', makeVrm({ perfectSync: perfect })));
+      await page.evaluate(dropFile('made.vrm', makeVrm({ perfectSync: perfect })));
       await page.waitFor('hayate.costume', WAIT_MS);
       expect(await page.evaluate('hayate.costume.perfect')).toBe(perfect);
       expect(await page.evaluate(CHUNKS)).toBeGreaterThan(0);
@@ -76,7 +65,7 @@ describe.skipIf(noBrowser !== undefined)('VRM files on the demo page in Chromium
     ['notes.vrm', Buffer.from('only words'), 'notes.vrm is no VRM avatar'],
     ['empty.vrm', new Uint8Array(), 'empty.vrm is no VRM avatar'],
   ])('tells what is wrong with %s, and the drawn avatar stays', { timeout: 60_000 }, async (name, bytes, words) => {
-    await page.evaluate(drop(name, bytes));
+    await page.evaluate(dropFile(name, bytes));
     await page.waitFor(`${NOTICE}.startsWith(${JSON.stringify(words)})`, WAIT_MS);
     expect(await page.evaluate('hayate.costume === undefined && !document.querySelector(".disguised")')).toBe(true);
   });

@@ -1,4 +1,5 @@
 import { CHANNEL_COUNT } from './channels.ts';
+import { Detail } from './detail.ts';
 import { BodySpace, drawBody, drawBow, drawNeck } from './draw/body.ts';
 import { drawBrow, drawEye, Iris } from './draw/eye.ts';
 import { chinOf, drawEars, drawNose, drawSkin, facePath } from './draw/face.ts';
@@ -12,9 +13,8 @@ import { createRig, poseRig, type Rig, relax } from './rig.ts';
 import { Backdrop } from './scene/backdrop.ts';
 import { type Surroundings, sceneAt } from './scene/light.ts';
 
-/** Slower frames than this make the picture coarser, down to a quarter of its pixels. */
-const SLOW_FRAME_MS = 26;
-const LEAST_DETAIL = 0.5;
+/** From here on an eye comes near the edge of the face, rad. */
+const TURNED = 0.2;
 const NOON: Surroundings = { hour: 12, dark: false };
 
 /** One liver's face on one canvas, of the page or of a worker. */
@@ -26,12 +26,11 @@ export class Avatar {
   readonly #head = new HeadSpace();
   readonly #body = new BodySpace();
   readonly #motion: AvatarMotion;
+  readonly #detail = new Detail();
   #palette: Palette;
   #iris: Iris;
   #backdrop: Backdrop;
   #lastMs = 0;
-  #frameMs = 1000 / 60;
-  #detail = 1;
   #width = 0;
   #height = 0;
 
@@ -63,7 +62,8 @@ export class Avatar {
   /** Draws the 61 values. `awake` false dims the picture: nobody is there. */
   draw(values: Float32Array, nowMs: number, awake: boolean): void {
     if (this.#width * this.#height === 0) return;
-    this.#adapt(nowMs);
+    this.#detail.observe(nowMs - this.#lastMs);
+    this.#lastMs = nowMs;
     const { width, height } = this.#fit();
     const ctx = this.#ctx;
     const rig = this.#rig;
@@ -97,7 +97,8 @@ export class Avatar {
     drawNose(ctx, head, rig, palette);
     drawMouth(ctx, head, rig, palette);
     ctx.save();
-    ctx.clip(facePath(head, rig));
+    // The far eye must not leave the face.
+    if (Math.abs(rig.yaw) > TURNED) ctx.clip(facePath(head, rig));
     for (const [index, side] of [-1, 1].entries()) {
       drawEye(ctx, head, rig.eyes[index]!, side, palette, this.#iris, spark);
     }
@@ -124,21 +125,10 @@ export class Avatar {
     return { head: this.#head, body: this.#body };
   }
 
-  /** Software rendering on a busy machine must not take the time that media needs. */
-  #adapt(nowMs: number): void {
-    const stepMs = nowMs - this.#lastMs;
-    this.#lastMs = nowMs;
-    if (stepMs <= 0 || stepMs >= 50) return;
-    this.#frameMs += (stepMs - this.#frameMs) * 0.03;
-    if (this.#frameMs < SLOW_FRAME_MS || this.#detail <= LEAST_DETAIL) return;
-    this.#detail = Math.max(LEAST_DETAIL, this.#detail * 0.8);
-    this.#frameMs = 1000 / 60;
-  }
-
   #fit(): { width: number; height: number } {
     const canvas = this.#canvas;
-    const width = Math.max(1, Math.round(this.#width * this.#detail));
-    const height = Math.max(1, Math.round(this.#height * this.#detail));
+    const width = Math.max(1, Math.round(this.#width * this.#detail.value));
+    const height = Math.max(1, Math.round(this.#height * this.#detail.value));
     if (canvas.width !== width || canvas.height !== height) {
       canvas.width = width;
       canvas.height = height;

@@ -1,14 +1,26 @@
 import type { WatchStats } from '@hayate/client';
 import { h } from './dom.ts';
+import type { Words } from './language/english.ts';
+import { say } from './language/language.ts';
+
+export type FigureName = keyof Words['figure'];
 
 /** A small table whose values change. */
-export function figureTable(names: readonly string[]): {
+export function figureTable(names: readonly FigureName[]): {
   element: HTMLElement;
-  set(name: string, value: string): void;
+  set(name: FigureName, value: string): void;
 } {
   const cells = new Map(names.map((name) => [name, h('dd', {}, '–')]));
   const element = h('dl');
-  for (const [name, cell] of cells) element.append(h('dt', {}, name), cell);
+  for (const [name, cell] of cells)
+    element.append(
+      h(
+        'dt',
+        {},
+        say((w) => w.figure[name]),
+      ),
+      cell,
+    );
   return {
     element,
     set(name, value) {

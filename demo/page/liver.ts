@@ -20,7 +20,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
   const { room, transport } = session;
   const watcher = watch(room, { playout: PAGE_PLAYOUT });
   const stage = new Stage(room, watcher, painter, probe);
-  const figures = figureTable(['connection', 'sent', 'lost on the way up', 'lag to the relay', 'camera']);
+  const figures = figureTable(['connection', 'sent', 'lostUp', 'lagUp', 'camera']);
   const controls = liveControls(
     () => void toggle(),
     // What it says of a failure is on the page already.
@@ -95,11 +95,8 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
     const uplink = stats?.uplink;
     figures.set('connection', `${stateText(room.state)}, ${transport}`);
     figures.set('sent', stats ? `${Math.max(0, sent - sentBefore)}/s` : '–');
-    figures.set('lost on the way up', uplink ? percent(uplink.lost, uplink.received + uplink.lost) : '–');
-    figures.set(
-      'lag to the relay',
-      uplink ? `${uplink.lagMs.p50.toFixed(1)} ± ${uplink.uncertaintyMs.toFixed(1)} ms` : '–',
-    );
+    figures.set('lostUp', uplink ? percent(uplink.lost, uplink.received + uplink.lost) : '–');
+    figures.set('lagUp', uplink ? `${uplink.lagMs.p50.toFixed(1)} ± ${uplink.uncertaintyMs.toFixed(1)} ms` : '–');
     figures.set('camera', faces.figureText());
     if (uplink) {
       probe.lagMs = uplink.lagMs.p50;

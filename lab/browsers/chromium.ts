@@ -16,11 +16,18 @@ export interface ChromiumOptions {
   /** A phone: its viewport, and a finger. */
   touch?: boolean;
   colorScheme?: 'light' | 'dark';
+  /** Pixels of the screen for one of CSS. */
+  scale?: number;
+  /** As `ja-JP`. */
+  locale?: string;
+  reducedMotion?: boolean;
 }
 
 export interface ChromiumPage extends BrowserPage {
   /** What HTTP of the page takes from now on; WebTransport and WebSocket are not touched. The round trip counts once a request. */
   network(path: { kbps: number; roundTripMs: number }): Promise<void>;
+  /** Slows the page's own thread by that factor; its workers it does not. */
+  throttle(rate: number): Promise<void>;
   /** Samples every thread of the page that runs JavaScript for so long. Sampling costs time of its own. */
   profile(seconds: number): Promise<PageProfile>;
   /** CPU that each kind of process (`renderer`, `GPU`, ...) has taken so far, ms. */
@@ -51,6 +58,9 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Chr
       ...(options.viewport && { viewport: options.viewport }),
       ...(options.touch && { hasTouch: true, isMobile: true }),
       ...(options.colorScheme && { colorScheme: options.colorScheme }),
+      ...(options.scale && { deviceScaleFactor: options.scale }),
+      ...(options.locale && { locale: options.locale }),
+      ...(options.reducedMotion && { reducedMotion: 'reduce' as const }),
       args: [...CHROMIUM_FLAGS, ...mic, ...(options.args ?? [])],
     })
     .catch(async (error: unknown) => {
@@ -82,6 +92,10 @@ export async function launchChromium(options: ChromiumOptions = {}): Promise<Chr
       await devtools.send('Network.emulateNetworkConditions', {
         ...{ offline: false, latency, downloadThroughput: throughput, uploadThroughput: throughput },
       });
+    },
+    async throttle(rate) {
+      const devtools = await context.newCDPSession(page);
+      await devtools.send('Emulation.setCPUThrottlingRate', { rate });
     },
     profile: (seconds) => profileThreads(context, page, seconds),
     async cpuMs() {

@@ -5,8 +5,10 @@ import { codecPeers } from './codec/peers.ts';
 import { codecRepair } from './codec/repair.ts';
 import { codecSpeed } from './codec/speed.ts';
 import { documentedExamples } from './demo/examples.ts';
+import { demoInFirefox } from './demo/firefox.ts';
 import { firstPicture } from './demo/first-picture.ts';
 import { lipsAndVoice } from './demo/lips.ts';
+import { demoPage } from './demo/page.ts';
 import { enrolment } from './deploy/enrolment.ts';
 import { deployGuide } from './deploy/guide.ts';
 import { npmPackages } from './deploy/packages.ts';
@@ -113,9 +115,11 @@ export const claims: Claim[] = [
   phoneGoesAbout,
   udpDropped,
   halfBrokenUdp,
+  demoPage,
   lipsAndVoice,
   firstPicture,
   documentedExamples,
+  demoInFirefox,
   faultTable,
   floods,
   observed,

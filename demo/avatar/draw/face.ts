@@ -1,5 +1,5 @@
 import type { Rig } from '../rig.ts';
-import { alpha } from './colour.ts';
+import { alpha, mix } from './colour.ts';
 import type { Palette } from './palette.ts';
 import { type Context2D, closedPath, type HeadSpace, openPath, type Point2 } from './space.ts';
 
@@ -51,17 +51,15 @@ export function drawEars(ctx: Context2D, space: HeadSpace, palette: Palette): vo
 export function drawSkin(ctx: Context2D, space: HeadSpace, rig: Rig, palette: Palette, shadow: Path2D): void {
   const { scale } = space;
   const path = facePath(space, rig);
-  ctx.fillStyle = palette.skin;
-  ctx.fill(path);
-  ctx.save();
-  ctx.clip(path);
   // The side away from the light, softly.
   const [lightX, lightY] = space.project([-0.3, -0.1, 0.8]);
   const round = ctx.createRadialGradient(lightX, lightY, 0.75 * scale, lightX, lightY, 1.55 * scale);
-  round.addColorStop(0, alpha(palette.skinShade, 0));
-  round.addColorStop(1, alpha(palette.skinShade, 0.95));
+  round.addColorStop(0, palette.skin);
+  round.addColorStop(1, mix(palette.skin, palette.skinShade, 0.95));
   ctx.fillStyle = round;
   ctx.fill(path);
+  ctx.save();
+  ctx.clip(path);
   drawBlush(ctx, space, rig, palette);
   ctx.fillStyle = alpha(palette.skinDeep, 0.5);
   ctx.fill(shadow);

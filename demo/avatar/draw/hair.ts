@@ -36,6 +36,8 @@ export function drawBackHair(ctx: Context2D, space: HeadSpace, hair: Hair, palet
     ]);
     ctx.fill(path);
     outline(ctx, space, path, palette, 0.7);
+    // The others hang behind the body.
+    if (Math.abs(lock.shape.points[0]![0]) < 0.7) continue;
     ctx.fillStyle = alpha(palette.hairLine, 0.35);
     ctx.fill(streak(spine, 0.45, 0.2, 1, 6));
     ctx.fillStyle = alpha(palette.hairLight, 0.22);

@@ -34,19 +34,24 @@ export class Backdrop {
   /** What is behind the character. `turnX`, `turnY`: how far the view has turned, -1..1. */
   drawBehind(ctx: Context2D, width: number, height: number, seconds: number, turnX: number, turnY: number): void {
     this.#fit(width, height);
-    const shift = (depth: number): [number, number] => [turnX * depth * width, turnY * depth * 0.5 * width];
+    // Whole pixels: a picture that lies between them is filtered, which costs software many times as much.
+    const shift = (depth: number): [number, number] => [
+      Math.round(turnX * depth * width),
+      Math.round(turnY * depth * 0.5 * width),
+    ];
+    const [left, top] = [Math.round(MARGIN * width), Math.round(MARGIN * height)];
     const [skyX, skyY] = shift(DEPTH.sky);
-    ctx.drawImage(this.#sky!, skyX - MARGIN * width, skyY - MARGIN * height);
+    ctx.drawImage(this.#sky!, skyX - left, skyY - top);
     const [cloudX, cloudY] = shift(DEPTH.clouds);
     for (const { picture, x, y, speed } of this.#clouds) {
       const across = width + picture.width;
       const at = ((x * across + seconds * speed * width) % across) - picture.width;
-      ctx.drawImage(picture, at + cloudX, y * height + cloudY);
+      ctx.drawImage(picture, Math.round(at) + cloudX, Math.round(y * height) + cloudY);
     }
     const [hillX, hillY] = shift(DEPTH.hills);
-    const hillTop = height - this.#hills!.height * 0.92;
+    const hillTop = Math.round(height - this.#hills!.height * 0.92);
     this.#drawMills(ctx, width, height, seconds, hillX, hillTop + hillY);
-    ctx.drawImage(this.#hills!, hillX - MARGIN * width, hillTop + hillY);
+    ctx.drawImage(this.#hills!, hillX - left, hillTop + hillY);
     this.#drawFlakes(ctx, width, height, seconds, turnX, 0, FLAKES - 4);
   }
 

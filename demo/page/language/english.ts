@@ -41,6 +41,29 @@ export const english = {
   framesInTime: (share: string) => `${share} of frames in time`,
   voiceMissing: (share: string) => `${share} of voice missing`,
 
+  /** Names of the figures beside the stage. */
+  figure: {
+    connection: 'connection',
+    packets: 'packets',
+    loss: 'loss',
+    network: 'network',
+    playout: 'playout',
+    sound: 'sound',
+    sent: 'sent',
+    lostUp: 'lost on the way up',
+    lagUp: 'lag to the relay',
+    camera: 'camera',
+  },
+  lacks: {
+    title: 'This browser lacks',
+    nothing: 'This browser has all that this page can use.',
+    transport: 'WebTransport: media comes over WebSocket, later where packets are lost',
+    graphics: 'WebGL 2: no VRM avatars, the drawn one stays',
+    canvas: 'canvases in workers: drawing shares its thread with the media',
+    encoder: 'an encoder for voice: you can watch and write, not speak',
+    microphone: 'a microphone for pages: you can speak with a made-up voice only',
+  },
+
   vrm: {
     /** On the button, and what it does. */
     short: 'VRM',

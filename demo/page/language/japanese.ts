@@ -41,6 +41,28 @@ export const japanese: Words = {
   framesInTime: (share) => `間に合ったフレーム ${share}`,
   voiceMissing: (share) => `欠けた音声 ${share}`,
 
+  figure: {
+    connection: '接続',
+    packets: 'パケット',
+    loss: '損失',
+    network: 'ネットワーク',
+    playout: '再生',
+    sound: '音声',
+    sent: '送信',
+    lostUp: '上りの損失',
+    lagUp: 'リレーまでの遅延',
+    camera: 'カメラ',
+  },
+  lacks: {
+    title: 'このブラウザにないもの',
+    nothing: 'このページで使う機能はすべてあります。',
+    transport: 'WebTransport: WebSocket で受信するため、損失があると遅れます',
+    graphics: 'WebGL 2: VRM アバターは使えず、描画アバターのままです',
+    canvas: 'Worker 内の canvas: 描画が受信と同じスレッドになります',
+    encoder: '音声エンコーダー: 視聴とコメントはできますが、発言はできません',
+    microphone: 'ページから使えるマイク: 合成の声でのみ発言できます',
+  },
+
   vrm: {
     short: 'VRM',
     wear: 'VRM アバターを表示: ファイルを選ぶか、ドロップしてください',

@@ -112,7 +112,13 @@ class CommentLog {
   readonly element: HTMLElement;
   readonly #room: Room;
   readonly #menu: RoomMenu;
-  readonly #list = h('ol', { role: 'log', 'aria-live': 'off', 'aria-label': say((w) => w.comments), tabindex: '0' });
+  readonly #list = h('ol');
+  /** What scrolls, and what is read out. A list of its own inside, or its lines would belong to none. */
+  readonly #lines = h(
+    'div',
+    { class: 'lines', role: 'log', 'aria-live': 'off', 'aria-label': say((w) => w.comments), tabindex: '0' },
+    this.#list,
+  );
   readonly #newer = h(
     'button',
     { type: 'button', class: 'newer', hidden: true, onclick: () => this.#toEnd() },
@@ -126,19 +132,19 @@ class CommentLog {
   constructor(room: Room, menu: RoomMenu) {
     this.#room = room;
     this.#menu = menu;
-    this.element = h('div', { class: 'log' }, this.#list, this.#newer);
-    this.#list.addEventListener('scroll', () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.#list;
+    this.element = h('div', { class: 'log' }, this.#lines, this.#newer);
+    this.#lines.addEventListener('scroll', () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.#lines;
       this.#reading = scrollHeight - scrollTop - clientHeight > AT_END_PX;
       if (!this.#reading) this.#newer.hidden = true;
     });
     // Its height changes with the window, the tabs, and the keyboard of a phone.
     new ResizeObserver(() => {
       if (!this.#reading) this.#toEnd();
-    }).observe(this.#list);
+    }).observe(this.#lines);
     followAccess(room, (permissions) => this.#list.classList.toggle('moderated', permissions.has('moderate')));
     room.ready.then(
-      () => setTimeout(() => this.#list.setAttribute('aria-live', 'polite'), QUIET_MS),
+      () => setTimeout(() => this.#lines.setAttribute('aria-live', 'polite'), QUIET_MS),
       () => {},
     );
   }
@@ -200,6 +206,6 @@ class CommentLog {
   #toEnd(): void {
     this.#reading = false;
     this.#newer.hidden = true;
-    this.#list.scrollTop = this.#list.scrollHeight;
+    this.#lines.scrollTop = this.#lines.scrollHeight;
   }
 }

@@ -1,5 +1,6 @@
 import { byId, h } from '../dom.ts';
 import { giftsPanel } from '../gifts.ts';
+import { lackingNote } from '../lacking.ts';
 import { say } from '../language/language.ts';
 import type { PageProbe } from '../probe.ts';
 import type { PageSession } from '../session.ts';
@@ -29,13 +30,19 @@ export function showRoom({ room }: PageSession, stage: Stage, probe: PageProbe, 
   const people = peoplePanel(room, probe, menu, (total, requests) => {
     tabs.note('people', String(total), requests > 0 ? [String(requests), say((w) => ` ${w.asking}`)] : undefined);
   });
+  const lacks = lackingNote(probe.drawing()?.where ?? 'page');
   const tabs = new Tabs(
     say((w) => w.room),
     [
       ...(parts.before ?? []),
       { id: 'chat', label: say((w) => w.chat), panel: commentsPanel(room, probe, menu) },
       { id: 'people', label: say((w) => w.people), panel: people },
-      { id: 'figures', label: say((w) => w.figures), panel: parts.figures },
+      {
+        id: 'figures',
+        label: say((w) => w.figures),
+        panel: h('div', {}, parts.figures, lacks.element),
+        onShow: lacks.show,
+      },
     ],
   );
   const bar = h('div', { class: 'bar' }, reactions.bar, gifts.panel, ...(parts.bar ?? []));

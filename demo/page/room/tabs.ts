@@ -5,12 +5,17 @@ export interface Tab {
   id: string;
   label: string | Said;
   panel: HTMLElement;
+  /** Each time it comes to the front. */
+  onShow?: () => void;
 }
 
 /** Panels of which one shows. Arrow keys, Home and End move between the tabs. */
 export class Tabs {
   readonly element: HTMLElement;
-  readonly #tabs = new Map<string, { button: HTMLButtonElement; note: HTMLElement; panel: HTMLElement }>();
+  readonly #tabs = new Map<
+    string,
+    { button: HTMLButtonElement; note: HTMLElement; panel: HTMLElement; onShow?: () => void }
+  >();
 
   constructor(label: Said, tabs: readonly Tab[]) {
     const list = h('div', {
@@ -20,7 +25,7 @@ export class Tabs {
       onkeydown: (event) => this.#key(event),
     });
     this.element = h('aside', {}, list);
-    for (const { id, label: name, panel } of tabs) {
+    for (const { id, label: name, panel, onShow } of tabs) {
       const note = h('small');
       const attributes = { type: 'button', role: 'tab', id: `tab-${id}`, 'aria-controls': `panel-${id}` };
       const button = h('button', { ...attributes, onclick: () => this.show(id) }, name, note);
@@ -29,7 +34,7 @@ export class Tabs {
         { class: 'panel', id: `panel-${id}`, role: 'tabpanel', 'aria-labelledby': `tab-${id}` },
         panel,
       );
-      this.#tabs.set(id, { button, note, panel: shown });
+      this.#tabs.set(id, { button, note, panel: shown, ...(onShow && { onShow }) });
       list.append(button);
       this.element.append(shown);
     }
@@ -46,6 +51,7 @@ export class Tabs {
     }
     // What scrolls to its end could not while it was hidden.
     this.#tabs.get(id)?.panel.dispatchEvent(new CustomEvent('shown'));
+    this.#tabs.get(id)?.onShow?.();
   }
 
   /** A count behind the name, and what asks for attention: what shows of it, and what is added for who listens. */

@@ -1,6 +1,7 @@
 import type { Surroundings } from '../../avatar/scene/light.ts';
 import { h, notify, put, tell } from '../dom.ts';
 import { followSurroundings } from '../drawing/surroundings.ts';
+import { hasWebGl2 } from '../lacking.ts';
 import { type Said, say } from '../language/language.ts';
 import { setText } from '../language/live-text.ts';
 import { type PageProbe, report } from '../probe.ts';
@@ -44,6 +45,7 @@ export class Wardrobe {
     const turn = ++this.#turn;
     tell(say((w) => w.vrm.loading(file.name)));
     try {
+      if (!hasWebGl2(document)) throw new VrmError('no_webgl');
       if (file.size > MOST_BYTES) throw new VrmError('too_large');
       // Three.js and what reads VRM: more than all the rest of the page.
       const [{ makeCostume }, bytes] = await Promise.all([import('./costume.ts'), file.arrayBuffer()]);
