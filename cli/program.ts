@@ -1,4 +1,5 @@
 import { HayateError } from '@hayate/codec/errors';
+import { withoutSecrets } from '@hayate/relay';
 import { Command, CommanderError } from 'commander';
 import { clusterCommand } from './commands/cluster.ts';
 import { codecBenchCommand } from './commands/codec-bench.ts';
@@ -74,6 +75,8 @@ function createProgram(): Command {
 
 function overrideExit(command: Command): void {
   command.exitOverride();
+  // It repeats what it did not understand, which may have been a secret in the wrong place.
+  command.configureOutput({ outputError: (text, write) => write(withoutSecrets(text)) });
   for (const each of command.commands) overrideExit(each);
 }
 
@@ -85,18 +88,13 @@ export async function main(args: string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
     if (error instanceof ExitWith) return error.exitCode;
-    if (error instanceof UsageError) {
-      process.stderr.write(`hayate: ${error.message}\n`);
-      return EXIT.usage;
+    if (error instanceof UsageError || error instanceof BadNews) {
+      complain(error.message);
+      return error instanceof UsageError ? EXIT.usage : EXIT.failed;
     }
-    if (error instanceof BadNews) {
-      process.stderr.write(`hayate: ${error.message}\n`);
-      return EXIT.failed;
-    }
-    const text = error instanceof HayateError ? `${error.message} (${error.code})` : ((error as Error).stack ?? error);
-    process.stderr.write(`hayate: ${text}\n`);
+    complain(error instanceof HayateError ? `${error.message} (${error.code})` : String((error as Error).stack ?? error));
     for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) {
-      process.stderr.write(`  because: ${cause.message}\n`);
+      process.stderr.write(`  because: ${withoutSecrets(cause.message)}\n`);
     }
     if (error instanceof HayateError && error.code === 'bind_failed') {
       process.stderr.write(
@@ -105,4 +103,9 @@ export async function main(args: string[]): Promise<number> {
     }
     return EXIT.failed;
   }
+}
+
+/** Arguments and files come back in errors' texts, and with them what somebody pasted there by mistake. */
+function complain(text: string): void {
+  process.stderr.write(`hayate: ${withoutSecrets(text)}\n`);
 }

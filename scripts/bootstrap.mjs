@@ -1,4 +1,4 @@
-// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | fake-linode | faults | data | docs:api | release | hayate | engine`.
+// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | fake-linode | faults | audit | data | docs:api | release | hayate | engine`.
 // Runs on the system's Node (20 or newer); everything behind it runs on the Node 24 that npm installs.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -151,6 +151,10 @@ const commands = {
     if (!(await ensureEngine())) return 1;
     const script = args.includes('--npm') ? 'infra/release/npm/npm.ts' : 'infra/release/release.ts';
     return node([script, ...args.filter((arg) => arg !== '--npm')]);
+  },
+  audit: async (args) => {
+    await ensureModules();
+    return node(['scripts/audit.ts', ...args]);
   },
   data: async (args) => {
     await ensureModules();

@@ -1,3 +1,5 @@
+import { withoutSecrets } from '@hayate/relay';
+
 /** `skip`: it could not be looked at here, and `found` says why. */
 export type Level = 'ok' | 'warn' | 'fail' | 'skip';
 
@@ -20,11 +22,10 @@ export const fail = (check: string, found: string, advice: string): Finding => (
   ...{ check, level: 'fail', found, advice },
 });
 
-/** Of whatever was thrown; libraries put the reason in the cause at times. */
+/** Of whatever was thrown, without what somebody may have pasted where it does not belong. Libraries put the reason in the cause at times. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return withoutSecrets(String(error));
   const { message, cause } = error;
-  return cause instanceof Error && cause.message && !message.includes(cause.message)
-    ? `${message}: ${cause.message}`
-    : message;
+  const whole = cause instanceof Error && cause.message && !message.includes(cause.message);
+  return withoutSecrets(whole ? `${message}: ${cause.message}` : message);
 }

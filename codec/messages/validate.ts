@@ -273,13 +273,17 @@ const TRUNK: Record<MessagesFrom['trunk']['t'], Fields> = {
 
 const TABLES: Record<keyof MessagesFrom, Record<string, Fields>> = { client: CLIENT, relay: RELAY, trunk: TRUNK };
 
+/** Of a message's type that is told back. */
+const MAX_NAME = 24;
+
 /** Reads a decoded map as a message from one side; unknown fields are left out. Throws MessageError. */
 export function validateMessage<Side extends keyof MessagesFrom>(from: Side, value: unknown): MessagesFrom[Side] {
   const source = asObject(value, 'message');
   const t = Object.hasOwn(source, 't') ? source['t'] : undefined;
   const table = TABLES[from];
   if (typeof t !== 'string' || !Object.hasOwn(table, t)) {
-    const named = typeof t === 'string' ? `"${t.slice(0, 40)}"` : typeof t;
+    // What is longer is no name, but may be a token in the wrong place.
+    const named = typeof t !== 'string' ? typeof t : t.length <= MAX_NAME ? `"${t}"` : `in ${t.length} characters`;
     throw new MessageError('unknown_type', `no message from the ${from} is named ${named}`);
   }
   return { t, ...readFields(source, table[t]!, '') } as unknown as MessagesFrom[Side];

@@ -17,6 +17,10 @@ export const CONTROL_NAME = 'control.hayate';
 const MAX_BODY_BYTES = 8192;
 const MAX_CONNECTIONS = 256;
 const REQUEST_MS = 10_000;
+const TIMES = {
+  ...{ handshakeTimeout: REQUEST_MS, requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS },
+  connectionsCheckingInterval: 1000,
+};
 
 const csr = z.string().max(4096);
 const enrolBody = z.strictObject({ id: z.string().regex(MACHINE_ID), token: z.string().min(1).max(128), csr });
@@ -52,12 +56,10 @@ export async function serveEnrolment(options: EnrolServerOptions): Promise<Enrol
   const app = enrolApp(options, counts);
   const server = createServer(
     // Who comes for the first time has no certificate yet.
-    { ...identity, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3' },
+    { ...identity, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.3', ...TIMES },
     getRequestListener(app.fetch),
   );
   server.maxConnections = MAX_CONNECTIONS;
-  server.requestTimeout = REQUEST_MS;
-  server.headersTimeout = REQUEST_MS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port }, () => resolve());

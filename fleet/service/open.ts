@@ -1,10 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import { HayateError } from '@hayate/codec/errors';
-import { openTokenKeys, readServiceTokens, readSharedKey, TokenVerifier } from '@hayate/relay';
+import { httpServer, openTokenKeys, readServiceTokens, readSharedKey, TokenVerifier } from '@hayate/relay';
 import type { KnownRelay } from '@hayate/relay/directory';
 import { NatsLink, natsDirectory } from '@hayate/relay/directory/nats';
 import { FLEET_INBOX } from '@hayate/relay/nats';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import type { Logger } from 'pino';
 import type { FleetConfig } from '../config/fleet.ts';
 import { Fleet, type FleetOptions } from '../run/fleet.ts';
@@ -71,13 +71,12 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
       if (relay) directory.orderDrain(relay);
     },
   });
-  const server = createAdaptorServer({
-    fetch: fleetApp({
-      ...{ fleet, isService, verifier, key, nowMs: clock.nowMs },
-      metrics: () => metricsPage({ dryRun: config.dryRun, status: fleet.status() }),
-      targets: () => (settled() ? directory.relays().map((relay) => targetOf(relay, config.metricsPort)) : undefined),
-    }).fetch,
+  const app = fleetApp({
+    ...{ fleet, isService, verifier, key, nowMs: clock.nowMs },
+    metrics: () => metricsPage({ dryRun: config.dryRun, status: fleet.status() }),
+    targets: () => (settled() ? directory.relays().map((relay) => targetOf(relay, config.metricsPort)) : undefined),
   });
+  const server = httpServer(getRequestListener(app.fetch));
   const close = async () => {
     await fleet.close();
     await directory.shutdown();

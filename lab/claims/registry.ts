@@ -43,6 +43,7 @@ import { halfBrokenUdp } from './networks/race.ts';
 import { addressChanges } from './networks/rebinding.ts';
 import { faultTable } from './operations/faults.ts';
 import { floods } from './operations/floods.ts';
+import { noSecrets } from './operations/no-secrets.ts';
 import { observed } from './operations/observability.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
@@ -123,4 +124,5 @@ export const claims: Claim[] = [
   faultTable,
   floods,
   observed,
+  noSecrets,
 ];

@@ -4,6 +4,7 @@ import { webhookUrl } from '../webhook/post.ts';
 import { natsFault } from './cluster.ts';
 import { configSchema, type RelayConfig } from './schema.ts';
 import { ENV_PREFIX, type Setting, settings } from './settings.ts';
+import { shown, withoutSecrets } from './shown.ts';
 
 export interface ConfigSources {
   /** By setting path (`rooms.lingerMs`) or flag name (`rooms-linger-ms`, `roomsLingerMs`); text or typed values. */
@@ -180,7 +181,7 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new ConfigError(`cannot read ${file}: ${(cause as Error).message}`, { cause });
+    throw new ConfigError(`cannot read ${withoutSecrets(file)}: ${withoutSecrets((cause as Error).message)}`, { cause });
   }
 }
 
@@ -210,11 +211,11 @@ function fromText(setting: Setting, text: string, from: string): unknown {
     case 'boolean':
       if (['true', '1', 'yes'].includes(text)) return true;
       if (['false', '0', 'no'].includes(text)) return false;
-      throw new ConfigError(`${setting.path} (from ${from}): "${text}" is neither true nor false`);
+      throw new ConfigError(`${setting.path} (from ${from}): "${shown(text)}" is neither true nor false`);
     case 'number': {
       const value = Number(text);
       if (text.trim() === '' || !Number.isFinite(value)) {
-        throw new ConfigError(`${setting.path} (from ${from}): "${text}" is not a number`);
+        throw new ConfigError(`${setting.path} (from ${from}): "${shown(text)}" is not a number`);
       }
       return value;
     }
@@ -239,7 +240,7 @@ function unknownKey(key: string, known: string[], where: string): ConfigError {
     }
   }
   const hint = best <= Math.max(3, key.length / 2) ? `; did you mean ${nearest}?` : '';
-  return new ConfigError(`unknown setting ${key} ${where}${hint}`);
+  return new ConfigError(`unknown setting ${withoutSecrets(key)} ${where}${hint}`);
 }
 
 function camel(flag: string): string {

@@ -1,9 +1,13 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { CompressedAssets } from './compressed.ts';
+import { bodyLimit } from 'hono/body-limit';
 import { localPages } from './local-pages.ts';
 import { type Candidate, candidatesSchema } from './relays.ts';
 import { type RoomDetails, type RoomSummary, roomSchema, roomsSchema } from './room-shapes.ts';
 import { json } from './shapes.ts';
+
+/** Only development takes bodies at all. */
+const MAX_BODY_BYTES = 8192;
 
 export interface StaticAsset {
   /** Content type. */
@@ -226,6 +230,12 @@ export function httpApp({ backend, assets, hosts }: HttpAppOptions): OpenAPIHono
     await next();
   });
 
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: (c) => c.json({ code: 'message_too_large', message: `over ${MAX_BODY_BYTES} bytes` }, 413),
+    }),
+  );
   const { grant, ticket } = backend;
   if (grant) app.use(localPages);
   app.openapi(routes.health, (c) => c.json({ ok: true }, 200));

@@ -1,8 +1,8 @@
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
 import type { OpenAPIHono } from '@hono/zod-openapi';
 import { bindFailed } from './bind.ts';
+import { httpServer } from './server.ts';
 
 export interface HttpServer {
   readonly host: string;
@@ -12,7 +12,7 @@ export interface HttpServer {
 
 /** @param setting what a taken port is called in the error. Rejects with `bind_failed`. */
 export async function serveHttp(app: OpenAPIHono, host: string, port: number, setting = 'http'): Promise<HttpServer> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const server = httpServer(getRequestListener(app.fetch));
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(bindFailed(setting, host, port, error)));
     server.listen(port, host, () => resolve());

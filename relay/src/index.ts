@@ -3,7 +3,9 @@ export { ConfigError, type ConfigSources, loadConfig, parseConfig, redactConfig 
 export type { RelayConfig, RelayConfigInput } from '../config/schema.ts';
 export { ENV_PREFIX, type Setting, settings } from '../config/settings.ts';
 export { mintTicket, readTicketSigner, type TicketOptions, type TicketSigner } from '../gifts/mint.ts';
+export { shown, withoutSecrets } from '../config/shown.ts';
 export type { RelayInfo, RoomGrant, StaticAsset, StaticAssets } from '../http/app.ts';
+export { httpServer } from '../http/server.ts';
 export { readServiceTokens, type ServiceTokenCheck } from '../http/service-token.ts';
 export { openTokenKeys, readSharedKey } from '../token/keys.ts';
 export { GRANTED_ROLES, type MintOptions, mintToken, type Role, TokenVerifier } from '../token/token.ts';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { engineAvailable } from '@hayate/engine';
@@ -210,5 +210,36 @@ describe('start', () => {
     const again = await start({ dev: true, transport: 'auto' });
     expect(again.certificateHashes).toEqual(hashes);
     await again.close();
+  });
+});
+
+/** An address of this machine that others could reach; undefined without a network. */
+function outerAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address;
+}
+
+describe('private pages', () => {
+  const outer = outerAddress();
+  it('are for this machine alone unless somebody says otherwise', async ({ skip }) => {
+    if (outer === undefined) skip('this machine has no address but loopback');
+    const tokenFile = join(stateDir, 'service.token');
+    writeFileSync(tokenFile, 'a-service-token-of-more-than-32-characters');
+    const keyFile = join(stateDir, 'shared.key');
+    writeFileSync(keyFile, 'a-shared-key-of-more-than-32-characters');
+    const own = { token: { keyFile }, api: { port: 0, tokenFile } };
+    const closed = await start(own);
+    const fromOutside = (address: string) =>
+      fetch(`http://${outer}:${new URL(address).port}/healthz`).then(
+        ({ status }) => status,
+        () => 'refused',
+      );
+    const pages = [closed.httpAddress, closed.metricsAddress, closed.apiAddress];
+    expect(await Promise.all(pages.map(fromOutside))).toEqual(['refused', 'refused', 'refused']);
+    await closed.close();
+    // Open on purpose, the same way in is answered: the refusals above are the addresses'.
+    const open = await start({ ...own, http: { port: 0, host: '0.0.0.0' }, metrics: { port: 0, host: '0.0.0.0' } });
+    expect(await Promise.all([open.httpAddress, open.metricsAddress].map(fromOutside))).toEqual([200, 404]);
+    await open.close();
   });
 });

@@ -1,9 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from '@opentelemetry/sdk-metrics';
 import { bindFailed } from '../http/bind.ts';
+import { httpServer } from '../http/server.ts';
 import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
 import { type ClusterGauges, clusterMetrics } from './cluster.ts';
 import { type CommunityGauges, communityMetrics } from './community.ts';
@@ -242,7 +243,7 @@ export class Metrics {
 
   /** Serves `/metrics`. Keep the address private: there is no access control. Rejects with `bind_failed`. */
   listen(host: string, port: number): Promise<{ host: string; port: number }> {
-    const server = createServer((request, response) => {
+    const server = httpServer((request, response) => {
       if (request.method === 'GET' && request.url === '/metrics') {
         this.#exporter.getMetricsRequestHandler(request, response);
       } else {

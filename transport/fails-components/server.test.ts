@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { get } from 'node:https';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { selfSignedCertificate, type WebSocketServer, webSocketConnector, webSocketServer } from './index.ts';
@@ -152,4 +154,38 @@ test('a bad port is bind_failed', async () => {
   await expect(webSocketServer({ certificate: pem, port: server.address.port })).rejects.toMatchObject({
     code: 'bind_failed',
   });
+});
+
+/** Resolves when the server hung up. */
+const hungUp = (socket: Socket) => once(socket.on('error', () => {}).resume(), 'close');
+
+test('a connection without a session is cut, however far it came; one with a session is not', async () => {
+  const guestMs = 300;
+  const own = await webSocketServer({ certificate: pem, paths: ['/v1'], guestMs });
+  try {
+    const sessions = own.sessions.getReader();
+    const { port } = own.address;
+    const good = webSocketConnector()(`https://127.0.0.1:${port}/v1`, {
+      serverCertificateHashes: own.certificateHashes,
+    });
+    await good.ready;
+    await sessions.read();
+    const options = { port, host: '127.0.0.1', rejectUnauthorized: false };
+    // Not even TLS; TLS and not a word; headers without an end; HTTP/2 with nothing asked.
+    const plain = connectTcp(port, '127.0.0.1');
+    const silent = connect({ ...options, ALPNProtocols: ['http/1.1'] });
+    const slow = connect({ ...options, ALPNProtocols: ['http/1.1'] });
+    slow.write('GET /v1 HTTP/1.1\r\nHost: localhost\r\n');
+    const drip = setInterval(() => slow.write('X: 1\r\n'), 20);
+    const http2 = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    http2.on('error', () => {});
+    await Promise.all([hungUp(plain), hungUp(silent), hungUp(slow), once(http2, 'close')]);
+    clearInterval(drip);
+    expect(own.stats()).toMatchObject({ guestsCut: 4, sessions: 1 });
+    expect(good.sendDatagram(Uint8Array.of(0x41))).toBe(true);
+    good.close();
+    await good.closed;
+  } finally {
+    await own.close();
+  }
 });

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2SecureServer, IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { findPackageJSON } from 'node:module';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { pathToFileURL } from 'node:url';
 import { HayateError } from '@hayate/codec/errors';
@@ -8,8 +9,12 @@ import { type AdmissionOptions, admit } from '../src/admission.ts';
 import type { IncomingSession, Server, ServerAddress } from '../src/types.ts';
 import { certificateHash, selfSignedCertificate } from './certificate.ts';
 import { FrameReader } from './frames.ts';
+import { Guests } from './guests.ts';
 import { type LibrarySession, WINDOWS } from './library.ts';
 import { type SocketFace, WebSocketSession } from './session.ts';
+
+/** Beside those with a session: who is coming, going, or looking at the page. */
+const MORE_CONNECTIONS = 512;
 
 export interface WebSocketServerOptions extends AdmissionOptions {
   /** Default 127.0.0.1. */
@@ -19,6 +24,8 @@ export interface WebSocketServerOptions extends AdmissionOptions {
   certificate: { cert: string; key: string } | { selfSigned: { names?: string[]; days?: number } };
   /** Cut a session that has been silent for so long; it is pinged three times meanwhile. Default 30 000. */
   silenceMs?: number;
+  /** Cut a connection that has been without a session for so long: handshake, request and all. Default 10 000. */
+  guestMs?: number;
   /** Answer to plain HTTPS requests, which is where a person accepts the certificate. Default: a line of text. */
   page?: { type: string; body: string };
 }
@@ -32,6 +39,8 @@ export interface WebSocketServerStats {
   refused: Record<string, number>;
   parseErrors: number;
   silent: number;
+  /** Connections that were cut, being without a session. */
+  guestsCut: number;
 }
 
 interface LibraryServer {
@@ -86,6 +95,7 @@ export class WebSocketServer implements Server {
   readonly #sockets = new Set<TLSSocket>();
   readonly #refused: Record<string, number> = {};
   readonly #pings: NodeJS.Timeout;
+  readonly #guests: Guests;
   #incoming!: ReadableStreamDefaultController<IncomingSession>;
   #address: ServerAddress = { host: '', port: 0 };
   #draining = false;
@@ -118,6 +128,9 @@ export class WebSocketServer implements Server {
     };
     library.setJSRequestHandler(true);
     this.#gate();
+    this.#guests = new Guests(options.guestMs ?? 10_000);
+    if (options.maxSessions !== undefined) this.#http.maxConnections = options.maxSessions + MORE_CONNECTIONS;
+    this.#http.on('connection', (socket: Socket) => this.#guests.came(socket));
     this.#http.on('secureConnection', (socket: TLSSocket) => {
       // Nagle would hold each small datagram back for the ACK of the one before: 18-42 ms instead of 2-3.
       socket.setNoDelay(true);
@@ -189,8 +202,10 @@ export class WebSocketServer implements Server {
     const stream = visit.session.stream;
     session.attach(library, socketFace(stream, visit.peerAddress, visit.header[':protocol'] !== 'webtransport'));
     this.#open.add(session);
+    const ended = this.#guests.began('session' in stream ? stream.session!.socket : stream);
     const forget = () => {
       if (!this.#open.delete(session)) return;
+      ended();
       this.#parseErrors += session.parseErrors;
       // The library answers a close frame and leaves the socket open; the peer gets a second to hang up.
       setTimeout(() => stream.destroy(), 1000).unref();
@@ -229,6 +244,7 @@ export class WebSocketServer implements Server {
       refused: { ...this.#refused },
       parseErrors: this.#parseErrors,
       silent: this.#silent,
+      guestsCut: this.#guests.cut,
     };
   }
 
