@@ -92,7 +92,9 @@ export async function main(args: string[]): Promise<number> {
       complain(error.message);
       return error instanceof UsageError ? EXIT.usage : EXIT.failed;
     }
-    complain(error instanceof HayateError ? `${error.message} (${error.code})` : String((error as Error).stack ?? error));
+    complain(
+      error instanceof HayateError ? `${error.message} (${error.code})` : String((error as Error).stack ?? error),
+    );
     for (let cause = (error as Error).cause; cause instanceof Error; cause = cause.cause) {
       process.stderr.write(`  because: ${withoutSecrets(cause.message)}\n`);
     }

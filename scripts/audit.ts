@@ -52,7 +52,8 @@ export function readNpm({ out, err }: Answer): Audit {
   } catch {
     return { skip: `npm audit says nothing: ${lastLine(err)}` };
   }
-  if (report.vulnerabilities === undefined) return { skip: `the registry gives no advisories: ${report.message ?? lastLine(err)}` };
+  if (report.vulnerabilities === undefined)
+    return { skip: `the registry gives no advisories: ${report.message ?? lastLine(err)}` };
   const found = new Map<string, Advisory>();
   for (const [of, { via }] of Object.entries(report.vulnerabilities)) {
     for (const each of via) {
@@ -109,10 +110,15 @@ if (import.meta.main) {
     if (!known) unexplained += 1;
     return known ? 'explained in docs/security.md' : 'NOT EXPLAINED in docs/security.md';
   };
-  for (const [name, audit] of [['npm', await auditNpm()], ['cargo', await auditRust()]] as const) {
+  for (const [name, audit] of [
+    ['npm', await auditNpm()],
+    ['cargo', await auditRust()],
+  ] as const) {
     if ('skip' in audit) console.log(`${name}: SKIPPED ${audit.skip}`);
     else if (audit.advisories.length === 0) console.log(`${name}: no advisories`);
-    else for (const { id, of, severity } of audit.advisories) console.log(`${name}: ${id} ${of} (${severity}): ${explained(id)}`);
+    else
+      for (const { id, of, severity } of audit.advisories)
+        console.log(`${name}: ${id} ${of} (${severity}): ${explained(id)}`);
   }
   const { counts, others } = licencesOf();
   for (const [licence, count] of Object.entries(counts).sort((a, b) => b[1] - a[1])) console.log(`${count} ${licence}`);

@@ -1,4 +1,5 @@
 import { EXIT, type LoadtestFlags, runLoadtest } from '@hayate/loadtest/internal';
+import { withoutSecrets } from '@hayate/relay';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { ExitWith } from '../usage.ts';
 
@@ -84,7 +85,8 @@ async function run(script: string, flags: RunFlags): Promise<number> {
   process.on('SIGTERM', onSignal);
   const terminal = {
     out: (text: string) => void process.stdout.write(text),
-    err: (text: string) => void process.stderr.write(text),
+    // A script that cannot be read is named, and may be something else than a name.
+    err: (text: string) => void process.stderr.write(withoutSecrets(text)),
     tty: process.stdout.isTTY === true,
   };
   try {

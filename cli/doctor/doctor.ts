@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { readFleetConfig } from '@hayate/fleet';
-import { loadConfig } from '@hayate/relay';
+import { loadConfig, withoutSecrets } from '@hayate/relay';
 import { type Finding, fail, ok, reasonOf } from './finding.ts';
 import { checkFleet } from './fleet.ts';
 import { type Machine, thisMachine } from './machine.ts';
@@ -42,7 +42,14 @@ export async function* examine(options: DoctorOptions): AsyncGenerator<Finding> 
     return;
   }
   yield ok('config', `${shown}: every setting is known`);
-  yield* checks;
+  for await (const finding of checks) yield withoutPasted(finding);
+}
+
+/** Where a file's name ought to be somebody may have put what it holds. */
+function withoutPasted(finding: Finding): Finding {
+  const { level, found, advice } = finding;
+  if (level !== 'fail' || advice === undefined) return finding;
+  return { ...finding, found: withoutSecrets(found), advice: withoutSecrets(advice) };
 }
 
 /** A file that is no JSON is a relay's: its reader says what is wrong. */

@@ -181,7 +181,9 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new ConfigError(`cannot read ${withoutSecrets(file)}: ${withoutSecrets((cause as Error).message)}`, { cause });
+    throw new ConfigError(`cannot read ${withoutSecrets(file)}: ${withoutSecrets((cause as Error).message)}`, {
+      cause,
+    });
   }
 }
 

@@ -4,7 +4,8 @@ const MOST_SHOWN = 24;
 const WORD = /[A-Za-z0-9+/_.=~-]{25,}/g;
 const PATH_OR_URL = /^\.{0,2}\/|:\/\//;
 /** Names of settings, flags and environment variables: words, and nothing that chance makes. */
-const NAME = /^-{0,2}(?:[a-z]{1,16}(?:[A-Z][a-z]{1,15})*|[A-Z]{1,16})(?:[-_.](?:[a-z]{1,16}(?:[A-Z][a-z]{1,15})*|[A-Z]{1,16}))*$/;
+const NAME =
+  /^-{0,2}(?:[a-z]{1,16}(?:[A-Z][a-z]{1,15})*|[A-Z]{1,16})(?:[-_.](?:[a-z]{1,16}(?:[A-Z][a-z]{1,15})*|[A-Z]{1,16}))*$/;
 
 /** A value that stands in the wrong place, for an error's text: somebody may have pasted a secret there. */
 export function shown(value: string): string {

@@ -1,6 +1,6 @@
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { CompressedAssets } from './compressed.ts';
 import { bodyLimit } from 'hono/body-limit';
+import { CompressedAssets } from './compressed.ts';
 import { localPages } from './local-pages.ts';
 import { type Candidate, candidatesSchema } from './relays.ts';
 import { type RoomDetails, type RoomSummary, roomSchema, roomsSchema } from './room-shapes.ts';

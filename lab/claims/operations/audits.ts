@@ -8,7 +8,10 @@ import type { Checks } from '../claim.ts';
 export async function audits(checks: Checks): Promise<void> {
   const page = join(root, 'docs/security.md');
   const explained = existsSync(page) ? readFileSync(page, 'utf8') : '';
-  for (const [name, audit] of [['npm', await auditNpm()], ['cargo', await auditRust()]] as const) {
+  for (const [name, audit] of [
+    ['npm', await auditNpm()],
+    ['cargo', await auditRust()],
+  ] as const) {
     if ('skip' in audit) {
       checks.skip(`${name} audit: ${audit.skip}`);
       continue;
@@ -20,5 +23,6 @@ export async function audits(checks: Checks): Promise<void> {
   }
   const licences = licencesOf();
   checks.figure('licences', licences.counts);
-  for (const other of licences.others) checks.check(explained.includes(other), `licence ${other} is not explained in docs/security.md`);
+  for (const other of licences.others)
+    checks.check(explained.includes(other), `licence ${other} is not explained in docs/security.md`);
 }

@@ -7,11 +7,13 @@ import { hayate, type Running } from '../../lib/processes.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 import { audits } from './audits.ts';
 import { pasteHttp, pasteSession, pasteUpgrade, type Said } from './paste.ts';
-import { type Planted, type PlantedFiles, plant } from './planted.ts';
 import { type CommandLine, commandLines } from './pasted-lines.ts';
+import { type Planted, type PlantedFiles, plant } from './planted.ts';
 import { filesBelow, SecretSearch } from './search.ts';
 
 const READY_MS = 60_000;
+/** Failed, wrong usage, and a load test's script that cannot be run. */
+const FAILED = [1, 2, 107];
 /** Says each request's headers, as somebody might while looking for a fault, and dies on SIGUSR2. */
 const LEAK = `import http from 'node:http';
 const emit = http.Server.prototype.emit;
@@ -30,13 +32,35 @@ interface Ready {
   certificateHashes: string[];
 }
 
-async function relayProcess(stateDir: string, files: PlantedFiles, preload?: string): Promise<{ child: Running; ready: Ready }> {
+async function relayProcess(
+  stateDir: string,
+  files: PlantedFiles,
+  preload?: string,
+): Promise<{ child: Running; ready: Ready }> {
   const [closed] = await freePorts(1);
   const webhook = `http://127.0.0.1:${closed}/hook`;
   const flags = [
-    ...['--listen-host', '127.0.0.1', '--listen-port', '0', '--http-port', '0', '--metrics-port', '0', '--api-port', '0'],
+    ...[
+      '--listen-host',
+      '127.0.0.1',
+      '--listen-port',
+      '0',
+      '--http-port',
+      '0',
+      '--metrics-port',
+      '0',
+      '--api-port',
+      '0',
+    ],
     ...['--state-dir', stateDir, '--log-level', 'trace', '--joins-per-second', '0', '--hybrid'],
-    ...['--token-key-file', files.tokenKey, '--gifts-public-key-file', files.ticketKey, '--api-token-file', files.serviceToken],
+    ...[
+      '--token-key-file',
+      files.tokenKey,
+      '--gifts-public-key-file',
+      files.ticketKey,
+      '--api-token-file',
+      files.serviceToken,
+    ],
     ...['--gifts-webhook-url', webhook, '--gifts-webhook-secret-file', files.webhookSecret],
     ...['--rooms-webhook-url', webhook, '--rooms-webhook-secret-file', files.webhookSecret],
   ];
@@ -46,7 +70,14 @@ async function relayProcess(stateDir: string, files: PlantedFiles, preload?: str
   return { child, ready: JSON.parse(input) as Ready };
 }
 
-async function relayPart(checks: Checks, secrets: readonly Planted[], files: PlantedFiles, token: string, service: string, folder: string) {
+async function relayPart(
+  checks: Checks,
+  secrets: readonly Planted[],
+  files: PlantedFiles,
+  token: string,
+  service: string,
+  folder: string,
+) {
   const search = new SecretSearch(secrets);
   const stateDir = join(folder, 'state');
   const { child, ready } = await relayProcess(stateDir, files);
@@ -77,7 +108,10 @@ async function relayPart(checks: Checks, secrets: readonly Planted[], files: Pla
 
 function report(checks: Checks, search: SecretSearch, said: readonly Said[], part: string): void {
   checks.figure(`${part}_outputs`, said.length);
-  checks.figure(`${part}_bytes`, said.reduce((sum, { text }) => sum + text.length, 0));
+  checks.figure(
+    `${part}_bytes`,
+    said.reduce((sum, { text }) => sum + text.length, 0),
+  );
   const leaks = new Set<string>();
   for (const { where, text } of said) for (const name of search.in(text)) leaks.add(`${where}: ${name}`);
   for (const leak of leaks) checks.check(false, leak);
@@ -105,13 +139,21 @@ async function commandPart(checks: Checks, secrets: readonly Planted[], files: P
   report(checks, new SecretSearch(secrets), said, 'command');
 }
 
-async function commandRun(checks: Checks, { args, env }: CommandLine, { name, text }: Planted, state: string): Promise<Said> {
+async function commandRun(
+  checks: Checks,
+  { args, env }: CommandLine,
+  { name, text }: Planted,
+  state: string,
+): Promise<Said> {
   const child = hayate(args, { env: { ...process.env, HAYATE_RELAY_STATE_DIR: state, ...env } });
   const timer = setTimeout(() => void child.stop(), READY_MS);
   const code = await child.exited;
   clearTimeout(timer);
-  const shown = [...Object.keys(env), 'hayate', ...args].join(' ').replaceAll(text, `<${name}>`).replaceAll(encodeURIComponent(text), `<${name}>`);
-  checks.check(code === 1 || code === 2, `${shown}: exit code ${code}`);
+  const shown = [...Object.keys(env), 'hayate', ...args]
+    .join(' ')
+    .replaceAll(text, `<${name}>`)
+    .replaceAll(encodeURIComponent(text), `<${name}>`);
+  checks.check(FAILED.includes(code), `${shown}: exit code ${code}`);
   return { where: shown, text: outputOf(child) };
 }
 
@@ -135,7 +177,10 @@ async function run(context: ClaimContext) {
   const folder = mkdtempSync(join(tmpdir(), 'hayate-secrets-'));
   try {
     const { secrets, files, token, serviceToken } = await plant(folder);
-    checks.figure('secrets', secrets.map(({ name }) => name));
+    checks.figure(
+      'secrets',
+      secrets.map(({ name }) => name),
+    );
     const parts: [string, () => Promise<void>][] = [
       ['a relay at log level trace', () => relayPart(checks, secrets, files, token, serviceToken, folder)],
       ['command lines', () => commandPart(checks, secrets, files, folder)],

@@ -30,17 +30,32 @@ export async function pasteHttp(base: string, secret: string, right?: string): P
     })),
     ...rooms.flatMap((path) => [
       { path, headers: { authorization: `Bearer ${secret}` } },
-      { path, headers: { authorization: secret, 'x-token': secret, cookie: `token=${secret}`, origin: `https://${escaped}.example` } },
-      ...[JSON.stringify({ [secret]: 1, token: secret, ttlSeconds: secret, amount: secret }), secret, `{"room": ${secret}`].map(
-        (body) => ({ method: 'POST', path, headers: json, body }),
-      ),
+      {
+        path,
+        headers: {
+          authorization: secret,
+          'x-token': secret,
+          cookie: `token=${secret}`,
+          origin: `https://${escaped}.example`,
+        },
+      },
+      ...[
+        JSON.stringify({ [secret]: 1, token: secret, ttlSeconds: secret, amount: secret }),
+        secret,
+        `{"room": ${secret}`,
+      ].map((body) => ({ method: 'POST', path, headers: json, body })),
     ]),
     { method: 'PUT', path: `/v1/rooms/demo/bans/${escaped}`, headers: json, body: JSON.stringify({ seconds: secret }) },
     { method: 'DELETE', path: `/v1/rooms/${escaped}` },
     { path: '/healthz', headers: { host: `${escaped.slice(0, 60)}.example` } },
   ];
-  const both = right === undefined ? asks : [...asks, ...asks.map((ask) => ({ ...ask, headers: { ...ask.headers, authorization: right } }))];
-  return Promise.all(both.map(async (ask) => ({ where: `${ask.method ?? 'GET'} of ${base}`, text: await answer(base, ask) })));
+  const both =
+    right === undefined
+      ? asks
+      : [...asks, ...asks.map((ask) => ({ ...ask, headers: { ...ask.headers, authorization: right } }))];
+  return Promise.all(
+    both.map(async (ask) => ({ where: `${ask.method ?? 'GET'} of ${base}`, text: await answer(base, ask) })),
+  );
 }
 
 /** Status line, headers and body; empty where there is none. */
@@ -76,13 +91,20 @@ export async function pasteUpgrade(url: string, secret: string): Promise<Said[]>
   return Promise.all(
     paths.map(async (path) => ({
       where: `upgrade at ${url}`,
-      text: await answer(url, { path, headers: { ...upgrade, authorization: `Bearer ${secret}`, origin: `https://x.example` } }),
+      text: await answer(url, {
+        path,
+        headers: { ...upgrade, authorization: `Bearer ${secret}`, origin: `https://x.example` },
+      }),
     })),
   );
 }
 
 /** In a session over QUIC: URL, hello, wrong messages, the ticket of a gift, the reason of the close. */
-export async function pasteSession(engine: Engine, at: { url: string; hash: string; token: string }, secret: string): Promise<Said[]> {
+export async function pasteSession(
+  engine: Engine,
+  at: { url: string; hash: string; token: string },
+  secret: string,
+): Promise<Said[]> {
   const connect = (path: string) =>
     engine.connect(`${at.url}${path}`, {
       serverCertificateHashes: [{ algorithm: 'sha-256', value: Buffer.from(at.hash, 'hex') }],
@@ -150,7 +172,10 @@ async function exchange({ readable, writable }: Stream, messages: readonly Uint8
   for (const message of messages) {
     await writer.write(message);
     const silent = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), 500));
-    const first = await Promise.race([reader.read(), silent]).catch((error: Error) => ({ value: Buffer.from(error.message), done: true }));
+    const first = await Promise.race([reader.read(), silent]).catch((error: Error) => ({
+      value: Buffer.from(error.message),
+      done: true,
+    }));
     if (first?.value) text += Buffer.from(first.value).toString('latin1');
     if (first?.done) break;
   }

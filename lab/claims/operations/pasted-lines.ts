@@ -14,9 +14,15 @@ export function commandLines(
   const line = (...args: string[]): CommandLine => ({ args, env: {} });
   const relay = ['relay', '--json', '--listen-port', '0', '--http-port', '0', '--metrics-port', '0'];
   const nowhere = ['--url', 'https://127.0.0.1:9/v1'];
-  const config = write('relay.json', JSON.stringify({ log: { level: secret }, http: { port: secret }, token: { [secret]: secret } }));
+  const config = write(
+    'relay.json',
+    JSON.stringify({ log: { level: secret }, http: { port: secret }, token: { [secret]: secret } }),
+  );
   const broken = write('broken.json', `{"token": ${secret}}`);
-  const fleet = write('fleet.json', JSON.stringify({ providers: { a: { kind: secret } }, [secret]: secret, nats: { urls: [secret] } }));
+  const fleet = write(
+    'fleet.json',
+    JSON.stringify({ providers: { a: { kind: secret } }, [secret]: secret, nats: { urls: [secret] } }),
+  );
   const control = write('control.json', JSON.stringify({ listen: { port: secret }, [secret]: secret }));
   return [
     line(secret),
@@ -34,13 +40,34 @@ export function commandLines(
     line('relay', '--config', broken),
     line('doctor', '--config', config, '--json'),
     line('doctor', '--config', broken),
-    line('doctor', '--json', '--token-key-file', secret, '--api-token-file', secret, '--certificate-cert-file', secret, '--certificate-key-file', secret),
+    line(
+      'doctor',
+      '--json',
+      '--token-key-file',
+      secret,
+      '--api-token-file',
+      secret,
+      '--certificate-cert-file',
+      secret,
+      '--certificate-key-file',
+      secret,
+    ),
     { args: [...relay], env: { HAYATE_RELAY_DRAIN_MS: secret } },
     { args: [...relay], env: { HAYATE_RELAY_HYBRID: secret } },
     { args: [...relay], env: { [`HAYATE_RELAY_${secret.replace(/[^A-Za-z0-9_]/g, '_')}`]: 'x' } },
     { args: [...relay], env: { HAYATE_RELAY_CONFIG: secret } },
     { args: ['watch', '--room', 'demo', ...nowhere, '--json', '--wait', '1'], env: { HAYATE_TOKEN: secret } },
-    line('watch', '--room', 'demo', '--url', `https://127.0.0.1:9/v1?token=${encodeURIComponent(secret)}`, '--token', secret, '--wait', '1'),
+    line(
+      'watch',
+      '--room',
+      'demo',
+      '--url',
+      `https://127.0.0.1:9/v1?token=${encodeURIComponent(secret)}`,
+      '--token',
+      secret,
+      '--wait',
+      '1',
+    ),
     line('watch', '--room', 'demo', '--url', secret, '--token', secret),
     line('watch', '--room', 'demo', ...nowhere, '--token', secret, '--hash', secret),
     line('watch', '--room', 'demo', '--seconds', secret),
@@ -52,7 +79,15 @@ export function commandLines(
     line('token', '--room', 'demo', '--sub', 'ann', '--ttl', secret),
     line('rooms', 'list', '--api', secret, '--service-token-file', files.serviceToken),
     line('rooms', 'list', '--api', 'http://127.0.0.1:9', '--service-token-file', secret),
-    line('rooms', 'list', '--api', `http://127.0.0.1:9/?token=${encodeURIComponent(secret)}`, '--service-token-file', files.serviceToken, '--json'),
+    line(
+      'rooms',
+      'list',
+      '--api',
+      `http://127.0.0.1:9/?token=${encodeURIComponent(secret)}`,
+      '--service-token-file',
+      files.serviceToken,
+      '--json',
+    ),
     line('gifts', 'list', '--ledger', secret),
     line('gifts', 'list', '--from', secret),
     line('cluster', 'relays', '--api', secret, '--service-token-file', secret),

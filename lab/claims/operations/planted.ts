@@ -20,7 +20,9 @@ export interface PlantedFiles {
 }
 
 /** Real ones, each good for this relay, and the files that they come from. */
-export async function plant(folder: string): Promise<{ secrets: Planted[]; files: PlantedFiles; token: string; serviceToken: string }> {
+export async function plant(
+  folder: string,
+): Promise<{ secrets: Planted[]; files: PlantedFiles; token: string; serviceToken: string }> {
   const write = (name: string, text: string) => {
     writeFileSync(join(folder, name), text, { mode: 0o600 });
     return join(folder, name);
