@@ -10,4 +10,5 @@ export { readServiceTokens, type ServiceTokenCheck } from '../http/service-token
 export { openTokenKeys, readSharedKey } from '../token/keys.ts';
 export { GRANTED_ROLES, type MintOptions, mintToken, type Role, TokenVerifier } from '../token/token.ts';
 export { DEFAULT_STATE_DIR, type DevState, readDevState } from './dev-state.ts';
-export { type RelayDeps, type RelayStats, type RunningRelay, startRelay } from './relay.ts';
+export { startRelay } from './relay.ts';
+export type { RelayDeps, RelayStats, RunningRelay } from './running-relay.ts';
