@@ -27,6 +27,7 @@ export class Avatar {
   readonly #body = new BodySpace();
   readonly #motion: AvatarMotion;
   readonly #detail = new Detail();
+  #scene = sceneAt(NOON);
   #palette: Palette;
   #iris: Iris;
   #backdrop: Backdrop;
@@ -39,10 +40,9 @@ export class Avatar {
     this.#ctx = openCanvas(canvas);
     this.#slot = slot;
     this.#motion = new AvatarMotion(slot, CHANNEL_COUNT);
-    const scene = sceneAt(NOON);
-    this.#palette = paletteOf(slot, scene);
+    this.#palette = paletteOf(slot, this.#scene);
     this.#iris = new Iris(this.#palette);
-    this.#backdrop = new Backdrop(scene);
+    this.#backdrop = new Backdrop(this.#scene);
   }
 
   /** Pixels of the screen that the canvas covers. Nothing is drawn before the first call. */
@@ -54,6 +54,9 @@ export class Avatar {
   /** The light and the place. */
   light(surroundings: Surroundings): void {
     const scene = sceneAt(surroundings);
+    // Told every few minutes, and painted anew only for another.
+    if (scene === this.#scene) return;
+    this.#scene = scene;
     this.#palette = paletteOf(this.#slot, scene);
     this.#iris = new Iris(this.#palette);
     this.#backdrop = new Backdrop(scene);

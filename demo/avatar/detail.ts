@@ -24,6 +24,8 @@ export class Detail {
   /** The mean before the last step down, while it is on trial. */
   #slowMs: number | undefined;
   #settled = false;
+  /** The backdrop is painted anew for another size: the window after a step does not count. */
+  #stepped = false;
 
   /** @param frameMs between this frame and the one before */
   observe(frameMs: number): void {
@@ -36,6 +38,10 @@ export class Detail {
     this.#sumMs = 0;
     this.#frames = 0;
     this.#longestMs = 0;
+    if (this.#stepped) {
+      this.#stepped = false;
+      return;
+    }
     if (this.#slowMs !== undefined && meanMs > this.#slowMs * HELPS) {
       this.value /= STEP;
       this.#settled = true;
@@ -44,6 +50,7 @@ export class Detail {
     this.#slowMs = undefined;
     if (meanMs <= SLOW_FRAME_MS || this.value * STEP < LEAST) return;
     this.#slowMs = meanMs;
+    this.#stepped = true;
     this.value *= STEP;
   }
 }

@@ -49,8 +49,6 @@ export class Tabs {
       button.tabIndex = shown ? 0 : -1;
       panel.hidden = !shown;
     }
-    // What scrolls to its end could not while it was hidden.
-    this.#tabs.get(id)?.panel.dispatchEvent(new CustomEvent('shown'));
     this.#tabs.get(id)?.onShow?.();
   }
 
