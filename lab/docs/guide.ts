@@ -15,55 +15,91 @@ const READY_MS = 60_000;
 export type Visit = (origin: string, folder: string) => Promise<string | undefined>;
 
 /**
- * A guide as a reader follows it: in the order of its blocks, in a folder beside a clone of this checkout. Commands are those of the guide; ports and the
- * address of the webhook, which others on this machine may have, are told by the environment, which goes before the relay's file.
+ * A guide as a reader follows it: in the order of its blocks, in a folder beside a clone of this checkout. Commands are those of
+ * the guide; ports and the address of the webhook, which others on this machine may have, are told by the environment, which
+ * goes before the relay's file.
  */
 export async function followGuide(blocks: readonly Block[], visit: Visit, log: (text: string) => void): Promise<Tally> {
   const tally = newTally(blocks);
-  const base = mkdtempSync(join(tmpdir(), 'hayate-guide-'));
-  const terminals: Running[] = [];
+  const [backend = 0] = await freePorts(1);
+  const desk = new Desk(environment(backend));
   try {
-    clone(join(base, 'hayate'));
-    const [backend = 0] = await freePorts(1);
-    const env = environment(backend);
-    const place = join(base, 'cwd');
-    writeFileSync(place, base);
-    const cwd = () => readFileSync(place, 'utf8').trim();
-    for (const { language, place: kind, text, file, line } of blocks) {
-      const where = `line ${line}`;
-      if (language === 'sh' && kind === 'terminal') {
-        log(text.trim());
-        const terminal = new Running('bash', ['-c', text], { cwd: cwd(), env });
-        terminals.push(terminal);
-        await ready(terminal, join(cwd(), '.hayate/relay.json'));
-        tally.ran.push(text.trim());
-      } else if (language === 'sh') {
+    clone(join(desk.base, 'hayate'));
+    for (const { language, place, text, file, line } of blocks) {
+      if (language === 'sh') {
         log(text.trim().replaceAll('\n', ' && '));
-        const { status, stderr } = spawnSync('bash', ['-euc', `${text}pwd > ${place}`], {
-          cwd: cwd(),
-          env,
-          encoding: 'utf8',
-        });
-        if (status !== 0) throw new Error(`${where} ended with ${status}: ${stderr.slice(-1500)}`);
+        if (place === 'terminal') await desk.open(text);
+        else desk.run(text);
         tally.ran.push(...text.trim().split('\n'));
       } else if (language === 'text') {
-        const wrong =
-          (await visit(`http://localhost:${backend}`, base)) ?? differs(text, terminals.at(-1)!.stdout.join('\n'));
-        if (wrong !== undefined)
-          tally.wrong.push(`${where}: ${wrong}\n${terminals.at(-1)!.stderr.slice(-5).join('\n')}`);
+        const wrong = (await visit(`http://localhost:${backend}`, desk.base)) ?? differs(text, desk.printed);
+        if (wrong !== undefined) tally.wrong.push(`line ${line}: ${wrong}`);
         tally.compared += 1;
       } else if (file !== undefined) {
-        writeFileSync(join(cwd(), file), text);
+        writeFileSync(join(desk.folder, file), text);
         tally.ran.push(file);
       } else {
-        tally.notRun.push(`${where}: ${language} without a name`);
+        tally.notRun.push(`line ${line}: ${language} without a name`);
       }
     }
   } finally {
-    for (const terminal of terminals.reverse()) await terminal.stop();
-    rmSync(base, { recursive: true, force: true });
+    await desk.close();
   }
   return tally;
+}
+
+/** A reader's terminals: one for commands that end, and one for each that goes on. */
+class Desk {
+  readonly base = mkdtempSync(join(tmpdir(), 'hayate-guide-'));
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #terminals: Running[] = [];
+  #folder = this.base;
+
+  constructor(env: NodeJS.ProcessEnv) {
+    this.#env = env;
+  }
+
+  /** Where the last command left the reader. */
+  get folder(): string {
+    return this.#folder;
+  }
+
+  /** Of the newest terminal that goes on. */
+  get printed(): string {
+    return this.#terminals.at(-1)?.stdout.join('\n') ?? '';
+  }
+
+  /** Throws when a command fails. */
+  run(commands: string): void {
+    const { status, stdout, stderr } = spawnSync('bash', ['-euc', `${commands}echo; pwd`], {
+      cwd: this.#folder,
+      env: this.#env,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`${commands.trim()} ended with ${status}: ${stderr.slice(-1500)}`);
+    this.#folder = stdout.trim().split('\n').at(-1)!;
+  }
+
+  /** Resolves once the relay wrote where it is; of what comes after it, once it says that it is ready. */
+  async open(command: string): Promise<void> {
+    const terminal = new Running('bash', ['-c', command], { cwd: this.#folder, env: this.#env });
+    this.#terminals.push(terminal);
+    const state = join(this.#folder, '.hayate/relay.json');
+    if (existsSync(state)) {
+      await terminal.line(/^ready$/, READY_MS);
+      return;
+    }
+    const until = performance.now() + READY_MS;
+    while (!existsSync(state)) {
+      if (performance.now() > until) throw new Error(`no relay: ${terminal.stderr.slice(-5).join('\n')}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const terminal of this.#terminals.reverse()) await terminal.stop();
+    rmSync(this.base, { recursive: true, force: true });
+  }
 }
 
 /** What is committed, with the packages and the engine of this checkout: nothing is fetched or built again. */
@@ -95,19 +131,4 @@ function environment(backend: number): NodeJS.ProcessEnv {
     ...Object.fromEntries(['LISTEN', 'HTTP', 'METRICS', 'API'].map((name) => [`HAYATE_RELAY_${name}_PORT`, '0'])),
     HAYATE_RELAY_GIFTS_WEBHOOK_URL: `http://127.0.0.1:${backend}/gifts`,
   };
-}
-
-/** The relay wrote where it is; then the backend says it. */
-async function ready(terminal: Running, state: string): Promise<void> {
-  if (existsSync(state)) return void (await terminal.line(/^ready$/, READY_MS));
-  const until = performance.now() + READY_MS;
-  let ended: number | undefined;
-  void terminal.exited.then((code) => {
-    ended = code;
-  });
-  while (!existsSync(state)) {
-    if (ended !== undefined || performance.now() > until)
-      throw new Error(`the relay is not there (${ended ?? 'no answer'}): ${terminal.stderr.slice(-5).join('\n')}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

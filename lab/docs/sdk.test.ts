@@ -1,10 +1,11 @@
 import { engineAvailable } from '@hayate/engine';
+import { settings } from '@hayate/relay';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findBrowsers } from '../browsers/index.ts';
 import { blocksOf } from './blocks.ts';
 import { examplesOf, readDocument } from './examples.ts';
 import { differs } from './output.ts';
-import { openStage, type Stage } from './stage.ts';
+import { DOCUMENTED, openStage, type Stage } from './stage.ts';
 import { usageOf } from './usage.ts';
 
 /** docs/sdk.md: each example as it is printed, against what `npm start` runs; and an example of every public call. */
@@ -31,6 +32,16 @@ describe('docs/sdk.md', () => {
   test('every block runs, is taken by one that does, or is a command', () => {
     expect(faults).toEqual([]);
     expect(new Set(files.map(({ file }) => file)).size).toBe(files.length);
+  });
+
+  test('what stands for the backend is where `npm start` has it', () => {
+    const port = settings.find(({ path }) => path === 'http.port')?.default;
+    expect(`localhost:${port}`).toBe(DOCUMENTED);
+    const asks = files.filter(({ block }) => block.text.includes('http://localhost:')).map(({ file }) => file);
+    // errors.ts shows an address that can never work.
+    expect(asks.sort()).toEqual(['errors.ts', 'plain.html', 'target.ts']);
+    for (const { file, block } of files)
+      if (file !== 'errors.ts') expect(block.text.replaceAll(DOCUMENTED, '')).not.toContain('localhost:');
   });
 
   for (const { file, place, printed } of runs) {

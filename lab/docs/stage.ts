@@ -7,7 +7,7 @@ import { hayate, Running, root } from '../lib/processes.ts';
 import { differs } from './output.ts';
 
 /** Where the documents say that a development relay is. */
-const DOCUMENTED = 'localhost:8080';
+export const DOCUMENTED = 'localhost:8080';
 const READY_MS = 120_000;
 const PROGRAM_MS = 90_000;
 const PAGE_MS = 30_000;

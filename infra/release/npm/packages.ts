@@ -28,7 +28,9 @@ export const SOURCES: readonly Source[] = [
   { folder: 'fleet', assets: ['budget/measured.json'], beside: ['infra/machine/fetch.sh'] },
   {
     folder: 'demo',
-    entries: ['main', 'voice-worklet', 'capture-worklet', 'draw-worker'].map((name) => `page/${name}.ts`),
+    entries: ['main', 'voice-worklet', 'capture-worklet', 'draw-worker', 'camera-worker'].map(
+      (name) => `page/${name}.ts`,
+    ),
     assets: ['page/index.html', 'page/styles/'],
   },
   {
