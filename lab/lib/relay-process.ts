@@ -28,6 +28,9 @@ interface RoomAnswer {
   tokens: { liver: string; viewer: string };
 }
 
+/** On a machine that others use as well, whose processes stand still for a while. */
+const READY_MS = 90_000;
+
 /** Around the process: see `hayate`. */
 export interface Around {
   wrap?: readonly string[];
@@ -42,7 +45,7 @@ export async function startRelayProcess(
 ): Promise<RelayProcess> {
   const free = ['--listen-port', '0', '--http-port', '0', '--metrics-port', '0', '--api-port', '0'];
   const child = hayate(['relay', '--dev', '--json', '--state-dir', stateDir, ...free, ...flags], around);
-  const ready = JSON.parse((await child.line(/"event":"ready"/, 30_000)).input) as {
+  const ready = JSON.parse((await child.line(/"event":"ready"/, READY_MS)).input) as {
     url: string;
     http: string;
     metrics: string;

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HayateError } from '@hayate/codec/errors';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type GiftTicket, type LocalLedger, MemoryLedger, openSqliteLedger } from '../ledger/index.ts';
@@ -332,7 +333,6 @@ describe('a sender that ends', () => {
     const settle = ledger.settle.bind(ledger);
     ledger.settle = async (outcomes) => {
       const error = { code: 'ledger_busy', retryable: true };
-      const { HayateError } = await import('@hayate/codec/errors');
       if (busy-- > 0) throw new HayateError(error.code, 'busy', error);
       return settle(outcomes);
     };
@@ -343,6 +343,36 @@ describe('a sender that ends', () => {
     sender.wake();
     await until(() => told.some((line) => line.startsWith('error gifts are delivered no more')));
     expect(await sender.ended).toMatchObject({ code: 'ledger_closed' });
+  });
+});
+
+describe('a ledger whose disk failed', () => {
+  it.each([
+    ['ledger_failed', true],
+    ['ledger_read_only', false],
+  ])('with %s is waited for until it is open again: nothing stays undelivered', async (code, retryable) => {
+    for (let n = 1; n <= 3; n++) await ledger.claim(ticket(n), NOW);
+    let failing = true;
+    const outbox = ledger.outbox.bind(ledger);
+    ledger.outbox = async (...args) => {
+      if (failing) throw new HayateError(code, 'the disk failed', { retryable });
+      return outbox(...args);
+    };
+    start();
+    await until(() => told.filter((line) => line.includes(code)).length > 2);
+    expect(backend.received).toHaveLength(0);
+    failing = false;
+    await until(nothingWaits);
+    expect(backend.received.map(({ id }) => id)).toEqual([1, 2, 3].map(keyOf));
+    expect(told.some((line) => line.includes('no more'))).toBe(false);
+  });
+
+  it('for good ends it', async () => {
+    ledger.outbox = async () => {
+      throw new HayateError('ledger_corrupt', 'damaged', { retryable: false });
+    };
+    start();
+    expect(await sender.ended).toMatchObject({ code: 'ledger_corrupt' });
   });
 });
 

@@ -23,8 +23,10 @@ const PAGE = 500;
 const POLL_MS = 1000;
 /** And what they put back into the outbox. */
 const RESCAN_MS = 60_000;
-/** After a ledger that was busy or full. */
+/** After a ledger that was busy, full, or failed: that one is opened again. */
 const LEDGER_RETRY_MS = 1000;
+/** A ledger with a failed disk says so until it is open again, which its owner tries for ever. */
+const OPENED_AGAIN = new Set(['ledger_failed', 'ledger_read_only']);
 const FAR_MS = Number.MAX_SAFE_INTEGER;
 
 /** What the sender says of itself; pino does. No secret, body or path is ever told. */
@@ -153,7 +155,8 @@ export class WebhookSender {
       } catch (error) {
         const failure =
           error instanceof HayateError ? error : new HayateError('internal', 'a fault of the sender', { cause: error });
-        const lasting = !failure.retryable || failure.code === 'ledger_closed' || failure.code === 'ledger_failed';
+        const { code, retryable } = failure;
+        const lasting = code === 'ledger_closed' || !(retryable || OPENED_AGAIN.has(code));
         if (lasting || this.#closing) {
           this.#abort.abort();
           await Promise.all(this.#sending);

@@ -69,7 +69,18 @@ export interface Measured {
   sessions_ended: number;
   still_ms: number;
   lag_p99_ms: { before: number; during: number | null; after: number };
-  gifts: { given: number; acked: number; lost: number; doubled: number; unanswered: number };
+  gifts: {
+    given: number;
+    acked: number;
+    unanswered: number;
+    /** Acked, and not in the ledger as it was acked, or not shown to a viewer: one for each of them. */
+    lost: number;
+    doubled: number;
+    /** Shown out of their order. */
+    reordered: number;
+    /** In the ledger, and not delivered as it is there. */
+    undelivered: number;
+  };
   comments: { sent: number; taken: number };
 }
 
@@ -84,7 +95,7 @@ export function promised({ limits, also = {} }: Pick<Fault, 'limits' | 'also'>):
     `nobody without a new frame for over ${stillMs} ms`,
     ...(duringMs === undefined ? [] : [`lag p99 meanwhile at most before + ${duringMs} ms`]),
     `after it at most before + ${afterMs} ms`,
-    'gifts lost 0, doubled 0, all answered',
+    'gifts lost 0, doubled 0, all answered, shown in order and delivered',
     ...Object.values(also),
   ].join('; ');
 }
@@ -113,6 +124,8 @@ export function broken(
   check(lag.after - lag.before <= afterMs, `lag p99 after it ${lag.after} ms, before ${lag.before} ms`);
   check(gifts.acked > 0, 'no gift was acked: nothing was shown of gifts');
   check(gifts.lost === 0 && gifts.doubled === 0, `gifts lost ${gifts.lost}, doubled ${gifts.doubled}`);
+  check(gifts.reordered === 0, `gifts shown out of order ${gifts.reordered}`);
+  check(gifts.undelivered === 0, `gifts never delivered ${gifts.undelivered}`);
   check(gifts.unanswered === 0, `${gifts.unanswered} gifts unanswered`);
   for (const [key, text] of Object.entries(also)) {
     check(found[key]?.ok === true, `${text}: ${found[key]?.measured ?? 'not found out'}`);

@@ -232,15 +232,16 @@ export class Stage {
     const { delivered } = webhook;
     if (fault.ledgerElsewhere) {
       const jtis = new Set(load.acked.map(({ ticket }) => ticket.jti));
-      return { ...answered, ...(await auditDelivered(jtis, webhook, 0)) };
+      const { lost: undelivered, doubled } = await auditDelivered(jtis, webhook, 0);
+      return { ...answered, lost: 0, doubled, reordered: 0, undelivered };
     }
     const shown = load.shown();
     await this.load.close();
     await this.relay?.stop();
     this.relay = undefined;
     const records = await everything(this.#ledgerFile());
-    const audit = auditGifts({ records, acked: load.acked, shown, delivered });
-    return { ...answered, lost: audit.lost + audit.webhook_missing + audit.reordered, doubled: audit.doubled };
+    const { webhook_missing: undelivered, ...audit } = auditGifts({ records, acked: load.acked, shown, delivered });
+    return { ...answered, ...audit, undelivered };
   }
 
   /** Of a relay that has ended. SQLite follows links to what they name, and so not into another mount namespace. */
