@@ -157,7 +157,14 @@ test('a bad port is bind_failed', async () => {
 });
 
 /** Resolves when the server hung up. */
-const hungUp = (socket: Socket) => once(socket.on('error', () => {}).resume(), 'close');
+const hungUp = (socket: Socket) =>
+  new Promise(
+    (resolve) =>
+      void socket
+        .on('error', () => {})
+        .on('close', resolve)
+        .resume(),
+  );
 
 test('a connection without a session is cut, however far it came; one with a session is not', async () => {
   // Long beside a handshake on a busy machine, which the good one has to make within it.
@@ -180,7 +187,12 @@ test('a connection without a session is cut, however far it came; one with a ses
     const drip = setInterval(() => slow.write('X: 1\r\n'), 20);
     const http2 = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
     http2.on('error', () => {});
-    await Promise.all([hungUp(plain), hungUp(silent), hungUp(slow), once(http2, 'close')]);
+    await Promise.all([
+      hungUp(plain),
+      hungUp(silent),
+      hungUp(slow),
+      new Promise((resolve) => http2.on('close', resolve)),
+    ]);
     clearInterval(drip);
     expect(own.stats()).toMatchObject({ guestsCut: 4, sessions: 1 });
     expect(good.sendDatagram(Uint8Array.of(0x41))).toBe(true);
