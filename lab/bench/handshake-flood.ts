@@ -40,6 +40,8 @@ export interface HandshakeFloodResult extends HandshakeFloodOptions {
   flood: { sent: number; per_minute: number };
   /** What the relay counted of it, by how handshakes ended. */
   handshakes: Record<string, number>;
+  /** All that the relay took in meanwhile: the viewers' own is some thousand a second each. */
+  udp_bytes_in: number;
   /** Who came meanwhile, one after the other: from dialling to the first media. */
   joins: { started: number; joined: number; failed: number; join_ms: { p50: number; p99: number } };
 }
@@ -80,7 +82,7 @@ export async function handshakeFlood(
     log(`calm: ${seconds} s`);
     const calm = await measure();
     log(`${perMinute} handshakes a minute from ${addresses} addresses: ${seconds} s`);
-    const before = handshakesOf(await readMetrics(relay.metrics));
+    const before = await readMetrics(relay.metrics);
     // It begins before and ends after what is measured.
     const flooding = attackers.handshakes(to, { seconds: seconds + 3, perSecond: perMinute / 60, addresses });
     await sleep(1000);
@@ -89,9 +91,10 @@ export async function handshakeFlood(
       askChild<HandshakeFloodResult['joins']>(joiner, 'join', { to, perSecond: JOINS_PER_SECOND, seconds }),
     ]);
     const flood = await flooding;
-    const after = handshakesOf(await readMetrics(relay.metrics));
+    const after = await readMetrics(relay.metrics);
+    const counted = handshakesOf(before);
     const handshakes = Object.fromEntries(
-      Object.entries(after).map(([result, count]) => [result, count - (before[result] ?? 0)]),
+      Object.entries(handshakesOf(after)).map(([result, count]) => [result, count - (counted[result] ?? 0)]),
     );
     return {
       ...options,
@@ -100,6 +103,7 @@ export async function handshakeFlood(
       lag_p99_growth_ms: Number((flooded.lag_ms.p99 - calm.lag_ms.p99).toFixed(2)),
       flood: { sent: flood.sent, per_minute: Math.round((flood.sent / flood.seconds) * 60) },
       handshakes,
+      udp_bytes_in: bytesIn(after) - bytesIn(before),
       joins,
     };
   } finally {
@@ -114,4 +118,10 @@ export async function handshakeFlood(
 function handshakesOf(samples: readonly Sample[]): Record<string, number> {
   const of = samples.filter(({ name }) => name === 'hayate_handshakes_total');
   return Object.fromEntries(of.map(({ labels, value }) => [Object.values(labels).join(), value]));
+}
+
+function bytesIn(samples: readonly Sample[]): number {
+  return (
+    samples.find(({ name, labels }) => name === 'hayate_udp_bytes_total' && labels['direction'] === 'in')?.value ?? 0
+  );
 }

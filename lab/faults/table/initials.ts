@@ -9,6 +9,8 @@ const TAG_BYTES = 16;
 const SAMPLE_BYTES = 16;
 const DCID_BYTES = 8;
 const CAPTURE_MS = 150;
+/** Servers drop first datagrams of under 1200 bytes (RFC 9000, section 14.1); a zero byte is a PADDING frame. */
+const PAYLOAD_BYTES = 1200;
 
 /** The plaintext of an Initial: everything but the connection's id, from which its keys follow. */
 export interface FirstPacket {
@@ -120,5 +122,8 @@ export async function captureFirstFlight(engine: Engine, url: string, hash: stri
   socket.close();
   const packets = new Map(came.map((data) => openInitial(data)).map((packet) => [packet.packetNumber, packet]));
   if (packets.size === 0) throw new Error('no first packet came within the time');
-  return [...packets.values()];
+  return [...packets.values()].map((packet) => {
+    const padding = Buffer.alloc(Math.max(0, PAYLOAD_BYTES - packet.payload.length));
+    return { ...packet, payload: Buffer.concat([packet.payload, padding]) };
+  });
 }
