@@ -21,14 +21,14 @@ export interface Office {
 }
 
 /** The keys are there once the relay has started; that of tickets unless it was given others. */
-export async function openOffice(stateDir: string): Promise<Office> {
+export async function openOffice(stateDir: string, { ttlSeconds = 3600 } = {}): Promise<Office> {
   const shared = readSharedKey(join(stateDir, 'token.key'));
   let signer: Promise<TicketSigner> | undefined;
   return {
-    token: (room, sub) => mintToken(shared, { room, sub, roles: ['viewer'], ttlSeconds: 3600 }),
+    token: (room, sub) => mintToken(shared, { room, sub, roles: ['viewer'], ttlSeconds }),
     ticket: async ({ sender, ...gift }, more) => {
       signer ??= readTicketSigner(join(stateDir, 'ticket.key'));
-      return mintTicket(await signer, { ...gift, sub: sender, ttlSeconds: 3600, ...more });
+      return mintTicket(await signer, { ...gift, sub: sender, ttlSeconds, ...more });
     },
   };
 }

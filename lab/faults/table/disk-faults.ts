@@ -63,8 +63,8 @@ function clock(name: string, hours: number): Fault {
   return told(
     {
       name,
-      does: `the relay's time of day jumps by ${hours} h (its C library says so: a time namespace has no such clock), and back 3 s later`,
-      limits: { ended: 0, stillMs: 200, duringMs: 10 },
+      does: `the relay's time of day jumps by ${hours} h (its C library says so: a time namespace has no such clock), and back 3 s later${hours < 0 ? '; tickets signed meanwhile are of its future' : ''}`,
+      limits: { ended: 0, stillMs: 200, duringMs: 10, ...(hours < 0 && { refused: 40 }) },
       also: { seen: 'the relay did see the other time' },
     },
     async (shim, stage) => {

@@ -16,6 +16,8 @@ interface Limits {
   duringMs?: number;
   /** The same for afterwards. Default 10. */
   afterMs?: number;
+  /** Gifts that the relay refuses, so that the giver knows that they were not taken, at most. Default: none. */
+  refused?: number;
 }
 
 /** One thing more that is promised, and how it came out. */
@@ -72,6 +74,8 @@ export interface Measured {
   gifts: {
     given: number;
     acked: number;
+    /** The giver was told that it was not taken. */
+    refused: number;
     unanswered: number;
     /** Acked, and not in the ledger as it was acked, or not shown to a viewer: one for each of them. */
     lost: number;
@@ -88,14 +92,14 @@ export interface Measured {
 const LEAST_LOAD = 0.9;
 
 export function promised({ limits, also = {} }: Pick<Fault, 'limits' | 'also'>): string {
-  const { kept = VIEWERS, ended, stillMs, duringMs, afterMs = AFTER_MS } = limits;
+  const { kept = VIEWERS, ended, stillMs, duringMs, afterMs = AFTER_MS, refused = 0 } = limits;
   return [
     `viewers kept ${kept} of ${VIEWERS}`,
     ...(ended === undefined ? [] : [ended === 0 ? 'no session ended' : `at most ${ended} sessions ended`]),
     `nobody without a new frame for over ${stillMs} ms`,
     ...(duringMs === undefined ? [] : [`lag p99 meanwhile at most before + ${duringMs} ms`]),
     `after it at most before + ${afterMs} ms`,
-    'gifts lost 0, doubled 0, all answered, shown in order and delivered',
+    `gifts lost 0, doubled 0, ${refused === 0 ? 'none' : `at most ${refused}`} refused, all answered, shown in order and delivered`,
     ...Object.values(also),
   ].join('; ');
 }
@@ -106,7 +110,7 @@ export function broken(
   measured: Measured,
   found: Record<string, Found>,
 ): string[] {
-  const { kept = VIEWERS, ended, stillMs, duringMs, afterMs = AFTER_MS } = limits;
+  const { kept = VIEWERS, ended, stillMs, duringMs, afterMs = AFTER_MS, refused = 0 } = limits;
   const { viewers_kept, sessions_ended, still_ms, lag_p99_ms: lag, gifts, load_held } = measured;
   const out: string[] = [];
   const check = (ok: boolean, text: string) => {
@@ -124,6 +128,7 @@ export function broken(
   check(lag.after - lag.before <= afterMs, `lag p99 after it ${lag.after} ms, before ${lag.before} ms`);
   check(gifts.acked > 0, 'no gift was acked: nothing was shown of gifts');
   check(gifts.lost === 0 && gifts.doubled === 0, `gifts lost ${gifts.lost}, doubled ${gifts.doubled}`);
+  check(gifts.refused <= refused, `gifts refused ${gifts.refused}`);
   check(gifts.reordered === 0, `gifts shown out of order ${gifts.reordered}`);
   check(gifts.undelivered === 0, `gifts never delivered ${gifts.undelivered}`);
   check(gifts.unanswered === 0, `${gifts.unanswered} gifts unanswered`);

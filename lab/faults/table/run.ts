@@ -82,7 +82,7 @@ function failed(fault: Fault, error: Error): FaultResult {
     ...(fault.control && { control: true, passed: true }),
     ...{ load_held: 0, viewers_kept: 0, sessions_ended: 0, still_ms: 0, seconds: 0 },
     lag_p99_ms: { before: 0, during: null, after: 0 },
-    gifts: { given: 0, acked: 0, unanswered: 0, lost: 0, doubled: 0, reordered: 0, undelivered: 0 },
+    gifts: { given: 0, acked: 0, refused: 0, unanswered: 0, lost: 0, doubled: 0, reordered: 0, undelivered: 0 },
     comments: { sent: 0, taken: 0 },
   };
 }

@@ -17,6 +17,8 @@ import { Load, type Period, ROOM } from './load.ts';
 
 /** Nothing to spend on waiting: each frame is a datagram that leaves at once, so what grows is lag of the relay's own. */
 const FLAGS = ['--rooms-budget-ms', '20'];
+/** Of tokens and tickets: longer than any clock of a fault jumps. */
+const TTL_SECONDS = 4 * 3600;
 const WARM_MS = 1000;
 const WINDOW_MS = 2000;
 /** Viewers that had a frame so recently are there. */
@@ -91,7 +93,7 @@ export class Stage {
       relay = await startRelayProcess(setup.relayStateDir ?? folder, flagsOf(setup, webhook), setup.around);
       const port = Number(new URL(relay.url).port);
       const line = setup.line ? await UdpLine.to(port, {}) : undefined;
-      const office = await openOffice(stateDir);
+      const office = await openOffice(stateDir, { ttlSeconds: TTL_SECONDS });
       return new Stage({ engine, folder, webhook, office, relay, line, setup, stateDir });
     } catch (error) {
       await relay?.kill();
@@ -122,7 +124,7 @@ export class Stage {
 
   /** @param sub of the token */
   async address(sub: string, roles: ('liver' | 'viewer')[] = ['viewer'], room = ROOM): Promise<RelayAddress> {
-    const token = await mintToken(this.#key, { room, sub, roles, ttlSeconds: 3600 });
+    const token = await mintToken(this.#key, { room, sub, roles, ttlSeconds: TTL_SECONDS });
     return { url: this.#url, hash: this.running.hashes[0] ?? '', token };
   }
 
@@ -228,7 +230,9 @@ export class Stage {
     };
     for (const until = performance.now() + SETTLE_MS; !settled() && performance.now() < until; ) await sleep(50);
     const { given } = load.gifts;
-    const answered = { given, acked: load.acked.length, unanswered: given - load.acked.length };
+    const acked = load.acked.length;
+    const refused = Object.values(load.refused).reduce((sum, count) => sum + count, 0) - (load.refused['timeout'] ?? 0);
+    const answered = { given, acked, refused, unanswered: given - acked - refused };
     const { delivered } = webhook;
     if (fault.ledgerElsewhere) {
       const jtis = new Set(load.acked.map(({ ticket }) => ticket.jti));

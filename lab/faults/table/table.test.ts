@@ -10,7 +10,7 @@ const well: Measured = {
   sessions_ended: 0,
   still_ms: 60,
   lag_p99_ms: { before: 3, during: 5, after: 4 },
-  gifts: { given: 50, acked: 50, unanswered: 0, lost: 0, doubled: 0, reordered: 0, undelivered: 0 },
+  gifts: { given: 50, acked: 50, refused: 0, unanswered: 0, lost: 0, doubled: 0, reordered: 0, undelivered: 0 },
   comments: { sent: 20, taken: 20 },
 };
 const fault: Pick<Fault, 'limits' | 'also'> = {
@@ -36,6 +36,7 @@ describe('the promise of a fault', () => {
     ['nothing after it', { lag_p99_ms: { before: 3, during: 3, after: Number.NaN } }, /after it NaN/],
     ['a gift lost', { gifts: { ...well.gifts, lost: 1 } }, /lost 1/],
     ['a gift doubled', { gifts: { ...well.gifts, doubled: 1 } }, /doubled 1/],
+    ['a gift refused', { gifts: { ...well.gifts, refused: 1 } }, /refused 1/],
     ['gifts out of order', { gifts: { ...well.gifts, reordered: 1 } }, /out of order 1/],
     ['a gift never delivered', { gifts: { ...well.gifts, undelivered: 1 } }, /never delivered 1/],
     ['a gift without an answer', { gifts: { ...well.gifts, unanswered: 1 } }, /1 gifts unanswered/],
@@ -56,7 +57,7 @@ describe('the promise of a fault', () => {
   it('says every limit in words', () => {
     expect(promised(fault)).toBe(
       'viewers kept 20 of 20; no session ended; nobody without a new frame for over 200 ms; lag p99 meanwhile at most before + 10 ms; ' +
-        'after it at most before + 10 ms; gifts lost 0, doubled 0, all answered, shown in order and delivered; a newcomer is let in',
+        'after it at most before + 10 ms; gifts lost 0, doubled 0, none refused, all answered, shown in order and delivered; a newcomer is let in',
     );
   });
 });
