@@ -140,10 +140,8 @@ on_both! {
             pair_with(io, listen_config("127.0.0.1:0"), |c| c.link = Some(link));
         client.until_stat(StatsOf::Engine, "rebinds", |n| n >= 3.0);
         for round in [&b"1"[..], b"2", b"3"] {
-            client.send(at_client, round);
-            assert_eq!(server.datagram(at_server), round);
-            server.send(at_server, round);
-            assert_eq!(client.datagram(at_client), round);
+            insist(&client, at_client, &mut server, at_server, round);
+            insist(&server, at_server, &mut client, at_client, round);
         }
     }
 

@@ -157,6 +157,25 @@ impl Host {
     }
 }
 
+/// One datagram from one to the other over a link that loses some: sent each 50 ms until it is there.
+pub fn insist(from: &Host, sender: SessionId, to: &mut Host, receiver: SessionId, data: &'static [u8]) {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        from.send(sender, data);
+        let came = |e: &Event| matches!(e, Event::Datagram { session, data: d, .. } if *session == receiver && d == data);
+        let again = Instant::now() + Duration::from_millis(50);
+        while Instant::now() < again {
+            to.engine.take_events(&mut to.events);
+            if let Some(at) = to.events.iter().position(came) {
+                to.events.remove(at);
+                return;
+            }
+            std::thread::yield_now();
+        }
+        assert!(Instant::now() < deadline, "{data:?} does not come; waiting: {:#?}", to.events);
+    }
+}
+
 pub fn config() -> EngineConfig {
     EngineConfig {
         io: IoKind::Auto,
