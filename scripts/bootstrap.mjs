@@ -132,6 +132,7 @@ const commands = {
     if (what === 'day') return node(['lab/day/run.ts', ...rest]);
     await ensureEngine();
     if (what === 'screenshots') return node(['lab/demo/screenshots.ts', ...rest]);
+    if (what === 'soak') return node(['lab/soak/run.ts', ...rest]);
     return node(['lab/regions/run.ts', ...args]);
   },
   'fake-linode': async (args) => {

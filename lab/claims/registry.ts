@@ -45,6 +45,7 @@ import { faultTable } from './operations/faults.ts';
 import { floods } from './operations/floods.ts';
 import { noSecrets } from './operations/no-secrets.ts';
 import { observed } from './operations/observability.ts';
+import { soaked } from './operations/soak.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
@@ -124,5 +125,6 @@ export const claims: Claim[] = [
   faultTable,
   floods,
   observed,
+  soaked,
   noSecrets,
 ];

@@ -4,13 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectRoom, type Room } from '@hayate/client';
 import { openEngine } from '@hayate/engine';
-import { type GiftTicket, type LedgerRecord, openSqliteLedger } from '@hayate/relay/ledger';
+import type { GiftTicket } from '@hayate/relay/ledger';
 import { engineConnector } from '@hayate/transport/engine';
 import { openOffice, openWebhookReceiver } from '../lib/app-backend.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 import type { Acked } from './audit.ts';
 import { auditGifts, type GiftAudit } from './gift-audit.ts';
 import type { KillOptions } from './kill.ts';
+import { ledgerRecords } from './ledger-records.ts';
 import { Random } from './random.ts';
 
 /** Of each room; all give and all watch. */
@@ -143,7 +144,7 @@ export async function killRelay(options: KillOptions, log: (text: string) => voi
     await relay.stop();
     relay = undefined;
 
-    const records = await everything(join(stateDir, 'ledger.db'));
+    const records = await ledgerRecords(join(stateDir, 'ledger.db'));
     const shown = clients.map(({ name, gifts }) => ({ room: name, gifts }));
     const found = auditGifts({ records, acked, shown, delivered: webhook.delivered });
     const sound = unanswered === 0 && otherAnswers === 0 && webhook.forged() === 0 && acked.length === sent;
@@ -169,14 +170,4 @@ export async function killRelay(options: KillOptions, log: (text: string) => voi
     await webhook.close();
     rmSync(stateDir, { recursive: true, force: true });
   }
-}
-
-async function everything(path: string): Promise<LedgerRecord[]> {
-  const ledger = await openSqliteLedger({ path });
-  const records: LedgerRecord[] = [];
-  for (let more = await ledger.since(0, 1000); more.length > 0; more = await ledger.since(records.length, 1000)) {
-    records.push(...more);
-  }
-  await ledger.close();
-  return records;
 }

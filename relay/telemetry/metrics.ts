@@ -26,6 +26,17 @@ const HANDSHAKES = [
   ['handshakes_refused', 'refused'],
 ] as const;
 
+/** The engine's figure and its label. */
+const ENGINE_OPEN = [
+  ['connections_open', 'connections'],
+  ['sessions_open', 'sessions'],
+  ['streams_open', 'streams'],
+  ['rooms', 'rooms'],
+  ['members', 'members'],
+  ['publishers', 'publishers'],
+  ['timer_entries', 'timers'],
+] as const;
+
 /** What a scrape reads; taken anew each time. */
 export interface Snapshot {
   sessions: number;
@@ -116,6 +127,10 @@ export class Metrics {
     const refused = counter('refused', 'Sessions and requests refused, by code.');
     const connectRefused = counter('connect_refused', 'CONNECT refused before a session, by HTTP status.');
     const handshakes = counter('handshakes', 'QUIC handshakes, by how they ended.');
+    const engineOpen = gauge(
+      'engine_open',
+      'What the engine holds, by kind. Two connections and their sessions are its own.',
+    );
     const panics = counter('engine_panics', 'Faults caught in the engine; each cost one connection.');
     const stalls = counter(
       'engine_stalls',
@@ -172,6 +187,9 @@ export class Metrics {
         for (const [name, label] of HANDSHAKES) {
           if (s.plane[name] !== undefined) result.observe(handshakes, s.plane[name], { result: label });
         }
+        for (const [name, what] of ENGINE_OPEN) {
+          if (s.plane[name] !== undefined) result.observe(engineOpen, s.plane[name], { what });
+        }
         result.observe(panics, s.plane['panics'] ?? 0);
         result.observe(stalls, s.plane['stalls'] ?? 0);
         result.observe(datagrams, s.plane['datagrams_in'] ?? 0, { direction: 'in' });
@@ -215,6 +233,7 @@ export class Metrics {
         refused,
         connectRefused,
         handshakes,
+        engineOpen,
         panics,
         stalls,
         datagrams,

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Engine, openEngine } from '@hayate/engine';
 import { mintToken, readSharedKey } from '@hayate/relay';
-import { type LedgerRecord, openSqliteLedger } from '@hayate/relay/ledger';
 import { type Office, openOffice, openWebhookReceiver, type WebhookReceiver } from '../../lib/app-backend.ts';
 import { RawSession, type RelayAddress } from '../../lib/raw-session.ts';
 import { type RelayProcess, startRelayProcess } from '../../lib/relay-process.ts';
 import { UdpLine } from '../../lib/udp-line.ts';
 import { auditGifts } from '../gift-audit.ts';
 import { auditDelivered } from '../givers.ts';
+import { ledgerRecords } from '../ledger-records.ts';
 import { Attackers } from './attackers.ts';
 import { broken, type Fault, type Found, type Measured, measuredText, promised, type Setup } from './fault.ts';
 import { Load, type Period, ROOM } from './load.ts';
@@ -243,7 +243,7 @@ export class Stage {
     await this.load.close();
     await this.relay?.stop();
     this.relay = undefined;
-    const records = await everything(this.#ledgerFile());
+    const records = await ledgerRecords(this.#ledgerFile());
     const { webhook_missing: undelivered, ...audit } = auditGifts({ records, acked: load.acked, shown, delivered });
     return { ...answered, ...audit, undelivered };
   }
@@ -278,17 +278,4 @@ function flagsOf({ flags = [], webhookUrl }: Setup, webhook: WebhookReceiver): s
 function lags(before: Period, during: Period, after: Period): Measured['lag_p99_ms'] {
   const meanwhile = during.p99();
   return { before: before.p99(), during: Number.isNaN(meanwhile) ? null : meanwhile, after: after.p99() };
-}
-
-async function everything(path: string): Promise<LedgerRecord[]> {
-  const ledger = await openSqliteLedger({ path });
-  try {
-    const records: LedgerRecord[] = [];
-    for (let more = await ledger.since(0, 1000); more.length > 0; more = await ledger.since(records.length, 1000)) {
-      records.push(...more);
-    }
-    return records;
-  } finally {
-    await ledger.close();
-  }
 }

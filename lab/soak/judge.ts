@@ -1,0 +1,119 @@
+import type { Sample } from './sampler.ts';
+
+/**
+ * How much may be more at the end of the judged time than at its begin: `perHour` of a long run, and `least` of any, which is
+ * what a short run still adds while code is compiled and caches fill.
+ */
+export interface GrowthLimit {
+  perHour: number;
+  least: number;
+}
+
+export const LIMITS: Readonly<Record<'heap_mb' | 'external_mb' | 'rss_mb' | 'fds' | 'threads', GrowthLimit>> = {
+  // Live objects: at 2 MB an hour a relay of 1 GB lasts three weeks, and ends each day with what a restart takes.
+  heap_mb: { perHour: 2, least: 3 },
+  external_mb: { perHour: 2, least: 3 },
+  // The allocator's fragments count as well.
+  rss_mb: { perHour: 5, least: 7.5 },
+  // Visitors over the fallback hold one each.
+  fds: { perHour: 1, least: 3 },
+  threads: { perHour: 1, least: 1 },
+};
+
+/** The first quarter warms up. */
+const WARM = 0.25;
+const WINDOWS = 18;
+
+/** Of an interval: above either, machine or neighbours were late enough to show in a 99th percentile. */
+const LATE_SHARE = 0.005;
+const NO_CORE_SHARE = 0.03;
+const LAG_MORE_MS = 5;
+/** Of a quarter's intervals, undisturbed; with fewer nothing can be said. */
+const LEAST_CALM = 0.2;
+
+export interface Growth {
+  perHour: number;
+  /** Over the judged time. */
+  grown: number;
+  limit: number;
+  ok: boolean;
+}
+
+export interface LagChange {
+  /** Medians over the undisturbed intervals of the first and the last quarter, ms. */
+  first: { p50: number; p99: number };
+  last: { p50: number; p99: number };
+  disturbed: number;
+  intervals: number;
+  ok: boolean;
+  /** Why nothing could be said. */
+  unknown?: string;
+}
+
+export function median(of: readonly number[]): number {
+  const sorted = of.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return Number.NaN;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Theil and Sen: the median of the slopes between all pairs, so that a few outliers move nothing. NaN of fewer than two. */
+export function robustSlope(points: readonly (readonly [x: number, y: number])[]): number {
+  const slopes: number[] = [];
+  for (const [i, [x0, y0]] of points.entries()) {
+    for (const [x1, y1] of points.slice(i + 1)) if (x1 !== x0) slopes.push((y1 - y0) / (x1 - x0));
+  }
+  return median(slopes);
+}
+
+/** Values of one name after the warm-up, as the least of each of some windows: what is always there. */
+function floors(samples: readonly Sample[], name: string): [second: number, value: number][] {
+  const end = samples.at(-1)?.['second'] ?? 0;
+  const from = end * WARM;
+  const windows = new Map<number, [number, number]>();
+  for (const sample of samples) {
+    const [second, value] = [sample['second']!, sample[name]];
+    if (second < from || value === null || value === undefined) continue;
+    const window = Math.min(WINDOWS - 1, Math.floor(((second - from) / (end - from)) * WINDOWS));
+    const least = windows.get(window);
+    if (!least || value < least[1]) windows.set(window, [second, value]);
+  }
+  return [...windows.values()];
+}
+
+export function growthOf(samples: readonly Sample[], name: keyof typeof LIMITS): Growth {
+  const { perHour, least } = LIMITS[name];
+  const hours = ((samples.at(-1)?.['second'] ?? 0) * (1 - WARM)) / 3600;
+  const slope = robustSlope(floors(samples, name)) * 3600;
+  const grown = slope * hours;
+  const limit = Math.max(least, perHour * hours);
+  const round = (value: number) => Number(value.toFixed(2));
+  return { perHour: round(slope), grown: round(grown), limit: round(limit), ok: grown <= limit };
+}
+
+/** Whether the machine was late in the interval that ends with a sample. @param seconds of an interval */
+export function disturbed(sample: Sample, seconds: number): boolean {
+  const ms = seconds * 1000;
+  return (sample['host_late_ms'] ?? 0) > LATE_SHARE * ms || (sample['no_core_ms'] ?? 0) > NO_CORE_SHARE * ms;
+}
+
+/** @param seconds of an interval */
+export function lagChange(samples: readonly Sample[], seconds: number): LagChange {
+  const end = samples.at(-1)?.['second'] ?? 0;
+  const of = (from: number, to: number) => {
+    const all = samples.filter(({ second }) => second! > from * end && second! <= to * end);
+    const calm = all.filter((sample) => !disturbed(sample, seconds));
+    const mid = (name: string) => median(calm.map((sample) => sample[name]).filter((ms): ms is number => ms !== null));
+    return { p50: mid('lag_p50_ms'), p99: mid('lag_p99_ms'), share: calm.length / all.length };
+  };
+  const [first, last] = [of(0, 0.25), of(0.75, 1)];
+  const enough = first.share >= LEAST_CALM && last.share >= LEAST_CALM;
+  return {
+    first: { p50: first.p50, p99: first.p99 },
+    last: { p50: last.p50, p99: last.p99 },
+    disturbed: samples.filter((sample) => disturbed(sample, seconds)).length,
+    intervals: samples.length,
+    ok: enough && last.p99 <= first.p99 + LAG_MORE_MS,
+    ...(!enough && { unknown: 'the machine was late in most intervals of the first or the last quarter' }),
+  };
+}

@@ -1,0 +1,130 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { LagCounts } from '../lib/lag-counts.ts';
+import { type Sample as MetricSample, readMetrics, total } from '../lib/metrics.ts';
+import { cpuUs, engineWaitUs, rssKb } from '../lib/proc.ts';
+import type { InsideFigures } from './relay-hook.ts';
+import type { Sleepers } from './sleepers.ts';
+
+/** What must be what it was before anybody came, 0 for all but the engine's own connections, once everybody has left: the figure's name here, its metric, its labels. */
+export const GAUGES: readonly [name: string, metric: string, labels?: Record<string, string>][] = [
+  ['sessions', 'hayate_sessions'],
+  ['rooms', 'hayate_rooms'],
+  ['viewers', 'hayate_viewers'],
+  ['people', 'hayate_people'],
+  ['livers', 'hayate_livers'],
+  ['connections', 'hayate_engine_open', { what: 'connections' }],
+  ['engine_sessions', 'hayate_engine_open', { what: 'sessions' }],
+  ['streams', 'hayate_engine_open', { what: 'streams' }],
+  ['engine_rooms', 'hayate_engine_open', { what: 'rooms' }],
+  ['members', 'hayate_engine_open', { what: 'members' }],
+  ['publishers', 'hayate_engine_open', { what: 'publishers' }],
+  ['delivery_classes', 'hayate_delivery_class'],
+  ['congestion_levels', 'hayate_congestion_level'],
+  ['community_waiting', 'hayate_community_waiting'],
+  ['ledger_waiting', 'hayate_ledger_waiting'],
+  ['gift_oldest_waiting_s', 'hayate_gift_oldest_waiting_seconds'],
+];
+
+/** Of one interval, or at its end. `null`: not measured in this one. */
+export type Sample = Record<string, number | null>;
+
+const ANSWER_MS = 10_000;
+const MB = 1e6;
+
+export interface SampleSources {
+  pid: number;
+  /** Address of its `/metrics`. */
+  metrics: string;
+  /** That the hook in the relay writes. */
+  figuresFile: string;
+  lag: LagCounts;
+  sleepers: Sleepers;
+}
+
+/** Reads the relay from outside, and by its hook from inside. */
+export class Sampler {
+  readonly #from: SampleSources;
+  #answers = 0;
+  #atMs = performance.now();
+  #relayUs: number;
+  #clientsUs: number;
+  #waitedUs: number;
+
+  constructor(from: SampleSources) {
+    this.#from = from;
+    this.#relayUs = cpuUs(from.pid);
+    this.#clientsUs = cpuUs(process.pid);
+    this.#waitedUs = this.#waits();
+  }
+
+  /** @param collect garbage is collected first, and the heap is read */
+  async take(second: number, collect: boolean): Promise<Sample> {
+    const { pid, metrics, lag, sleepers } = this.#from;
+    const page = await readMetrics(metrics);
+    const inside = collect ? await this.inside() : undefined;
+    const nowMs = performance.now();
+    const [relayUs, clientsUs, waitedUs] = [cpuUs(pid), cpuUs(process.pid), this.#waits()];
+    const share = (us: number) => round(us / 1000 / (nowMs - this.#atMs), 3);
+    const sample: Sample = {
+      second,
+      rss_mb: round((rssKb(pid) * 1024) / MB, 1),
+      heap_mb: inside ? round(inside.heapBytes / MB, 2) : null,
+      external_mb: inside ? round(inside.externalBytes / MB, 2) : null,
+      resources: inside ? Object.values(inside.resources).reduce((sum, n) => sum + n, 0) : null,
+      fds: count(`/proc/${pid}/fd`),
+      threads: count(`/proc/${pid}/task`),
+      relay_cpu: share(relayUs - this.#relayUs),
+      clients_cpu: share(clientsUs - this.#clientsUs),
+      lag_p50_ms: lag.received > 0 ? lag.percentile(0.5) : null,
+      lag_p99_ms: lag.received > 0 ? lag.percentile(0.99) : null,
+      host_late_ms: round(sleepers.take(), 1),
+      no_core_ms: round((waitedUs - this.#waitedUs) / 1000, 1),
+      timers: total(page, 'hayate_engine_open', { what: 'timers' }),
+      ...gaugesOf(page),
+    };
+    lag.reset();
+    this.#atMs = nowMs;
+    [this.#relayUs, this.#clientsUs, this.#waitedUs] = [relayUs, clientsUs, waitedUs];
+    return sample;
+  }
+
+  /** Collects the relay's garbage. Rejects when it does not answer. */
+  async inside(): Promise<InsideFigures> {
+    const { pid, figuresFile } = this.#from;
+    this.#answers += 1;
+    process.kill(pid, 'SIGUSR2');
+    for (const until = performance.now() + ANSWER_MS; performance.now() < until; await sleep(20)) {
+      if (!existsSync(figuresFile)) continue;
+      const figures = JSON.parse(readFileSync(figuresFile, 'utf8')) as InsideFigures;
+      if (figures.number >= this.#answers) return figures;
+    }
+    throw new Error('the relay does not tell its figures');
+  }
+
+  /** How long the engines of relay and clients were ready to run and had no core. */
+  #waits(): number {
+    return engineWaitUs(this.#from.pid) + engineWaitUs(process.pid);
+  }
+}
+
+const gaugesOf = (page: MetricSample[]): Record<string, number> =>
+  Object.fromEntries(GAUGES.map(([name, metric, labels]) => [name, total(page, metric, labels)]));
+
+/** @param metrics address of `/metrics` */
+export async function gauges(metrics: string): Promise<Record<string, number>> {
+  return gaugesOf(await readMetrics(metrics));
+}
+
+/** Those that are above what they were `before`. */
+export function beyond(now: Record<string, number>, before: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(now).filter(([name, value]) => value > (before[name] ?? 0)));
+}
+
+export function count(folder: string): number {
+  return readdirSync(folder).length;
+}
+
+function round(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
