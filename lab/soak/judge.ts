@@ -50,7 +50,7 @@ export interface LagChange {
   unknown?: string;
 }
 
-export function median(of: readonly number[]): number {
+function median(of: readonly number[]): number {
   const sorted = of.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   if (sorted.length === 0) return Number.NaN;
@@ -58,7 +58,7 @@ export function median(of: readonly number[]): number {
 }
 
 /** Theil and Sen: the median of the slopes between all pairs, so that a few outliers move nothing. NaN of fewer than two. */
-export function robustSlope(points: readonly (readonly [x: number, y: number])[]): number {
+function robustSlope(points: readonly (readonly [x: number, y: number])[]): number {
   const slopes: number[] = [];
   for (const [i, [x0, y0]] of points.entries()) {
     for (const [x1, y1] of points.slice(i + 1)) if (x1 !== x0) slopes.push((y1 - y0) / (x1 - x0));
@@ -92,7 +92,7 @@ export function growthOf(samples: readonly Sample[], name: keyof typeof LIMITS):
 }
 
 /** Whether the machine was late in the interval that ends with a sample. @param seconds of an interval */
-export function disturbed(sample: Sample, seconds: number): boolean {
+function disturbed(sample: Sample, seconds: number): boolean {
   const ms = seconds * 1000;
   return (sample['host_late_ms'] ?? 0) > LATE_SHARE * ms || (sample['no_core_ms'] ?? 0) > NO_CORE_SHARE * ms;
 }

@@ -187,7 +187,7 @@ async function settled(is: () => boolean | Promise<boolean>, limitMs: number): P
   for (const until = performance.now() + limitMs; !(await is()) && performance.now() < until; ) await sleep(100);
 }
 
-export function brokenBy({ growth, lag, gifts, end, samples }: Judged): string[] {
+function brokenBy({ growth, lag, gifts, end, samples }: Judged): string[] {
   const broken: string[] = [];
   for (const [name, { grown, limit, perHour, ok }] of Object.entries(growth)) {
     if (!ok) broken.push(`${name} grew by ${grown} (${perHour} an hour), more than ${limit}`);
