@@ -54,6 +54,7 @@ export class WebSocketSession implements Session {
   #bidirectional!: ReadableStreamDefaultController<BidirectionalStream>;
   #unidirectional!: ReadableStreamDefaultController<ReadableStream<Uint8Array>>;
   readonly #writers = new Set<GuardedWriter>();
+  readonly #readers: ReadableStreamDefaultReader<unknown>[] = [];
 
   /** `nowUs`: another monotonic clock than the browser's, us. */
   constructor(nowUs: () => number = () => performance.now() * 1000) {
@@ -75,6 +76,9 @@ export class WebSocketSession implements Session {
       clearTimeout(this.#wordTimer);
       closeQuietly(this.#bidirectional);
       closeQuietly(this.#unidirectional);
+      // Not all ends of the library's session end its streams, and Chromium keeps whatever has a read under way. Not
+      // `cancel`: the library throws where it closes such a stream later.
+      for (const reader of this.#readers) reader.releaseLock();
     };
     this.core.closed.then(stop, stop);
   }
@@ -175,10 +179,15 @@ export class WebSocketSession implements Session {
 
   async #accept<T>(streams: ReadableStream<T>, enqueue: (stream: T) => void): Promise<void> {
     const reader = streams.getReader();
-    for (;;) {
-      const { value, done } = await reader.read();
-      if (done || this.core.state === 'ended') return;
-      enqueue(value);
+    this.#readers.push(reader);
+    try {
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done || this.core.state === 'ended') return;
+        enqueue(value);
+      }
+    } catch {
+      // Let go of at the end, or the stream failed with its session, which tells.
     }
   }
 
