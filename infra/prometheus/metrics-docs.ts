@@ -18,9 +18,8 @@ interface MetricRow {
 /** What a relay shows, whether or not there is anything to show yet. */
 async function relayMetrics(): Promise<MetricRow[]> {
   const rows: MetricRow[] = [];
-  const metrics = new Metrics(
-    () => Promise.reject(new Error('never read')),
-    (meter) =>
+  const metrics = new Metrics(() => Promise.reject(new Error('never read')), {
+    wrap: (meter) =>
       new Proxy(meter, {
         get(target, key: keyof typeof meter) {
           const type = /^create(?:Observable)?(Counter|Gauge|Histogram)$/.exec(key)?.[1]?.toLowerCase();
@@ -33,7 +32,7 @@ async function relayMetrics(): Promise<MetricRow[]> {
           };
         },
       }),
-  );
+  });
   await metrics.close();
   return rows;
 }

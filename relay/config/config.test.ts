@@ -113,3 +113,13 @@ it('describes every setting, each once', () => {
 it('agrees with docs/configuration.md', () => {
   expect(committedDocs()).toBe(configurationDocs());
 });
+
+it('telemetry goes over TLS but for this machine, headers go with an endpoint, and neither is shown', () => {
+  const endpoint = (url: string) => () => parseConfig({ telemetry: { otlp: { endpoint: url } } });
+  expect(endpoint('http://collector.example:4318')).toThrow(/telemetry\.otlp\.endpoint: the URL must be https/);
+  expect(endpoint('collector:4318')).toThrow(ConfigError);
+  expect(() => parseConfig({ telemetry: { otlp: { headersFile: 'k' } } })).toThrow(/without an endpoint/);
+  const config = parseConfig({ telemetry: { otlp: { endpoint: 'https://c.example/s3cret', headersFile: 'k3y' } } });
+  expect(JSON.stringify(redactConfig(config))).not.toMatch(/s3cret|k3y/);
+  expect(endpoint('http://127.0.0.1:4318')().telemetry.otlp.metricsSeconds).toBe(60);
+});

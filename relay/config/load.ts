@@ -118,6 +118,7 @@ function check(tree: unknown, origin: ReadonlyMap<string, string>): RelayConfig 
   checkWebhook('gifts.webhook', result.data.gifts.webhook);
   checkWebhook('rooms.webhook', result.data.rooms.webhook);
   checkWebhook('comments.filter', result.data.comments.filter);
+  checkCollector(result.data.telemetry.otlp);
   return result.data;
 }
 
@@ -140,11 +141,19 @@ function checkWebhook(
   if ((url === undefined) !== (secretFile === undefined)) {
     throw new ConfigError(`${section}.url and ${section}.secretFile go together`);
   }
-  if (url === undefined) return;
+  if (url !== undefined) checkUrl(`${section}.url`, url);
+}
+
+function checkCollector({ endpoint, headersFile }: RelayConfig['telemetry']['otlp']): void {
+  if (endpoint !== undefined) checkUrl('telemetry.otlp.endpoint', endpoint);
+  else if (headersFile !== undefined) throw new ConfigError('telemetry.otlp.headersFile without an endpoint');
+}
+
+function checkUrl(path: string, url: string): void {
   try {
     webhookUrl(url);
   } catch (cause) {
-    throw new ConfigError(`${section}.url: ${(cause as Error).message}`, { cause });
+    throw new ConfigError(`${path}: ${(cause as Error).message}`, { cause });
   }
 }
 
@@ -167,6 +176,8 @@ export function redactConfig(config: RelayConfig): Record<string, unknown> {
     'comments.filter.secretFile',
     'comments.filter.url',
     'api.tokenFile',
+    'telemetry.otlp.endpoint',
+    'telemetry.otlp.headersFile',
   ]);
   const out: Record<string, unknown> = {};
   const given = new Map(leaves(config));

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { clusterSchema } from './cluster.ts';
 import { int, port, setting, text } from './setting.ts';
+import { telemetrySchema } from './telemetry.ts';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
 
@@ -332,6 +333,7 @@ export const configSchema = z.strictObject({
       port: setting(port(9464), 'Its port. 0 takes a free one.'),
     })
     .prefault({}),
+  telemetry: telemetrySchema,
   cluster: clusterSchema,
   drainMs: setting(int(0, 3_600_000, 10_000), 'How long SIGTERM waits for sessions to leave by themselves.', {
     unit: 'ms',

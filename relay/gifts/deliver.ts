@@ -3,12 +3,14 @@ import type { RelayConfig } from '../config/schema.ts';
 import type { GiftsApi } from '../http/gifts.ts';
 import type { Ledger } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import type { GiftTraces } from '../telemetry/traces/gifts.ts';
 import { type Clock, readSecrets, type SenderStats, WebhookSender, webhookUrl } from '../webhook/index.ts';
 
 export interface GiftDeliveryDeps {
   ledger: Ledger;
   counters: Counters;
   log: Logger;
+  traces?: GiftTraces | undefined;
   /** A gift was taken back by the API: the rooms are to hear of it. */
   amended?: () => void;
   /**
@@ -75,7 +77,7 @@ export async function openGiftDelivery(config: RelayConfig, deps: GiftDeliveryDe
 async function senderOf(config: RelayConfig, deps: GiftDeliveryDeps): Promise<(() => WebhookSender) | undefined> {
   const { url, secretFile, timeoutMs, concurrency, maxAttempts, deadAfterHours } = config.gifts.webhook;
   if (url === undefined || secretFile === undefined) return undefined;
-  const { ledger, counters, log, clock } = deps;
+  const { ledger, counters, log, traces, clock } = deps;
   // Once before anything is taken: a relay that cannot sign does not start.
   await readSecrets(secretFile);
   return () =>
@@ -83,6 +85,7 @@ async function senderOf(config: RelayConfig, deps: GiftDeliveryDeps): Promise<((
       ledger,
       counters,
       log,
+      traces,
       url: webhookUrl(url),
       secrets: () => readSecrets(secretFile),
       timeoutMs,

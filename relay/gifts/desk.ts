@@ -3,6 +3,9 @@ import { CODES, type Code, codeError } from '@hayate/codec/messages';
 import type { Logger } from 'pino';
 import type { GiftTicket, Ledger, LedgerRecord, Receipt } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import { wallMs } from '../telemetry/traces/clock.ts';
+import type { GiftTraces, HeardFrom, Submission } from '../telemetry/traces/gifts.ts';
+import { logged } from '../telemetry/traces/ids.ts';
 import { GiftFeed, type GiftSink, type Subscription } from './feed.ts';
 import type { GiftForwarder } from './forward.ts';
 import type { CheckedTicket, Sender, TicketChecker } from './ticket.ts';
@@ -21,12 +24,19 @@ export interface DeskOptions {
   forwarder?: GiftForwarder | undefined;
   counters: Counters;
   log: Logger;
+  traces?: GiftTraces | undefined;
   /** Since 1970. */
   dateMs(): number;
   /** Something new is in the ledger. */
   onRecord?: (() => void) | undefined;
   /** A gift that this relay was given is durable, for the first time: for the room's other relays. */
   onGiven?: ((gift: GivenGift) => void) | undefined;
+}
+
+/** A ticket on its way from `check` to `claim`. */
+export interface SubmittedTicket extends CheckedTicket {
+  /** Where gifts are traced. */
+  submission?: Submission | undefined;
 }
 
 /** A durable gift with its ticket, by which any relay can check it. */
@@ -55,11 +65,14 @@ export class GiftDesk {
   }
 
   /** @throws HayateError with a code of the protocol's table */
-  async check(ticket: string, sender: Sender): Promise<CheckedTicket> {
+  async check(ticket: string, sender: Sender): Promise<SubmittedTicket> {
+    const submission = this.#options.traces?.submit('session');
     try {
-      return await this.#options.checker.check(ticket, sender, this.#options.dateMs);
+      const checked = await this.#options.checker.check(ticket, sender, this.#options.dateMs);
+      submission?.checked(checked.gift);
+      return { ...checked, submission };
     } catch (error) {
-      throw this.#refused(error);
+      throw this.#refused(error, submission);
     }
   }
 
@@ -67,34 +80,30 @@ export class GiftDesk {
    * Resolves when the gift is durable. Calls are carried out in their order.
    * @throws HayateError with a code of the protocol's table
    */
-  async claim({ gift, expiresMs, ticket }: CheckedTicket, name?: string): Promise<Receipt> {
-    const { ledger, dateMs, counters, region, forwarder } = this.#options;
+  async claim(checked: SubmittedTicket, name?: string): Promise<Receipt> {
+    const { submission } = checked;
     try {
-      const now = dateMs();
-      if (gift.reg !== region && forwarder) {
-        const receipt = await forwarder.forward(gift.reg, ticket, { room: gift.room, sub: gift.sender });
-        if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
-        return receipt;
-      }
-      if (now > expiresMs && !(await ledger.find(gift.jti))) {
-        throw codeError('ticket_expired', 'the ticket has expired, and was not claimed before');
-      }
-      const receipt = await ledger.claim(gift, now);
-      counters.add('gifts', receipt.repeat ? 'repeat' : 'new');
-      if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
+      const receipt = await this.#claim(checked, name);
+      submission?.taken(receipt);
       return receipt;
     } catch (error) {
-      throw this.#refused(error);
+      throw this.#refused(error, submission);
     }
   }
 
   /** What another region's relay was given and forwards. @throws HayateError with a code of the protocol's table */
   async claimForwarded(ticket: string, sender: Sender): Promise<Receipt> {
+    const submission = this.#options.traces?.submit('relay');
+    let checked: CheckedTicket;
     try {
-      return await this.claim(await this.#options.checker.check(ticket, sender, this.#options.dateMs, true));
+      checked = await this.#options.checker.check(ticket, sender, this.#options.dateMs, true);
     } catch (error) {
-      throw this.#known(error);
+      const out = this.#known(error);
+      submission?.refused(out.code);
+      throw out;
     }
+    submission?.checked(checked.gift);
+    return this.claim({ ...checked, submission });
   }
 
   /** @throws HayateError with a code of the protocol's table */
@@ -130,7 +139,7 @@ export class GiftDesk {
     try {
       for (;;) {
         const page: LedgerRecord[] = await this.#options.ledger.since(this.#tailId, TAIL_PAGE);
-        for (const record of page) void this.#offer(record);
+        for (const record of page) void this.#offer(record, 'ledger');
         this.#tailId = page.at(-1)?.id ?? this.#tailId;
         if (page.length < TAIL_PAGE) return;
       }
@@ -146,9 +155,23 @@ export class GiftDesk {
     for (const room of [...this.#feeds.keys()]) this.#drop(room);
   }
 
-  /** A durable record that came another way: from another relay. Known ones do nothing. */
-  offer(record: LedgerRecord): void {
-    void this.#offer(record);
+  async #claim({ gift, expiresMs, ticket, submission }: SubmittedTicket, name: string | undefined): Promise<Receipt> {
+    const { ledger, dateMs, counters, region, forwarder } = this.#options;
+    const now = dateMs();
+    if (gift.reg !== region && forwarder) {
+      const forward = () => forwarder.forward(gift.reg, ticket, { room: gift.room, sub: gift.sender });
+      const receipt = await (submission ? submission.step('gift.forward', forward) : forward());
+      if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
+      return receipt;
+    }
+    if (now > expiresMs && !(await ledger.find(gift.jti))) {
+      throw codeError('ticket_expired', 'the ticket has expired, and was not claimed before');
+    }
+    const commit = () => ledger.claim(gift, now);
+    const receipt = await (submission ? submission.step('gift.commit', commit) : commit());
+    counters.add('gifts', receipt.repeat ? 'repeat' : 'new');
+    if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
+    return receipt;
   }
 
   #open(room: string): Promise<GiftFeed> {
@@ -159,7 +182,7 @@ export class GiftDesk {
     });
     this.#feeds.set(room, feed);
     // Before the head is known, so that nothing comes between; it waits for the feed.
-    const end = ledger.follow?.(room, (record) => void this.#offer(record));
+    const end = ledger.follow?.(room, (record) => void this.#offer(record, 'ledger'));
     if (end) this.#follows.set(room, end);
     // The next one tries again.
     feed.catch(() => {
@@ -175,7 +198,7 @@ export class GiftDesk {
   }
 
   #claimed(gift: GiftTicket, receipt: Receipt, ticket: string, name: string | undefined): void {
-    this.#shown(gift, receipt, name);
+    this.#shown(gift, receipt, name, 'giver');
     this.#options.onRecord?.();
     const { room, sender: sub } = gift;
     this.#options.onGiven?.({ room, sub, ticket, atMs: receipt.atMs, ...(name === undefined ? {} : { name }) });
@@ -189,13 +212,14 @@ export class GiftDesk {
     if (!this.#feeds.has(room)) return;
     const { checker, dateMs } = this.#options;
     const { gift } = await checker.check(ticket, { room, sub }, dateMs);
-    this.#shown(gift, { id: null, sequence: null, atMs }, name);
+    this.#shown(gift, { id: null, sequence: null, atMs }, name, 'relay');
   }
 
   #shown(
     gift: GiftTicket,
     { id, sequence, atMs }: Pick<Receipt, 'id' | 'sequence' | 'atMs'>,
     name: string | undefined,
+    from: HeardFrom,
   ): void {
     if (name !== undefined) {
       this.#names.delete(gift.sender);
@@ -205,22 +229,30 @@ export class GiftDesk {
     }
     const { jti, room, sender, liver, item, currency, reg, amount } = gift;
     const of = { room, sender, liver, item, currency, reg, amount, shownAtMs: null, gift: null, reason: null };
-    void this.#offer({ ...of, id: id ?? 0, sequence, kind: 'gift', key: jti, atMs });
+    void this.#offer({ ...of, id: id ?? 0, sequence, kind: 'gift', key: jti, atMs }, from);
   }
 
-  async #offer(record: LedgerRecord): Promise<void> {
+  async #offer(record: LedgerRecord, from: HeardFrom): Promise<void> {
     const feed = this.#feeds.get(record.room);
+    const { traces } = this.#options;
+    const startMs = traces ? wallMs() : 0;
+    const offer = (opened: GiftFeed) => {
+      const viewers = opened.offer(record);
+      if (viewers !== undefined) traces?.shown(record, from, viewers, startMs);
+    };
     // A feed that cannot open has told its subscribers.
-    if (feed) await feed.then((opened) => opened.offer(record)).catch(() => {});
+    if (feed) await feed.then(offer).catch(() => {});
   }
 
   /** What a client hears. Why the ledger does not answer is the operator's matter. */
-  #refused(error: unknown): HayateError {
+  #refused(error: unknown, submission?: Submission): HayateError {
     const { counters, log } = this.#options;
     const out = this.#known(error);
     counters.add('refused', out.code);
-    if (out.code === 'internal') log.error({ err: error }, 'fault of the gifts');
-    else if (out.code === 'ledger_unavailable') log.warn({ err: error }, 'the ledger did not answer');
+    submission?.refused(out.code);
+    const told = { err: error, ...logged(submission?.ids) };
+    if (out.code === 'internal') log.error(told, 'fault of the gifts');
+    else if (out.code === 'ledger_unavailable') log.warn(told, 'the ledger did not answer');
     return out;
   }
 

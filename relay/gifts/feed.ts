@@ -106,26 +106,27 @@ export class GiftFeed {
     };
   }
 
-  /** A durable record of this room; any number of times and in any order, without its place and with it. */
-  offer(record: LedgerRecord): void {
-    if (!isPlaced(record)) {
-      this.#show(record);
-      return;
-    }
-    if (record.sequence <= this.#head) return;
+  /**
+   * A durable record of this room; any number of times and in any order, without its place and with it. Gives how many viewers
+   * it is for when they hear of it first by this call; undefined: they have, or will when what comes before it is there.
+   */
+  offer(record: LedgerRecord): number | undefined {
+    if (!isPlaced(record)) return this.#show(record);
+    if (record.sequence <= this.#head) return undefined;
     this.#known = Math.max(this.#known, record.sequence);
     if (record.sequence === this.#head + 1) {
-      this.#append(record);
+      const isNew = this.#append(record);
       for (const subscriber of this.#subscribers) this.#wake(subscriber);
-    } else if (!this.#filling) {
-      // Another process wrote what is between.
-      void this.#fill();
+      return isNew ? this.#subscribers.size : undefined;
     }
+    // Another process wrote what is between.
+    if (!this.#filling) void this.#fill();
+    return undefined;
   }
 
-  #show(record: LedgerRecord): void {
+  #show(record: LedgerRecord): number | undefined {
     const name = nameOf(record);
-    if (this.#early.has(name) || this.#placed.has(name)) return;
+    if (this.#early.has(name) || this.#placed.has(name)) return undefined;
     const message = encodeMessage(posted(record, this.#nameOf(record.sender)));
     this.#early.set(name, message);
     dropOldest(this.#early, EARLY);
@@ -135,16 +136,19 @@ export class GiftFeed {
       subscriber.idle = false;
       void this.#pump(subscriber, [[name, message]]);
     }
+    return this.#subscribers.size;
   }
 
-  #append(record: PlacedRecord): void {
+  /** Whether nobody has heard of it before. */
+  #append(record: PlacedRecord): boolean {
     const name = nameOf(record);
     this.#head = record.sequence;
-    this.#early.delete(name);
+    const early = this.#early.delete(name);
     this.#placed.add(name);
     dropOldest(this.#placed, PLACED);
     this.#kept.push({ name, ...messagesOf(record, this.#nameOf(record.sender)) });
     if (this.#kept.length > KEPT) this.#kept.shift();
+    return !early;
   }
 
   async #fill(): Promise<void> {

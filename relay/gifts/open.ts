@@ -5,6 +5,7 @@ import { natsAccess, regionsOf } from '../config/cluster.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import { type Ledger, openSqliteLedger, ReopeningLedger, type SpooledGift } from '../ledger/index.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import type { GiftTraces } from '../telemetry/traces/gifts.ts';
 import type { ClusterGifts, GiftCluster } from './cluster.ts';
 import { GiftDesk, type GivenGift } from './desk.ts';
 import { openTicketKeys } from './keys.ts';
@@ -28,6 +29,7 @@ export interface OpenGifts {
 export interface GiftsDeps {
   log: Logger;
   counters: Counters;
+  traces?: GiftTraces | undefined;
   /** Instead of the configured file. Not closed here. */
   ledger?: Ledger | undefined;
   /** Something new is in the ledger. */
@@ -72,7 +74,7 @@ export function giftCluster(
  */
 export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<OpenGifts> {
   const { dev, gifts, stateDir } = config;
-  const { log, counters, onRecord, cluster } = deps;
+  const { log, counters, traces, onRecord, cluster } = deps;
   let devKeyFile: string | undefined;
   if (dev && !gifts.publicKeyFile && !gifts.jwksFile && !gifts.jwksUrl) {
     devKeyFile = resolve(stateDir, 'ticket.key');
@@ -102,7 +104,7 @@ export async function openGifts(config: RelayConfig, deps: GiftsDeps): Promise<O
   const far = cluster && opened && (await (await import('./cluster.ts')).openClusterGifts(cluster, opened, log));
   const ledger = (deps.ledger ?? far?.ledger ?? opened)!;
   const desk = new GiftDesk({
-    ...{ ledger, checker, counters, log, region, forwarder: far?.forwarder, onRecord, onGiven: deps.onGiven },
+    ...{ ledger, checker, counters, log, traces, region, forwarder: far?.forwarder, onRecord, onGiven: deps.onGiven },
     dateMs: () => Date.now(),
   });
   far?.serve((...args) => desk.claimForwarded(...args));

@@ -15,6 +15,8 @@ import type { Ledger } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { MachineFigures } from '../telemetry/machine.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
+import { GiftTraces } from '../telemetry/traces/gifts.ts';
+import { openTelemetry, type Telemetry } from '../telemetry/traces/open.ts';
 import { ensureSharedKey, openTokenKeys } from '../token/keys.ts';
 import { TokenVerifier } from '../token/token.ts';
 import { type LifecycleSender, openLifecycle } from '../webhook/index.ts';
@@ -38,7 +40,8 @@ export async function startRelay(input: RelayConfigInput = {}, deps: RelayDeps =
   const config = parseConfig(input);
   const log = deps.logger ?? pino({ level: config.log.level });
   log.info({ config: redactConfig(config) }, 'configuration');
-  const relay = new Relay(config, log, deps);
+  const counters = new Counters();
+  const relay = new Relay(config, log, deps, counters, await openTelemetry(config, { counters, log }));
   try {
     await relay.start();
   } catch (error) {
@@ -52,8 +55,9 @@ class Relay implements RunningRelay {
   readonly #config: RelayConfig;
   readonly #log: Logger;
   readonly #deps: RelayDeps;
-  readonly #counters = new Counters();
-  readonly #metrics = new Metrics(() => this.#snapshot());
+  readonly #counters: Counters;
+  readonly #telemetry: Telemetry;
+  readonly #metrics: Metrics;
   #door: Door | undefined;
   #host: RelayHost | undefined;
   #apis: Apis | undefined;
@@ -72,10 +76,13 @@ class Relay implements RunningRelay {
   #drained: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(config: RelayConfig, log: Logger, deps: RelayDeps) {
+  constructor(config: RelayConfig, log: Logger, deps: RelayDeps, counters: Counters, telemetry: Telemetry) {
     this.#config = config;
     this.#log = log;
     this.#deps = deps;
+    this.#counters = counters;
+    this.#telemetry = telemetry;
+    this.#metrics = new Metrics(() => this.#snapshot(), telemetry);
   }
 
   async start(): Promise<void> {
@@ -90,16 +97,17 @@ class Relay implements RunningRelay {
     const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile }, this.#log);
     if (giftsWanted(config)) {
       const [counters, log] = [this.#counters, this.#log];
+      const traces = this.#telemetry.traces && new GiftTraces(this.#telemetry.traces);
       const onRecord = () => this.#delivery?.wake();
       const cluster = giftCluster(config, (gift) => this.#host?.cluster?.second.store(gift));
       this.#gifts = await openGifts(config, {
-        ...{ log, counters, onRecord, ledger: this.#deps.ledger, cluster },
+        ...{ log, counters, traces, onRecord, ledger: this.#deps.ledger, cluster },
         onGiven: (gift) => this.#host?.cluster?.given(gift),
       });
       const { ledger, desk, cluster: together } = this.#gifts;
       const lease = together && ((onChange: (held: boolean) => void) => together.lease('delivery', onChange));
       this.#delivery = await openGiftDelivery(config, {
-        ...{ ledger, counters, log, lease, clock: this.#deps.deliveryClock },
+        ...{ ledger, counters, log, traces, lease, clock: this.#deps.deliveryClock },
         amended: () => void desk.tail(),
       });
     }
@@ -360,6 +368,7 @@ class Relay implements RunningRelay {
     await Promise.all([this.#delivery?.close(), this.#lifecycle?.close()]);
     // After the sessions: what they submitted is answered, whether or not anybody hears it.
     await Promise.all([this.#gifts?.close(), this.#community?.close()]);
+    await this.#telemetry.close();
     this.#log.info('relay closed');
   }
 }

@@ -2,7 +2,14 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Meter } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { AggregationType, InstrumentType, MeterProvider, type ViewOptions } from '@opentelemetry/sdk-metrics';
+import type { Resource } from '@opentelemetry/resources';
+import {
+  AggregationType,
+  InstrumentType,
+  MeterProvider,
+  type MetricReader,
+  type ViewOptions,
+} from '@opentelemetry/sdk-metrics';
 import { bindFailed } from '../http/bind.ts';
 import { httpServer } from '../http/server.ts';
 import type { ClassCount, DeliveryStats } from '../src/delivery-stats.ts';
@@ -14,6 +21,7 @@ import type { KernelFigures } from './kernel.ts';
 import { kernelMetrics } from './kernel-metrics.ts';
 import { type ProcessGauges, processMetrics } from './process-metrics.ts';
 import { VIEWER_JOIN_BOUNDS, VIEWER_LAG_BOUNDS, VIEWER_MISSED_BOUNDS, ViewerReports } from './viewers.ts';
+import { within } from './within.ts';
 
 /** The engine's `refused_<status>` are about connections. */
 const NOT_OF_DATAGRAMS = /^(\d{3}|other)$/;
@@ -70,7 +78,19 @@ const LAG_BOUNDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.
 /** What one more voice packet a datagram takes is a step; below zero the network alone is over the budget. */
 const SPARE_BOUNDS = [-0.2, -0.1, -0.05, -0.02, 0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1];
 
-/** Prometheus metrics of one relay. Gauges and counters are read from `snapshot` at each scrape, not pushed. */
+/** A collector that does not answer must not keep a relay from ending. */
+const CLOSE_MS = 2000;
+
+interface MetricsOptions {
+  /** Who speaks; not for Prometheus, which knows its targets. */
+  resource?: Resource;
+  /** Beside Prometheus'. */
+  readers?: MetricReader[];
+  /** For the table of docs/operations.md: sees every instrument that is made. */
+  wrap?: (meter: Meter) => Meter;
+}
+
+/** Metrics of one relay. Gauges and counters are read from `snapshot` at each scrape and each export. */
 export class Metrics {
   readonly #exporter = new PrometheusExporter({
     preventServerStart: true,
@@ -87,10 +107,11 @@ export class Metrics {
   /** Delivery classes seen so far: one that nobody has any more is 0, not gone. */
   readonly #seen = new Map<string, Omit<ClassCount, 'viewers'>>();
 
-  /** @param wrap for the table of docs/operations.md: sees every instrument that is made */
-  constructor(snapshot: () => Promise<Snapshot>, wrap = (meter: Meter) => meter) {
+  constructor(snapshot: () => Promise<Snapshot>, options: MetricsOptions = {}) {
+    const { resource, readers = [], wrap = (meter) => meter } = options;
     this.#provider = new MeterProvider({
-      readers: [this.#exporter],
+      ...(resource && { resource }),
+      readers: [this.#exporter, ...readers],
       views: [
         histogramView('hayate_join_seconds', JOIN_BOUNDS),
         histogramView('hayate_uplink_lag_seconds', LAG_BOUNDS),
@@ -164,6 +185,7 @@ export class Metrics {
     const commentsDropped = counter('comments_dropped', 'Comments not sent to viewers that read too slowly.');
     const reactions = counter('reactions', 'Reactions taken.');
     const commentFilter = counter('comment_filter', 'Comments that a word filter was to judge, by what came of it.');
+    const spans = counter('spans', 'Spans of traces, by what came of them: made, then sent or lost, by exporter.');
     const commentFilterUp = gauge('comment_filter_up', '0 while the word filter of the backend does not answer.');
     const gifts = giftMetrics(meter);
     const community = communityMetrics(meter);
@@ -220,6 +242,7 @@ export class Metrics {
         result.observe(commentsDropped, s.counters.total('comments_dropped'));
         result.observe(reactions, s.counters.total('reactions'));
         for (const [what, n] of s.counters.get('comment_filter')) result.observe(commentFilter, n, { result: what });
+        for (const [what, n] of s.counters.get('spans')) result.observe(spans, n, { result: what });
         if (s.filterUp !== undefined) result.observe(commentFilterUp, Number(s.filterUp));
       },
       [
@@ -255,6 +278,7 @@ export class Metrics {
         commentsDropped,
         reactions,
         commentFilter,
+        spans,
         commentFilterUp,
       ],
     );
@@ -283,7 +307,7 @@ export class Metrics {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     }
-    await this.#provider.shutdown();
+    await within(CLOSE_MS, this.#provider.shutdown());
   }
 
   *#classes({ classes }: DeliveryStats): Generator<[Omit<ClassCount, 'viewers'>, number]> {

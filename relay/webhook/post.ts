@@ -10,7 +10,7 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
  * @throws HayateError `invalid_argument`, without path and query: they may hold a secret
  */
 export function webhookUrl(text: string): URL {
-  const refuse = (why: string) => new HayateError('invalid_argument', `the webhook's URL ${why}`);
+  const refuse = (why: string) => new HayateError('invalid_argument', `the URL ${why}`);
   if (!URL.canParse(text)) throw refuse('is none');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') throw refuse('must not hold a user or password');

@@ -1,6 +1,8 @@
 import { HayateError } from '@hayate/codec/errors';
 import type { DeliveryOutcome, Ledger, OutboxEntry } from '../ledger/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import type { Attempt as AttemptSpan, GiftTraces } from '../telemetry/traces/gifts.ts';
+import { logged } from '../telemetry/traces/ids.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { eventBody, idempotencyKey } from './event.ts';
 import {
@@ -44,6 +46,7 @@ export interface WebhookSenderOptions {
   secrets: () => Promise<Secrets>;
   counters: Counters;
   log: SenderLog;
+  traces?: GiftTraces | undefined;
   policy?: Partial<DeliveryPolicy>;
   /** Time of one attempt, ms. Default 10 000. */
   timeoutMs?: number;
@@ -80,7 +83,8 @@ interface Finished {
 export class WebhookSender {
   /** Resolves when nothing is sent any more: with what ended the ledger, with undefined after `close`. */
   readonly ended: Promise<HayateError | undefined>;
-  readonly #options: Required<Omit<WebhookSenderOptions, 'policy' | 'limits'>> & { policy: DeliveryPolicy };
+  readonly #options: Required<Omit<WebhookSenderOptions, 'policy' | 'limits' | 'traces'>> & { policy: DeliveryPolicy };
+  readonly #traces: GiftTraces | undefined;
   readonly #queue: DeliveryQueue;
   readonly #abort = new AbortController();
   readonly #finished: Finished[] = [];
@@ -96,7 +100,8 @@ export class WebhookSender {
   #poked = false;
 
   constructor(options: WebhookSenderOptions) {
-    const { policy, limits, ...given } = options;
+    const { policy, limits, traces, ...given } = options;
+    this.#traces = traces;
     this.#options = {
       timeoutMs: 10_000,
       concurrency: 8,
@@ -264,10 +269,13 @@ export class WebhookSender {
     const { url, clock, timeoutMs, counters, random, policy } = this.#options;
     const startedMs = clock.nowMs();
     const body = eventBody(entry.record);
-    const headers = signedHeaders(idempotencyKey(entry.record), body, startedMs, this.#secrets);
+    const signed = signedHeaders(idempotencyKey(entry.record), body, startedMs, this.#secrets);
+    const span = this.#traces?.attempt(entry.record, entry.attempts + 1);
+    const headers = span ? { ...signed, traceparent: span.traceparent } : signed;
     const result = await this.#options.post({ url, headers, body, timeoutMs, signal: this.#abort.signal });
     if (!result) {
       // Cut off by `close`: not settled, so that the next process sends it again.
+      span?.end('retry', { fault: 'cut_off' });
       return;
     }
     const attempt = { entry, startedMs, endedMs: clock.nowMs(), result };
@@ -277,7 +285,8 @@ export class WebhookSender {
     this.#finished.push({ entry, outcome, starved: verdictOf(result) === 'unavailable' });
     counters.add('gift_deliveries', outcome.outcome);
     counters.add('gift_attempts', labelOf(result));
-    this.#tell(entry, outcome, result, before);
+    span?.end(outcome.outcome, spanAnswer(result));
+    this.#tell(entry, outcome, result, before, span);
     if (isDown(before) && !isDown(this.#health)) this.#queue.release(attempt.endedMs);
   }
 
@@ -286,15 +295,24 @@ export class WebhookSender {
     outcome: DeliveryOutcome,
     result: AttemptResult,
     before: BackendHealth,
+    span: AttemptSpan | undefined,
   ): void {
     const { log, url } = this.#options;
-    const why = labelOf(result);
+    const told = { why: labelOf(result), ...logged(span?.ids) };
     if (outcome.outcome === 'dead') {
-      log.error({ id: record.id, room: record.room, attempts: attempts + 1, why }, 'a gift became a dead letter');
+      const { id, room } = record;
+      log.error({ id, room, attempts: attempts + 1, ...told }, 'a gift became a dead letter');
     }
-    if (isDown(this.#health) && !isDown(before)) log.error({ backend: url.origin, why }, 'the backend takes no gifts');
+    if (isDown(this.#health) && !isDown(before)) {
+      log.error({ backend: url.origin, ...told }, 'the backend takes no gifts');
+    }
     if (isDown(before) && !isDown(this.#health)) log.info({ backend: url.origin }, 'the backend takes gifts again');
   }
+}
+
+function spanAnswer(result: AttemptResult): Parameters<AttemptSpan['end']>[1] {
+  const fault = verdictOf(result) === 'delivered' ? {} : { fault: labelOf(result) };
+  return { ...(result.kind === 'answer' && { status: result.status }), ...fault };
 }
 
 function labelOf(result: AttemptResult): string {
