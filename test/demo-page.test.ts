@@ -27,6 +27,20 @@ const PICTURE = `(() => {
   return copy.toDataURL();
 })()`;
 
+/** Red and blue of the sky in a corner of the picture, far from the face and its cloud. */
+const SKY = `(() => {
+  const copy = document.createElement('canvas');
+  copy.width = copy.height = 16;
+  const pen = copy.getContext('2d');
+  pen.drawImage(document.querySelector('canvas'), 0, 0, 16, 16);
+  const [red, , blue] = pen.getImageData(0, 0, 1, 1).data;
+  return { red, blue };
+})()`;
+/** `light.ts`: dark, blue, and reddish. */
+const AT_NIGHT = `${SKY}.blue < 110`;
+const AT_NOON = `${SKY}.blue - ${SKY}.red > 100`;
+const AT_SUNSET = `${SKY}.blue > 130 && ${SKY}.blue - ${SKY}.red < 90`;
+
 describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
   let rig: DemoRig;
   const open = (query: string) => rig.open(query);
@@ -104,6 +118,40 @@ describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
     expect((await probe(viewer)).giftsShown).toEqual([1, 2, 3]);
     expect(await viewer.evaluate('document.querySelectorAll(".gifts li").length')).toBe(3);
   }, 120_000);
+
+  it('shows viewers the scene that the liver chooses, also another one while live', async () => {
+    const liver = await open('?room=scenes&role=liver&hour=12');
+    await liver.waitFor(`window.hayate?.state === "open" && document.querySelector('.setup select')`, WAIT_MS);
+    const choose = (scene: string) =>
+      liver.evaluate(`(() => {
+        const select = [...document.querySelectorAll('.setup select')].find((each) => [...each.options].some(({ value }) => value === 'sunset'));
+        select.value = '${scene}';
+        select.dispatchEvent(new Event('change'));
+        return true;
+      })()`);
+    await choose('night');
+    await liver.evaluate(press('Go live'));
+    const viewer = await open('?room=scenes&hour=12');
+    await viewer.waitFor('window.hayate?.framesShown > 10', WAIT_MS);
+    await viewer.waitFor(AT_NIGHT, WAIT_MS);
+    await liver.waitFor(AT_NIGHT, WAIT_MS);
+    await choose('sunset');
+    await viewer.waitFor(AT_SUNSET, WAIT_MS);
+    // The viewer's own hour again: so it is the liver's word that showed.
+    await choose('hour');
+    await viewer.waitFor(AT_NOON, WAIT_MS);
+    expect((await probe(viewer)).slots).toEqual([0]);
+  }, 60_000);
+
+  it('shows the invite as a code for cameras', async () => {
+    const liver = await open('?room=invite&role=liver');
+    await liver.waitFor(`document.querySelector('.scan summary')`, WAIT_MS);
+    expect(await liver.evaluate(`document.querySelector('.scan svg') === null`)).toBe(true);
+    await liver.evaluate(`(document.querySelector('.scan summary').click(), true)`);
+    await liver.waitFor(`document.querySelector('.scan svg path')?.getAttribute('d').length > 1000`, WAIT_MS);
+    const label = `document.querySelector('.scan svg').getAttribute('aria-label')`;
+    expect(await liver.evaluate(`${label} === document.querySelector('.invite a').href`)).toBe(true);
+  });
 
   it('shows nobody in a room without a liver', async () => {
     const viewer = await open('?room=empty');

@@ -44,6 +44,38 @@ describe('publisher', () => {
     publisher.room.close();
   });
 
+  it('says its info, another one at once, and the last one on the next session', async () => {
+    const { relay, publisher } = await live({ info: 'night', retryMs: 1 });
+    const said = () => relay.last.received.filter((message) => message.t === 'publish').map(({ info }) => info);
+    expect(said()).toEqual(['night']);
+    for (let n = 0; n < 50; n++) publisher.setInfo(`scene ${n}`);
+    await relay.advance(50);
+    // The first of a burst, and the last: what is between them nobody misses.
+    expect(said()).toEqual(['night', 'scene 0', 'scene 49']);
+    publisher.setInfo('scene 49');
+    await relay.advance(20);
+    expect(said()).toHaveLength(3);
+    relay.last.transport.kill();
+    await relay.advance(1);
+    publisher.setInfo(undefined);
+    await relay.advance(50);
+    expect([relay.sessions.length, said()]).toEqual([2, [undefined]]);
+    expect(() => publisher.setInfo('x'.repeat(513))).toThrow(/info has 513/);
+    expect(() => relay.entry.publish(TARGET, { info: 'x'.repeat(513) })).toThrow(/512/);
+    publisher.room.close();
+  });
+
+  it('warns when another info is refused, and stays live', async () => {
+    const { relay, publisher } = await live();
+    const warnings: string[] = [];
+    publisher.on('warning', ({ code }) => warnings.push(code));
+    relay.script.answer = ({ id }) => ({ t: 'error', id, code: 'rate_limited', message: 'slower', retryable: true });
+    publisher.setInfo('night');
+    await relay.advance(50);
+    expect([warnings, publisher.live]).toEqual([['rate_limited'], true]);
+    publisher.room.close();
+  });
+
   it('holds motion for the voice packet that follows, and not for longer', async () => {
     const { relay, publisher, bundles } = await live({ holdMs: 20 });
     const t = publisher.room.nowUs();

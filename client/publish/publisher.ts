@@ -7,20 +7,15 @@ import {
   UnitSender,
 } from '@hayate/codec/bundle';
 import type { HayateError } from '@hayate/codec/errors';
-import { codeError, type Permission, type Publish } from '@hayate/codec/messages';
-import {
-  createFaceEncoder,
-  faceConfig,
-  type MotionConfig,
-  type MotionEncoder,
-  type MotionFrame,
-} from '@hayate/codec/motion';
+import { codeError, type Permission } from '@hayate/codec/messages';
+import { createFaceEncoder, faceConfig, type MotionEncoder, type MotionFrame } from '@hayate/codec/motion';
 import { Emitter } from '../room/emitter.ts';
 import type { Joining, Participant } from '../room/participant.ts';
 import type { RelaySession } from '../room/relay-session.ts';
 import type { RelayRoom } from '../room/room.ts';
 import { StandingRequest } from '../room/standing-request.ts';
 import type { Publisher, PublisherEvents, PublishOptions, PublishStats, UplinkReport, Welcome } from '../src/types.ts';
+import { type Announced, Announcement } from './announcement.ts';
 import { Repeater } from './repeater.ts';
 
 const UNPUBLISH_LIMIT_MS = 1_000;
@@ -31,10 +26,8 @@ const VOICE_PAUSE_MS = 100;
 const OPUS_LOOKAHEAD_MS = 6.5;
 const MAX_LOOKAHEAD_MS = 100;
 
-interface Live {
+interface Live extends Announced {
   session: RelaySession;
-  slot: number;
-  generation: number;
   sender: UnitSender;
 }
 
@@ -44,12 +37,12 @@ export class RoomPublisher implements Publisher, Participant {
 
   readonly #ownsRoom: boolean;
   readonly #options: PublishOptions;
-  readonly #motion: MotionConfig;
+  readonly #announcement: Announcement;
   readonly #encoder: MotionEncoder;
   readonly #maxHoldMs: number;
   readonly #lookaheadUs: number;
   readonly #repeater = new Repeater();
-  readonly #request: StandingRequest<Omit<Live, 'session' | 'sender'>>;
+  readonly #request: StandingRequest<Announced>;
   readonly #ready = Promise.withResolvers<void>();
   readonly #emitter = new Emitter<PublisherEvents>();
   readonly #detach: () => void;
@@ -76,8 +69,9 @@ export class RoomPublisher implements Publisher, Participant {
     this.room = room;
     this.#ownsRoom = ownsRoom;
     this.#options = options;
-    this.#motion = faceConfig({ fps: 60, ...options.motion });
-    this.#encoder = createFaceEncoder(this.#motion);
+    const motion = faceConfig({ fps: 60, ...options.motion });
+    this.#announcement = new Announcement(motion, options.voice, options.info);
+    this.#encoder = createFaceEncoder(motion);
     const { holdMs = 'auto' } = options;
     this.#maxHoldMs = holdMs === 'auto' ? MAX_HOLD_MS : holdMs;
     if (!(this.#maxHoldMs >= 0 && this.#maxHoldMs <= MAX_HOLD_MS)) {
@@ -94,7 +88,7 @@ export class RoomPublisher implements Publisher, Participant {
       environment: room.environment,
       retryMs: options.retryMs ?? 250,
       maxRetryMs: options.maxRetryMs ?? 10_000,
-      send: (session) => this.#publish(session),
+      send: (session) => this.#announcement.ask(session),
       onGranted: (granted, session) => {
         this.#onLive({ ...granted, session, sender: new UnitSender() });
         if (this.#joining?.session === session) this.#joining.ready();
@@ -156,6 +150,11 @@ export class RoomPublisher implements Publisher, Participant {
     const payload = this.#repeater.active ? packet.slice() : packet;
     const unit = live.sender.unit(UNIT_KIND.voice, payload, Math.round(captureUs - this.#lookaheadUs));
     return this.#send(live, [...this.#takeHeld(), unit]);
+  }
+
+  setInfo(info: string | undefined): void {
+    this.#announcement.info = info;
+    if (this.#live) this.#tellInfo(this.#live);
   }
 
   on<K extends keyof PublisherEvents>(type: K, listener: (value: PublisherEvents[K]) => void): () => void {
@@ -222,15 +221,12 @@ export class RoomPublisher implements Publisher, Participant {
     // A publisher hears nothing but probes, and the room answers those.
   }
 
-  async #publish(session: RelaySession): Promise<Omit<Live, 'session' | 'sender'>> {
-    const { voice } = this.#options;
-    const answer = await session.request((id) => {
-      const message: Publish = { t: 'publish', id, motion: this.#motion };
-      if (voice) message.voice = { codec: 'opus', sampleRate: 48000, ...voice };
-      return message;
+  /** What the relay does not know yet of `info`. */
+  #tellInfo(live: Live): void {
+    this.#announcement.keepTold(live.session).catch((error: HayateError) => {
+      // Lost with its session, it is said anew on the next.
+      if (this.#live === live) this.#emitter.emit('warning', error);
     });
-    if (answer.t !== 'publishing') throw codeError('protocol_error', `the relay answered publish with ${answer.t}`);
-    return { slot: answer.slot, generation: answer.gen };
   }
 
   #onLive(live: Live): void {
@@ -239,6 +235,7 @@ export class RoomPublisher implements Publisher, Participant {
     this.#live = live;
     this.#keyNeeded = true;
     this.#ready.resolve();
+    this.#tellInfo(live);
     this.#emitter.emit('live', { slot: live.slot, generation: live.generation });
   }
 

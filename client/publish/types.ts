@@ -34,6 +34,8 @@ export interface PublishOptions extends ConnectionOptions {
   motion?: Partial<FaceConfigOptions>;
   /** Absent: no voice, and `voice()` throws `invalid_argument`. */
   voice?: VoiceSettings;
+  /** `Liver.info` of this liver: which avatar, which scene, as the application likes. Up to 512 characters. */
+  info?: string;
   /**
    * What the voice encoder looks ahead, ms: a packet sounds so much older than the samples it was made of. Default 6.5,
    * which is Opus but for its low-delay mode (2.5).
@@ -125,6 +127,11 @@ export interface Publisher {
    * `invalid_argument` where the options announced no voice.
    */
   voice(packet: Uint8Array, captureUs: number): boolean;
+  /**
+   * Another `Liver.info` from now on, also after reconnects; undefined: none. Who watches hears of it as the room's event
+   * `liver`. Throws `invalid_argument` over 512 characters. Of calls in quick succession only the last is sure to be told.
+   */
+  setInfo(info: string | undefined): void;
   /** Returns the way to remove the listener. */
   on<K extends keyof PublisherEvents>(type: K, listener: (value: PublisherEvents[K]) => void): () => void;
   /** Counts of now; a new object each call. */

@@ -13,6 +13,7 @@ export class LiverList {
       ...(wire.name !== undefined && { name: wire.name }),
       ...(wire.motion && { motion: wire.motion }),
       ...(wire.voice && { voice: { channels: wire.voice.channels, frameMs: wire.voice.frameMs } }),
+      ...(wire.info !== undefined && { info: wire.info }),
     };
     this.bySlot.set(liver.slot, liver);
     return liver;

@@ -69,6 +69,8 @@ export interface Liver {
   motion?: MotionConfig;
   /** Absent: no voice. */
   voice?: VoiceSettings;
+  /** What the liver's application says to viewers' (`PublishOptions.info`). Theirs, not the relay's: trust it as little as a comment. */
+  info?: string;
 }
 
 /** What the relay's `welcome` says. */

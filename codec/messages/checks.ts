@@ -61,6 +61,17 @@ export function isCommentText(value: string): boolean {
   return characters <= MAX_COMMENT_CHARACTERS;
 }
 
+/** Of a liver's `info`. */
+export const MAX_INFO_CHARACTERS = 512;
+
+/** Whether `value` may be a liver's `info`: up to 512 code units. */
+export const isInfoText = (value: string): boolean => value.length <= MAX_INFO_CHARACTERS;
+
+export const info: Check = (value, field) =>
+  typeof value === 'string' && isInfoText(value)
+    ? value
+    : fail(field, `text of up to ${MAX_INFO_CHARACTERS} characters`);
+
 export function list(item: Check, max: number): Check {
   return (value, field) => {
     if (!Array.isArray(value) || value.length > max) fail(field, `a list of at most ${max}`);

@@ -1,4 +1,4 @@
-export { isCommentText } from './checks.ts';
+export { isCommentText, isInfoText, MAX_INFO_CHARACTERS } from './checks.ts';
 export {
   decodeMessage,
   encodeMessage,

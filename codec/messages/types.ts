@@ -38,6 +38,8 @@ export interface Liver {
   name?: string;
   motion?: MotionConfig;
   voice?: VoiceConfig;
+  /** The application's own words to viewers: which avatar, which scene. */
+  info?: string;
 }
 
 export interface Hello {
@@ -55,6 +57,8 @@ export interface Publish {
   id: number;
   motion?: MotionConfig;
   voice?: VoiceConfig;
+  /** Up to 512 characters. */
+  info?: string;
 }
 
 export interface Unpublish {

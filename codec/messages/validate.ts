@@ -5,6 +5,7 @@ import {
   comment,
   counts,
   type Fields,
+  info,
   knownWords,
   list,
   map,
@@ -50,7 +51,7 @@ const voice = map({
   frameMs: number(2.5, 60),
 });
 
-const media = { motion: optional(motion), voice: optional(voice) };
+const media = { motion: optional(motion), voice: optional(voice), info: optional(info) };
 const liver = { slot, gen: generation, sub: text, name: optional(text), ...media };
 
 const roles = list(text, MAX_LIST);

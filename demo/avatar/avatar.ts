@@ -11,7 +11,7 @@ import { openCanvas } from './draw/sprite.ts';
 import { AvatarMotion } from './motion/motion.ts';
 import { createRig, poseRig, type Rig, relax } from './rig.ts';
 import { Backdrop } from './scene/backdrop.ts';
-import { type Surroundings, sceneAt } from './scene/light.ts';
+import { type SceneName, type Surroundings, sceneAt, sceneFor } from './scene/light.ts';
 
 /** From here on an eye comes near the edge of the face, rad. */
 const TURNED = 0.2;
@@ -27,6 +27,8 @@ export class Avatar {
   readonly #body = new BodySpace();
   readonly #motion: AvatarMotion;
   readonly #detail = new Detail();
+  #surroundings = NOON;
+  #chosen: SceneName | undefined;
   #scene = sceneAt(NOON);
   #palette: Palette;
   #iris: Iris;
@@ -51,9 +53,20 @@ export class Avatar {
     this.#height = height;
   }
 
-  /** The light and the place. */
+  /** The light and the place of the viewer. */
   light(surroundings: Surroundings): void {
-    const scene = sceneAt(surroundings);
+    this.#surroundings = surroundings;
+    this.#light();
+  }
+
+  /** The light and the place that the liver chose; undefined: the viewer's. */
+  choose(scene: SceneName | undefined): void {
+    this.#chosen = scene;
+    this.#light();
+  }
+
+  #light(): void {
+    const scene = sceneFor(this.#chosen, this.#surroundings);
     // Told every few minutes, and painted anew only for another.
     if (scene === this.#scene) return;
     this.#scene = scene;

@@ -34,6 +34,7 @@ export class Broadcast {
     face: MotionSource,
     speech: Float32Array<ArrayBuffer>[] | undefined,
     voiced: boolean,
+    info?: string,
   ) {
     this.#session = session;
     this.#probe = probe;
@@ -42,6 +43,7 @@ export class Broadcast {
     this.publisher = publish(session.room, {
       motion: { fps: face.fps },
       ...(voiced ? { voice: { channels: 1 as const, frameMs: 20 } } : {}),
+      ...(info !== undefined && { info }),
     });
     if (voiced) {
       this.#encoder = new VoiceEncoder(

@@ -19,6 +19,8 @@ function take(message: ToDrawWorker): void {
     avatars.set(message.id, avatar);
   } else if (message.type === 'size') {
     avatars.get(message.id)?.resize(message.width, message.height);
+  } else if (message.type === 'scene') {
+    avatars.get(message.id)?.choose(message.scene);
   } else if (message.type === 'light') {
     surroundings = message.surroundings;
     for (const avatar of avatars.values()) avatar.light(surroundings);

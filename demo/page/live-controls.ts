@@ -1,3 +1,4 @@
+import { SCENE_NAMES, type SceneName } from '../avatar/scene/light.ts';
 import type { Smoothing } from './camera/smoothing.ts';
 import { h, put } from './dom.ts';
 import type { Said } from './language/language.ts';
@@ -5,12 +6,15 @@ import { told } from './live-words.ts';
 
 const FACES = ['performer', 'camera', 'recording'] as const;
 const VOICES = ['performer', 'microphone', 'none'] as const;
+const SCENES = ['hour', ...SCENE_NAMES] as const;
 const SMOOTHINGS = ['slight', 'none'] as const satisfies Smoothing[];
 
 export interface LiveChoice {
   face: (typeof FACES)[number];
   voice: (typeof VOICES)[number];
   smoothing: Smoothing;
+  /** Undefined: that of each viewer's hour. */
+  scene: SceneName | undefined;
   /** A Live Link Face CSV, when one was chosen or dropped. */
   recording: File | undefined;
 }
@@ -28,11 +32,19 @@ export interface LiveControls {
   level(level: number | undefined): void;
 }
 
-/** What a liver picks before going live, and the button. `onChoice`: another choice than before, while not live. */
-export function liveControls(onToggle: () => void, onChoice: (choice: LiveChoice) => void): LiveControls {
+/**
+ * What a liver picks before going live, and the button. `onChoice`: another choice than before, while not live; `onScene`:
+ * another scene, at any time.
+ */
+export function liveControls(
+  onToggle: () => void,
+  onChoice: (choice: LiveChoice) => void,
+  onScene: () => void,
+): LiveControls {
   const face = select(FACES, (name) => told((w) => w.faces[name]));
   const voice = select(VOICES, (name) => told((w) => w.voices[name]));
   const smoothing = select(SMOOTHINGS, (name) => told((w) => w.smoothings[name]));
+  const scene = select(SCENES, (name) => told((w) => w.scenes[name]));
   const file = h('input', { type: 'file', accept: '.csv,text/csv', 'aria-label': told((w) => w.recording) });
   const hint = h(
     'span',
@@ -57,6 +69,7 @@ export function liveControls(onToggle: () => void, onChoice: (choice: LiveChoice
     face: face.value as LiveChoice['face'],
     voice: voice.value as LiveChoice['voice'],
     smoothing: smoothing.value as Smoothing,
+    scene: SCENE_NAMES.find((name) => name === scene.value),
     recording,
   });
   const changed = () => {
@@ -73,6 +86,7 @@ export function liveControls(onToggle: () => void, onChoice: (choice: LiveChoice
   };
   smooth.hidden = true;
   for (const control of [face, voice, smoothing]) control.addEventListener('change', changed);
+  scene.addEventListener('change', onScene);
   file.addEventListener('change', () => take(file.files?.[0]));
   takeDrops(drop, take);
 
@@ -91,6 +105,10 @@ export function liveControls(onToggle: () => void, onChoice: (choice: LiveChoice
     smooth,
     picture,
     voices,
+    label(
+      told((w) => w.scene),
+      scene,
+    ),
   );
   panel.append(meter, note, button);
   return {

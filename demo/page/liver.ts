@@ -1,16 +1,18 @@
 import { watch } from '@hayate/client';
 import { CHANNEL_COUNT } from '../avatar/channels.ts';
 import { Broadcast } from './broadcast.ts';
-import { h, notify, put } from './dom.ts';
+import { h, notify } from './dom.ts';
 import type { Painter } from './drawing/painter.ts';
 import { engineerToggle } from './engineer/toggle.ts';
 import { FaceChoice } from './face-choice.ts';
 import { figureTable, percent } from './figures.ts';
+import { invitePanel } from './invite.ts';
 import { type LiveChoice, liveControls } from './live-controls.ts';
 import { liveWords, told } from './live-words.ts';
 import { PAGE_PLAYOUT } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
 import { showRoom } from './room/panels.ts';
+import { infoOf } from './scene-info.ts';
 import { type PageSession, stateText } from './session.ts';
 import { newPerformer, parseRecording, performerSource, recordingSource, speakLoop } from './sources.ts';
 import { Stage } from './stage.ts';
@@ -25,17 +27,25 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
     () => void toggle(),
     // What it says of a failure is on the page already.
     (choice) => void faces.choose(choice).catch(() => {}),
+    () => {
+      broadcast?.publisher.setInfo(infoOf(controls.choice().scene));
+      mirror();
+    },
   );
   const faces = new FaceChoice(controls, probe, new URLSearchParams(location.search).get('model') ?? undefined);
   const rest = new Float32Array(CHANNEL_COUNT);
   let broadcast: Broadcast | undefined;
   const mirror = () => {
     const now = broadcast;
-    stage.setOwn({ values: now?.shown ?? rest, awake: () => now?.publisher.live ?? false });
+    stage.setOwn({
+      values: now?.shown ?? rest,
+      awake: () => now?.publisher.live ?? false,
+      scene: controls.choice().scene,
+    });
   };
 
   async function begin(choice: LiveChoice): Promise<void> {
-    const { face, voice, recording } = choice;
+    const { face, voice, recording, scene } = choice;
     const performer = newPerformer();
     if (face === 'recording' && !recording) throw new Error(liveWords().chooseFirst);
     const camera = await faces.choose(choice);
@@ -43,7 +53,7 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
       camera ??
       (face === 'recording' ? recordingSource(parseRecording(await recording!.text())) : performerSource(performer));
     const speech = voice === 'performer' ? await speakLoop(performer) : undefined;
-    broadcast = new Broadcast(session, probe, source, speech, voice !== 'none');
+    broadcast = new Broadcast(session, probe, source, speech, voice !== 'none', infoOf(scene));
     broadcast.onLevel = (level) => controls.level(level);
     await broadcast.start(voice === 'microphone').catch((error: unknown) => {
       const { name, message } = error as Error;
@@ -104,34 +114,4 @@ export function showLiver(session: PageSession, roomName: string, painter: Paint
     }
     sentBefore = sent;
   }, 1000);
-}
-
-function invitePanel(roomName: string): HTMLElement {
-  const invite = `${location.origin}/?room=${encodeURIComponent(roomName)}`;
-  const copy = h(
-    'button',
-    { type: 'button', class: 'quiet', onclick: () => void copyInvite() },
-    told((w) => w.copy),
-  );
-  const copyInvite = async () => {
-    try {
-      await navigator.clipboard.writeText(invite);
-      put(
-        copy,
-        told((w) => w.copied),
-      );
-    } catch {
-      put(
-        copy,
-        told((w) => w.cannotCopy),
-      );
-    }
-  };
-  const link = h('a', { href: invite, target: '_blank', rel: 'noopener' }, invite);
-  const title = h(
-    'h2',
-    {},
-    told((w) => w.invite),
-  );
-  return h('section', { class: 'invite' }, title, link, ' ', copy);
 }

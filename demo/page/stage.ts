@@ -1,4 +1,5 @@
 import type { Liver, Room, WatchedFrame, WatchedVoice, Watcher } from '@hayate/client';
+import type { SceneName } from '../avatar/scene/light.ts';
 import { h, put } from './dom.ts';
 import type { Painter, Portrait } from './drawing/painter.ts';
 import { percent } from './figures.ts';
@@ -7,6 +8,7 @@ import { setText } from './language/live-text.ts';
 import { voiceDelayBeside } from './playout.ts';
 import { type PageProbe, report } from './probe.ts';
 import { sign } from './room/signs.ts';
+import { sceneOf } from './scene-info.ts';
 import { SoundOutput, VoicePlayer } from './voice-player.ts';
 import { Wardrobe } from './vrm/wardrobe.ts';
 
@@ -16,6 +18,7 @@ interface Seat {
   portrait: Portrait;
   voice: VoicePlayer;
   figure: HTMLElement;
+  scene?: SceneName | undefined;
   /** As its caption shows it. */
   level: string;
   shownMs: number;
@@ -27,6 +30,8 @@ export interface OwnFace {
   values: Float32Array;
   /** Whether it is on the air. */
   awake(): boolean;
+  /** As viewers see it; undefined: of their own hour. */
+  scene?: SceneName | undefined;
 }
 
 /** Motion between two refreshes of the screen, ms: drawn now, seen at the next one. */
@@ -132,6 +137,7 @@ export class Stage {
           ),
         ),
       );
+      portrait.choose(face.scene);
       this.#lagBox.before(figure);
       this.#own = { face, portrait, figure };
     }
@@ -179,6 +185,11 @@ export class Stage {
     const seat = this.#seatOf(liver.slot, liver.generation);
     const caption = seat.figure.querySelector('span');
     if (caption) caption.textContent = liver.name ?? liver.subject;
+    const scene = sceneOf(liver.info);
+    if (scene === seat.scene) return;
+    seat.scene = scene;
+    seat.portrait.choose(scene);
+    this.#dress();
   }
 
   #seatOf(slot: number, generation: number): Seat {
@@ -251,6 +262,7 @@ export class Stage {
 
   #dress(): void {
     const { costume } = this.#wardrobe;
+    this.#wardrobe.choose(this.#own ? this.#own.face.scene : this.#seats.values().next().value?.scene);
     this.#disguised?.classList.remove('disguised');
     this.#disguised = costume && this.#lead();
     this.#disguised?.classList.add('disguised');

@@ -5,8 +5,8 @@ import type { RoomEvent, SessionKey } from '../room/types.ts';
 export function roomEventOf(session: SessionKey, message: ClientMessage): RoomEvent | undefined {
   switch (message.t) {
     case 'publish': {
-      const { id, motion, voice } = message;
-      return { type: 'publish', session, id, ...(motion ? { motion } : {}), ...(voice ? { voice } : {}) };
+      const { t: _, ...publish } = message;
+      return { type: 'publish', session, ...publish };
     }
     case 'unpublish':
     case 'watch':

@@ -224,6 +224,10 @@ describe('livers', () => {
       { do: 'publishing', session: 1, id: 9, slot: 0, gen: 1 },
       { do: 'liver', liver: { slot: 0, gen: 1, sub: 's1', voice } },
     ]);
+    expect(send({ type: 'publish', session: 1, id: 10, info: 'scene 2' })).toMatchObject([
+      { do: 'publishing', id: 10 },
+      { do: 'liver', liver: { slot: 0, gen: 1, info: 'scene 2' } },
+    ]);
   });
 
   it('refuses publish without the role', () => {

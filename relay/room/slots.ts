@@ -100,7 +100,7 @@ export class Slots {
     this.#generations[index] = gen;
     this.#allotted.delete(index);
     this.#slots[index] = {
-      liver: liver({ slot: index, gen, sub, name, motion: event.motion, voice: event.voice }),
+      liver: liver({ slot: index, gen, sub, name, ...mediaOf(event) }),
       member,
       pendingId: id,
       shown: former?.shown,
@@ -266,10 +266,10 @@ export class Slots {
     const { slot, gen, sub, name } = own.liver;
     if (own.pendingId !== undefined) {
       own.pendingId = event.id;
-      own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
+      own.liver = liver({ slot, gen, sub, name, ...mediaOf(event) });
       return [];
     }
-    own.liver = liver({ slot, gen, sub, name, motion: event.motion, voice: event.voice });
+    own.liver = liver({ slot, gen, sub, name, ...mediaOf(event) });
     own.shown = own.liver;
     return [
       { do: 'publishing', session: event.session, id: event.id, slot, gen },
@@ -305,6 +305,8 @@ function signed8(value: number): number {
   return (value << 24) >> 24;
 }
 
+const mediaOf = ({ motion, voice, info }: Of<'publish'>) => ({ motion, voice, info });
+
 function liver(
   fields: { [K in keyof Liver]-?: Liver[K] | undefined } & { slot: number; gen: number; sub: string },
 ): Liver {
@@ -312,5 +314,6 @@ function liver(
   if (fields.name !== undefined) out.name = fields.name;
   if (fields.motion) out.motion = fields.motion;
   if (fields.voice) out.voice = fields.voice;
+  if (fields.info !== undefined) out.info = fields.info;
   return out;
 }

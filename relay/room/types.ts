@@ -44,7 +44,7 @@ export type RoomEvent =
   | { type: 'refresh'; session: SessionKey; id: number; identity: Identity }
   /** The record of visits has answered. */
   | { type: 'visited'; session: SessionKey; isNew: boolean }
-  | { type: 'publish'; session: SessionKey; id: number; motion?: MotionConfig; voice?: VoiceConfig }
+  | { type: 'publish'; session: SessionKey; id: number; motion?: MotionConfig; voice?: VoiceConfig; info?: string }
   /** The media plane synced to the publisher's clock. */
   | { type: 'synced'; session: SessionKey; slot: number; gen: number }
   /** The media plane gave up before the clock was synced. */

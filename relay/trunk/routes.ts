@@ -228,8 +228,8 @@ function routed({ liver, hops }: Route): RoutedLiver {
   return { ...liver, hops: Math.min(hops, MAX_HOPS + 1) };
 }
 
-function keyOf({ slot, gen, sub, name, motion, voice }: Liver): string {
-  return JSON.stringify([slot, gen, sub, name, motion, motion?.config && [...motion.config], voice]);
+function keyOf({ slot, gen, sub, name, motion, voice, info }: Liver): string {
+  return JSON.stringify([slot, gen, sub, name, motion, motion?.config && [...motion.config], voice, info]);
 }
 
 /** Generations count modulo 256. */

@@ -18,6 +18,7 @@ const CLIENT: ClientMessage[] = [
   { t: 'hello', v: 2, token: '' },
   { t: 'publish', id: 1, motion: MOTION, voice: VOICE },
   { t: 'publish', id: 0xffff_ffff },
+  { t: 'publish', id: 2, info: '{"scene":"夜"}' },
   { t: 'unpublish', id: 2 },
   { t: 'watch', id: 3 },
   { t: 'unwatch', id: 4 },
@@ -64,6 +65,7 @@ const RELAY: RelayMessage[] = [
   { t: 'publishing', id: 1, slot: 7, gen: 255 },
   { t: 'done', id: 1 },
   { t: 'liver', ...LIVER },
+  { t: 'liver', ...LIVER, info: '' },
   { t: 'left', slot: 0, gen: 3 },
   {
     t: 'uplink',

@@ -121,6 +121,20 @@ const NIGHT: Scene = {
   flake: '#bff5d8',
 };
 
+const SCENES = { morning: MORNING, day: DAY, sunset: SUNSET, twilight: TWILIGHT, night: NIGHT };
+
+/** A scene that a liver may choose for all viewers. */
+export type SceneName = keyof typeof SCENES;
+
+export const SCENE_NAMES = Object.keys(SCENES) as SceneName[];
+
+export const isSceneName = (value: unknown): value is SceneName =>
+  typeof value === 'string' && Object.hasOwn(SCENES, value);
+
+/** What the liver chose; else of the viewer's surroundings. */
+export const sceneFor = (name: SceneName | undefined, surroundings: Surroundings): Scene =>
+  name ? SCENES[name] : sceneAt(surroundings);
+
 /** A dark page has no bright window in it, whatever the hour; a light one no black hole. */
 export function sceneAt({ hour, dark }: Surroundings): Scene {
   if (dark) return hour >= 5 && hour < 19 ? TWILIGHT : NIGHT;

@@ -22,6 +22,7 @@ export class PagePainter implements Painter {
     return {
       canvas,
       pose: (values, awake) => this.#due.push(() => avatar.draw(values, this.#nowMs, awake)),
+      choose: (scene) => avatar.choose(scene),
       remove: () => {
         stop();
         this.#avatars.delete(avatar);

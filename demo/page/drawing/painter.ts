@@ -1,4 +1,4 @@
-import type { Surroundings } from '../../avatar/scene/light.ts';
+import type { SceneName, Surroundings } from '../../avatar/scene/light.ts';
 import { h } from '../dom.ts';
 import type { Said } from '../language/language.ts';
 
@@ -17,6 +17,8 @@ export interface Portrait {
   readonly canvas: HTMLCanvasElement;
   /** What the next `flush` draws. `values` is read then or before. `awake` false dims the picture. */
   pose(values: Float32Array, awake: boolean): void;
+  /** The liver's choice; undefined: the scene of the viewer's hour. */
+  choose(scene: SceneName | undefined): void;
   remove(): void;
 }
 

@@ -1,5 +1,5 @@
 import { CHANNEL_COUNT } from '../../avatar/channels.ts';
-import type { Surroundings } from '../../avatar/scene/light.ts';
+import type { SceneName, Surroundings } from '../../avatar/scene/light.ts';
 
 /**
  * The poses of one animation frame in one array, which page and worker hand to and fro: the frame's time, ms, then for each
@@ -37,6 +37,7 @@ export type ToDrawWorker =
   | { type: 'add'; id: number; slot: number; canvas: OffscreenCanvas }
   | { type: 'size'; id: number; width: number; height: number }
   | { type: 'remove'; id: number }
+  | { type: 'scene'; id: number; scene: SceneName | undefined }
   | { type: 'light'; surroundings: Surroundings }
   | { type: 'poses'; sheet: Sheet; rows: number };
 

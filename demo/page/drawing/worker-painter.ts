@@ -42,6 +42,7 @@ export class WorkerPainter implements Painter {
     return {
       canvas,
       pose: (values, awake) => this.#pose(id, values, awake),
+      choose: (scene) => this.#post({ type: 'scene', id, scene }),
       remove: () => {
         stop();
         this.#portraits -= 1;

@@ -3,7 +3,7 @@ import { AmbientLight, DirectionalLight, Object3D, PerspectiveCamera, Scene, Vec
 import { CHANNEL_COUNT } from '../../avatar/channels.ts';
 import { FixedStep, passedIn, STEP_S } from '../../avatar/motion/fixed-step.ts';
 import { createLife, lifeAt, Stillness } from '../../avatar/motion/life.ts';
-import { type Surroundings, sceneAt } from '../../avatar/scene/light.ts';
+import type { Scene as Place } from '../../avatar/scene/light.ts';
 import { canvasFor, type Portrait } from '../drawing/painter.ts';
 import { followSize } from '../drawing/size.ts';
 import type { Said } from '../language/language.ts';
@@ -20,12 +20,12 @@ const SPRING_STEP_S = 1 / 60;
 const ARMS_DOWN = 1.22;
 
 /** A model in the place of the drawn avatar. */
-export interface Costume extends Portrait {
+export interface Costume extends Omit<Portrait, 'choose'> {
   /** As the file names it. */
   readonly name: string;
   /** Moved by ARKit's 52 names, not by the presets. */
   readonly perfect: boolean;
-  light(surroundings: Surroundings): void;
+  light(place: Place): void;
 }
 
 /** Rejects with `VrmError`. */
@@ -88,11 +88,10 @@ class VrmCostume implements Costume {
     return this.#rig.perfect;
   }
 
-  light(surroundings: Surroundings): void {
-    const scene = sceneAt(surroundings);
-    this.#sun.color.set(scene.ambient);
-    this.#sky.color.set(scene.ambient);
-    this.canvas.style.background = `linear-gradient(${scene.skyTop}, ${scene.skyMid} 50%, ${scene.skyLow})`;
+  light({ ambient, skyTop, skyMid, skyLow }: Place): void {
+    this.#sun.color.set(ambient);
+    this.#sky.color.set(ambient);
+    this.canvas.style.background = `linear-gradient(${skyTop}, ${skyMid} 50%, ${skyLow})`;
   }
 
   pose(values: Float32Array, awake: boolean): void {

@@ -1,4 +1,4 @@
-import type { Surroundings } from '../../avatar/scene/light.ts';
+import { type SceneName, type Surroundings, sceneFor } from '../../avatar/scene/light.ts';
 import { h, notify, put, tell } from '../dom.ts';
 import { followSurroundings } from '../drawing/surroundings.ts';
 import { hasWebGl2 } from '../lacking.ts';
@@ -24,6 +24,7 @@ export class Wardrobe {
   /** The last file dropped wins, however long each takes. */
   #turn = 0;
   #surroundings: Surroundings | undefined;
+  #scene: SceneName | undefined;
 
   /** `label` is what the canvas shows, for who does not see it. */
   constructor(label: Said, probe: PageProbe, onChange: () => void) {
@@ -36,8 +37,14 @@ export class Wardrobe {
     this.#follow();
     followSurroundings((surroundings) => {
       this.#surroundings = surroundings;
-      this.costume?.light(surroundings);
+      this.#light();
     });
+  }
+
+  /** What the liver who wears it chose. */
+  choose(scene: SceneName | undefined): void {
+    this.#scene = scene;
+    this.#light();
   }
 
   /** Wears a model, or tells what is wrong with the file. */
@@ -73,7 +80,11 @@ export class Wardrobe {
     before?.remove();
     this.#probe.costume = costume && { name: costume.name, perfect: costume.perfect };
     this.#name();
-    if (this.#surroundings) costume?.light(this.#surroundings);
+    this.#light();
+  }
+
+  #light(): void {
+    if (this.#surroundings) this.costume?.light(sceneFor(this.#scene, this.#surroundings));
   }
 
   #press(): void {
