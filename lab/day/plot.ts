@@ -1,3 +1,4 @@
+import { svgLine, svgPage, svgPath, svgText as text } from '../lib/svg.ts';
 import type { Sample } from './day.ts';
 
 const LEFT = 46;
@@ -8,9 +9,6 @@ const LOAD = '#c2410c';
 const SERVING = '#1d4ed8';
 const MACHINES = '#6b7280';
 
-const text = (x: number, y: number, value: string, anchor = 'start') =>
-  `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${value}</text>`;
-
 /** A region a panel: offered load in full relays, relays that serve, machines that are paid for. */
 export function plot(
   samples: readonly Sample[],
@@ -19,9 +17,6 @@ export function plot(
   const regions = Object.keys(samples[0]?.regions ?? {});
   const height = 40 + regions.length * (HEIGHT + GAP);
   const out = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + 20} ${height}" font-family="sans-serif" font-size="11" role="img" aria-labelledby="title">`,
-    '<title id="title">A simulated day: load and relays of each region</title>',
-    `<rect width="${LEFT + WIDTH + 20}" height="${height}" fill="white"/>`,
     `<g fill="${LOAD}">${text(LEFT, 14, 'load, in full relays')}</g>`,
     `<g fill="${SERVING}">${text(LEFT + 130, 14, 'relays that serve')}</g>`,
     `<g fill="${MACHINES}">${text(LEFT + 250, 14, 'machines that are paid for')}</g>`,
@@ -39,20 +34,19 @@ export function plot(
     }
     for (let hour = 0; hour <= 24; hour += 3) {
       out.push(
-        `<line x1="${x(hour)}" y1="${top}" x2="${x(hour)}" y2="${top + HEIGHT}" stroke="#e5e7eb"/>`,
+        svgLine(x(hour), top, x(hour), top + HEIGHT, 'stroke="#e5e7eb"'),
         text(x(hour), top + HEIGHT + 14, `${hour}:00`, 'middle'),
       );
     }
     for (const value of [0, most / 2, most]) out.push(text(LEFT - 6, y(value) + 4, String(Math.round(value)), 'end'));
     out.push(text(LEFT + 4, top + 12, `${region}, UTC`));
     const line = (of: (sample: Sample) => number, colour: string, width: number) => {
-      const points = samples.map((sample) => `${x(sample.hour).toFixed(1)},${y(of(sample)).toFixed(1)}`);
-      out.push(`<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="${width}"/>`);
+      const points = samples.map((sample) => [x(sample.hour), y(of(sample))] as const);
+      out.push(svgPath(points, `stroke="${colour}" stroke-width="${width}"`));
     };
     line(({ regions: each }) => each[region]!.machines, MACHINES, 1);
     line(({ regions: each }) => each[region]!.serving, SERVING, 1.5);
     line(({ regions: each }) => each[region]!.load, LOAD, 1.5);
   });
-  out.push('</svg>');
-  return `${out.join('\n')}\n`;
+  return svgPage(LEFT + WIDTH + 20, height, 'A simulated day: load and relays of each region', out);
 }

@@ -1,4 +1,5 @@
 import { BUDGET_MS } from '../bench/stream-present.ts';
+import { svgLine as line, svgPage, svgText as text } from '../lib/svg.ts';
 import type { MatrixRow } from './matrix.ts';
 
 const ROW = 20;
@@ -13,16 +14,6 @@ const TOP = 46;
 
 const VOICE = '#c2410c';
 const FACE = '#1d4ed8';
-
-const escapeXml = (text: string) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-
-function text(x: number, y: number, value: string, anchor = 'start'): string {
-  return `<text x="${x}" y="${y}" text-anchor="${anchor}">${escapeXml(value)}</text>`;
-}
-
-function line(x1: number, y1: number, x2: number, y2: number, style: string): string {
-  return `<line x1="${x1.toFixed(1)}" y1="${y1.toFixed(1)}" x2="${x2.toFixed(1)}" y2="${y2.toFixed(1)}" ${style}/>`;
-}
 
 const lagX = (ms: number) => LEFT + (Math.min(ms, LAG_MAX_MS) / LAG_MAX_MS) * LAG_WIDTH;
 const shareX = (from: number, share: number) =>
@@ -45,9 +36,6 @@ export function plot(rows: readonly MatrixRow[]): string {
   const voiceLeft = exactLeft + SHARE_WIDTH + GAP;
   const width = voiceLeft + SHARE_WIDTH + 30;
   const out = [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11" role="img" aria-labelledby="title">`,
-    '<title id="title">Lag from capture to presentation, exact frames and voice heard, by network</title>',
-    `<rect width="${width}" height="${height}" fill="white"/>`,
     text(LEFT, 16, 'capture to presentation, ms: median (dot) to 99th percentile'),
     `<g fill="${VOICE}">${text(LEFT, 32, 'voice')}</g><g fill="${FACE}">${text(LEFT + 40, 32, 'face')}</g>`,
     text(exactLeft, 16, 'exact frames'),
@@ -82,6 +70,5 @@ export function plot(rows: readonly MatrixRow[]): string {
       out.push(`<rect x="${left}" y="${y - 5}" width="${long}" height="10" fill="${colour}" fill-opacity="0.6"/>`);
     }
   });
-  out.push('</svg>');
-  return `${out.join('\n')}\n`;
+  return svgPage(width, height, 'Lag from capture to presentation, exact frames and voice heard, by network', out);
 }

@@ -29,7 +29,7 @@ export function load(): number[] {
 }
 
 /** Written after each claim. */
-const MADE_OF_RESULTS = ['docs/claims.md', 'lab/results', 'fleet/budget/measured.json'];
+const MADE_OF_RESULTS = ['docs/claims.md', 'docs/soak.*', 'lab/results', 'fleet/budget/measured.json'];
 
 /** Short hash of HEAD, `+` appended when tracked files differ from it. */
 export function commit(): string {

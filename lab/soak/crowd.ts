@@ -6,33 +6,22 @@ import { openOffice } from '../lib/app-backend.ts';
 import { Doomed } from './doomed.ts';
 import { Givers } from './givers.ts';
 import { Livers } from './livers.ts';
+import { LOAD } from './load.ts';
 import { Stage } from './performance.ts';
 import { Place } from './place.ts';
 import { Probes } from './probes.ts';
 import { Visitor } from './visitor.ts';
 
-const ROOMS = Array.from({ length: 5 }, (_, n) => `soak-${n}`);
-/** How often each of these happens, a second. */
-const RATES = { visits: 4.5, comments: 2, gifts: 1 } as const;
-/** Mean of an exponential: so 90 visitors at once. */
-const STAY_S = 20;
-/** Of the visitors: with the SDK, and over the WebSocket fallback. */
-const FULL = 0.04;
-const FALLBACK = 0.02;
-const DOOMED_EACH_S = 60;
-const LIVER_OFF_EACH_S = 40;
-const LIVER_OFF_S = 3;
-const PASSING_EACH_S = 30;
-const PASSING_S = 20;
-const PASSING_VIEWERS = 3;
+const ROOMS = Array.from({ length: LOAD.rooms }, (_, n) => `soak-${n}`);
 const TURN_MS = 100;
 const TICKET_SECONDS = 3600;
 
-/** Everybody who is at the relay, and what they do: they come and go all the time, so the load at any two times is the same. */
+/** Everybody who is at the relay, and what they do, by `LOAD`. */
 export class Crowd {
   readonly probes: Probes;
   readonly givers: Givers;
   readonly livers: Livers;
+  /** `refused`: came and were not let in. `lost`: were in, and the session ended by itself. */
   readonly counts = { visits: 0, refused: 0, lost: 0, fallback: 0, passing_rooms: 0, livers_back: 0 };
   readonly #place: Place;
   readonly #stage: Stage;
@@ -109,12 +98,12 @@ export class Crowd {
       this.#leaving.delete(go);
       go();
     }
-    due('visits', 1 / RATES.visits, () => this.#begin(() => this.#visit()));
-    due('comments', 1 / RATES.comments, () => this.givers.comment(this.#nextRoom(), `comment ${seconds.toFixed(1)}`));
-    due('gifts', 1 / RATES.gifts, () => this.givers.give(this.#nextRoom()));
-    due('doomed', DOOMED_EACH_S, () => this.#begin(() => this.#doomed.next(this.#nextRoom())));
-    due('livers', LIVER_OFF_EACH_S, () => this.#begin(() => this.#liverOff(this.#nextRoom())));
-    due('passing', PASSING_EACH_S, () => this.#begin(() => this.#passing()));
+    due('visits', 1 / LOAD.visits, () => this.#begin(() => this.#visit()));
+    due('comments', 1 / LOAD.comments, () => this.givers.comment(this.#nextRoom(), `comment ${seconds.toFixed(1)}`));
+    due('gifts', 1 / LOAD.gifts, () => this.givers.give(this.#nextRoom()));
+    due('doomed', LOAD.doomedEachS, () => this.#begin(() => this.#doomed.next(this.#nextRoom())));
+    due('livers', LOAD.liverOffEachS, () => this.#begin(() => this.#liverOff(this.#nextRoom())));
+    due('passing', LOAD.passingEachS, () => this.#begin(() => this.#passing()));
     due('probes', 1, () => this.#begin(() => this.probes.turn()));
   }
 
@@ -139,10 +128,10 @@ export class Crowd {
   async #visit(): Promise<void> {
     const sub = `visitor-${this.counts.visits++}`;
     const room = this.#random.pick(ROOMS);
-    const seconds = -Math.log(1 - this.#random.next()) * STAY_S;
+    const seconds = -Math.log(1 - this.#random.next()) * LOAD.stayS;
     const kind = this.#random.next();
-    if (kind < FULL + FALLBACK) {
-      const fallback = kind < FALLBACK;
+    if (kind < LOAD.full + LOAD.fallback) {
+      const fallback = kind < LOAD.fallback;
       const leave = await this.#fullVisit(room, sub, fallback);
       this.#stays(leave, seconds);
       return;
@@ -170,7 +159,7 @@ export class Crowd {
 
   async #liverOff(room: string): Promise<void> {
     await this.livers.goOff(room);
-    await new Promise((resolve) => setTimeout(resolve, LIVER_OFF_S * 1000));
+    await new Promise((resolve) => setTimeout(resolve, LOAD.liverOffS * 1000));
     await this.livers.goOn(room);
     this.counts.livers_back += 1;
   }
@@ -182,7 +171,7 @@ export class Crowd {
     const watcher = watch(this.#place.target(room, 'fan'), { connector: this.#place.connector, gifts: { after: 0 } });
     await watcher.ready;
     const viewers = await Promise.all(
-      Array.from({ length: PASSING_VIEWERS }, (_, n) => this.#enter(room, `viewer-${n}`)),
+      Array.from({ length: LOAD.passingViewers }, (_, n) => this.#enter(room, `viewer-${n}`)),
     );
     this.givers.giveAs(watcher.room, room, 'fan');
     const end = () => {
@@ -190,7 +179,7 @@ export class Crowd {
       watcher.close();
       void this.livers.goOff(room);
     };
-    this.#stays(end, PASSING_S);
+    this.#stays(end, LOAD.passingS);
   }
 }
 

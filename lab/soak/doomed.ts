@@ -1,10 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { LOAD } from './load.ts';
 import type { Place } from './place.ts';
 
-/** Viewers of a standing room for the child. */
-const LIGHT = 10;
+/** Beside the light viewers: with the SDK, over WebSocket, the liver. */
+const OTHERS = 3;
 
 /** Tokens for those that come in the child. */
 export interface DoomedTask {
@@ -39,7 +40,7 @@ export class Doomed {
     const { token: liver } = await this.#place.address(`soak-doomed-${turn}`, 'liver', 'liver');
     const task: DoomedTask = {
       ...{ url, hash },
-      light: await Promise.all(Array.from({ length: LIGHT }, (_, n) => token(`light-${n}`))),
+      light: await Promise.all(Array.from({ length: LOAD.doomedViewers }, (_, n) => token(`light-${n}`))),
       full: await token('full'),
       fallback: await token('fallback'),
       liver,
@@ -54,6 +55,6 @@ export class Doomed {
     if (!this.#child) return;
     this.#child.kill('SIGKILL');
     this.#child = undefined;
-    this.killed += LIGHT + 3;
+    this.killed += LOAD.doomedViewers + OTHERS;
   }
 }

@@ -4,12 +4,15 @@ import type { Sample } from './sampler.ts';
  * How much may be more at the end of the judged time than at its begin: `perHour` of a long run, and `least` of any, which is
  * what a short run still adds while code is compiled and caches fill.
  */
-export interface GrowthLimit {
+interface GrowthLimit {
   perHour: number;
   least: number;
 }
 
-export const LIMITS: Readonly<Record<'heap_mb' | 'external_mb' | 'rss_mb' | 'fds' | 'threads', GrowthLimit>> = {
+/** What must not grow. */
+export type Grower = 'heap_mb' | 'external_mb' | 'rss_mb' | 'fds' | 'threads';
+
+export const LIMITS: Readonly<Record<Grower, GrowthLimit>> = {
   // Live objects: at 2 MB an hour a relay of 1 GB lasts three weeks, and ends each day with what a restart takes.
   heap_mb: { perHour: 2, least: 3 },
   external_mb: { perHour: 2, least: 3 },
@@ -20,20 +23,22 @@ export const LIMITS: Readonly<Record<'heap_mb' | 'external_mb' | 'rss_mb' | 'fds
   threads: { perHour: 1, least: 1 },
 };
 
-/** The first quarter warms up. */
-const WARM = 0.25;
-const WINDOWS = 18;
+/** Share of the run that warms up and is not judged. */
+export const WARM = 0.25;
+/** Of the rest, for growth. */
+export const WINDOWS = 18;
 
-/** Of an interval: above either, machine or neighbours were late enough to show in a 99th percentile. */
-const LATE_SHARE = 0.005;
-const NO_CORE_SHARE = 0.03;
-const LAG_MORE_MS = 5;
-/** Of a quarter's intervals, undisturbed; with fewer nothing can be said. */
-const LEAST_CALM = 0.2;
+/** Shares of an interval: above either, machine or neighbours were late enough to show in a 99th percentile. */
+export const LATE_SHARE = 0.005;
+export const NO_CORE_SHARE = 0.03;
+/** How much the last quarter's p99 may be above the first's. */
+export const LAG_MORE_MS = 5;
+/** Share of a quarter's intervals that must be undisturbed; with fewer nothing can be said. */
+export const LEAST_CALM = 0.2;
 
 export interface Growth {
   perHour: number;
-  /** Over the judged time. */
+  /** Over the judged time. In the unit of its name, as all of these. */
   grown: number;
   limit: number;
   ok: boolean;
@@ -43,6 +48,7 @@ export interface LagChange {
   /** Medians over the undisturbed intervals of the first and the last quarter, ms. */
   first: { p50: number; p99: number };
   last: { p50: number; p99: number };
+  /** Of all `intervals`. */
   disturbed: number;
   intervals: number;
   ok: boolean;
@@ -50,7 +56,8 @@ export interface LagChange {
   unknown?: string;
 }
 
-function median(of: readonly number[]): number {
+/** NaN of none. */
+export function median(of: readonly number[]): number {
   const sorted = of.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   if (sorted.length === 0) return Number.NaN;
@@ -66,14 +73,17 @@ function robustSlope(points: readonly (readonly [x: number, y: number])[]): numb
   return median(slopes);
 }
 
+/** @returns s */
+const lengthOf = (samples: readonly Sample[]) => samples.at(-1)?.second ?? 0;
+
 /** Values of one name after the warm-up, as the least of each of some windows: what is always there. */
-function floors(samples: readonly Sample[], name: string): [second: number, value: number][] {
-  const end = samples.at(-1)?.['second'] ?? 0;
+function floors(samples: readonly Sample[], name: Grower): [second: number, value: number][] {
+  const end = lengthOf(samples);
   const from = end * WARM;
   const windows = new Map<number, [number, number]>();
   for (const sample of samples) {
-    const [second, value] = [sample['second']!, sample[name]];
-    if (second < from || value === null || value === undefined) continue;
+    const { second, [name]: value } = sample;
+    if (second < from || value === null) continue;
     const window = Math.min(WINDOWS - 1, Math.floor(((second - from) / (end - from)) * WINDOWS));
     const least = windows.get(window);
     if (!least || value < least[1]) windows.set(window, [second, value]);
@@ -81,9 +91,10 @@ function floors(samples: readonly Sample[], name: string): [second: number, valu
   return [...windows.values()];
 }
 
-export function growthOf(samples: readonly Sample[], name: keyof typeof LIMITS): Growth {
+/** Of what is always there, after the warm-up. */
+export function growthOf(samples: readonly Sample[], name: Grower): Growth {
   const { perHour, least } = LIMITS[name];
-  const hours = ((samples.at(-1)?.['second'] ?? 0) * (1 - WARM)) / 3600;
+  const hours = (lengthOf(samples) * (1 - WARM)) / 3600;
   const slope = robustSlope(floors(samples, name)) * 3600;
   const grown = slope * hours;
   const limit = Math.max(least, perHour * hours);
@@ -92,18 +103,19 @@ export function growthOf(samples: readonly Sample[], name: keyof typeof LIMITS):
 }
 
 /** Whether the machine was late in the interval that ends with a sample. @param seconds of an interval */
-function disturbed(sample: Sample, seconds: number): boolean {
+export function disturbed({ host_late_ms, no_core_ms }: Sample, seconds: number): boolean {
   const ms = seconds * 1000;
-  return (sample['host_late_ms'] ?? 0) > LATE_SHARE * ms || (sample['no_core_ms'] ?? 0) > NO_CORE_SHARE * ms;
+  return host_late_ms > LATE_SHARE * ms || no_core_ms > NO_CORE_SHARE * ms;
 }
 
-/** @param seconds of an interval */
+/** From the first quarter to the last. @param seconds of an interval */
 export function lagChange(samples: readonly Sample[], seconds: number): LagChange {
-  const end = samples.at(-1)?.['second'] ?? 0;
+  const end = lengthOf(samples);
   const of = (from: number, to: number) => {
-    const all = samples.filter(({ second }) => second! > from * end && second! <= to * end);
+    const all = samples.filter(({ second }) => second > from * end && second <= to * end);
     const calm = all.filter((sample) => !disturbed(sample, seconds));
-    const mid = (name: string) => median(calm.map((sample) => sample[name]).filter((ms): ms is number => ms !== null));
+    const mid = (name: 'lag_p50_ms' | 'lag_p99_ms') =>
+      median(calm.map((sample) => sample[name]).filter((ms): ms is number => ms !== null));
     return { p50: mid('lag_p50_ms'), p99: mid('lag_p99_ms'), share: calm.length / all.length };
   };
   const [first, last] = [of(0, 0.25), of(0.75, 1)];

@@ -1,13 +1,12 @@
 import { LagCounts } from '../lib/lag-counts.ts';
 import type { RawSession } from '../lib/raw-session.ts';
 import { rawViewer } from '../lib/raw-viewer.ts';
+import { LOAD } from './load.ts';
 import type { Place } from './place.ts';
 
 /** A joiner first gets what was before it came. */
 const BACKLOG_US = 500_000;
-/** Another comes then in its place. */
-const STAY_MS = 120_000;
-const A_ROOM = 1;
+const STAY_MS = LOAD.probeStayS * 1000;
 
 interface Probe {
   raw: RawSession;
@@ -29,12 +28,10 @@ export class Probes {
     this.#place = place;
   }
 
+  /** One a room. Resolves once all are in. */
   async open(rooms: readonly string[]): Promise<void> {
-    for (const room of rooms) {
-      for (let n = 0; n < A_ROOM; n += 1) {
-        const turn = this.#probes.length / (rooms.length * A_ROOM);
-        this.#probes.push(await this.#enter(room, STAY_MS * (1 - turn)));
-      }
+    for (const [n, room] of rooms.entries()) {
+      this.#probes.push(await this.#enter(room, STAY_MS * (1 - n / rooms.length)));
     }
   }
 

@@ -6,29 +6,58 @@ import { cpuUs, engineWaitUs, rssKb } from '../lib/proc.ts';
 import type { InsideFigures } from './relay-hook.ts';
 import type { Sleepers } from './sleepers.ts';
 
-/** What must be what it was before anybody came, 0 for all but the engine's own connections, once everybody has left: the figure's name here, its metric, its labels. */
-export const GAUGES: readonly [name: string, metric: string, labels?: Record<string, string>][] = [
-  ['sessions', 'hayate_sessions'],
-  ['rooms', 'hayate_rooms'],
-  ['viewers', 'hayate_viewers'],
-  ['people', 'hayate_people'],
-  ['livers', 'hayate_livers'],
-  ['connections', 'hayate_engine_open', { what: 'connections' }],
-  ['engine_sessions', 'hayate_engine_open', { what: 'sessions' }],
-  ['streams', 'hayate_engine_open', { what: 'streams' }],
-  ['engine_rooms', 'hayate_engine_open', { what: 'rooms' }],
-  ['members', 'hayate_engine_open', { what: 'members' }],
-  ['publishers', 'hayate_engine_open', { what: 'publishers' }],
-  ['delivery_classes', 'hayate_delivery_class'],
-  ['congestion_levels', 'hayate_congestion_level'],
-  ['community_waiting', 'hayate_community_waiting'],
-  ['ledger_waiting', 'hayate_ledger_waiting'],
-  ['gift_oldest_waiting_s', 'hayate_gift_oldest_waiting_seconds'],
-];
+const gauge = (metric: string, labels?: Record<string, string>) => ({ metric, labels });
+const open = (what: string) => gauge('hayate_engine_open', { what });
 
-/** Of one interval, or at its end. `null`: not measured in this one. */
-export type Sample = Record<string, number | null>;
+/** What must be what it was before anybody came (0 for all but the engine's own connections) once everybody has left. */
+export const GAUGES = {
+  sessions: gauge('hayate_sessions'),
+  rooms: gauge('hayate_rooms'),
+  viewers: gauge('hayate_viewers'),
+  people: gauge('hayate_people'),
+  livers: gauge('hayate_livers'),
+  connections: open('connections'),
+  engine_sessions: open('sessions'),
+  streams: open('streams'),
+  engine_rooms: open('rooms'),
+  members: open('members'),
+  publishers: open('publishers'),
+  delivery_classes: gauge('hayate_delivery_class'),
+  congestion_levels: gauge('hayate_congestion_level'),
+  community_waiting: gauge('hayate_community_waiting'),
+  ledger_waiting: gauge('hayate_ledger_waiting'),
+  gift_oldest_waiting_s: gauge('hayate_gift_oldest_waiting_seconds'),
+};
 
+type Gauges = Record<keyof typeof GAUGES, number>;
+
+/** Of one interval, or at its end. Later versions must read the samples of lab/results/soak.json. */
+export interface Sample extends Gauges {
+  /** Since the first visitor, whole. */
+  second: number;
+  rss_mb: number;
+  /** JavaScript's, once its garbage was collected. `null`, as the next two: not read in this interval. */
+  heap_mb: number | null;
+  external_mb: number | null;
+  /** What keeps JavaScript's event loop: sockets, servers, timers. */
+  resources: number | null;
+  fds: number;
+  threads: number;
+  /** Shares of a core. */
+  relay_cpu: number;
+  clients_cpu: number;
+  /** From capture to arrival at the probes. `null`: nothing came. */
+  lag_p50_ms: number | null;
+  lag_p99_ms: number | null;
+  /** How late the worst core woke its sleeper, in sum. */
+  host_late_ms: number;
+  /** How long the engines of relay and clients were ready to run and had no core, in sum. */
+  no_core_ms: number;
+  /** Of the engine. Not a gauge that must be back: its own connections set some at any time. */
+  timers: number;
+}
+
+const TIMERS = open('timers');
 const ANSWER_MS = 10_000;
 const MB = 1e6;
 
@@ -80,7 +109,7 @@ export class Sampler {
       lag_p99_ms: lag.received > 0 ? lag.percentile(0.99) : null,
       host_late_ms: round(sleepers.take(), 1),
       no_core_ms: round((waitedUs - this.#waitedUs) / 1000, 1),
-      timers: total(page, 'hayate_engine_open', { what: 'timers' }),
+      timers: total(page, TIMERS.metric, TIMERS.labels),
       ...gaugesOf(page),
     };
     lag.reset();
@@ -102,25 +131,29 @@ export class Sampler {
     throw new Error('the relay does not tell its figures');
   }
 
-  /** How long the engines of relay and clients were ready to run and had no core. */
+  /** us, of all time. */
   #waits(): number {
     return engineWaitUs(this.#from.pid) + engineWaitUs(process.pid);
   }
 }
 
-const gaugesOf = (page: MetricSample[]): Record<string, number> =>
-  Object.fromEntries(GAUGES.map(([name, metric, labels]) => [name, total(page, metric, labels)]));
+function gaugesOf(page: MetricSample[]): Gauges {
+  const values = Object.entries(GAUGES).map(([name, { metric, labels }]) => [name, total(page, metric, labels)]);
+  return Object.fromEntries(values) as Gauges;
+}
 
 /** @param metrics address of `/metrics` */
-export async function gauges(metrics: string): Promise<Record<string, number>> {
+export async function gauges(metrics: string): Promise<Gauges> {
   return gaugesOf(await readMetrics(metrics));
 }
 
 /** Those that are above what they were `before`. */
-export function beyond(now: Record<string, number>, before: Record<string, number>): Record<string, number> {
-  return Object.fromEntries(Object.entries(now).filter(([name, value]) => value > (before[name] ?? 0)));
+export function beyond(now: Gauges, before: Partial<Gauges>): Partial<Gauges> {
+  const above = Object.entries(now).filter(([name, value]) => value > (before[name as keyof Gauges] ?? 0));
+  return Object.fromEntries(above) as Partial<Gauges>;
 }
 
+/** How many entries a folder has. */
 export function count(folder: string): number {
   return readdirSync(folder).length;
 }
