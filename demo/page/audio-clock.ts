@@ -1,6 +1,9 @@
+/** A device that missed a buffer puts the rest out later, and the voice stays behind the face until this clock knows. */
+const HALF_MS = 400;
+
 /**
  * Maps the audio context's time to `performance.now()`. `currentTime` steps by whole buffers, so each reading is late by up
- * to one: the least difference of the last seconds is the true one. Two halves, so that it follows drift.
+ * to one: the least difference of the last readings is the true one. Two halves, so that it follows drift.
  */
 export class AudioClock {
   readonly #context: BaseAudioContext;
@@ -15,7 +18,7 @@ export class AudioClock {
   /** Reads both clocks; call it often. Returns performance time minus context time, ms. */
   observe(nowMs: number): number {
     const difference = nowMs - this.#context.currentTime * 1000;
-    if (nowMs - this.#since > 2000) {
+    if (nowMs - this.#since > HALF_MS) {
       this.#before = this.#best;
       this.#best = difference;
       this.#since = nowMs;
