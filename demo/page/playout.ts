@@ -7,8 +7,11 @@ const AUDIO_RESERVE_MS = 14;
  */
 export const PAGE_PLAYOUT = { voiceReserveMs: AUDIO_RESERVE_MS, displayMs: 8, maxLagMs: 1000 };
 
-/** The voice may come before the face by 20 ms; half of a frame at 60 Hz of it is the frame's own age. */
-const MAX_LEAD_MS = 12;
+/**
+ * The voice may come before the face by 20 ms. Of that half a frame at 60 Hz is the frame's own age, and a busy page draws a
+ * frame late now and then.
+ */
+const MAX_LEAD_MS = 6;
 /** A page that draws so slowly that the voice would wait longer has another trouble. */
 const MAX_WAIT_MS = 60;
 
