@@ -50,8 +50,8 @@ it('shows the level of the loudest block of each 0.1 s, in dB', () => {
 describe('lips', () => {
   it('let the voice wait for a face that is drawn late, and no longer than it has to', () => {
     const playout = { delayMs: 80, voiceDelayMs: 90 };
-    expect(voiceDelayBeside(playout, 17)).toBe(90);
-    expect(voiceDelayBeside(playout, 40)).toBe(108);
+    expect(voiceDelayBeside(playout, 16)).toBe(90);
+    expect(voiceDelayBeside(playout, 40)).toBe(114);
     expect(voiceDelayBeside(playout, 500)).toBe(150);
   });
 
