@@ -7,7 +7,9 @@ import { mintTicket, readTicketSigner } from '@hayate/relay';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type NatsRig, natsServer, startNats } from '../lab/lib/nats.ts';
 import { ensureTicketKey } from '../relay/gifts/mint.ts';
+import { giftIds } from '../relay/telemetry/traces/gifts.ts';
 import { collectedLog } from '../relay/test/collected-log.ts';
+import { spansIn, traceFaults } from '../relay/test/spans.ts';
 import { type ClusterRig, startCluster } from './cluster-rig.ts';
 
 const REGIONS = ['jp', 'us'];
@@ -22,6 +24,7 @@ describe.skipIf(missing !== undefined).each([
 ])('gifts of two regions in NATS, $how', ({ secure }) => {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-gifts-'));
   const key = join(dir, 'ticket.key');
+  const file = join(dir, 'spans.jsonl');
   const log = collectedLog();
   let nats: NatsRig;
   let rig: ClusterRig;
@@ -40,6 +43,12 @@ describe.skipIf(missing !== undefined).each([
     mintTicket(await readTicketSigner(key), {
       ...{ jti, room: 'r', sub, liver: 'mio', item: 'star', amount: 100, currency: 'JPY', reg },
     });
+  /** `SPAN by RELAY` of a gift's trace. */
+  const traced = (jti: string, reg: string) => {
+    const { traceId } = giftIds({ kind: 'gift', key: jti, reg });
+    const spans = spansIn(file).filter((span) => span.traceId === traceId);
+    return { spans, by: spans.map(({ name, by }) => `${name} by ${by['service.instance.id']}`) };
+  };
   /** What was shown, once each; and the numbers, of those that had none at first. */
   const shown = (told: string[]) => told.filter((each) => !each.includes(' is '));
 
@@ -47,7 +56,11 @@ describe.skipIf(missing !== undefined).each([
     ensureTicketKey(key);
     nats = await startNats({ regions: REGIONS, ...(secure && { secure: { relays: ['jp-1', 'jp-2', 'us-1'] } }) });
     const gifts = { enabled: true, publicKeyFile: key };
-    rig = await startCluster({ jp: 2, us: 1 }, { gifts }, nats.access, { directory: secure, logger: log.log });
+    const telemetry = { traces: { file, joins: 0 } };
+    rig = await startCluster({ jp: 2, us: 1 }, { gifts, telemetry }, nats.access, {
+      directory: secure,
+      logger: log.log,
+    });
     await nats.listening((region) => `gifts-claim.${region}`);
   }, 90_000);
   afterAll(async () => {
@@ -78,6 +91,13 @@ describe.skipIf(missing !== undefined).each([
     expect(await us.resume('r', 0, 10)).toEqual(await jp.resume('r', 0, 10));
     const again = await bo.room.gift(await ticket('three', 'bo', 'us'));
     expect(again).toMatchObject({ repeat: true });
+
+    // Nothing carried the trace from relay to relay.
+    const one = ['gift.check', 'gift.commit', 'gift.show', 'gift.submit'].map((name) => `${name} by jp-1`);
+    await expect.poll(() => traced('one', 'jp').by.sort()).toEqual([...one, 'gift.show by us-1'].sort());
+    expect(traceFaults(traced('one', 'jp').spans)).toEqual([]);
+    const two = ['gift.forward by jp-1', 'gift.commit by us-1', 'gift.show by jp-1', 'gift.show by us-1'];
+    expect(traced('two', 'us').by).toEqual(expect.arrayContaining(two));
   }, 60_000);
 
   it('are taken by the disks of two relays while NATS of the region is away', async () => {

@@ -31,6 +31,10 @@ export const telemetrySchema = z
           'Traces are appended here, a line of OTLP JSON a span. Nothing limits its size: for looking into something, or for an agent that takes it away.',
           { unit: 'path' },
         ),
+        joins: setting(
+          z.number().min(0).max(1).default(0.01),
+          'Share of joins that are traced, where traces go anywhere. Gifts and hand-overs always are.',
+        ),
       })
       .prefault({}),
   })

@@ -195,7 +195,7 @@ export class ReliableSession {
     }
     this.#phase = 'authenticating';
     try {
-      const claims = await this.#hub.authenticate(message.token);
+      const claims = await this.#hub.authenticate(this, message.token);
       if (this.#over()) return;
       this.#stopHelloTimer();
       messages.setMaxBytes(MAX_MESSAGE_BYTES);

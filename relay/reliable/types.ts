@@ -21,8 +21,8 @@ export interface Hub {
   nowMs(): number;
   /** Since 1970, ms. */
   dateMs(): number;
-  /** @throws HayateError `token_missing`, `token_invalid`, `token_expired`, `token_revoked`, `banned`, `not_permitted`, `draining` */
-  authenticate(token: string): Promise<TokenClaims>;
+  /** Of a `hello`. @throws HayateError `token_missing`, `token_invalid`, `token_expired`, `token_revoked`, `banned`, `not_permitted`, `draining` */
+  authenticate(session: ReliableSession, token: string): Promise<TokenClaims>;
   /**
    * The bearer is known: put them into their room and welcome them. `resume`: as in `hello`. A promise where the room lives at
    * another relay: it is fetched first.

@@ -7,6 +7,8 @@ import type { GivenGift } from '../gifts/desk.ts';
 import type { RoomAction, RoomEvent } from '../room/types.ts';
 import type { ClusterGauges } from '../telemetry/cluster.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import { wallMs } from '../telemetry/traces/clock.ts';
+import type { HandOverTraces } from '../telemetry/traces/hand-overs.ts';
 import { Branch } from '../trunk/branch.ts';
 import { Bridge, type Outward } from '../trunk/bridge.ts';
 import { Links } from '../trunk/links.ts';
@@ -34,6 +36,7 @@ export interface ClusterOptions {
   show: ((gift: GivenGift) => Promise<void>) | undefined;
   counters: Counters;
   log: Logger;
+  traces: HandOverTraces | undefined;
 }
 
 /** What a cluster acts on: the rooms of its relay. */
@@ -63,6 +66,8 @@ interface Member {
   unwatch: () => void;
   wantedUntilMs: number;
   lookingUp: boolean;
+  /** Where the directory put it last. */
+  placed: Pick<RoomEntry, 'origin' | 'epoch'> | undefined;
   /** Who waits until the way to the origin is there. */
   waiting: (() => void)[];
 }
@@ -159,6 +164,7 @@ export class Cluster {
       unwatch: directory.watch(hosted.name, (entry) => this.#placed(member, entry)),
       wantedUntilMs: 0,
       lookingUp: false,
+      placed: undefined,
       waiting: [],
     };
     this.#members.set(hosted, member);
@@ -370,10 +376,14 @@ export class Cluster {
   }
 
   async #claim(member: Member, epoch: number, origin: RelayId): Promise<void> {
-    const { directory, log } = this.#options;
+    const { directory, log, traces } = this.#options;
     const { name } = member.hosted;
+    const startMs = traces ? wallMs() : 0;
+    // The directory may tell of it before it answers.
+    const former = member.placed?.origin;
     try {
       const entry = await directory.claim(name, epoch, origin);
+      traces?.claimed(name, entry.epoch, { former, origin }, startMs);
       log.info({ room: name, origin, epoch: entry.epoch }, 'the room has another origin');
       this.#placed(member, entry);
     } catch (error) {
@@ -384,10 +394,14 @@ export class Cluster {
   }
 
   #placed(member: Member, { home, origin, epoch, closed }: RoomEntry): void {
-    const { self, gifts } = this.#options;
+    const { self, gifts, traces } = this.#options;
+    const before = member.placed;
+    const startMs = traces ? wallMs() : 0;
+    member.placed = { origin, epoch };
     const here = origin === self.id && home === self.region && !closed;
     if (this.#members.get(member.hosted) === member) gifts?.origin(member.hosted.name, here ? epoch : undefined);
     this.#handle(member, { type: 'placed', place: { home, origin, epoch, ...(closed ? { closed } : {}) } });
+    if (here && before && before.epoch < epoch) traces?.took(member.hosted.name, epoch, startMs);
     if (closed && this.#members.get(member.hosted) === member && member.hosted.room.memberCount > 0) {
       this.#host.dispatch(member.hosted, { type: 'close' });
     }

@@ -15,6 +15,9 @@ import type { Hub, ReliableLimits } from '../reliable/types.ts';
 import type { Room } from '../room/room.ts';
 import type { RoomEvent } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import type { DrainTrace } from '../telemetry/traces/hand-overs.ts';
+import { logged } from '../telemetry/traces/ids.ts';
+import type { RelayTraces } from '../telemetry/traces/open.ts';
 import { ResumeTokens } from '../token/resume.ts';
 import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import { RoomActions } from './actions.ts';
@@ -51,6 +54,7 @@ export interface HostOptions {
   cluster: ClusterOptions | undefined;
   counters: Counters;
   log: Logger;
+  traces: RelayTraces | undefined;
   /** From the session's coming to its welcome, ms. */
   onJoinMs?: (ms: number) => void;
   /** Median lag of a publisher's units over the last second, ms. */
@@ -89,6 +93,7 @@ export class RelayHost implements Hub {
   #nextKey = 1;
   #draining = false;
   #emptied: (() => void) | undefined;
+  #drain: DrainTrace | undefined;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -135,6 +140,7 @@ export class RelayHost implements Hub {
     });
     this.#joining = new Joining({
       ...options,
+      traces: options.traces?.joins,
       sessions: this.#sessions,
       tokens: this.#tokens,
       resume: this.#resume,
@@ -227,20 +233,23 @@ export class RelayHost implements Hub {
     return true;
   }
 
-  /** Tells everybody to go and lets nobody in. Who does not go stays. */
-  retire(deadlineMs: number): void {
+  /** Tells everybody to go and lets nobody in. Who does not go stays. @param words for the log */
+  retire(deadlineMs: number, words: string): void {
     this.#draining = true;
+    this.#drain ??= this.#options.traces?.handOvers.drain(this.#sessions.size, this.#rooms.totals().rooms);
+    this.#options.log.info({ deadlineMs, sessions: this.#sessions.size, ...logged(this.#drain?.ids) }, words);
     this.cluster?.drain();
     const message = encodeMessage({ t: 'draining', deadlineMs });
     for (const { reliable } of this.#sessions.values()) {
       if (reliable.open) reliable.sendEncoded(message);
       else reliable.close('draining', 'the relay is going away');
     }
+    if (this.#sessions.size === 0) this.#drain?.end(0);
   }
 
   /** Tells everybody to go, and resolves when they have, or at the deadline after closing the rest with `draining`. */
   async drain(deadlineMs: number): Promise<void> {
-    this.retire(deadlineMs);
+    this.retire(deadlineMs, 'draining');
     if (this.#sessions.size > 0) {
       const left = Promise.withResolvers<void>();
       this.#emptied = left.resolve;
@@ -265,6 +274,7 @@ export class RelayHost implements Hub {
   }
 
   #closeAll(): void {
+    this.#drain?.end(this.#sessions.size);
     for (const { reliable } of this.#sessions.values()) reliable.close('draining', 'the relay is going away');
   }
 
@@ -287,8 +297,8 @@ export class RelayHost implements Hub {
     return Date.now();
   }
 
-  authenticate(token: string): Promise<TokenClaims> {
-    return this.#joining.authenticate(token);
+  authenticate(reliable: ReliableSession, token: string): Promise<TokenClaims> {
+    return this.#joining.authenticate(reliable, token);
   }
 
   joining(reliable: ReliableSession, claims: TokenClaims, resume: string | undefined): void | Promise<void> {
@@ -353,18 +363,23 @@ export class RelayHost implements Hub {
 
   closing(reliable: ReliableSession, code: Code): void {
     if (code !== 'closed') this.#options.counters.add('refused', code);
-    this.#options.log.debug({ session: reliable.key, code }, 'closing');
+    const trace = this.#sessions.get(reliable.key)?.trace;
+    trace?.refused(code);
+    this.#options.log.debug({ session: reliable.key, code, ...logged(trace?.ids) }, 'closing');
   }
 
   ended(reliable: ReliableSession, clean: boolean): void {
     const session = this.#sessions.remove(reliable);
     if (!session) return;
+    session.trace?.refused('gone');
     this.#tokens.forget(reliable.key);
     if (session.sub !== undefined) this.#options.joins.leave(session.sub);
     if (session.room) this.#left(session.room, session, clean);
     this.#options.plane.forget(reliable.transport);
     this.#options.log.debug({ session: reliable.key, clean }, 'ended');
-    if (this.#sessions.size === 0) this.#emptied?.();
+    if (this.#sessions.size > 0) return;
+    this.#drain?.end(0);
+    this.#emptied?.();
   }
 
   #left(hosted: HostedRoom, { reliable: { key }, sub = '' }: HostedSession, clean: boolean): void {

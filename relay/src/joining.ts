@@ -6,6 +6,8 @@ import type { JoinLimits } from '../joins/limits.ts';
 import type { ReliableSession } from '../reliable/session.ts';
 import type { Identity, RoomEvent } from '../room/types.ts';
 import type { Counters } from '../telemetry/counters.ts';
+import { logged } from '../telemetry/traces/ids.ts';
+import type { JoinTraces } from '../telemetry/traces/joins.ts';
 import type { ResumeTokens } from '../token/resume.ts';
 import type { TokenClaims, TokenVerifier } from '../token/token.ts';
 import type { LiveTokens } from './live-tokens.ts';
@@ -21,6 +23,7 @@ export interface JoiningOptions {
   resume: ResumeTokens;
   counters: Counters;
   log: Logger;
+  traces: JoinTraces | undefined;
   /** Lag budget of rooms at most, ms. */
   budgetMs: number;
   nowMs(): number;
@@ -46,7 +49,15 @@ export class Joining {
   }
 
   /** As `Hub.authenticate`. */
-  async authenticate(token: string): Promise<TokenClaims> {
+  async authenticate(reliable: ReliableSession, token: string): Promise<TokenClaims> {
+    const session = this.#options.sessions.get(reliable.key);
+    if (session) session.trace = this.#options.traces?.begin(session.arrivedMs);
+    const claims = await this.#verify(token);
+    session?.trace?.step('join.token');
+    return claims;
+  }
+
+  async #verify(token: string): Promise<TokenClaims> {
     const { verifier, community, dateMs, draining } = this.#options;
     const claims = await verifier.verify(token, dateMs());
     community.check(claims);
@@ -81,6 +92,7 @@ export class Joining {
     const { sessions, log, community, dispatch, budgetMs } = this.#options;
     const { key } = reliable;
     const { room, sub, isNew } = claims;
+    session.trace?.step('join.room');
     const hosted = this.#options.room(room);
     // It may have ended while the room was fetched.
     if (!hosted || sessions.get(key) !== session) return;
@@ -99,7 +111,9 @@ export class Joining {
     this.#options.joined(hosted);
     this.#options.tokens.hold(session, claims);
     this.#options.onJoinMs?.(this.#options.nowMs() - session.arrivedMs);
-    log.debug({ session: key, room, sub, roles: claims.roles }, 'joined');
+    session.trace?.welcomed(room);
+    log.debug({ session: key, room, sub, roles: claims.roles, ...logged(session.trace?.ids) }, 'joined');
+    session.trace = undefined;
     void community.visit(room, sub).then((visit) => {
       if (visit && isNew === undefined)
         this.#request(reliable, { type: 'visited', session: key, isNew: visit.count === 1 });
@@ -112,7 +126,7 @@ export class Joining {
     const before = session?.claims;
     if (!session || !before) return;
     try {
-      const claims = await this.authenticate(token);
+      const claims = await this.#verify(token);
       if (claims.sub !== before.sub || claims.room !== before.room) {
         throw codeError('token_invalid', 'a token of another person or room');
       }

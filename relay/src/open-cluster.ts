@@ -32,6 +32,7 @@ export interface ClusterDeps {
   show: ClusterOptions['show'];
   counters: Counters;
   log: Logger;
+  traces: ClusterOptions['traces'];
   /** For tests: instead of NATS. */
   directory: Directory | undefined;
 }
@@ -42,7 +43,7 @@ export interface ClusterDeps {
  */
 export async function openCluster(
   config: RelayConfig,
-  { engine, gifts, show, log, counters, directory: given }: ClusterDeps,
+  { engine, gifts, show, log, counters, traces, directory: given }: ClusterDeps,
 ): Promise<OpenCluster | undefined> {
   const { cluster } = config;
   if (cluster.relayId === undefined) return undefined;
@@ -62,7 +63,7 @@ export async function openCluster(
     directory.announce(entry);
   };
   return {
-    options: { self, directory, door, repairMs: cluster.repairMs, gifts, show, counters, log },
+    options: { self, directory, door, repairMs: cluster.repairMs, gifts, show, counters, log, traces },
     directory,
     announce({ url, certificateHashes }, load, onOrder) {
       const { host, port } = door.address;

@@ -15,7 +15,6 @@ import type { Ledger } from '../ledger/index.ts';
 import { Counters } from '../telemetry/counters.ts';
 import { MachineFigures } from '../telemetry/machine.ts';
 import { Metrics, type Snapshot } from '../telemetry/metrics.ts';
-import { GiftTraces } from '../telemetry/traces/gifts.ts';
 import { openTelemetry, type Telemetry } from '../telemetry/traces/open.ts';
 import { ensureSharedKey, openTokenKeys } from '../token/keys.ts';
 import { TokenVerifier } from '../token/token.ts';
@@ -97,7 +96,7 @@ class Relay implements RunningRelay {
     const keys = await openTokenKeys({ ...token, keyFile: this.#keyFile }, this.#log);
     if (giftsWanted(config)) {
       const [counters, log] = [this.#counters, this.#log];
-      const traces = this.#telemetry.traces && new GiftTraces(this.#telemetry.traces);
+      const traces = this.#telemetry.traces?.gifts;
       const onRecord = () => this.#delivery?.wake();
       const cluster = giftCluster(config, (gift) => this.#host?.cluster?.second.store(gift));
       this.#gifts = await openGifts(config, {
@@ -122,6 +121,7 @@ class Relay implements RunningRelay {
     if (config.emulateLink) this.#link = emulated(door);
     this.#cluster = await openCluster(config, {
       ...{ engine, gifts: this.#gifts?.cluster, log: this.#log, counters: this.#counters },
+      traces: this.#telemetry.traces?.handOvers,
       ...{ directory: this.#deps.directory, show: this.#gifts && ((gift) => this.#gifts!.desk.given(gift)) },
     });
     this.#host = new RelayHost({
@@ -136,6 +136,7 @@ class Relay implements RunningRelay {
       cluster: this.#cluster?.options,
       counters: this.#counters,
       log: this.#log,
+      traces: this.#telemetry.traces,
       onJoinMs: this.#metrics.recordJoinMs,
       onUplinkLagMs: this.#metrics.recordUplinkLagMs,
       onSpareMs: this.#metrics.recordSpareMs,
@@ -333,15 +334,13 @@ class Relay implements RunningRelay {
   #retire(): void {
     if (this.#draining) return;
     this.#draining = true;
-    this.#log.info({ sessions: this.#host?.stats().sessions }, 'draining by order of the fleet');
     this.#cluster?.drain();
     this.#door?.server.drain();
-    this.#host?.retire(this.#config.drainMs);
+    this.#host?.retire(this.#config.drainMs, 'draining by order of the fleet');
   }
 
   async #drain(deadlineMs: number): Promise<void> {
     this.#draining = true;
-    this.#log.info({ deadlineMs, sessions: this.#host?.stats().sessions }, 'draining');
     this.#cluster?.drain();
     this.#door?.server.drain();
     await this.#host?.drain(deadlineMs);

@@ -3,6 +3,7 @@ import type { Session } from '@hayate/transport';
 import type { Flood } from '../policy/flood.ts';
 import type { ReliableSession } from '../reliable/session.ts';
 import type { SessionKey } from '../room/types.ts';
+import type { JoinTrace } from '../telemetry/traces/joins.ts';
 import type { TokenClaims } from '../token/token.ts';
 import type { HostedRoom } from './rooms.ts';
 
@@ -15,6 +16,8 @@ export interface HostedSession {
   /** Of the token that counts now. */
   claims: TokenClaims | undefined;
   arrivedMs: number;
+  /** Of the few that are traced, until the welcome. */
+  trace: JoinTrace | undefined;
   /** While it publishes. */
   flood: Flood | undefined;
 }
@@ -37,6 +40,7 @@ export class Sessions {
       sub: undefined,
       claims: undefined,
       arrivedMs: nowMs,
+      trace: undefined,
       flood: undefined,
     });
     this.#keys.set(reliable.transport, reliable.key);

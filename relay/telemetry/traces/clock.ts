@@ -11,3 +11,8 @@ export function wallMs(): number {
   shiftMs += coarse - fine;
   return coarse;
 }
+
+/** The wall's time of a moment of `performance.now`. */
+export function wallAt(monotonicMs: number): number {
+  return wallMs() - (performance.now() - monotonicMs);
+}

@@ -5,15 +5,26 @@ import type { Logger } from 'pino';
 import type { RelayConfig } from '../../config/schema.ts';
 import type { Counters } from '../counters.ts';
 import { within } from '../within.ts';
+import { GiftTraces } from './gifts.ts';
+import { HandOverTraces } from './hand-overs.ts';
+import { JoinTraces } from './joins.ts';
 import type { Traces } from './traces.ts';
 
 /** A collector that does not answer must not keep a relay from ending. */
 const CLOSE_MS = 2000;
 
+/** What a relay traces. */
+export interface RelayTraces {
+  spans: Traces;
+  gifts: GiftTraces;
+  joins: JoinTraces;
+  handOvers: HandOverTraces;
+}
+
 /** What a relay tells beside `/metrics` and its log. */
 export interface Telemetry {
   /** Undefined: nobody wants any. */
-  traces: Traces | undefined;
+  traces: RelayTraces | undefined;
   /** Of metrics, beside Prometheus'. */
   readers: MetricReader[];
   /** Who speaks: one for traces and metrics. */
@@ -34,12 +45,17 @@ export async function openTelemetry(
   }
   const [{ openExporters }, { SdkTraces }] = await Promise.all([import('./exporters.ts'), import('./traces.ts')]);
   const { processors, readers } = await openExporters(config.telemetry, deps);
-  const traces = processors.length > 0 ? new SdkTraces(resource, processors, deps.counters) : undefined;
+  const spans = processors.length > 0 ? new SdkTraces(resource, processors, deps.counters) : undefined;
   return {
-    traces,
+    traces: spans && {
+      spans,
+      gifts: new GiftTraces(spans),
+      joins: new JoinTraces(spans, wanted.joins),
+      handOvers: new HandOverTraces(spans),
+    },
     readers,
     resource,
-    close: () => within(CLOSE_MS, traces?.close()),
+    close: () => within(CLOSE_MS, spans?.close()),
   };
 }
 

@@ -60,7 +60,7 @@ it('spans reach the collector as OTLP with the headers of the file', async () =>
   writeFileSync(headersFile, 'authorization: Bearer k=1\n\nx-team: live\n');
   const { traces, close, counters } = await opened({ otlp: { endpoint: endpoint('/tenant/'), headersFile } });
   const parent = randomIds();
-  traces!.span({ ...span('one'), parent, kind: 'client', attributes: { 'hayate.attempt': 3 }, fault: 'timeout' });
+  traces!.spans.span({ ...span('one'), parent, kind: 'client', attributes: { 'hayate.attempt': 3 }, fault: 'timeout' });
   await close();
   const [{ path, headers, body }] = requests as [Request];
   expect({ path, ...headers }).toMatchObject({
@@ -97,8 +97,8 @@ it('what a collector refuses is counted as lost and told once, without where it 
   const { traces, close, counters, lines } = await opened({
     otlp: { endpoint: endpoint('/s3cret'), metricsSeconds: 0 },
   });
-  traces!.span(span('one'));
-  traces!.span(span('two'));
+  traces!.spans.span(span('one'));
+  traces!.spans.span(span('two'));
   await close();
   expect(Object.fromEntries(counters.get('spans'))).toEqual({ made: 2, lost_otlp: 2 });
   expect(lines).toMatchObject([{ level: 40, to: 'otlp', why: '400' }]);
@@ -108,7 +108,7 @@ it('what a collector refuses is counted as lost and told once, without where it 
 it('a collector that hangs does not keep a relay from ending', async () => {
   reply = 'hang';
   const { traces, close } = await opened({ otlp: { endpoint: endpoint(), metricsSeconds: 0 } });
-  traces!.span(span('one'));
+  traces!.spans.span(span('one'));
   const ended = close();
   await expect.poll(() => requests.length).toBe(1);
   await ended;
@@ -118,8 +118,8 @@ it('a file takes a line a span, for its owner alone, and goes on where it ended'
   const file = join(dir, 'spans.jsonl');
   for (const name of ['one', 'two']) {
     const { traces, close, counters } = await opened({ traces: { file } });
-    traces!.span(span(name));
-    traces!.span(span(name));
+    traces!.spans.span(span(name));
+    traces!.spans.span(span(name));
     await close();
     expect(Object.fromEntries(counters.get('spans'))).toEqual({ made: 2, sent_file: 2 });
   }
