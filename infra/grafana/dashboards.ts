@@ -209,7 +209,7 @@ const relay: Dashboard = {
           { about: 'They came and found the receive buffer full.' },
         ),
         panel('On the way out', 'pps', [
-          q(rate('hayate_udp_send_errors_total', 'relay', RELAY), '{{relay}} given up'),
+          q(rate('hayate_udp_send_errors_total', 'relay, errno', RELAY), '{{relay}} given up, {{errno}}'),
           q(rate('hayate_udp_send_blocked_total', 'relay', RELAY), '{{relay}} waited'),
           q(rate('hayate_kernel_no_route_total', 'relay', RELAY), '{{relay}} no route'),
         ]),

@@ -161,7 +161,7 @@ export class Metrics {
     const sendBlocked = counter('udp_send_blocked', 'Times that the send buffer was full: waited for up to 2 ms.');
     const sendErrors = counter(
       'udp_send_errors',
-      'Datagrams given up on their way into the kernel: the send buffer stayed full, or there was no way to the peer.',
+      'Datagrams given up on their way into the kernel, by errno: eagain is a send buffer that stayed full.',
     );
     const bytes = counter(
       'udp_bytes',
@@ -218,7 +218,7 @@ export class Metrics {
         result.observe(datagrams, s.plane['datagrams_out'] ?? 0, { direction: 'out' });
         if (s.plane['send_blocked'] !== undefined) {
           result.observe(sendBlocked, s.plane['send_blocked']);
-          result.observe(sendErrors, s.plane['send_dropped'] ?? 0);
+          observePrefixed(s.plane, 'send_dropped_', (errno, n) => result.observe(sendErrors, n, { errno }));
         }
         result.observe(bytes, s.plane['bytes_in'] ?? 0, { direction: 'in' });
         result.observe(bytes, s.plane['bytes_out'] ?? 0, { direction: 'out' });

@@ -214,12 +214,12 @@ impl Fast {
                     unsafe { libc::poll(&mut poll, 1, 2) };
                 }
                 Some(libc::EAGAIN) => {
-                    self.stats.send_dropped += (to - at) as u64;
+                    self.stats.gave_up(Some(libc::EAGAIN), (to - at) as u64);
                     return;
                 }
                 // Also an ICMP error of an earlier packet: it belongs to no packet of this batch, so only one is skipped.
-                _ => {
-                    self.stats.send_dropped += 1;
+                errno => {
+                    self.stats.gave_up(errno, 1);
                     at += 1;
                 }
             }
@@ -308,7 +308,7 @@ impl Io for Fast {
             let run = (from..waiting).take_while(|i| self.batch.packet(*i).0 == key).count();
             match self.sockets.get(&key).map(|socket| socket.as_raw_fd()) {
                 Some(fd) => self.send_run(fd, from, from + run),
-                None => self.stats.send_dropped += run as u64,
+                None => self.stats.gave_up(None, run as u64),
             }
             from += run;
         }

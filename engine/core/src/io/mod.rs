@@ -29,8 +29,31 @@ pub(crate) struct IoStats {
     pub send_calls: u64,
     /// The socket buffer was full; waited up to 2 ms.
     pub send_blocked: u64,
-    /// Packets given up: buffer still full, or an error of the network.
-    pub send_dropped: u64,
+    /// Packets given up: buffer still full, or an error of the network. By what the kernel said, as in `SEND_ERRORS`.
+    pub send_dropped: [u64; SEND_ERRORS.len()],
+}
+
+/// Why packets are given up; the last stands for all others.
+pub(crate) const SEND_ERRORS: [(&str, i32); 11] = [
+    ("send_dropped_eagain", libc::EAGAIN),
+    ("send_dropped_enobufs", libc::ENOBUFS),
+    ("send_dropped_enetunreach", libc::ENETUNREACH),
+    ("send_dropped_ehostunreach", libc::EHOSTUNREACH),
+    ("send_dropped_enetdown", libc::ENETDOWN),
+    ("send_dropped_econnrefused", libc::ECONNREFUSED),
+    ("send_dropped_eperm", libc::EPERM),
+    ("send_dropped_eacces", libc::EACCES),
+    ("send_dropped_einval", libc::EINVAL),
+    ("send_dropped_emsgsize", libc::EMSGSIZE),
+    ("send_dropped_other", 0),
+];
+
+impl IoStats {
+    /// `packets` are given up for an errno; `None`: none was said.
+    fn gave_up(&mut self, errno: Option<i32>, packets: u64) {
+        let known = SEND_ERRORS.iter().position(|&(_, code)| Some(code) == errno && code != 0);
+        self.send_dropped[known.unwrap_or(SEND_ERRORS.len() - 1)] += packets;
+    }
 }
 
 /// Ends a `wait` from any thread.
@@ -103,4 +126,22 @@ pub(crate) fn bind(addr: SocketAddr, buffer_bytes: usize) -> io::Result<UdpSocke
     let _ = socket.set_send_buffer_size(buffer_bytes);
     socket.bind(&addr.into())?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_up_is_counted_by_errno() {
+        let mut stats = IoStats::default();
+        stats.gave_up(Some(libc::EAGAIN), 3);
+        stats.gave_up(Some(libc::ENETUNREACH), 1);
+        stats.gave_up(Some(libc::EPIPE), 2);
+        stats.gave_up(None, 4);
+        stats.gave_up(Some(0), 5);
+        let counted: Vec<_> = SEND_ERRORS.iter().zip(stats.send_dropped).filter(|(_, n)| *n > 0).collect();
+        let names: Vec<_> = counted.iter().map(|((name, _), n)| (*name, *n)).collect();
+        assert_eq!(names, [("send_dropped_eagain", 3), ("send_dropped_enetunreach", 1), ("send_dropped_other", 11)]);
+    }
 }

@@ -60,10 +60,11 @@ impl Portable {
     fn send_one(&mut self, index: usize) {
         let (key, destination, contents) = self.batch.packet(index);
         let Some(socket) = self.sockets.get(&key) else {
-            self.stats.send_dropped += 1;
+            self.stats.gave_up(None, 1);
             return;
         };
         let transmit = Transmit { destination, ecn: None, contents, segment_size: None, src_ip: None };
+        let mut errno = None;
         for attempt in 0..2 {
             self.stats.send_calls += 1;
             match socket.state.try_send(UdpSockRef::from(&socket.mio), &transmit) {
@@ -75,10 +76,13 @@ impl Portable {
                     self.stats.send_blocked += 1;
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Err(_) => break,
+                Err(error) => {
+                    errno = error.raw_os_error();
+                    break;
+                }
             }
         }
-        self.stats.send_dropped += 1;
+        self.stats.gave_up(errno, 1);
     }
 }
 

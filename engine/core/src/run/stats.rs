@@ -4,6 +4,7 @@ use super::conn::{Conn, Phase, SessionCounters};
 use super::Core;
 use crate::api::{DeliveryClass, EndpointId, MemberStats, SessionId};
 use crate::clock::{thread_cpu_us, thread_waited_us};
+use crate::io::SEND_ERRORS;
 use std::sync::atomic::Ordering;
 
 counters! {
@@ -100,7 +101,6 @@ impl Core {
             ("recv_calls", io.recv_calls as f64),
             ("send_calls", io.send_calls as f64),
             ("send_blocked", io.send_blocked as f64),
-            ("send_dropped", io.send_dropped as f64),
             ("command_queue_full", load(&self.shared.command_queue_full)),
             ("event_queue_full", load(&self.shared.event_queue_full)),
             ("event_queue_expired", load(&self.shared.event_queue_expired)),
@@ -115,6 +115,7 @@ impl Core {
             ("datagram_queue_bytes", staged as f64),
             ("timer_entries", self.wheel.len() as f64),
         ]);
+        values.extend(SEND_ERRORS.iter().zip(io.send_dropped).map(|(&(name, _), count)| (name, count as f64)));
         values
     }
 
