@@ -62,6 +62,9 @@ describe('lips', () => {
     expect([skew.count, skew.least, skew.most]).toEqual([5, -30, 45]);
     expect([0.01, 0.5, 0.99].map((share) => skew.quantile(share))).toEqual([-30, 10, 45]);
     expect(skew.within(-20, 40)).toBe(0.6);
+    skew.add(-90, true);
+    expect([skew.count, skew.frozen, skew.least]).toEqual([6, 1, -30]);
+    expect(skew.within(-20, 40)).toBe(0.5);
     skew.reset();
     expect([skew.count, skew.quantile(0.5)]).toEqual([0, Number.NaN]);
   });

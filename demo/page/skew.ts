@@ -1,15 +1,22 @@
 /** Voice after face, ms: negative where the voice led. What the page put out, not what the playout planned. */
 export class Skew {
   count = 0;
+  /** Of them, those beside a face that stood still because the page did. */
+  frozen = 0;
+  /** Of the others. */
   least = Number.POSITIVE_INFINITY;
   most = Number.NEGATIVE_INFINITY;
   /** By whole ms from -100 on; both ends hold what is beyond. */
   readonly #bins = new Uint32Array(301);
 
-  add(ms: number): void {
+  /** `frozen`: the page has just stood still, so that no face could be drawn; the voice went on, as it should. */
+  add(ms: number, frozen = false): void {
     this.count += 1;
-    this.least = Math.min(this.least, ms);
-    this.most = Math.max(this.most, ms);
+    if (frozen) this.frozen += 1;
+    else {
+      this.least = Math.min(this.least, ms);
+      this.most = Math.max(this.most, ms);
+    }
     this.#bins[Math.max(0, Math.min(300, Math.round(ms) + 100))]! += 1;
   }
 
@@ -33,6 +40,7 @@ export class Skew {
   /** Forgets what was. */
   reset(): void {
     this.count = 0;
+    this.frozen = 0;
     this.least = Number.POSITIVE_INFINITY;
     this.most = Number.NEGATIVE_INFINITY;
     this.#bins.fill(0);

@@ -34,15 +34,26 @@ export interface OwnFace {
   scene?: SceneName | undefined;
 }
 
+/** A page that drew nothing for so long stood still: three refreshes. */
+const FROZEN_MS = 50;
+const THAWS_MS = 100;
+
 /** Motion between two refreshes of the screen, ms: drawn now, seen at the next one. */
 class RefreshRate {
   intervalMs = 1000 / 60;
   #lastMs = 0;
+  #frozenMs = Number.NEGATIVE_INFINITY;
 
   observe(nowMs: number): void {
     const passed = nowMs - this.#lastMs;
     this.#lastMs = nowMs;
-    if (passed > 3 && passed < 50) this.intervalMs += (passed - this.intervalMs) * 0.05;
+    if (passed > 3 && passed < FROZEN_MS) this.intervalMs += (passed - this.intervalMs) * 0.05;
+    if (passed >= FROZEN_MS) this.#frozenMs = nowMs;
+  }
+
+  /** Whether the page stood still just now: what came meanwhile is still on its way to the face. */
+  frozen(nowMs: number): boolean {
+    return nowMs - this.#frozenMs < THAWS_MS;
   }
 }
 
@@ -310,7 +321,7 @@ export class Stage {
         this.#showLag(pose.lagMs + seenInMs, seat.uncertaintyMs, nowMs);
         seat.voice.extraMs = this.#probe.voiceExtraMs;
         const heardMs = seat.voice.takeHeardLag();
-        if (heardMs !== undefined) this.#probe.skew.add(heardMs - pose.lagMs - seenInMs);
+        if (heardMs !== undefined) this.#probe.skew.add(heardMs - pose.lagMs - seenInMs, this.#refresh.frozen(frameMs));
       }
       first = false;
     }
