@@ -162,7 +162,8 @@ pub fn insist(from: &Host, sender: SessionId, to: &mut Host, receiver: SessionId
     let deadline = Instant::now() + DEADLINE;
     loop {
         from.send(sender, data);
-        let came = |e: &Event| matches!(e, Event::Datagram { session, data: d, .. } if *session == receiver && d == data);
+        let came =
+            |e: &Event| matches!(e, Event::Datagram { session, data: d, .. } if *session == receiver && d == data);
         let again = Instant::now() + Duration::from_millis(50);
         while Instant::now() < again {
             to.engine.take_events(&mut to.events);
