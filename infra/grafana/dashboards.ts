@@ -232,7 +232,7 @@ const relay: Dashboard = {
         ]),
         panel('In the relay, at a bound', 'pps', [
           q(rate('hayate_datagrams_dropped_total', 'relay, reason', RELAY), '{{relay}} {{reason}}'),
-          q(rate('hayate_datagrams_refused_total', 'relay, reason', RELAY), '{{relay}} refused {{reason}}'),
+          q(rate('hayate_datagrams_refused_total', 'relay, reason', RELAY), '{{relay}} refused {{reason}}', NO_FAULT),
         ]),
       ],
     },
