@@ -106,7 +106,7 @@ async function runs(project: Project, checks: Checks): Promise<void> {
       seen.codec === 120 && seen.transport === 'engine' && seen.sent === 120 && seen.shown === 120,
       `app.ts: ${app.out}`,
     );
-    checks.check(seen.pageBytes[0]! > 200 && seen.pageBytes[1]! > 20_000, `the page is not there: ${app.out}`);
+    checks.check(seen.pageBytes[0]! > 200 && seen.pageBytes[1]! > 200_000, `the page is not there: ${app.out}`);
   }
 }
 

@@ -48,9 +48,13 @@ const target = async (sub: string, role: Role) => ({
   certificateHashes: relay.certificateHashes,
   token: await mintToken(readSharedKey(relay.keyFile!), { room: 'packed', sub, roles: [role], ttlSeconds: 600 }),
 });
-const page = await Promise.all(
-  ['/', '/demo.js'].map(async (path) => (await fetch(relay.httpAddress + path)).arrayBuffer()),
-);
+const html = await (await fetch(relay.httpAddress)).text();
+const scripts = [...html.matchAll(/(?:src|href)="(\/[^"]+\.js)"/g)].map(([, path]) => path!);
+const bytesOf = async (path: string) => {
+  const response = await fetch(relay.httpAddress + path);
+  return response.ok ? (await response.arrayBuffer()).byteLength : Number.NaN;
+};
+const scriptBytes = (await Promise.all(scripts.map(bytesOf))).reduce((sum, bytes) => sum + bytes, 0);
 
 const watcher = watch(await target('bob', 'viewer'), { connector });
 await watcher.ready;
@@ -86,7 +90,7 @@ console.log(
     transport: relay.transport,
     sent,
     shown,
-    pageBytes: page.map((bytes) => bytes.byteLength),
+    pageBytes: [html.length, scriptBytes],
     link: typeof links.fibre,
   }),
 );
