@@ -94,7 +94,9 @@ describe.skipIf(missing !== undefined).each([
 
     // Nothing carried the trace from relay to relay.
     const one = ['gift.check', 'gift.commit', 'gift.show', 'gift.submit'].map((name) => `${name} by jp-1`);
-    await expect.poll(() => traced('one', 'jp').by.sort()).toEqual([...one, 'gift.show by us-1'].sort());
+    await expect
+      .poll(() => traced('one', 'jp').by.sort(), { timeout: 15_000 })
+      .toEqual([...one, 'gift.show by us-1'].sort());
     expect(traceFaults(traced('one', 'jp').spans)).toEqual([]);
     const two = ['gift.forward by jp-1', 'gift.commit by us-1', 'gift.show by jp-1', 'gift.show by us-1'];
     expect(traced('two', 'us').by).toEqual(expect.arrayContaining(two));
@@ -108,7 +110,7 @@ describe.skipIf(missing !== undefined).each([
     const away = await ann.room.gift(await ticket('four', 'ann2', 'jp'));
     expect(away).toMatchObject({ repeat: false });
     expect(away.gift).toBeUndefined();
-    await expect.poll(() => shown(ann.told)).toContain('four');
+    await expect.poll(() => shown(ann.told), { timeout: 15_000 }).toContain('four');
     await jpNats!.start();
     await expect.poll(() => ann.room.giftsSeen, { timeout: 30_000 }).toBe(4);
     expect(shown(ann.told).filter((jti) => jti === 'four')).toHaveLength(1);

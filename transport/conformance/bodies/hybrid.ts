@@ -19,14 +19,20 @@ export async function openHybridFixture(
   options: { cuttable: boolean; origin: string; runClient: (id: string, target: Target) => Promise<unknown> },
 ): Promise<Fixture> {
   const admitted = admission(settings, options.origin);
-  const webSocket = await webSocketServer({ certificate: pem, ...admitted });
-  const { port } = webSocket.address;
-  const quic = await engineServer(engine, {
-    ...{ host: '127.0.0.1', port, certificate: { selfSigned: {} }, limits: ENGINE_LIMITS, ...admitted },
-  }).catch(async (error: unknown) => {
-    await webSocket.close();
-    throw error;
-  });
+  const open = async (tries: number) => {
+    const webSocket = await webSocketServer({ certificate: pem, ...admitted });
+    const { port } = webSocket.address;
+    const tls = { certificate: { selfSigned: {} }, limits: ENGINE_LIMITS };
+    try {
+      return { webSocket, port, quic: await engineServer(engine, { host: '127.0.0.1', port, ...tls, ...admitted }) };
+    } catch (error) {
+      await webSocket.close();
+      // A port that is free for TCP may be somebody's for UDP.
+      if (tries === 0) throw error;
+      return open(tries - 1);
+    }
+  };
+  const { webSocket, port, quic } = await open(5);
   const pairing = new Pairing({ enabled: true });
   const drained = [pairing.whole('datagrams', quic.sessions), pairing.whole('streams', webSocket.sessions)];
   for (const whole of drained) void whole.pipeTo(new WritableStream()).catch(() => {});
