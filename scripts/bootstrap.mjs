@@ -1,4 +1,4 @@
-// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | fake-linode | faults | audit | data | docs:api | release | hayate | engine`.
+// The one door of a fresh clone: `npm start`, `npm test`, `npm run check | claims | bench | lab | fake-linode | faults | fuzz | audit | data | docs:api | release | hayate | engine`.
 // Runs on the system's Node (20 or newer); everything behind it runs on the Node 24 that npm installs.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -142,6 +142,10 @@ const commands = {
   faults: async (args) => {
     await ensureModules();
     return node(['lab/faults/run.ts', ...args]);
+  },
+  fuzz: async (args) => {
+    await ensureModules();
+    return node(['lab/fuzz/run.ts', ...args]);
   },
   'docs:api': async (args) => {
     await ensureModules();

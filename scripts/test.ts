@@ -65,7 +65,7 @@ async function cargo(): Promise<Counts> {
   }
   const code = await run(
     'cargo',
-    ['test', '--manifest-path', 'engine/Cargo.toml', '-p', 'hayate-core', '--locked', '-q'],
+    ['test', '--manifest-path', 'engine/Cargo.toml', '-p', 'hayate-core', '-p', 'hayate-fuzz', '--locked', '-q'],
     (line) => {
       const hit = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/.exec(line);
       if (!hit) return;

@@ -9,6 +9,14 @@ pub(crate) struct Now {
     pub us: u64,
 }
 
+#[cfg(not(feature = "fuzzing"))]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+#[cfg(feature = "fuzzing")]
+use crate::fuzzing::now as instant;
+
 /// `Instant` is CLOCK_MONOTONIC on Linux, so one pair of readings at the start ties the two for good.
 pub(crate) struct Clock {
     origin: Instant,
@@ -18,11 +26,11 @@ pub(crate) struct Clock {
 impl Clock {
     pub fn new() -> Clock {
         let origin_us = monotonic_us();
-        Clock { origin: Instant::now(), origin_us }
+        Clock { origin: instant(), origin_us }
     }
 
     pub fn now(&self) -> Now {
-        let at = Instant::now();
+        let at = instant();
         Now { at, us: self.us_of(at) }
     }
 

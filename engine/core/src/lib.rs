@@ -6,6 +6,9 @@ pub mod cert;
 mod clock;
 mod congestion;
 mod engine;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod h3;
 mod io;
 mod limits;

@@ -4,7 +4,7 @@ use crate::api::{Command, ConnectConfig, EndpointId, Event, EventSink, ListenCon
 use crate::cert::CertStore;
 use crate::clock::monotonic_us;
 use crate::io::Wake;
-use quinn_proto::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn_proto::crypto;
 use rustls::server::danger::ClientCertVerifier;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -22,7 +22,7 @@ pub(crate) struct NewListener {
     pub config: ListenConfig,
     pub certificates: CertStore,
     pub clients: Option<Arc<dyn ClientCertVerifier>>,
-    pub tls: Arc<QuicServerConfig>,
+    pub tls: Arc<dyn crypto::ServerConfig>,
     pub socket: UdpSocket,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct NewClient {
     pub session: SessionId,
     pub config: ConnectConfig,
     pub url: url::Url,
-    pub tls: Arc<QuicClientConfig>,
+    pub tls: Arc<dyn crypto::ClientConfig>,
 }
 
 pub(crate) enum Input {

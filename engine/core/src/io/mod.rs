@@ -8,6 +8,8 @@ mod batch;
 #[cfg(target_os = "linux")]
 mod fast;
 mod portable;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod wire;
 
 use crate::api::{EngineError, IoKind};
 use batch::Batch;

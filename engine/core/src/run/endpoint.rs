@@ -57,7 +57,7 @@ impl Endpoint {
 }
 
 pub(super) fn server_config(
-    tls: Arc<q::crypto::rustls::QuicServerConfig>,
+    tls: Arc<dyn q::crypto::ServerConfig>,
     transport: &Arc<TransportConfig>,
 ) -> Arc<ServerConfig> {
     let mut config = ServerConfig::with_crypto(tls);

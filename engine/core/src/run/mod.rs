@@ -304,7 +304,7 @@ impl Run {
         }
     }
 
-    fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         let due_us = self.wait();
         self.arrived(due_us);
         let now = self.core.clock.now();

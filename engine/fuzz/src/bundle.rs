@@ -1,10 +1,9 @@
-//! Any bytes: a typed error, or a bundle whose units add up.
-#![no_main]
+//! Any bytes as a datagram: a typed error, or a bundle whose units add up; a probe whose answer echoes it.
 
+use crate::vectors::hexes;
 use hayate_core::media::{answer_probe, Bundle};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+pub fn run(data: &[u8]) {
     if let Some(reply) = answer_probe(data, 1, 2) {
         assert_eq!((reply.len(), &reply[2..12]), (24, &data[1..11]));
     }
@@ -22,8 +21,9 @@ fuzz_target!(|data: &[u8]| {
         bytes += unit.wire.len();
     }
     assert!(count > 0);
-    assert_eq!(
-        (used, count, bytes),
-        (bundle.slots, bundle.unit_count, bundle.units_wire.len())
-    );
-});
+    assert_eq!((used, count, bytes), (bundle.slots, bundle.unit_count, bundle.units_wire.len()));
+}
+
+pub fn seeds() -> Vec<Vec<u8>> {
+    ["bundle", "probe", "missing", "trunk"].into_iter().flat_map(hexes).collect()
+}
