@@ -46,6 +46,7 @@ import { floods } from './operations/floods.ts';
 import { noSecrets } from './operations/no-secrets.ts';
 import { observed } from './operations/observability.ts';
 import { soaked } from './operations/soak.ts';
+import { traced } from './operations/trace.ts';
 import { clusterFaults } from './regions/faults.ts';
 import { ocean } from './regions/ocean.ts';
 import { directoryScale } from './regions/scale.ts';
@@ -125,6 +126,7 @@ export const claims: Claim[] = [
   faultTable,
   floods,
   observed,
+  traced,
   soaked,
   noSecrets,
 ];

@@ -16,8 +16,8 @@ import { SpanFile } from './file.ts';
 import { watched } from './watched.ts';
 
 const TIMEOUT_MS = 5000;
-/** Spans wait so long for others. */
-const BATCH_MS = 1000;
+/** Spans wait so long for others: a request costs more than they do. */
+const BATCH_MS = 5000;
 const HEADERS_MS = 60_000;
 const HEADER = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)$/;
 
