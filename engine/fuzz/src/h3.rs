@@ -29,6 +29,11 @@ fn settings(data: &[u8]) {
     }
 }
 
+/// What the engine asks of a URL. A fragment or a user name, which a malformed `:path` or `:authority` may bring, is not sent on.
+fn target(url: &url::Url) -> (Option<&str>, Option<u16>, &str, Option<&str>) {
+    (url.host_str(), url.port(), url.path(), url.query())
+}
+
 fn request(data: &[u8]) {
     let mut rest = data;
     let Ok(request) = wt::ConnectRequest::decode(&mut rest) else { return };
@@ -36,11 +41,9 @@ fn request(data: &[u8]) {
     let mut again = Vec::new();
     if request.encode(&mut again).is_ok() {
         let decoded = wt::ConnectRequest::decode(&mut &again[..]).expect("what was encoded");
-        assert_eq!(decoded.url, request.url);
+        assert_eq!(target(&decoded.url), target(&request.url));
     }
-    // As the engine asks of it.
-    let _ =
-        (request.url.path(), request.url.query(), request.headers.get("origin").map(|value| value.to_str().is_ok()));
+    let _ = request.headers.get("origin").map(|value| value.to_str().is_ok());
 }
 
 fn response(data: &[u8]) {
