@@ -30,8 +30,10 @@ const LOG_MS = 10_000;
 export interface FuzzOptions {
   /** Of all targets together. */
   inputs: number;
-  /** Of all targets together, at most. */
+  /** Times of all targets together, at most. */
   seconds: number;
+  /** Targets that run at once. */
+  jobs: number;
   seed: number;
   /** Parts of names, such as `rust` or `messages`; none: all. */
   only: readonly string[];
@@ -118,9 +120,9 @@ async function rustControl(build: RustBuild, seed: number): Promise<Control> {
   return { found_after: crashes > 0 ? inputs : null, blind_inputs: inputs, blind_found: found };
 }
 
-/** Runs the targets one after the other and the controls before them; what the machine has no tools for is left out and said. */
+/** Runs the controls, then the targets; what the machine has no tools for is left out and said. */
 export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
-  const { inputs, seconds, seed, only, log } = options;
+  const { inputs, seconds, jobs, seed, only, log } = options;
   const result: FuzzResult = { inputs: 0, crashes: 0, targets: {}, controls: {}, skipped: [] };
   const all = shares(only);
   let build: RustBuild | undefined;
@@ -135,19 +137,34 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzResult> {
   }
   if (all.some(([name]) => name.startsWith('typescript:'))) result.controls.typescript = await typescriptControl(seed);
   const rust = build === undefined ? [] : rustTargets(build);
-  for (const [full, share] of all) {
+
+  async function run(full: string, share: number): Promise<TargetResult | undefined> {
     const [language, name] = full.split(':') as [string, string];
     const keep = { crashes: true, corpus: options.keepCorpus };
     const amount: Amount = { inputs: Math.ceil(inputs * share), seconds: seconds * share, seed, keep };
+    if (language === 'typescript') return runTypeScript(name, amount, log);
     const target = rust.find((each) => each.name === name);
-    let done: TargetResult;
-    if (language === 'typescript') done = await runTypeScript(name, amount, log);
-    else if (build !== undefined && target) done = await runRust(build, target, amount, progress(full, log));
-    else continue;
-    result.targets[full] = done;
-    result.inputs += done.inputs;
-    result.crashes += done.crashes;
-    log(`${full}: ${JSON.stringify(done)}`);
+    return build && target && runRust(build, target, amount, progress(full, log));
+  }
+
+  const done = new Map<string, TargetResult>();
+  const waiting = [...all];
+  async function work(): Promise<void> {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [name, share] = next;
+      const end = await run(name, share);
+      if (end === undefined) continue;
+      done.set(name, end);
+      log(`${name}: ${JSON.stringify(end)}`);
+    }
+  }
+  await Promise.all(Array.from({ length: jobs }, work));
+  for (const [name] of all) {
+    const end = done.get(name);
+    if (end === undefined) continue;
+    result.targets[name] = end;
+    result.inputs += end.inputs;
+    result.crashes += end.crashes;
   }
   return result;
 }

@@ -39,7 +39,15 @@ export function committedFuzz(checks: Checks): void {
 /** A part of it again, with the code as it is. */
 export async function someFuzz(checks: Checks, log: (text: string) => void): Promise<void> {
   const seed = Math.floor(Date.now() / 1000);
-  const result = await fuzz({ inputs: SOME_INPUTS, seconds: SOME_SECONDS, seed, only: [], keepCorpus: false, log });
+  const result = await fuzz({
+    inputs: SOME_INPUTS,
+    seconds: SOME_SECONDS,
+    jobs: 1,
+    seed,
+    only: [],
+    keepCorpus: false,
+    log,
+  });
   checks.figure('fuzz again', { seed, inputs: result.inputs, crashes: result.crashes, controls: result.controls });
   for (const reason of result.skipped) checks.skip(reason);
   sound(checks, result, 'now');
