@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinkProfile } from '@hayate/engine';
-import { askChild, pin, prefer } from '../lib/children.ts';
+import { askChild, pin, prefer, share } from '../lib/children.ts';
 import { cpuByThread, cpuUs } from '../lib/proc.ts';
 import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
@@ -244,7 +244,7 @@ export async function stream(options: StreamOptions, log: (text: string) => void
     for (const side of sides) {
       const loaderPid = side.loader.pid ?? 0;
       pin(side.pid, 0);
-      prefer(side.pid, -20);
+      share(side.pid, -20);
       pin(loaderPid, 1);
       prefer(loaderPid);
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { spawnChild } from '../bench/stream.ts';
 import type { RoomPlan, Sent, Traffic } from '../bench/stream-plan.ts';
 import type { Summary } from '../bench/stream-present.ts';
-import { askChild, pin, prefer } from '../lib/children.ts';
+import { askChild, pin, prefer, share } from '../lib/children.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 
 /** What `GET /v1/rooms/ROOM` says of how its media goes out. */
@@ -37,7 +37,8 @@ export class LagRig {
     pin(relay.pid, 0);
     pin(this.loader.pid ?? 0, 1);
     // Livers may take the relay's core for a moment, and must not take more than half of it.
-    for (const { pid } of [relay, this.livers]) prefer(pid ?? 0, -20);
+    share(relay.pid, -20);
+    prefer(this.livers.pid ?? 0, -20);
     prefer(this.loader.pid ?? 0);
   }
 

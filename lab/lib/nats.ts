@@ -6,6 +6,7 @@ import { makeClusterKeys } from '../../cli/cluster-keys.ts';
 import { secretsOf } from '../../infra/push.ts';
 import { openAccess } from '../../relay/directory/nats/access.ts';
 import { accountIn, type UserOptions, userCreds } from '../../relay/nats/index.ts';
+import { share } from './children.ts';
 import { freePorts } from './free-ports.ts';
 import { type GoBinary, goBinary } from './go-binary.ts';
 import { natsConf } from './nats-conf.ts';
@@ -35,12 +36,14 @@ class NatsServer {
   readonly ports: Ports;
   #child: Running | undefined;
   readonly #command: string[];
+  readonly #share: number;
 
-  constructor(name: string, ports: Ports, command: string[], scheme: 'nats' | 'tls') {
+  constructor(name: string, ports: Ports, command: string[], scheme: 'nats' | 'tls', share: number) {
     this.name = name;
     this.ports = ports;
     this.url = `${scheme}://127.0.0.1:${ports.client}`;
     this.#command = command;
+    this.#share = share;
   }
 
   get pid(): number {
@@ -52,6 +55,7 @@ class NatsServer {
     if (this.#child) return;
     const [binary, ...args] = this.#command;
     this.#child = new Running(binary!, args);
+    share(this.pid, this.#share);
     await this.#child.line(/Server is ready/, 10_000);
   }
 
@@ -164,6 +168,8 @@ export interface NatsRigOptions {
   regions: readonly string[];
   /** Servers a region: 1, or 3 for streams of three copies. Default 1. */
   servers?: 1 | 3;
+  /** Of the machine: -20 to 19, default 0. */
+  share?: number;
   /**
    * `always` syncs each write before its ack (JetStream's default does not). `2m` is for measurements which have nothing
    * to do with the disk.
@@ -226,7 +232,8 @@ export async function startNats(options: NatsRigOptions): Promise<NatsRig> {
         syncInterval: options.syncInterval ?? 'always',
       });
       writeFileSync(file, text);
-      return new NatsServer(name, at, [binary.path, '-c', file], keys === undefined ? 'nats' : 'tls');
+      const scheme = keys === undefined ? 'nats' : 'tls';
+      return new NatsServer(name, at, [binary.path, '-c', file], scheme, options.share ?? 0);
     });
     regions.push(new NatsRegion(region, servers));
   }

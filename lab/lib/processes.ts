@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { equal } from './children.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -21,8 +22,10 @@ export class Running {
   #listeners = new Set<(line: string) => void>();
 
   constructor(command: string, args: string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}) {
-    // A group of its own, so that stop() reaches grandchildren (npm, bootstrap, node) and nothing else.
+    // A group of its own, so that stop() reaches grandchildren (npm, bootstrap, node) and nothing else. It makes a session as
+    // well, whose share of the machine would be the ordinary one whatever this one has.
     this.#child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...options });
+    if (this.#child.pid !== undefined) equal(this.#child.pid);
     this.exited = new Promise((resolve) => {
       this.#child.on('error', () => resolve(127));
       this.#child.on('close', (code) => resolve(code ?? 128));

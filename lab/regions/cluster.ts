@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { issueCertificate, makeAuthority } from '@hayate/engine';
+import { share } from '../lib/children.ts';
 import { startNats } from '../lib/nats.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 import { TcpLine } from '../lib/tcp-line.ts';
@@ -19,6 +20,9 @@ export interface ClusterOptions {
   ocean: OceanPlan;
   flags?: string[];
 }
+
+/** Of the machine, as the livers' process has: relays and NATS servers stand for machines of their own. */
+const SHARE = -20;
 
 /** What a development relay makes for itself. */
 const KEYS = ['token.key', 'ticket.key', 'service.token'];
@@ -46,6 +50,7 @@ export class Cluster {
     const nats = await startNats({
       regions: [...REGIONS],
       servers,
+      share: SHARE,
       ocean: async (_from, _to, port) => {
         const delayMs = (ocean.outMs + ocean.backMs) / 2;
         const { jitterMs, loss, seed } = ocean;
@@ -122,6 +127,7 @@ export class Cluster {
       ...flags,
       ...more,
     ]);
+    share(process.pid, SHARE);
     return { id, region, process };
   }
 
