@@ -10,7 +10,7 @@ import {
   startRelay,
 } from '@hayate/relay';
 import { type Command, Option } from 'commander';
-import { pino } from 'pino';
+import { openLog } from './log.ts';
 import { onInterrupt } from './until.ts';
 import { UsageError } from './usage.ts';
 
@@ -70,11 +70,11 @@ export async function runRelay(config: RelayConfig, options: RunRelayOptions): P
     process.stderr.write(`hayate: no engine (${available.reason}): the relay speaks WebSocket over TCP\n`);
   }
   const interrupt = onInterrupt();
-  // Standard output is this program's answer; what the relay logs goes beside it.
-  const logger = pino({ level: config.log.level }, pino.destination({ dest: 2, sync: true }));
   const assets: Map<string, Asset> | undefined = config.dev
     ? await demoAssets({ faceModel: options.faceModel })
     : undefined;
+  // After what builds the page, which is a child process.
+  const logger = openLog(config.log.level);
   const relay = await startRelay(config, { logger, ...(assets && { assets }) });
   let stop: (() => Promise<void>) | undefined;
   try {

@@ -1,8 +1,8 @@
 import type { RelayConfig, RunningRelay } from '@hayate/relay';
 import { readDevState } from '@hayate/relay';
 import { Command } from 'commander';
-import { pino } from 'pino';
 import { openDialler } from '../connector.ts';
+import { openLog } from '../log.ts';
 import { perform } from '../performance.ts';
 import { addRelayOptions, relayConfig, runRelay } from '../relay-process.ts';
 import { devToken } from '../target.ts';
@@ -54,7 +54,7 @@ async function runRegions(
   config: RelayConfig,
 ): Promise<void> {
   const interrupt = onInterrupt();
-  const logger = pino({ level: config.log.level }, pino.destination({ dest: 2, sync: true }));
+  const logger = openLog(config.log.level);
   const regions = await startTwoRegions({ ...options, httpPort: config.http.port, logger });
   try {
     const relays = Object.fromEntries(Object.entries(regions.relays).map(([name, { url }]) => [name, url]));

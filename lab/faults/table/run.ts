@@ -22,6 +22,8 @@ export interface TableResult {
 }
 
 const BETWEEN_MS = 200;
+/** Far more than any fault takes: whoever waits for an answer that never comes must not hold up the others. */
+const MOST_MS = 180_000;
 
 /** Each against a relay process of its own, under the load of `Load`. */
 export async function runTable({ only }: TableOptions, log: (text: string) => void): Promise<TableResult> {
@@ -64,8 +66,12 @@ export async function runTable({ only }: TableOptions, log: (text: string) => vo
 async function runFault(fault: Fault): Promise<FaultResult> {
   const stage = await Stage.start(fault).catch((error: Error) => error);
   if (stage instanceof Error) return failed(fault, stage);
+  const late = AbortSignal.timeout(MOST_MS);
+  const over = new Promise<never>((_, reject) => {
+    late.addEventListener('abort', () => reject(new Error(`not over after ${MOST_MS / 1000} s`)));
+  });
   try {
-    return await stage.run(fault);
+    return await Promise.race([stage.run(fault), over]);
   } catch (error) {
     return failed(fault, error as Error);
   } finally {
