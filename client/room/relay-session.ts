@@ -15,6 +15,7 @@ import {
   type Welcome,
 } from '@hayate/codec/messages';
 import type { CloseInfo, SendStreamOptions, Session } from '@hayate/transport';
+import { apartUs } from './clocks.ts';
 import type { Environment } from './environment.ts';
 import { Liveness } from './liveness.ts';
 import { MessageStream } from './message-stream.ts';
@@ -187,9 +188,12 @@ export class RelaySession {
   async #run(): Promise<void> {
     const { agent, resume, token } = this.#options;
     const session = this.transport;
-    // A body may count from another instant than this package; the difference of two readings below 1 ms is no such case.
-    const apartUs = this.#options.environment.nowMs() * 1000 - session.nowUs();
-    const skewUs = Math.abs(apartUs) < 1000 ? 0 : apartUs;
+    // A body may count from another instant than this package.
+    const { environment } = this.#options;
+    const skewUs = apartUs(
+      () => environment.nowMs() * 1000,
+      () => session.nowUs(),
+    );
     session.setDatagramHandler((data, receivedAtUs) => {
       this.#liveness.heard();
       this.#options.onDatagram(data, receivedAtUs + skewUs);
