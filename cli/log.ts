@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
 
 /** What may wait for whoever reads the log, bytes. */
 const MOST_BYTES = 1 << 20;
@@ -38,11 +38,11 @@ export function boundedLines(
 }
 
 /**
- * On standard error: standard output is a program's answer. A pipe or socket is written without waiting, a file or terminal at
- * once. To be opened after child processes: libuv lets standard error block again where it hands it to one.
+ * A pipe or socket is written without waiting, a file or terminal at once. On standard error, where standard output is the
+ * program's answer. To be opened after child processes: libuv lets a stream block again where it hands it to one.
  */
-export function openLog(level: string): Logger {
-  const { _handle: handle } = process.stderr as { _handle?: { setBlocking?(blocking: boolean): number } };
+export function openLog(options: LoggerOptions, to: NodeJS.WriteStream = process.stderr): Logger {
+  const { _handle: handle } = to as { _handle?: { setBlocking?(blocking: boolean): number } };
   handle?.setBlocking?.(false);
-  return pino({ level }, boundedLines(process.stderr));
+  return pino(options, boundedLines(to));
 }

@@ -74,7 +74,7 @@ export async function runRelay(config: RelayConfig, options: RunRelayOptions): P
     ? await demoAssets({ faceModel: options.faceModel })
     : undefined;
   // After what builds the page, which is a child process.
-  const logger = openLog(config.log.level);
+  const logger = openLog({ level: config.log.level });
   const relay = await startRelay(config, { logger, ...(assets && { assets }) });
   let stop: (() => Promise<void>) | undefined;
   try {

@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 import { MACHINE_ID, openTokens, readControlConfig, startControl } from '@hayate/fleet';
 import { Command, InvalidArgumentError } from 'commander';
-import { pino } from 'pino';
 import { plain, printJson } from '../gifts-ledger.ts';
+import { openLog } from '../log.ts';
 import { onInterrupt } from '../until.ts';
 import { BadNews } from '../usage.ts';
 
@@ -28,7 +28,7 @@ Examples, on the control node:
   hayate control revoke jp-a-3                    gets nothing more; its certificate ends by itself`,
     )
     .action(async ({ config }: ControlFlags) => {
-      const log = pino({ base: null });
+      const log = openLog({ base: null }, process.stdout);
       const control = await startControl(readControlConfig(config), log);
       log.info({ port: control.port }, 'control node serves');
       const interrupt = onInterrupt();

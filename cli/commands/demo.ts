@@ -54,7 +54,7 @@ async function runRegions(
   config: RelayConfig,
 ): Promise<void> {
   const interrupt = onInterrupt();
-  const logger = openLog(config.log.level);
+  const logger = openLog({ level: config.log.level });
   const regions = await startTwoRegions({ ...options, httpPort: config.http.port, logger });
   try {
     const relays = Object.fromEntries(Object.entries(regions.relays).map(([name, { url }]) => [name, url]));

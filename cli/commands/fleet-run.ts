@@ -1,7 +1,7 @@
 import { type FleetStatus, readFleetConfig, startFleet } from '@hayate/fleet';
 import { Command } from 'commander';
-import { pino } from 'pino';
 import { plain, printJson } from '../gifts-ledger.ts';
+import { openLog } from '../log.ts';
 import { addServiceOptions, ServiceApi, type ServiceOptions } from '../service-api.ts';
 import { onInterrupt } from '../until.ts';
 
@@ -13,7 +13,7 @@ export function fleetRunCommand(): Command {
     .option('--config <file>', 'JSON: docs/fleet.md has its keys', CONFIG)
     .option('--dry-run', 'decides and logs, creates and removes nothing, whatever the file says')
     .action(async (options: { config: string; dryRun?: true }) => {
-      const log = pino({ base: null });
+      const log = openLog({ base: null }, process.stdout);
       const config = readFleetConfig(options.config);
       const fleet = await startFleet({ ...config, dryRun: options.dryRun ?? config.dryRun }, log);
       log.info({ port: fleet.port, dryRun: options.dryRun ?? config.dryRun }, 'fleet runs');
