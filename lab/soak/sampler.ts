@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LagCounts } from '../lib/lag-counts.ts';
 import { type Sample as MetricSample, readMetrics, total } from '../lib/metrics.ts';
 import { cpuUs, engineWaitUs, rssKb } from '../lib/proc.ts';
+import type { Sleepers } from '../lib/sleepers.ts';
 import type { InsideFigures } from './relay-hook.ts';
-import type { Sleepers } from './sleepers.ts';
 
 const gauge = (metric: string, labels?: Record<string, string>) => ({ metric, labels });
 const open = (what: string) => gauge('hayate_engine_open', { what });

@@ -9,10 +9,10 @@ import { Random } from '../faults/random.ts';
 import { openWebhookReceiver, type WebhookReceiver } from '../lib/app-backend.ts';
 import { prefer } from '../lib/children.ts';
 import { startRelayProcess } from '../lib/relay-process.ts';
+import { Sleepers } from '../lib/sleepers.ts';
 import { Crowd } from './crowd.ts';
 import { judged, type SoakResult } from './result.ts';
 import { beyond, count, gauges, type Sample, Sampler } from './sampler.ts';
-import { Sleepers } from './sleepers.ts';
 
 export type Leak = 'heap' | 'fds';
 

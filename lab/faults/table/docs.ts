@@ -4,8 +4,7 @@ import { root } from '../../lib/processes.ts';
 import type { Fault } from './fault.ts';
 import { promised, VIEWERS } from './fault.ts';
 import { controls, faults } from './list.ts';
-import type { TableResult } from './run.ts';
-import type { FaultResult } from './stage.ts';
+import type { TableResult, TriedFault } from './run.ts';
 
 const docsFile = join(root, 'docs', 'faults.md');
 
@@ -23,7 +22,7 @@ function lastResult(): Kept | undefined {
 
 const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 
-function measuredOf({ name }: Fault, results: readonly FaultResult[], skipped: readonly string[]): string {
+function measuredOf({ name }: Fault, results: readonly TriedFault[], skipped: readonly string[]): string {
   const reason = skipped.find((text) => text.startsWith(`${name}: `));
   if (reason !== undefined) return `SKIPPED ${cell(reason.slice(name.length + 2))}`;
   const result = results.find((each) => each.name === name);
@@ -35,10 +34,14 @@ function measuredOf({ name }: Fault, results: readonly FaultResult[], skipped: r
     : result.passed
       ? 'kept'
       : `**not kept: ${result.broken.join('; ')}**`;
-  return cell(`${verdict}. ${result.measured}`);
+  const tries = result.before.map(
+    ({ broken, machine_late_ms }) => `${broken.join('; ')} (machine ${machine_late_ms} ms)`,
+  );
+  const before = tries.length > 0 ? `. Runs before it: ${tries.join(', ')}` : '';
+  return cell(`${verdict}. ${result.measured}${before}`);
 }
 
-function table(list: readonly Fault[], results: readonly FaultResult[], skipped: readonly string[]): string[] {
+function table(list: readonly Fault[], results: readonly TriedFault[], skipped: readonly string[]): string[] {
   return [
     '| fault | what is done | promise | last measured |',
     '|---|---|---|---|',
@@ -72,6 +75,9 @@ export function renderFaults(): string {
     'Of every fault: the longest any viewer was without a new frame, lag p99 (one way, capture to arrival; rooms have a budget of 20 ms, so that',
     'nothing is held) before, while it lasts and after it, and what became of all gifts by the ledger, the viewers and the backend. A gift that the',
     'giver was told is taken and that one of them lacks is lost; one that one of them has twice is doubled.',
+    '',
+    'Processes that only sleep say by how much the machine itself stood still meanwhile (its host took cores away). Where that was over 10 ms and',
+    'nothing but the lag was broken, the fault is run again, four times at most in all; the last run counts, and those before it are told.',
     '',
     when,
     '',

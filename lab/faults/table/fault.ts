@@ -88,6 +88,11 @@ export interface Measured {
   comments: { sent: number; taken: number };
 }
 
+/** Whether nothing but the lag was broken, which a machine that stands still breaks as well. */
+export function lagAlone(why: readonly string[]): boolean {
+  return why.length > 0 && why.every((text) => text.startsWith('lag p99 '));
+}
+
 /** Load that the run could not keep up says nothing of the relay. */
 const LEAST_LOAD = 0.9;
 

@@ -7,6 +7,7 @@ import { mintToken, readSharedKey } from '@hayate/relay';
 import { type Office, openOffice, openWebhookReceiver, type WebhookReceiver } from '../../lib/app-backend.ts';
 import { RawSession, type RelayAddress } from '../../lib/raw-session.ts';
 import { type RelayProcess, startRelayProcess } from '../../lib/relay-process.ts';
+import type { Sleepers } from '../../lib/sleepers.ts';
 import { UdpLine } from '../../lib/udp-line.ts';
 import { auditGifts } from '../gift-audit.ts';
 import { auditDelivered } from '../givers.ts';
@@ -37,6 +38,8 @@ export interface FaultResult extends Measured {
   broken: string[];
   /** Of a control: whether it was found to break its promise, as it must be. */
   control?: boolean;
+  /** By how much cores of the machine itself stood still from before the fault until after it, ms. */
+  machine_late_ms: number;
   seconds: number;
 }
 
@@ -171,11 +174,12 @@ export class Stage {
   }
 
   /** @param under measured: before the fault, while it lasts, after it */
-  async run(fault: Fault): Promise<FaultResult> {
+  async run(fault: Fault, sleepers: Sleepers): Promise<FaultResult> {
     const since = performance.now();
     await this.startLoad();
     await this.#flows(Number.POSITIVE_INFINITY, BACK_MS);
     await sleep(WARM_MS);
+    sleepers.take();
     const before = this.load.period();
     await sleep(WINDOW_MS);
     const during = this.load.period();
@@ -187,6 +191,7 @@ export class Stage {
     const after = this.load.period();
     await sleep(WINDOW_MS);
     this.load.period();
+    const machine_late_ms = Math.round(10 * sleepers.take()) / 10;
     const still = this.load.stillMs();
     const kept = this.load.flowing(FLOWING_MS);
     const ended = this.load.ended - endedBefore;
@@ -209,6 +214,7 @@ export class Stage {
       broken: why,
       ...(fault.control && { control: true }),
       ...measured,
+      machine_late_ms,
       seconds: Math.round((performance.now() - since) / 100) / 10,
     };
   }

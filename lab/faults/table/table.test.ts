@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { currentFaults, renderFaults } from './docs.ts';
-import { broken, type Fault, type Measured, promised, VIEWERS } from './fault.ts';
+import { broken, type Fault, lagAlone, type Measured, promised, VIEWERS } from './fault.ts';
 import { openInitial, randomId, sealInitial } from './initials.ts';
 import { controls, faults } from './list.ts';
 
@@ -52,6 +52,13 @@ describe('the promise of a fault', () => {
       'a newcomer is let in: refused',
     ]);
     expect(broken(fault, well, {})).toEqual(['a newcomer is let in: not found out']);
+  });
+
+  it('is of the lag alone where nothing else is broken', () => {
+    const late: Measured = { ...well, lag_p99_ms: { before: 3, during: 30, after: 30 } };
+    expect(lagAlone(broken(fault, late, found))).toBe(true);
+    expect(lagAlone(broken(fault, { ...late, sessions_ended: 1 }, found))).toBe(false);
+    expect(lagAlone(broken(fault, well, found))).toBe(false);
   });
 
   it('says every limit in words', () => {

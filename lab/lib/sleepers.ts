@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { pin, prefer } from '../lib/children.ts';
+import { pin, prefer } from './children.ts';
 
 const MAX_CORES = 4;
 
@@ -17,7 +17,10 @@ export class Sleepers {
     const cores = cpus().slice(0, MAX_CORES);
     this.#lateMs = cores.map(() => 0);
     this.#children = cores.map((_, core) => {
-      const child = fork(fileURLToPath(new URL('sleeper-child.ts', import.meta.url)));
+      const child = fork(fileURLToPath(new URL('sleeper-child.ts', import.meta.url)), {
+        // A session of its own goes before all others; in this one all of it would.
+        detached: true,
+      });
       pin(child.pid ?? 0, core);
       prefer(child.pid ?? 0, -20);
       child.on('message', (lateMs: number) => {
