@@ -1,23 +1,23 @@
 // Writes the table of docs/security.md from lab/results/fuzz.json.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Machine } from '../lib/machine.ts';
 import { root } from '../lib/processes.ts';
-import type { FuzzResult } from './result.ts';
-
-type Saved = FuzzResult & { command: string; at: string; commit: string; machine: Machine };
+import { type KeptFuzz, keptFuzz } from './save.ts';
 
 export const PAGE = join(root, 'docs', 'security.md');
-const RESULT = join(root, 'lab', 'results', 'fuzz.json');
 const BEGIN = '<!-- fuzz: written by `node lab/fuzz/docs.ts` -->\n';
 const END = '<!-- /fuzz -->';
 
 const thousands = (value: number) => value.toLocaleString('en-US').replaceAll(',', ' ');
 
 /** The last long run, or that there was none. */
-function table(saved: Saved | undefined): string {
+function table(saved: KeptFuzz | undefined): string {
   if (saved === undefined) return 'Not run yet: `npm run fuzz -- --save`, then `node lab/fuzz/docs.ts`.\n';
-  const { command, at, commit, machine, inputs, crashes, targets, controls, skipped } = saved;
+  const { machine, inputs, crashes, targets, controls, skipped } = saved;
+  const commands = new Map<string, string>();
+  for (const { command, at, commit } of Object.values(targets)) {
+    commands.set(command, `\`${command}\`, ${at.slice(0, 10)}, commit ${commit}`);
+  }
   const rows = Object.entries(targets).map(
     ([name, { inputs: count, seconds, coverage, corpus, crashes: broke }]) =>
       `| ${name} | ${thousands(count)} | ${seconds} | ${thousands(Math.round(count / Math.max(1, seconds)))} | ${thousands(coverage)} | ${corpus} | ${broke} |`,
@@ -27,7 +27,7 @@ function table(saved: Saved | undefined): string {
       `${language}: found after ${found_after === null ? 'no' : thousands(found_after)} inputs; ${thousands(blind_inputs)} blind ones found it ${blind_found} times`,
   );
   return [
-    `\`${command}\`, ${at.slice(0, 10)}, commit ${commit}, ${machine.cores} cores of ${machine.cpu}: ${thousands(inputs)} inputs, ${crashes} crashes.`,
+    `${[...commands.values()].join('; ')}; ${machine.cores} cores of ${machine.cpu}: ${thousands(inputs)} inputs, ${crashes} crashes.`,
     '',
     '| target | inputs | s | inputs/s | edges (Rust) or blocks reached | inputs kept | crashes |',
     '|---|---|---|---|---|---|---|',
@@ -43,8 +43,7 @@ function table(saved: Saved | undefined): string {
 export function page(text: string): string {
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (from < 0 || to < from) throw new Error(`${PAGE} has no place for the table`);
-  const saved = existsSync(RESULT) ? (JSON.parse(readFileSync(RESULT, 'utf8')) as Saved) : undefined;
-  return `${text.slice(0, from + BEGIN.length)}${table(saved)}${text.slice(to)}`;
+  return `${text.slice(0, from + BEGIN.length)}${table(keptFuzz())}${text.slice(to)}`;
 }
 
 if (process.argv[1] === import.meta.filename) writeFileSync(PAGE, page(readFileSync(PAGE, 'utf8')));

@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { report } from '../lib/report.ts';
 import { fuzz, holds, NAMES } from './fuzz.ts';
+import { keepFuzz } from './save.ts';
 
 interface Flags {
   inputs: number;
@@ -36,7 +37,7 @@ const { inputs, seconds, jobs, target, seed, keepCorpus, json, save } = new Comm
   .option('--seed <n>', 'of all that is random', number, 1)
   .option('--keep-corpus', 'write what reached most into the corpora of the source', false)
   .option('--json', 'one JSON object')
-  .option('--save', 'keep the result in lab/results/fuzz.json')
+  .option('--save', 'keep the result in lab/results/fuzz.json, in the place of that of the same targets')
   .parse()
   .opts<Flags>();
 
@@ -45,10 +46,10 @@ const chosen = target.map((name) => ` --target ${name}`).join('');
 const time = Number.isFinite(seconds) ? ` --seconds ${seconds}` : '';
 const beside = jobs > 1 ? ` --jobs ${jobs}` : '';
 const command = `npm run fuzz -- --inputs ${inputs}${time}${beside}${chosen} --seed ${seed}`;
-const place = save ? { folder: '.', name: 'fuzz' } : undefined;
-const result = await report({ command, json, save: place }, () =>
+const result = await report({ command, json }, () =>
   fuzz({ inputs, seconds, jobs, seed, only: target, keepCorpus, log }),
 );
+if (save) keepFuzz(result, command);
 for (const reason of result.skipped) log(`SKIPPED ${reason}`);
 const controls = Object.values(result.controls);
 if (result.crashes > 0 || !controls.every(holds)) process.exitCode = 1;

@@ -1,7 +1,12 @@
 import { ok } from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { HayateError } from '@hayate/codec/errors';
+import { openTicketKeys } from '../../../relay/gifts/keys.ts';
 import { TicketChecker } from '../../../relay/gifts/ticket.ts';
+import { silent } from '../../../relay/test/silent.ts';
 import { ResumeTokens } from '../../../relay/token/resume.ts';
 import { TokenVerifier } from '../../../relay/token/token.ts';
 import type { Run, Target } from '../guided/target.ts';
@@ -115,9 +120,12 @@ const GIFT = {
 
 async function openTickets(): Promise<Run> {
   const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  const spki = publicKey.export({ type: 'spki', format: 'der' });
-  const key = await crypto.subtle.importKey('spki', spki, 'Ed25519', true, ['verify']);
-  const checker = new TicketChecker({ keys: { find: async () => key }, region: 'jp' });
+  const folder = mkdtempSync(join(tmpdir(), 'hayate-fuzz-ticket-'));
+  const publicKeyFile = join(folder, 'ticket.pem');
+  writeFileSync(publicKeyFile, publicKey.export({ type: 'spki', format: 'pem' }));
+  const keys = await openTicketKeys({ publicKeyFile }, silent);
+  rmSync(folder, { recursive: true });
+  const checker = new TicketChecker({ keys, region: 'jp' });
   const signed = (text: string) => sign(null, Buffer.from(text), privateKey as KeyObject);
   return async (input) => {
     const ticket = compact(input, signed);
@@ -142,6 +150,7 @@ export const ticket: Target = {
   of: 'tickets of gifts and what they claim',
   files: [
     'relay/gifts/ticket.ts',
+    'relay/gifts/keys.ts',
     'jose/dist/webapi/jws/compact/verify.js',
     'jose/dist/webapi/lib/jws_verify.js',
     'jose/dist/webapi/lib/validate.js',
