@@ -4,6 +4,7 @@ import { PAGE, page } from './docs.ts';
 import { holds, NAMES } from './fuzz.ts';
 import { runTarget } from './guided/run-target.ts';
 import { kept } from './kept.ts';
+import { joined } from './save.ts';
 import { PLANTED, TARGET_NAMES } from './targets/index.ts';
 
 /** New inputs of each target: 20 000 in all. */
@@ -40,6 +41,23 @@ describe('the loop', () => {
     expect(holds({ ...control, found_after: null })).toBe(false);
     expect(holds({ ...control, blind_found: 1 })).toBe(false);
   });
+});
+
+it('a run of some targets takes the place of what they found before, and of nothing else', () => {
+  const found = (crashes: number) =>
+    ({ language: 'rust', inputs: 10, seconds: 1, coverage: 1, corpus: 1, crashes }) as const;
+  const run = (targets: Record<string, ReturnType<typeof found>>) => ({
+    ...{ inputs: 0, crashes: 0, controls: {}, skipped: [] },
+    targets,
+  });
+  const first = joined(undefined, run({ a: found(0), b: found(3) }), { command: 'all', at: '1', commit: 'x' });
+  expect([first.inputs, first.crashes]).toEqual([20, 3]);
+  const then = joined(first, run({ b: found(0) }), { command: 'b', at: '2', commit: 'y' });
+  expect([then.inputs, then.crashes]).toEqual([20, 0]);
+  expect(Object.entries(then.targets).map(([name, { command }]) => [name, command])).toEqual([
+    ['a', 'all'],
+    ['b', 'b'],
+  ]);
 });
 
 it('every target has its share of a run, and the page has the last figures', () => {
