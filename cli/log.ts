@@ -38,11 +38,12 @@ export function boundedLines(
 }
 
 /**
- * A pipe or socket is written without waiting, a file or terminal at once. On standard error, where standard output is the
- * program's answer. To be opened after child processes: libuv lets a stream block again where it hands it to one.
+ * On standard error: standard output is a program's answer, and who reads that no more ends it. A pipe or socket is written
+ * without waiting, a file or terminal at once. To be opened after child processes: libuv lets standard error block again where
+ * it hands it to one.
  */
-export function openLog(options: LoggerOptions, to: NodeJS.WriteStream = process.stderr): Logger {
-  const { _handle: handle } = to as { _handle?: { setBlocking?(blocking: boolean): number } };
+export function openLog(options: LoggerOptions): Logger {
+  const { _handle: handle } = process.stderr as { _handle?: { setBlocking?(blocking: boolean): number } };
   handle?.setBlocking?.(false);
-  return pino(options, boundedLines(to));
+  return pino(options, boundedLines(process.stderr));
 }

@@ -17,7 +17,7 @@ export function controlCommand(): Command {
   const command = new Command('control')
     .description('The control node of a cluster: lets machines in, orders and renews its certificate.')
     .option('--config <file>', 'JSON: docs/deploy.md has its keys', CONFIG)
-    .option('--json', 'events as JSON lines on standard output')
+    .option('--json', 'machines as JSON lines on standard output')
     .addHelpText(
       'after',
       `
@@ -28,7 +28,7 @@ Examples, on the control node:
   hayate control revoke jp-a-3                    gets nothing more; its certificate ends by itself`,
     )
     .action(async ({ config }: ControlFlags) => {
-      const log = openLog({ base: null }, process.stdout);
+      const log = openLog({ base: null });
       const control = await startControl(readControlConfig(config), log);
       log.info({ port: control.port }, 'control node serves');
       const interrupt = onInterrupt();

@@ -13,7 +13,7 @@ export function fleetRunCommand(): Command {
     .option('--config <file>', 'JSON: docs/fleet.md has its keys', CONFIG)
     .option('--dry-run', 'decides and logs, creates and removes nothing, whatever the file says')
     .action(async (options: { config: string; dryRun?: true }) => {
-      const log = openLog({ base: null }, process.stdout);
+      const log = openLog({ base: null });
       const config = readFleetConfig(options.config);
       const fleet = await startFleet({ ...config, dryRun: options.dryRun ?? config.dryRun }, log);
       log.info({ port: fleet.port, dryRun: options.dryRun ?? config.dryRun }, 'fleet runs');

@@ -186,10 +186,9 @@ export class RelaySession {
   }
 
   async #run(): Promise<void> {
-    const { agent, resume, token } = this.#options;
+    const { agent, environment, resume, token } = this.#options;
     const session = this.transport;
     // A body may count from another instant than this package.
-    const { environment } = this.#options;
     const skewUs = apartUs(
       () => environment.nowMs() * 1000,
       () => session.nowUs(),

@@ -33,9 +33,6 @@ export interface Control {
   blind_found: number;
 }
 
-/** Of one target in the file of results, which may be of several commands. */
-export type KeptTarget = TargetResult & { command: string; at: string; commit: string };
-
 export interface FuzzResult {
   inputs: number;
   crashes: number;

@@ -36,7 +36,7 @@ export class LagRig {
     this.#stateDir = stateDir;
     pin(relay.pid, 0);
     pin(this.loader.pid ?? 0, 1);
-    // Livers may take the relay's core for a moment, and must not take more than half of it.
+    // Its engine stays ahead of its JavaScript. Livers may take its core for a moment, and must not take more than half of it.
     share(relay.pid, -20);
     prefer(this.livers.pid ?? 0, -20);
     prefer(this.loader.pid ?? 0);
