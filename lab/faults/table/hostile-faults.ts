@@ -179,7 +179,7 @@ export const hostileFaults: Fault[] = [
   },
   {
     name: 'liver-that-floods',
-    does: 'a second liver of the room sends 4000 frames a second; the relay takes 400',
+    does: 'a second liver of the room sends 4000 frames a second, of which the relay allows 400',
     limits: NOTHING_SEEN,
     also: { ended: 'its session ends with rate_limited' },
     async inflict(stage) {
