@@ -16,6 +16,7 @@ type Step =
       unsynced: number;
       duplicate: number;
       late: number;
+      overRate: number;
     };
 
 interface ForwardCase {
@@ -25,6 +26,7 @@ interface ForwardCase {
   generation: number;
   maxAgeUs: number;
   maxAheadUs: number;
+  unitsPerSecond: number;
   steps: Step[];
   counts: object;
 }
@@ -32,8 +34,8 @@ interface ForwardCase {
 const cases = readVectors<ForwardCase>('forward.json');
 
 function play(each: ForwardCase, onDownlink: (data: Uint8Array) => void = () => {}): void {
-  const { alias, slot, generation, maxAgeUs, maxAheadUs } = each;
-  const forwarder = new SlotForwarder({ alias, slot, generation, maxAgeUs, maxAheadUs });
+  const { alias, slot, generation, maxAgeUs, maxAheadUs, unitsPerSecond } = each;
+  const forwarder = new SlotForwarder({ alias, slot, generation, maxAgeUs, maxAheadUs, unitsPerSecond });
   for (const step of each.steps) {
     if (step.op === 'join') {
       const bundles = forwarder.joinBundles();
@@ -43,12 +45,13 @@ function play(each: ForwardCase, onDownlink: (data: Uint8Array) => void = () => 
     const { offsetUs, uncertaintyUs } = step;
     const clock = offsetUs === null || uncertaintyUs === null ? undefined : { offsetUs, uncertaintyUs };
     const result = forwarder.forward(step.nowUs, clock, fromHex(step.uplink));
-    const { unsynced, duplicate, late } = result;
-    expect({ refused: result.refused ?? null, unsynced, duplicate, late }).toEqual({
+    const { unsynced, duplicate, late, overRate } = result;
+    expect({ refused: result.refused ?? null, unsynced, duplicate, late, overRate }).toEqual({
       refused: step.refused,
       unsynced: step.unsynced,
       duplicate: step.duplicate,
       late: step.late,
+      overRate: step.overRate,
     });
     expect(result.downlink === undefined ? null : toHex(result.downlink)).toBe(step.downlink);
     if (result.downlink !== undefined) onDownlink(result.downlink);

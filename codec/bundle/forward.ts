@@ -11,6 +11,7 @@ import {
   usToSixteenths,
   wrap48,
 } from './limits.ts';
+import { UnitRate } from './rate.ts';
 import { BUNDLE_TYPE, BundleScanner } from './scan.ts';
 import { SequenceExtender } from './sequence.ts';
 import { varintBytes, writeU48, writeVarint } from './varint.ts';
@@ -26,6 +27,8 @@ export interface SlotForwarderOptions {
   /** Oldest and furthest capture time taken, from the protocol's 500 and 20 ms. */
   maxAgeUs?: number;
   maxAheadUs?: number;
+  /** New units that are passed on, half of them at once; 0, the default: any number. */
+  unitsPerSecond?: number;
 }
 
 /** What a clock sync knows of the publisher. */
@@ -37,7 +40,7 @@ export interface PeerClock {
 }
 
 export type RefuseReason = BundleReason | 'clock_unsynced' | 'capture_time_out_of_range';
-export type UnitDrop = 'unsynced' | 'duplicate' | 'late';
+export type UnitDrop = 'unsynced' | 'duplicate' | 'late' | 'overRate';
 
 export interface ForwardResult {
   /** For every member of the room but the publisher; undefined when nothing is left to send. */
@@ -47,6 +50,8 @@ export interface ForwardResult {
   unsynced: number;
   duplicate: number;
   late: number;
+  /** New units that were one too many. */
+  overRate: number;
   /** Units in `downlink`. */
   forwarded: number;
 }
@@ -68,13 +73,15 @@ interface CachedUnit {
 export class SlotForwarder {
   readonly options: Required<SlotForwarderOptions>;
   readonly #scanner = new BundleScanner();
+  readonly #rate: UnitRate;
   readonly #kinds = [new SequenceExtender(), new SequenceExtender(), new SequenceExtender()] as const;
   /** Units since the last motion key by sequence; empty when there is none or the bounds were passed. */
   #cache: CachedUnit[] = [];
   #cacheBytes = 0;
 
   constructor(options: SlotForwarderOptions) {
-    this.options = { maxAgeUs: 500_000, maxAheadUs: 20_000, ...options };
+    this.options = { maxAgeUs: 500_000, maxAheadUs: 20_000, unitsPerSecond: 0, ...options };
+    this.#rate = new UnitRate(this.options.unitsPerSecond);
   }
 
   /** Units received, lost and repeated over all kinds. */
@@ -97,6 +104,7 @@ export class SlotForwarder {
       unsynced: 0,
       duplicate: 0,
       late: 0,
+      overRate: 0,
       forwarded: 0,
     };
     result.refused = scanner.open(uplink) ?? this.#refuse(nowUs, clock, uplink.length);
@@ -116,12 +124,16 @@ export class SlotForwarder {
         result[verdict]++;
         continue;
       }
+      if (kind.began && scanner.kind === UNIT_KIND.motion) this.#forget();
+      if (!this.#rate.take(nowUs)) {
+        result.overRate++;
+        continue;
+      }
       result.forwarded++;
       out.set(uplink.subarray(scanner.unitStart, scanner.unitEnd), at);
       out[at]! |= slot << 5;
       if (scanner.kind === UNIT_KIND.motion) {
         const ownCaptureUs = ownBaseUs - sixteenthsToUs(scanner.age16);
-        if (kind.began) this.#forget();
         this.#remember(kind.extended, ownCaptureUs, uncertainty16, uplink);
       }
       at += scanner.unitEnd - scanner.unitStart;

@@ -18,6 +18,7 @@ import type {
   LinkProxy,
   ListenOptions,
   MemberStats,
+  RoomOptions,
 } from './types.ts';
 
 const USER_GROUPS = 2 ** 24;
@@ -138,10 +139,11 @@ export class EngineImpl implements Engine, EventHandler {
     return session;
   }
 
-  createRoom(options: { alias: number; maxAgeMs?: number; maxAheadMs?: number; maxMembers?: number }): EngineRoom {
+  createRoom(options: RoomOptions): EngineRoom {
     this.#assertOpen();
-    const { alias, maxAgeMs = 500, maxAheadMs = 20, maxMembers = 10_000 } = options;
-    const room = new Room(this, this.port.roomCreate(alias, maxAgeMs, maxAheadMs, maxMembers), alias);
+    const { alias, maxAgeMs = 500, maxAheadMs = 20, maxMembers = 10_000, unitsPerSecond = 0 } = options;
+    const id = this.port.roomCreate(alias, maxAgeMs, maxAheadMs, maxMembers, unitsPerSecond);
+    const room = new Room(this, id, alias);
     this.#rooms.set(room.id, room);
     return room;
   }

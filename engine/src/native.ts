@@ -118,7 +118,7 @@ export interface NativeEngine {
   streamReset(session: number, stream: number, code: number): void;
   streamStop(session: number, stream: number, code: number): void;
   streamCredit(session: number, stream: number, bytes: number): void;
-  roomCreate(alias: number, maxAgeMs: number, maxAheadMs: number, maxMembers: number): number;
+  roomCreate(alias: number, maxAgeMs: number, maxAheadMs: number, maxMembers: number, unitsPerSecond: number): number;
   roomClose(room: number): void;
   roomJoin(room: number, session: number): void;
   roomLeave(room: number, session: number): void;

@@ -273,12 +273,23 @@ export interface LinkProxy {
   close(): void;
 }
 
+export interface RoomOptions {
+  alias: number;
+  /** Units captured longer ago, or so far ahead, are refused. Default 500 and 20. */
+  maxAgeMs?: number;
+  maxAheadMs?: number;
+  /** Default 10 000. */
+  maxMembers?: number;
+  /** New units of one publisher that are passed on, half of them at once. Default 0: any number. */
+  unitsPerSecond?: number;
+}
+
 export interface Engine {
   /** Throws EngineError `bind_failed`, `bad_certificate`. */
   listen(options: ListenOptions): Promise<EngineListener>;
   /** Returns at once; `ready` settles. Names are resolved here: A before AAAA for `localhost`. */
   connect(url: string, options?: ConnectOptions): EngineSession;
-  createRoom(options: { alias: number; maxAgeMs?: number; maxAheadMs?: number; maxMembers?: number }): EngineRoom;
+  createRoom(options: RoomOptions): EngineRoom;
   /** UDP proxy with an emulated link: tx = client to target. */
   proxy(options: {
     host?: string;

@@ -273,7 +273,7 @@ export async function conversation(
   const sides = [
     { name: 'hayate', flags: [], options: same },
     // Without a budget there is nothing to spend: each unit leaves at once.
-    { name: 'unbundled', flags: ['--rooms-budget-ms', '20'], options: same },
+    { name: 'unbundled', flags: ['--rooms-budget-ms', '20', '--rooms-voice-per-datagram', '1'], options: same },
     { name: FAR.name, flags: [], options: { ...same, rooms: FAR.rooms, link: linkOf(FAR.delayMs) } },
   ];
   const played: Played[] = [];

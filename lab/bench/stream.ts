@@ -235,8 +235,8 @@ export async function stream(options: StreamOptions, log: (text: string) => void
   log('starting relays and the baseline');
   const sides = [
     await relaySide('hayate', [], options),
-    // Without a budget there is nothing to spend: each unit leaves at once.
-    await relaySide('unbundled', ['--rooms-budget-ms', '20'], options),
+    // Each unit leaves at once, on the uplink too: without a budget there is nothing to spend.
+    await relaySide('unbundled', ['--rooms-budget-ms', '20', '--rooms-voice-per-datagram', '1'], options),
     await wssSide(options),
   ];
   const livers = spawnChild('stream-livers.ts');

@@ -109,6 +109,10 @@ export const configSchema = z.strictObject({
         'Lag budget of a room, capture to presentation: what a viewer does not need of it for the network is spent on fewer packets and on repair.',
         { unit: 'ms' },
       ),
+      voicePerDatagram: setting(
+        int(1, 4, 4),
+        'Voice packets that share a datagram at most, with the motion of their time. 1: each unit leaves as it comes, whatever time is to spare and however busy the relay is.',
+      ),
       viewerRepairBytes: setting(
         int(0, 1_000_000, 6000),
         'Repair that one viewer may cost a second; a room whose media needs more is not repaired. One liver with voice needs about 4000.',
@@ -156,7 +160,7 @@ export const configSchema = z.strictObject({
       }),
       unitsPerSecond: setting(
         int(50, 100_000, 400),
-        'New units a second of one liver (motion frames and voice packets); above it the liver is warned, after 3 s the session ends with `rate_limited`. Five times as many with repeats.',
+        'New units a second of one liver (motion frames and voice packets), half of them at once; more go to nobody, the liver is warned, and after 3 s the session ends with `rate_limited`. Five times as many with repeats.',
       ),
       controlQueueBytes: setting(
         int(70_000, 16_777_216, 262_144),

@@ -29,7 +29,7 @@ describe.skipIf(!available.ok)('rooms of the engine', () => {
   afterAll(() => engine?.close());
 
   it('tells the members by their sessions, and forgets those that ended', async () => {
-    const room = plane.openRoom({ alias: 7, maxAgeMs: 500, maxAheadMs: 20, maxMembers: 10 });
+    const room = plane.openRoom({ alias: 7, maxAgeMs: 500, maxAheadMs: 20, maxMembers: 10, unitsPerSecond: 0 });
     const [stays, ends, elsewhere] = [await pair(), await pair(), await pair()];
     for (const { server } of [stays, ends]) room.join(server);
     // Longer than the engine holds.

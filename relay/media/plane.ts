@@ -36,6 +36,8 @@ export interface MediaRoomOptions {
   maxAgeMs: number;
   maxAheadMs: number;
   maxMembers: number;
+  /** New units of one publisher that are passed on, half of them at once; 0: any number. */
+  unitsPerSecond: number;
 }
 
 export interface SlotStats {

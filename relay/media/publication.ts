@@ -29,11 +29,11 @@ export class ScriptPublication {
   #refused: Record<string, number> = {};
 
   constructor(options: ScriptPublicationOptions) {
-    const { alias, slot, generation, maxAgeMs, maxAheadMs, randomId } = options;
+    const { alias, slot, generation, maxAgeMs, maxAheadMs, unitsPerSecond, randomId } = options;
     this.slot = slot;
     this.#options = options;
     this.#forwarder = new SlotForwarder({
-      ...{ alias, slot, generation },
+      ...{ alias, slot, generation, unitsPerSecond },
       maxAgeUs: maxAgeMs * 1000,
       maxAheadUs: maxAheadMs * 1000,
     });
@@ -76,6 +76,7 @@ export class ScriptPublication {
     }
     for (let n = result.unsynced; n > 0; n--) this.refuse('unsynced');
     for (let n = result.late; n > 0; n--) this.refuse('late');
+    for (let n = result.overRate; n > 0; n--) this.refuse('over_rate');
     if (!result.downlink) return undefined;
     this.#lagUs.record(Math.max(1, Math.round(receivedAtUs - baseUs(result.downlink, receivedAtUs))));
     return result.downlink;

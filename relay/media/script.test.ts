@@ -15,6 +15,7 @@ interface UplinkStep {
   unsynced: number;
   duplicate: number;
   late: number;
+  overRate: number;
 }
 
 interface JoinStep {
@@ -29,6 +30,7 @@ interface ForwardCase {
   generation: number;
   maxAgeUs: number;
   maxAheadUs: number;
+  unitsPerSecond: number;
   steps: (UplinkStep | JoinStep)[];
   counts: { received: number; lost: number; duplicate: number };
 }
@@ -72,7 +74,7 @@ class FakeSession {
 }
 
 const fromHex = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'));
-const room = { alias: 300, maxAgeMs: 500, maxAheadMs: 20, maxMembers: 10 };
+const room = { alias: 300, maxAgeMs: 500, maxAheadMs: 20, maxMembers: 10, unitsPerSecond: 0 };
 let plane: ScriptPlane;
 
 beforeEach(() => {
@@ -121,6 +123,7 @@ describe('forward vectors through the plane', () => {
       alias: c.alias,
       maxAgeMs: c.maxAgeUs / 1000,
       maxAheadMs: c.maxAheadUs / 1000,
+      unitsPerSecond: c.unitsPerSecond,
     });
     media.join(viewer.session);
     const publishing = media.publish(liver.session, c.slot, c.generation);
@@ -149,6 +152,7 @@ describe('forward vectors through the plane', () => {
       if (step.refused !== null && bundle) note(step.refused, 1);
       note('unsynced', step.unsynced);
       note('late', step.late);
+      note('over_rate', step.overRate);
     }
     const stats = await media.slotStats(c.slot);
     expect(stats).toMatchObject(c.counts);

@@ -67,6 +67,21 @@ describe('the lag budget', () => {
     );
   });
 
+  it('is not spent on more voice packets a datagram than the operator has allowed, on a busy relay neither', () => {
+    const voices = (maxVoice: 1 | 2 | 4, rttMs: number, busy: boolean) => {
+      const path = { rttMs, minRttMs: rttMs, packetsOut: 0, packetsLost: 0, dropped: 0, queueBytes: 0 };
+      const room = new RoomDelivery(100, { viewerBytes: 6000, roomBytes: 50_000 }, { ...TUNING, maxVoice });
+      room.watching(1);
+      room.uplink(0, { received: 80, lost: 0, duplicate: 0, lagP50Ms: 6, lagP99Ms: 9, uncertaintyMs: 1 }, 20, 0);
+      const step = (now: number) => room.decide(1, { ...path, packetsOut: now }, { conversing: false, busy }, now)!;
+      return Array.from({ length: 20 }, (_, n) => step(500 * n).decision.delivery.voice).at(-1);
+    };
+    expect([voices(4, 10, false), voices(2, 10, false), voices(1, 10, false)]).toEqual([4, 2, 1]);
+    expect([voices(4, 160, false), voices(4, 160, true), voices(2, 160, true), voices(1, 160, true)]).toEqual([
+      1, 3, 2, 1,
+    ]);
+  });
+
   it('control: a policy that takes the uplink for nothing breaks it', () => {
     const far = { delayMs: 30, jitterMs: 3 };
     const near = { delayMs: 5, jitterMs: 1 };

@@ -1,5 +1,7 @@
 /** Numbers of the delivery policy. One object, so that tests can show what each is there for. */
 export interface Tuning {
+  /** Voice packets a datagram at most, whatever speaks for more. */
+  maxVoice: 1 | 2 | 3 | 4;
   /** The estimate aims so far below the budget, ms. */
   reserveMs: number;
   /** Playout margin of a viewer that does not report, and the bounds of what a report may claim, ms. */
@@ -53,6 +55,7 @@ export interface Tuning {
 }
 
 export const TUNING: Readonly<Tuning> = {
+  maxVoice: 4,
   reserveMs: 5,
   marginMs: 20,
   minMarginMs: 2,

@@ -137,7 +137,7 @@ export class ViewerPolicy {
     const wanted = this.#repair.kind;
     const allowed = atMostRepair(wanted, input.repairAllowed);
     const repair = lessRepair(allowed, busy ? 2 : level === 0 ? 0 : level === 1 ? 1 : 2);
-    const { minMarginMs } = this.#tuning;
+    const { minMarginMs, maxVoice } = this.#tuning;
     const marginMs = this.#marginMs(nowMs);
     const spare = this.#spare(path, room, marginMs);
     const known = Number.isFinite(spare);
@@ -147,6 +147,7 @@ export class ViewerPolicy {
     if (conversing) voice = 1;
     if (busy) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE) as Voice;
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
+    voice = Math.min(voice, maxVoice) as Voice;
     const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
     const delivery = {
       voice,

@@ -124,16 +124,21 @@ describe('reports', () => {
 describe('a liver that floods', () => {
   it('is warned, and ended after three seconds of it; one that does not is left alone', async () => {
     const rig = await bodies[0]!.start({ limits: { unitsPerSecond: 50 } });
-    const [flooding, calm] = [await rig.join(), await rig.join()];
+    const [flooding, calm, viewer] = [await rig.join(), await rig.join(), await rig.join()];
+    await viewer.request({ t: 'watch' });
     for (const liver of [flooding, calm]) await liver.request({ t: 'publish' });
-    let ticks = 0;
+    let [ticks, sent] = [0, 0];
     const timer = setInterval(() => {
-      for (let n = 0; n < 4; n++) flooding.motion(Uint8Array.of(1));
-      if (ticks++ % 3 === 0) calm.motion(Uint8Array.of(1));
+      for (let n = 0; n < 4; n++, sent++) flooding.motion(Uint8Array.of(1));
+      if (ticks++ % 3 === 0) calm.motion(Uint8Array.of(2));
     }, 10);
     try {
       expect(await flooding.heard('error')).toMatchObject({ code: 'rate_limited', retryable: true });
       expect(await flooding.ended()).toMatchObject({ closeCode: 401 });
+      const heard = viewer.bundles.flatMap(({ units }) => units).filter(({ payload }) => payload[0] === 1);
+      // Of 400 a second 50 go on, and 25 at once.
+      expect(heard.length).toBeGreaterThan(50);
+      expect(heard.length).toBeLessThan(sent / 2);
       expect(calm.messages.filter(({ t }) => t === 'error')).toEqual([]);
       expect(calm.end).toBeUndefined();
     } finally {

@@ -102,6 +102,7 @@ export class RelayHost implements Hub {
     const [clock, counts, rates, filter] = [systemClock, options.counters, comments, options.filter];
     this.#rooms = new Rooms({
       limits: rooms,
+      unitsPerSecond: limits.unitsPerSecond,
       plane: options.plane,
       comments: (room, rules) => new RoomComments({ room, rules, filter, rates, clock, counts }),
       news: (room) => this.#news(room),

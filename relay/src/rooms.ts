@@ -1,7 +1,9 @@
 import type { RoomComments } from '../comments/room.ts';
 import type { RelayConfig } from '../config/schema.ts';
 import type { MediaPlane, MediaRoom } from '../media/plane.ts';
+import type { Voice } from '../policy/plan.ts';
 import { RoomDelivery } from '../policy/room.ts';
+import { TUNING } from '../policy/tuning.ts';
 import { Room } from '../room/room.ts';
 import { Aliases } from './aliases.ts';
 import type { RoomDeliveryDetail } from './delivery-stats.ts';
@@ -23,6 +25,8 @@ export interface HostedRoom {
 
 export interface RoomsOptions {
   limits: RelayConfig['rooms'];
+  /** New ones of one liver. */
+  unitsPerSecond: number;
   plane: MediaPlane;
   /** Makes what a new room's comments are kept by. */
   comments(name: string, room: Room): RoomComments;
@@ -81,7 +85,7 @@ export class Rooms {
 
   /** Undefined when this relay has all the rooms it may have. */
   open(name: string, nowMs: number): HostedRoom | undefined {
-    const { limits, plane, comments, news } = this.#options;
+    const { limits, unitsPerSecond, plane, comments, news } = this.#options;
     if (this.#byName.size >= limits.max) return undefined;
     const alias = this.#aliases.take();
     const media = plane.openRoom({
@@ -89,9 +93,11 @@ export class Rooms {
       maxAgeMs: limits.maxAgeMs,
       maxAheadMs: limits.maxAheadMs,
       maxMembers: limits.maxViewers + MAX_SLOTS + MAX_NEIGHBOURS,
+      unitsPerSecond,
     });
     const caps = { viewerBytes: limits.viewerRepairBytes, roomBytes: limits.roomRepairBytes };
-    const delivery = new RoomDelivery(limits.budgetMs, caps);
+    const tuning = { ...TUNING, maxVoice: limits.voicePerDatagram as Voice };
+    const delivery = new RoomDelivery(limits.budgetMs, caps, tuning);
     const room = new Room(limits, nowMs);
     const hosted = { name, alias, room, media, delivery, comments: comments(name, room), news: news(room) };
     this.#byName.set(name, hosted);

@@ -47,16 +47,20 @@ export function directoryContract(name: string, make: () => Promise<DirectorySta
         expect(b.relays()[0]).toMatchObject({ load, loadFresh: true });
         expect(b.relays()).toBe(before);
 
-        let told = 0;
-        b.onRelays(() => {
-          told += 1;
-        });
+        const states = () =>
+          b
+            .relays()
+            .map(({ id, draining }) => (draining ? `${id} draining` : id))
+            .join();
+        const told = [states()];
+        b.onRelays(() => told.push(states()));
         a.announce(relayEntry('jp-1', 'jp', { load, draining: true }));
         await stage.until('draining is told', () => b.relays()[0]?.draining === true);
-        expect(told).toBe(1);
         await a.withdraw();
         await stage.until('it is gone', () => ids(b).join() === 'us-1');
-        expect(told).toBe(2);
+        // Nothing is told that changes nothing. (Over a network a relay that is late may be gone and come back between.)
+        expect(told.filter((state, index) => state === told[index - 1])).toEqual([]);
+        expect(told).toEqual(expect.arrayContaining(['jp-1,us-1', 'jp-1 draining,us-1', 'us-1']));
       });
 
       it('that fall silent are gone for all, also for those who come later', async () => {

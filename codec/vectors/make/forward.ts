@@ -23,6 +23,7 @@ interface Slot {
   alias: number;
   slot: number;
   generation: number;
+  unitsPerSecond?: number;
 }
 
 const SLOT: Slot = { alias: 300, slot: 2, generation: 5 };
@@ -251,6 +252,17 @@ const CASES: [string, Slot, Step[]][] = [
       'join',
     ],
   ],
+  [
+    'more units than the rate: half a second of them at once, then one each share; repeats take none',
+    { ...SLOT, unitsPerSecond: 6 },
+    [
+      uplink([voice(0, 9000, true), KEY, motion(9, 1000)]),
+      uplink([motion(9, 1000), motion(10, 0), motion(11, -1000)]),
+      uplink([motion(12, -166_665)], { nowUs: NOW + 166_665 }),
+      uplink([motion(13, -166_666), motion(14, -167_666)], { nowUs: NOW + 166_666 }),
+      'join',
+    ],
+  ],
 ];
 
 export function forwardVectors(): VectorFile {
@@ -273,10 +285,11 @@ export function forwardVectors(): VectorFile {
           unsynced: result.unsynced,
           duplicate: result.duplicate,
           late: result.late,
+          overRate: result.overRate,
         };
       });
-      const { maxAgeUs, maxAheadUs } = forwarder.options;
-      return { name, ...slot, maxAgeUs, maxAheadUs, steps: done, counts: forwarder.counts };
+      const { maxAgeUs, maxAheadUs, unitsPerSecond } = forwarder.options;
+      return { name, ...slot, maxAgeUs, maxAheadUs, unitsPerSecond, steps: done, counts: forwarder.counts };
     }),
   };
 }

@@ -130,7 +130,7 @@ fn main() {
         })
         .expect("listen");
     let room = engine.next_room_id();
-    let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 100_000 };
+    let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 100_000, units_per_second: 0 };
     engine.send(Command::RoomCreate { room, config });
     stats(&engine, &wake);
     let before_kb = resident_kb();

@@ -148,13 +148,16 @@ pub enum Command {
     Shutdown,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct RoomConfig {
     pub alias: u32,
     /// Refusal window for capture times, see docs/protocol.md section 3.
     pub max_age_ms: u32,
     pub max_ahead_ms: u32,
     pub max_members: u32,
+    /// New units of one publisher that are passed on, half of them at once; 0: any number. What trunks feed was counted
+    /// where it came into the cluster.
+    pub units_per_second: u32,
 }
 
 /// How one member of a room gets its datagrams. Payloads are built once for all members of equal class. The default,

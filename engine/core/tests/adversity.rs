@@ -168,7 +168,7 @@ on_both! {
         let (mut server, mut client) = (Host::new(io), Host::new(io));
         let listening = server.engine.listen(listen_config("127.0.0.1:0")).unwrap();
         let room = server.engine.next_room_id();
-        let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 100 };
+        let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 100, units_per_second: 0 };
         server.engine.send(Command::RoomCreate { room, config });
         let mut members = Vec::new();
         let mut last = 0;

@@ -85,7 +85,13 @@ fn step(op: u8, input: &mut Input<'_>, on: &mut Plane) {
     let (room, session, slot) = (u32::from(a & 3), u32::from(a >> 2) % SESSIONS, b & 15);
     let command = match op % 18 {
         0 => {
-            let config = RoomConfig { alias: 1 + room * 9000, max_age_ms: 500, max_ahead_ms: 20, max_members: 6 };
+            let config = RoomConfig {
+                alias: 1 + room * 9000,
+                max_age_ms: 500,
+                max_ahead_ms: 20,
+                max_members: 6,
+                units_per_second: 400,
+            };
             Command::RoomCreate { room, config }
         }
         1 => Command::RoomClose { room },

@@ -200,7 +200,7 @@ pub fn forget(host: &mut Host) {
 
 fn host() -> Host {
     let mut host = Host::new();
-    let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 6 };
+    let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 6, units_per_second: 400 };
     host.command(Command::RoomCreate { room: ROOM, config });
     host
 }

@@ -268,11 +268,12 @@ impl NativeEngine {
         max_age_ms: u32,
         max_ahead_ms: u32,
         max_members: u32,
+        units_per_second: u32,
     ) -> Result<u32, Failure> {
         guarded(|| {
             let engine = self.engine()?;
             let room = engine.next_room_id();
-            let config = RoomConfig { alias, max_age_ms, max_ahead_ms, max_members };
+            let config = RoomConfig { alias, max_age_ms, max_ahead_ms, max_members, units_per_second };
             engine.send(Command::RoomCreate { room, config });
             Ok(room)
         })

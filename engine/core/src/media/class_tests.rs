@@ -430,7 +430,7 @@ fn many_rooms_that_are_due_at_once_are_done_in_several_turns() {
     let mut stage = Stage::new();
     let rooms = 20;
     for room in 100..100 + rooms {
-        let config = RoomConfig { alias: room, max_age_ms: 500, max_ahead_ms: 20, max_members: 4 };
+        let config = RoomConfig { alias: room, max_age_ms: 500, max_ahead_ms: 20, max_members: 4, units_per_second: 0 };
         stage.command(Command::RoomCreate { room, config });
         stage.command(Command::RoomPublish { room, session: room, slot: 0, generation: 0 });
         stage.command(Command::RoomJoin { room, session: 1000 + room });

@@ -7,7 +7,7 @@ use super::refused::{Refused, RefusedCounts};
 use super::room::{Publication, Room, Slots};
 use super::wire::*;
 use super::MediaOut;
-use crate::api::{DeliveryClass, SessionId};
+use crate::api::{DeliveryClass, RoomConfig, SessionId};
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
@@ -149,13 +149,13 @@ impl Room {
         let base_us = now_us as i64 + signed48(bundle.base_us.wrapping_sub(peer_now));
         let of_bundle_us = sixteenths_to_us(bundle.uncertainty16);
         let uncertainty_us = of_bundle_us + clock.uncertainty_us;
-        if base_us > now_us as i64 + i64::from(self.max_ahead_ms) * 1000 + uncertainty_us as i64 {
+        if base_us > now_us as i64 + i64::from(self.config.max_ahead_ms) * 1000 + uncertainty_us as i64 {
             return Err(Refused::CaptureTimeOutOfRange);
         }
         let uncertainty16 = uncertainty_to_sixteenths(uncertainty_us);
         let told = PeerClock { offset_us: clock.offset_us, uncertainty_us };
         let mut copies = Copies {
-            alias: self.alias,
+            alias: self.config.alias,
             base_us: base_us as u64,
             uncertainty16,
             generations: [0; MAX_SLOTS],
@@ -166,12 +166,12 @@ impl Room {
         };
         let hold = self.groups.iter().any(Option::is_some);
         let first = self.recent.next_serial();
-        let live_from_us = now_us as i64 - i64::from(self.max_age_ms) * 1000;
-        let Room { alias, max_age_ms, max_ahead_ms, .. } = *self;
+        let live_from_us = now_us as i64 - i64::from(self.config.max_age_ms) * 1000;
+        let config = RoomConfig { units_per_second: 0, ..self.config };
         let mut went = 0;
         for unit in bundle.units() {
             let generation = bundle.generations[usize::from(unit.slot)];
-            let begin = || SlotForwarder::new(alias, unit.slot, generation, max_age_ms, max_ahead_ms);
+            let begin = || SlotForwarder::new(&config, unit.slot, generation);
             let identity = (unit.slot, generation);
             let publication = match fed_slot(&mut self.slots, &self.feeds, mask, identity, begin) {
                 Ok(publication) => publication,
@@ -184,7 +184,7 @@ impl Room {
             publication.synced(told);
             let capture_us = base_us - sixteenths_to_us(unit.age16) as i64;
             // By the own clock: several trunks may feed a slot, each with a clock of its own.
-            match publication.forwarder.take(&unit, wrap48(capture_us as u64), capture_us, uncertainty16) {
+            match publication.forwarder.take(now_us, &unit, wrap48(capture_us as u64), capture_us, uncertainty16) {
                 Ok(passed) => {
                     if capture_us >= live_from_us {
                         publication.lag.add(now_us as i64 - capture_us);
@@ -200,9 +200,9 @@ impl Room {
                 Err(verdict) => {
                     let mut done = Forwarded::default();
                     done.count(verdict);
-                    for (why, count) in [(Refused::Unsynced, done.unsynced), (Refused::Late, done.late)] {
-                        publication.refused.add(why, u64::from(count));
-                        self.refused.add(why, u64::from(count));
+                    for (why, count) in done.refused() {
+                        publication.refused.add(why, count);
+                        self.refused.add(why, count);
                     }
                 }
             }

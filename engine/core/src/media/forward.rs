@@ -4,9 +4,11 @@ use super::bundle::{header_bytes, write_header, Bundle, Unit, KIND_MOTION, KIND_
 use super::cache::JoinCache;
 use super::clock::PeerClock;
 use super::draft::Part;
+use super::rate::Rate;
 use super::refused::Refused;
 use super::sequence::{SequenceExtender, Verdict};
 use super::wire::*;
+use crate::api::RoomConfig;
 use bytes::Bytes;
 
 /// Less than a datagram: the relay's header has a longer alias and an uncertainty.
@@ -20,6 +22,7 @@ pub struct SlotForwarder {
     max_age_us: i64,
     max_ahead_us: i64,
     kinds: [SequenceExtender; KINDS],
+    rate: Rate,
     cache: JoinCache,
 }
 
@@ -41,6 +44,7 @@ pub struct Forwarded {
     pub unsynced: u32,
     pub duplicate: u32,
     pub late: u32,
+    pub over_rate: u32,
 }
 
 impl Forwarded {
@@ -51,7 +55,15 @@ impl Forwarded {
             Verdict::Duplicate => self.duplicate += 1,
             Verdict::Late => self.late += 1,
             Verdict::Unsynced => self.unsynced += 1,
+            Verdict::OverRate => self.over_rate += 1,
         }
+    }
+
+    /// Of the units that do not go on: a repeat is none.
+    pub fn refused(&self) -> [(Refused, u64); 3] {
+        let counts =
+            [(Refused::Unsynced, self.unsynced), (Refused::Late, self.late), (Refused::OverRate, self.over_rate)];
+        counts.map(|(why, count)| (why, u64::from(count)))
     }
 }
 
@@ -67,14 +79,15 @@ pub struct Passed<'a> {
 }
 
 impl SlotForwarder {
-    pub fn new(alias: u32, slot: u8, generation: u8, max_age_ms: u32, max_ahead_ms: u32) -> SlotForwarder {
+    pub fn new(config: &RoomConfig, slot: u8, generation: u8) -> SlotForwarder {
         SlotForwarder {
-            alias: alias & MAX_ALIAS as u32,
+            alias: config.alias & MAX_ALIAS as u32,
             slot: slot & (MAX_SLOTS as u8 - 1),
             generation,
-            max_age_us: i64::from(max_age_ms) * 1000,
-            max_ahead_us: i64::from(max_ahead_ms) * 1000,
+            max_age_us: i64::from(config.max_age_ms) * 1000,
+            max_ahead_us: i64::from(config.max_ahead_ms) * 1000,
             kinds: Default::default(),
+            rate: Rate::new(config.units_per_second),
             cache: JoinCache::default(),
         }
     }
@@ -116,7 +129,7 @@ impl SlotForwarder {
         for unit in bundle.units() {
             let age_us = sixteenths_to_us(unit.age16);
             let sender_us = wrap48(bundle.base_us.wrapping_sub(age_us));
-            match self.take(&unit, sender_us, own_base_us - age_us as i64, uncertainty16) {
+            match self.take(now_us, &unit, sender_us, own_base_us - age_us as i64, uncertainty16) {
                 Ok(unit) => passed(&unit),
                 Err(verdict) => {
                     done.count(verdict);
@@ -131,10 +144,11 @@ impl SlotForwarder {
         Ok(done)
     }
 
-    /// One unit by sequence and window, and into the join cache. `sender_us`: its capture time modulo 2^48, in the clock
+    /// One unit by sequence, window and rate, and into the join cache. `sender_us`: its capture time modulo 2^48, in the clock
     /// that all units of this slot come with; `capture_us`: in the relay's. Never `Err(New)`.
     pub fn take<'a>(
         &mut self,
+        now_us: u64,
         unit: &'a Unit<'a>,
         sender_us: u64,
         capture_us: i64,
@@ -145,12 +159,15 @@ impl SlotForwarder {
             Verdict::New => {}
             other => return Err(other),
         }
+        // A sender that counts anew: its old sequences are ahead of its new ones and would stay for ever.
+        if kind.began && unit.kind == KIND_MOTION {
+            self.cache.clear();
+        }
+        if !self.rate.take(now_us) {
+            return Err(Verdict::OverRate);
+        }
         let sequence = kind.extended;
         if unit.kind == KIND_MOTION {
-            // A sender that counts anew: its old sequences are ahead of its new ones and would stay for ever.
-            if kind.began {
-                self.cache.clear();
-            }
             self.cache.remember(unit, sequence, capture_us, uncertainty16);
         }
         Ok(Passed { unit, sequence, capture_us, uncertainty16 })

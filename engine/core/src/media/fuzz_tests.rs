@@ -115,7 +115,13 @@ fn operation_sequences_never_break_the_plane_and_leave_nothing() {
     for _ in 0..100_000 {
         let [room, session] = [random.next_u64() as u32 % 3, random.next_u64() as u32 % 8];
         let slot = random.next_u64() as u8 % 9;
-        let config = RoomConfig { alias: 1 + room * 9_000, max_age_ms: 500, max_ahead_ms: 20, max_members: 6 };
+        let config = RoomConfig {
+            alias: 1 + room * 9_000,
+            max_age_ms: 500,
+            max_ahead_ms: 20,
+            max_members: 6,
+            units_per_second: 400,
+        };
         let command = match random.next_u64() % 80 {
             0 => Command::RoomCreate { room, config },
             1 if random.next_u64().is_multiple_of(16) => Command::RoomClose { room },

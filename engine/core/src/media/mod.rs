@@ -14,6 +14,7 @@ mod group;
 mod inbound;
 mod lag;
 mod missing;
+mod rate;
 mod recent;
 mod refused;
 mod room;

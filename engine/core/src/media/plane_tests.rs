@@ -36,8 +36,12 @@ pub struct Stage {
 
 impl Stage {
     pub fn new() -> Stage {
+        Stage::with_rate(0)
+    }
+
+    fn with_rate(units_per_second: u32) -> Stage {
         let mut stage = Stage { plane: MediaPlane::with_seed(1), out: Recorder::default(), now: 1_000_000 };
-        let config = RoomConfig { alias: ALIAS, max_age_ms: 500, max_ahead_ms: 20, max_members: 4 };
+        let config = RoomConfig { alias: ALIAS, max_age_ms: 500, max_ahead_ms: 20, max_members: 4, units_per_second };
         stage.command(Command::RoomCreate { room: ROOM, config });
         stage
     }
@@ -382,6 +386,42 @@ fn a_publisher_that_counts_anew_leaves_no_old_units_for_joiners() {
         .flat_map(|sent| Bundle::parse(&sent.1[1..]).unwrap().units().map(|unit| unit.sequence).collect::<Vec<_>>())
         .collect();
     assert_eq!(sequences, [0]);
+}
+
+#[test]
+fn a_flood_goes_to_nobody_beyond_the_rate_and_another_publisher_is_heard_whole() {
+    let mut stage = Stage::with_rate(100);
+    for session in [1, 2, 3] {
+        stage.join(session);
+    }
+    for (session, slot) in [(1, 3), (2, 4)] {
+        stage.publish(session, slot, 0);
+        stage.sync(session, 1000);
+    }
+    stage.out.fan_outs.clear();
+    let mut heard = [0u32; 2];
+    for frame in 0..4000u32 {
+        stage.now += 1000;
+        let flood = stage.bundle(0, &[(if frame == 0 { KEY } else { DELTA }, frame, 0)]);
+        stage.datagram(1, &flood);
+        if frame % 20 == 0 {
+            let calm = stage.bundle(0, &[(if frame == 0 { KEY } else { DELTA }, frame / 20, 0)]);
+            stage.datagram(2, &calm);
+        }
+        for fan in std::mem::take(&mut stage.out.fan_outs) {
+            heard[usize::from(Bundle::parse(&fan.2[1..]).unwrap().units().next().unwrap().slot == 4)] += 1;
+        }
+    }
+    // Four seconds of it, and half of one at once.
+    assert!((449..=452).contains(&heard[0]), "{heard:?}");
+    assert_eq!(heard[1], 200);
+    let flood = stage.slot(3);
+    assert_eq!((flood["received"], flood["lost"]), (4000.0, 0.0));
+    assert_eq!(flood["refused_over_rate"], 4000.0 - f64::from(heard[0]));
+    assert!(!stage.slot(4).contains_key("refused_over_rate"));
+    // A joiner gets what went on.
+    stage.join(4);
+    assert!(stage.out.sends.iter().all(|sent| Bundle::parse(&sent.1[1..]).is_ok()));
 }
 
 #[test]

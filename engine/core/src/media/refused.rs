@@ -28,9 +28,11 @@ pub enum Refused {
     OldGeneration,
     /// Of any type, over 1000 bytes: the relay warns its sender by this name.
     DatagramTooLarge,
+    /// A unit: more than its publisher may have passed on.
+    OverRate,
 }
 
-const NAMES: [&str; 23] = [
+const NAMES: [&str; 24] = [
     "refused_not_a_bundle",
     "refused_truncated",
     "refused_reserved_bit",
@@ -54,6 +56,7 @@ const NAMES: [&str; 23] = [
     "refused_slot_taken",
     "refused_old_generation",
     "refused_datagram_too_large",
+    "refused_over_rate",
 ];
 const MALFORMED: usize = 11;
 
@@ -73,6 +76,7 @@ impl Refused {
             Refused::SlotTaken => MALFORMED + 9,
             Refused::OldGeneration => MALFORMED + 10,
             Refused::DatagramTooLarge => MALFORMED + 11,
+            Refused::OverRate => MALFORMED + 12,
         }
     }
 
@@ -146,5 +150,6 @@ mod tests {
         assert_eq!(Refused::ClockUnsynced.code(), "clock_unsynced");
         assert_eq!(Refused::UnknownType.code(), "unknown_type");
         assert_eq!(Refused::DatagramTooLarge.code(), "datagram_too_large");
+        assert_eq!(Refused::OverRate.code(), "over_rate");
     }
 }

@@ -82,10 +82,7 @@ struct Place {
 }
 
 pub struct Room {
-    pub(super) alias: u32,
-    pub(super) max_age_ms: u32,
-    pub(super) max_ahead_ms: u32,
-    max_members: usize,
+    pub(super) config: RoomConfig,
     pub(super) direct: Vec<SessionId>,
     /// One for each other class that has members.
     pub(super) groups: Vec<Option<Box<Group>>>,
@@ -105,10 +102,7 @@ pub struct Room {
 impl Room {
     pub fn new(config: &RoomConfig) -> Room {
         Room {
-            alias: config.alias,
-            max_age_ms: config.max_age_ms,
-            max_ahead_ms: config.max_ahead_ms,
-            max_members: config.max_members as usize,
+            config: *config,
             direct: Vec::new(),
             groups: Vec::new(),
             places: FxHashMap::default(),
@@ -123,7 +117,7 @@ impl Room {
     }
 
     pub fn alias(&self) -> u32 {
-        self.alias
+        self.config.alias
     }
 
     pub fn member_count(&self) -> usize {
@@ -157,7 +151,7 @@ impl Room {
         if self.places.contains_key(&session) {
             return false;
         }
-        if self.places.len() >= self.max_members {
+        if self.places.len() >= self.config.max_members as usize {
             self.traffic.joins_refused += 1;
             return false;
         }
@@ -246,7 +240,7 @@ impl Room {
         if to == place.group {
             return;
         }
-        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        let from = Sources { now_us, alias: self.config.alias, recent: &self.recent, slots: &self.slots };
         if let Some(Some(group)) = self.groups.get(place.group) {
             let next = self.groups.get(to).and_then(Option::as_deref);
             group.hand_over(from, session, next, &mut self.traffic, out);
@@ -293,7 +287,7 @@ impl Room {
         let Some(place) = self.slots.get_mut(usize::from(slot)) else {
             return;
         };
-        let forwarder = SlotForwarder::new(self.alias, slot, generation, self.max_age_ms, self.max_ahead_ms);
+        let forwarder = SlotForwarder::new(&self.config, slot, generation);
         *place = Some(Box::new(Publication::new(Some(session), forwarder)));
         // Who published there before hears it now, and the new one does not.
         let before = self.groups.iter().flatten().filter(|group| group.mute() == Some(slot));
@@ -337,11 +331,11 @@ impl Room {
             }
         })?;
         let session = publication.session;
-        for (why, count) in [(Refused::Unsynced, done.unsynced), (Refused::Late, done.late)] {
-            publication.refused.add(why, u64::from(count));
-            self.refused.add(why, u64::from(count));
+        for (why, count) in done.refused() {
+            publication.refused.add(why, count);
+            self.refused.add(why, count);
         }
-        let dropped = done.unsynced + done.late + done.duplicate;
+        let dropped = done.unsynced + done.late + done.duplicate + done.over_rate;
         self.traffic.units_in += u64::from(done.units + dropped);
         if let Some(payload) = done.payload {
             let hears_itself =
@@ -358,7 +352,7 @@ impl Room {
 
     /// The units from this serial on.
     pub(super) fn give_to_groups(&mut self, now_us: u64, first: u64, out: &mut dyn MediaOut) {
-        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        let from = Sources { now_us, alias: self.config.alias, recent: &self.recent, slots: &self.slots };
         for group in self.groups.iter_mut().flatten() {
             group.take(from, first..self.recent.next_serial(), &mut self.traffic, out);
         }
@@ -371,7 +365,7 @@ impl Room {
 
     /// Sends what was held long enough.
     pub fn poll(&mut self, now_us: u64, out: &mut dyn MediaOut) {
-        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        let from = Sources { now_us, alias: self.config.alias, recent: &self.recent, slots: &self.slots };
         for group in self.groups.iter_mut().flatten() {
             group.poll(from, &mut self.traffic, out);
         }
@@ -390,7 +384,7 @@ impl Room {
             self.traffic.requests_over += 1;
             return;
         }
-        let from = Sources { now_us, alias: self.alias, recent: &self.recent, slots: &self.slots };
+        let from = Sources { now_us, alias: self.config.alias, recent: &self.recent, slots: &self.slots };
         group.answer(from, session, missing, allowance, &mut self.traffic, out);
     }
 

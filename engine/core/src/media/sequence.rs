@@ -2,6 +2,7 @@
 
 use super::wire::*;
 
+/// What becomes of a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     New,
@@ -10,6 +11,8 @@ pub enum Verdict {
     Late,
     /// A short sequence that cannot be extended.
     Unsynced,
+    /// New, and more than its publisher may have passed on. The extender does not say so.
+    OverRate,
 }
 
 /// State of one (slot, generation, kind).

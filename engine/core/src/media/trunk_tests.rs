@@ -23,7 +23,9 @@ pub const WAY_US: u64 = 30_000;
 pub fn far_relay(now: u64) -> Stage {
     let mut b = Stage::new();
     b.now = now;
-    let config = RoomConfig { alias: ALIAS_THERE, max_age_ms: 500, max_ahead_ms: 20, max_members: 8 };
+    // What is fed is not held to the rate.
+    let config =
+        RoomConfig { alias: ALIAS_THERE, max_age_ms: 500, max_ahead_ms: 20, max_members: 8, units_per_second: 1 };
     b.command(Command::RoomCreate { room: THERE, config });
     b.command(Command::RoomJoin { room: THERE, session: VIEWER });
     b.command(Command::SetDatagramMode { session: AT_B, mode: DatagramMode::Trunk });
@@ -334,9 +336,9 @@ fn whatever_ends_leaves_no_feed_behind() {
         |b: &mut Stage| b.plane.stats_trunk(b.now, AT_B).iter().find(|value| value.0 == "trunk_feeds").unwrap().1;
     assert_eq!(feeds(&mut b), 0.0);
     // One alias names one room, the last.
-    let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 8 };
+    let config = RoomConfig { alias: 1, max_age_ms: 500, max_ahead_ms: 20, max_members: 8, units_per_second: 0 };
     for room in [THERE, THERE + 1] {
-        b.command(Command::RoomCreate { room, config: config.clone() });
+        b.command(Command::RoomCreate { room, config });
         b.command(Command::RoomFeed { room, session: AT_B, alias: ALIAS, slots: 1 });
     }
     assert_eq!(feeds(&mut b), 1.0);

@@ -7,6 +7,7 @@ use super::missing::Missing;
 use super::sequence::{SequenceExtender, Verdict};
 use super::trunk::{Shared, TrunkDatagram};
 use super::wire::{signed48, wrap48, PREFIX};
+use crate::api::RoomConfig;
 use serde_json::Value;
 
 fn cases(file: &str) -> Vec<Value> {
@@ -110,6 +111,7 @@ fn sequences() {
                 Verdict::Duplicate => "duplicate",
                 Verdict::Late => "late",
                 Verdict::Unsynced => "unsynced",
+                Verdict::OverRate => "over_rate",
             };
             assert_eq!(step["verdict"], name, "{at}");
             if verdict != Verdict::Unsynced {
@@ -136,8 +138,8 @@ fn uplink(forwarder: &mut SlotForwarder, step: &Value, at: &str) {
                 hex(&payload[1..])
             });
             assert_eq!(step["downlink"], Value::from(downlink), "{at}");
-            let counts = [done.unsynced, done.duplicate, done.late];
-            let expected = ["unsynced", "duplicate", "late"].map(|name| number(&step[name]) as u32);
+            let counts = [done.unsynced, done.duplicate, done.late, done.over_rate];
+            let expected = ["unsynced", "duplicate", "late", "overRate"].map(|name| number(&step[name]) as u32);
             assert_eq!(counts, expected, "{at}");
         }
     }
@@ -147,13 +149,14 @@ fn uplink(forwarder: &mut SlotForwarder, step: &Value, at: &str) {
 fn forwarding() {
     for case in cases("forward") {
         let ms = |name: &str| (number(&case[name]) / 1000) as u32;
-        let mut forwarder = SlotForwarder::new(
-            number(&case["alias"]) as u32,
-            number(&case["slot"]) as u8,
-            number(&case["generation"]) as u8,
-            ms("maxAgeUs"),
-            ms("maxAheadUs"),
-        );
+        let config = RoomConfig {
+            alias: number(&case["alias"]) as u32,
+            max_age_ms: ms("maxAgeUs"),
+            max_ahead_ms: ms("maxAheadUs"),
+            max_members: 1,
+            units_per_second: number(&case["unitsPerSecond"]) as u32,
+        };
+        let mut forwarder = SlotForwarder::new(&config, number(&case["slot"]) as u8, number(&case["generation"]) as u8);
         for (place, step) in case["steps"].as_array().expect("steps").iter().enumerate() {
             let at = format!("{} step {place}", case["name"]);
             match step["op"].as_str() {

@@ -146,7 +146,7 @@ fn round_trips_are_not_told_while_they_hold_what_the_engine_itself_was_late() {
     let (mut server, mut client) = (Host::new(), Host::new());
     let listening = server.0.listen(listen_config()).unwrap();
     let (_, session) = joined(&mut server, &mut client, &listening);
-    let config = RoomConfig { alias: 7, max_age_ms: 500, max_ahead_ms: 20, max_members: 10 };
+    let config = RoomConfig { alias: 7, max_age_ms: 500, max_ahead_ms: 20, max_members: 10, units_per_second: 0 };
     server.0.send(Command::RoomCreate { room: 1, config });
     server.0.send(Command::RoomJoin { room: 1, session });
     let rtt_us = |server: &mut Host| {
