@@ -31,8 +31,8 @@ export function engineWaitUs(pid: number): number {
   return ns / 1000;
 }
 
-/** Resident memory of a process, kB. */
-export function rssKb(pid: number): number {
-  const hit = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+/** Resident memory of a process, kB. `RssFile`: what is mapped of files, as its program is. */
+export function rssKb(pid: number, of: 'VmRSS' | 'RssFile' = 'VmRSS'): number {
+  const hit = new RegExp(`^${of}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(hit?.[1] ?? 0);
 }

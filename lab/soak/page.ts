@@ -15,7 +15,7 @@ import {
 } from './judge.ts';
 import { LOAD } from './load.ts';
 import { FDS_MORE, type SoakResult } from './result.ts';
-import { GAUGES, type Sample } from './sampler.ts';
+import { GAUGES, type Sample, type Where } from './sampler.ts';
 
 /** As claim operations.5 keeps it. */
 export interface LastSoak {
@@ -121,6 +121,7 @@ function measured(soak: SoakResult): string[] {
     ),
     '',
     ...overTime(samples, intervalS),
+    ...whereItIs(samples, intervalS),
     '### Lag',
     '',
     row(['', 'p50, ms', 'p99, ms']),
@@ -162,10 +163,7 @@ function measured(soak: SoakResult): string[] {
 
 /** Equal parts of the run, each by medians. */
 function overTime(samples: readonly Sample[], intervalS: number): string[] {
-  const size = Math.max(1, Math.ceil(samples.length / ROWS));
-  const parts = Array.from({ length: Math.ceil(samples.length / size) }, (_, n) =>
-    samples.slice(n * size, (n + 1) * size),
-  );
+  const { parts, minutes } = inParts(samples, intervalS);
   return [
     row([
       'minutes',
@@ -182,12 +180,10 @@ function overTime(samples: readonly Sample[], intervalS: number): string[] {
     row(Array(10).fill('---')),
     ...parts.map((part) => {
       const calm = part.filter((sample) => !disturbed(sample, intervalS));
-      const mid = (name: keyof Sample, of = part) =>
+      const mid = (name: Exclude<keyof Sample, 'where_mb'>, of = part) =>
         figure(median(of.map((sample) => sample[name]).filter((value) => value !== null)));
-      const minute = (at: number) => Number(((at * size * intervalS) / 60).toFixed(1));
-      const n = parts.indexOf(part);
       return row([
-        `${minute(n)} to ${minute(n + 1)}`,
+        minutes(part),
         ...(['rss_mb', 'heap_mb', 'fds', 'threads', 'connections', 'streams', 'timers'] as const).map((name) =>
           mid(name),
         ),
@@ -199,6 +195,50 @@ function overTime(samples: readonly Sample[], intervalS: number): string[] {
     'Medians; lag of the intervals in which the machine was not late.',
     '',
   ];
+}
+
+/** What the resident memory is of, over the same parts. */
+function whereItIs(samples: readonly Sample[], intervalS: number): string[] {
+  const { parts, minutes } = inParts(samples, intervalS);
+  const read = (part: readonly Sample[]) => part.filter(({ where_mb }) => where_mb);
+  if (parts.every((part) => read(part).length === 0)) return [];
+  return [
+    row([
+      'minutes',
+      'program and libraries',
+      'heap with its free space',
+      'of that, code',
+      'heaps of other threads',
+      'rest',
+    ]),
+    row(Array(6).fill('---')),
+    ...parts.map((part) => {
+      const mid = (of: (mb: Where, sample: Sample) => number) =>
+        figure(median(read(part).map((sample) => of(sample.where_mb!, sample))));
+      return row([
+        minutes(part),
+        mid(({ files }) => files),
+        mid(({ heap }) => heap),
+        mid(({ code }) => code),
+        mid(({ workers }) => workers),
+        mid(({ files, heap, workers }, { rss_mb }) => rss_mb - files - heap - workers),
+      ]);
+    }),
+    '',
+    'MB of the resident memory, medians. The rest is the engine’s, the databases’ and other allocations outside JavaScript.',
+    '',
+  ];
+}
+
+/** The run in equal parts. */
+function inParts(samples: readonly Sample[], intervalS: number) {
+  const size = Math.max(1, Math.ceil(samples.length / ROWS));
+  const parts = Array.from({ length: Math.ceil(samples.length / size) }, (_, n) =>
+    samples.slice(n * size, (n + 1) * size),
+  );
+  const minute = (at: number) => Number(((at * size * intervalS) / 60).toFixed(1));
+  const minutes = (part: Sample[]) => `${minute(parts.indexOf(part))} to ${minute(parts.indexOf(part) + 1)}`;
+  return { parts, minutes };
 }
 
 function left({ standing, idle, zero_after_s, fds, heap_mb, resources, exit_code }: SoakResult['end']): string[] {

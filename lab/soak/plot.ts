@@ -17,7 +17,7 @@ const PALE = '#9ca3af';
 const WARM_GROUND = '#f3f4f6';
 const GRID = 'stroke="#e5e7eb"';
 
-type Figure = Exclude<keyof Sample, 'second'>;
+type Figure = Exclude<keyof Sample, 'second' | 'where_mb'>;
 
 interface Panel {
   title: string;

@@ -31,6 +31,18 @@ export const GAUGES = {
 
 type Gauges = Record<keyof typeof GAUGES, number>;
 
+/** Of the resident memory; the rest is the engine's, the databases' and other allocations outside JavaScript. */
+export interface Where {
+  /** Mapped of files: the program. */
+  files: number;
+  /** The heap of JavaScript, its free space included. */
+  heap: number;
+  /** Of that, compiled code. */
+  code: number;
+  /** The heaps of the other threads, not collected. */
+  workers: number;
+}
+
 /** Of one interval, or at its end. Later versions must read the samples of lab/results/soak.json. */
 export interface Sample extends Gauges {
   /** Since the first visitor, whole. */
@@ -41,6 +53,8 @@ export interface Sample extends Gauges {
   external_mb: number | null;
   /** What keeps JavaScript's event loop: sockets, servers, timers. */
   resources: number | null;
+  /** What the resident memory is of. `null`: not read in this interval; missing: in no sample of that run. */
+  where_mb?: Where | null;
   fds: number;
   threads: number;
   /** Shares of a core. */
@@ -101,6 +115,7 @@ export class Sampler {
       heap_mb: inside ? round(inside.heapBytes / MB, 2) : null,
       external_mb: inside ? round(inside.externalBytes / MB, 2) : null,
       resources: inside ? Object.values(inside.resources).reduce((sum, n) => sum + n, 0) : null,
+      where_mb: inside ? where(pid, inside) : null,
       fds: count(`/proc/${pid}/fd`),
       threads: count(`/proc/${pid}/task`),
       relay_cpu: share(relayUs - this.#relayUs),
@@ -135,6 +150,12 @@ export class Sampler {
   #waits(): number {
     return engineWaitUs(this.#from.pid) + engineWaitUs(process.pid);
   }
+}
+
+function where(pid: number, { committedBytes, codeBytes, workersBytes }: InsideFigures): Where {
+  const mb = (bytes: number) => round(bytes / MB, 2);
+  const files = mb(rssKb(pid, 'RssFile') * 1024);
+  return { files, heap: mb(committedBytes), code: mb(codeBytes), workers: mb(workersBytes) };
 }
 
 function gaugesOf(page: MetricSample[]): Gauges {

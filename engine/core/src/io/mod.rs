@@ -75,6 +75,10 @@ pub(crate) trait Io: Send {
     fn remove(&mut self, key: u32);
     /// Returns after `timeout`, a wake, or when a socket has something. `readable`: keys, added at the end.
     fn wait(&mut self, timeout: Option<Duration>, readable: &mut Vec<u32>);
+    /// Leaves sockets and wakes alone for so long.
+    fn rest(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
     /// Reads one batch from a socket; `packet` gives its parts until the next call.
     fn recv(&mut self, key: u32) -> Received;
     fn packet(&self, index: usize) -> (SocketAddr, &[u8]);

@@ -10,6 +10,7 @@ mod datagrams;
 mod defer;
 mod endpoint;
 mod links;
+mod pace;
 #[cfg(test)]
 mod raw_tests;
 mod receive;
@@ -36,6 +37,7 @@ use conn::{Conn, Phase};
 use datagrams::ToSessions;
 use endpoint::Endpoint;
 use links::LinkWakes;
+use pace::Pace;
 use quinn_proto::EndpointEvent;
 use repeats::Repeats;
 use rustc_hash::FxHashMap;
@@ -235,6 +237,9 @@ pub(crate) struct Run {
     readable: Vec<u32>,
     next_housekeeping_us: u64,
     stalls: Stalls,
+    pace: Pace,
+    /// When the last turn began.
+    turn_us: u64,
     stopping: bool,
 }
 
@@ -281,6 +286,8 @@ impl Run {
             readable: Vec::new(),
             next_housekeeping_us: now.us + HOUSEKEEPING_US,
             stalls: Stalls::default(),
+            pace: Pace::default(),
+            turn_us: now.us,
             stopping: false,
         }
     }
@@ -306,7 +313,7 @@ impl Run {
 
     pub(crate) fn turn(&mut self) {
         let due_us = self.wait();
-        self.arrived(due_us);
+        self.turn_us = self.arrived(due_us);
         let now = self.core.clock.now();
         self.core.out.counters.turns += 1;
         for key in self.readable.drain(..) {

@@ -51,7 +51,13 @@ impl Run {
         let hurry = std::mem::take(&mut self.core.hurry);
         let timeout = if hurry { Duration::ZERO } else { Duration::from_micros(at_us.saturating_sub(now.us)) };
         self.readable.clear();
-        self.core.io.wait(Some(timeout), &mut self.readable);
+        let packets = self.core.io.stats().packets_in;
+        let rest = Duration::from_micros(self.pace.rest_us(packets, self.turn_us, now.us)).min(timeout);
+        if !rest.is_zero() {
+            self.core.io.rest(rest);
+            self.core.out.counters.rests += 1;
+        }
+        self.core.io.wait(Some(timeout - rest), &mut self.readable);
         now.us + timeout.as_micros() as u64
     }
 

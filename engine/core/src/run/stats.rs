@@ -19,7 +19,7 @@ counters! {
         retries, handshakes_refused,
         refused_400, refused_403, refused_404, refused_405, refused_429, refused_431, refused_503, refused_other,
         sessions, streams, streams_overrun, stream_bytes_in, stream_bytes_out,
-        h3_errors, panics, timers, timers_early, turns, rebinds,
+        h3_errors, panics, timers, timers_early, turns, rests, rebinds,
         /// Times that the thread had no core, or was too long in a turn.
         stalls,
         /// Packets put off until their connection was worked on anyway.
