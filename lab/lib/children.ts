@@ -3,6 +3,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, getPriority, setPriority } from 'node:os';
 
 /**
+ * Of children that stand in for phones. V8 collects with helper threads, for which a thread in the middle of it waits: where
+ * every core is wanted they do not get to run, and a phone stands still for 70 ms.
+ */
+export const ALONE = [...process.execArgv, '--single-threaded-gc'];
+
+/**
  * Asks a forked child for one answer: `{ask, ...}` out, `{answer: ask, value}` back. Rejects when the child ends before, so
  * that a fault there does not wait here for ever.
  */
