@@ -183,6 +183,22 @@ on_both! {
         assert_eq!((of_endpoint["sessions_open"], of_endpoint["connections_open"]), (0.0, 0.0));
     }
 
+    fn the_thread_rests_between_turns_while_much_comes(io: IoKind) {
+        let (mut server, mut client, at_server, at_client) = pair(io);
+        client.send(at_client, b"one alone");
+        server.datagram(at_server);
+        assert_eq!(server.stats(StatsOf::Engine)["rests"], 0.0);
+        server.until_stat(StatsOf::Engine, "rests", |rests| {
+            for _ in 0..200 {
+                client.send(at_client, b"one of many");
+            }
+            rests > 0.0
+        });
+        // What came meanwhile is there.
+        server.until_stat(StatsOf::Session(at_server), "datagrams_in", |datagrams| datagrams > 100.0);
+        assert_eq!(client.stats(StatsOf::Engine)["panics"], 0.0);
+    }
+
     fn heartbeats_fill_silence(io: IoKind) {
         let listen = ListenConfig { heartbeat_ms: 20, ..listen_config("127.0.0.1:0") };
         let (_server, mut client, _, at_client, _) = pair_with(io, listen, |_| {});
