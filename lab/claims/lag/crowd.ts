@@ -17,6 +17,7 @@ async function showLess(checks: Checks, context: ClaimContext): Promise<void> {
 async function judgeCrowd(checks: Checks, context: ClaimContext): Promise<void> {
   const result = await crowd({ rooms: 150, viewers: 20, link: 0, seconds: 20 }, context.log);
   for (const [name, value] of Object.entries(result)) checks.figure(`crowd: ${name}`, value);
+  checks.face(result.motion);
   const { units, dropped, refused, gauges, presentation_lag_ms } = result;
   checks.check(
     units.sent > 0 && units.arrived === units.sent,

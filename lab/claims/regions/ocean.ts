@@ -82,6 +82,7 @@ async function run(context: ClaimContext) {
     context.log(name);
     const { paths, social, ...about } = await oceanRun(options, (text) => context.log(`${name}: ${text}`));
     checks.figure(name, about);
+    checks.face(about.motion);
     for (const path of paths) {
       checks.figure(`${name}: ${pathName(path)}`, path);
       judgePath(checks, name, path);
