@@ -63,7 +63,8 @@ export class Checks {
 
   /** A load whose faces are made up costs other bytes, and its makers more. */
   face(motion: string): void {
-    if (motion !== 'recording') this.skip('a recorded face: ../shared/data/motion is not there, a made up one moved instead');
+    if (motion !== 'recording')
+      this.skip('a recorded face: ../shared/data/motion is not there, a made up one moved instead');
   }
 
   outcome(): ClaimOutcome {
