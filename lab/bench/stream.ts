@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinkProfile } from '@hayate/engine';
-import { ALONE, askChild, pin, prefer, share } from '../lib/children.ts';
+import { askChild, PHONE_ARGV, pin, prefer, share } from '../lib/children.ts';
 import { cpuByThread, cpuUs } from '../lib/proc.ts';
 import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
@@ -78,14 +78,10 @@ const wsHeader = (bytes: number) => (bytes < 126 ? 2 : 4);
 const here = join(root, 'lab', 'bench');
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const round = (value: number, digits = 2) => Number(value.toFixed(digits));
-const spawnServer = (file: string) => spawnWith(file, process.execArgv);
-export const spawnChild = (file: string) => spawnWith(file, ALONE);
-const spawnWith = (file: string, execArgv: string[]) =>
-  fork(join(here, file), {
-    execArgv,
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    serialization: 'advanced',
-  });
+const spawn = (file: string, execArgv: string[]) =>
+  fork(join(here, file), { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+/** What stands in for phones. */
+export const spawnChild = (file: string) => spawn(file, PHONE_ARGV);
 
 /** What serves one of the things compared, and who listens to it. */
 interface Side {
@@ -130,7 +126,7 @@ async function relayPlans(relay: RelayProcess, group: string, options: StreamOpt
 }
 
 async function wssSide(options: StreamOptions): Promise<Side> {
-  const server = spawnServer('stream-wss.ts');
+  const server = spawn('stream-wss.ts', process.execArgv);
   const [{ value: port }] = (await once(server, 'message')) as [{ value: number }];
   const link: LinkProfile = { delayMs: options.link, jitterMs: jitterOf(options.link) };
   const rooms = Math.max(1, Math.round(options.wssViewers / options.viewers));

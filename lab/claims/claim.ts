@@ -61,12 +61,6 @@ export class Checks {
     if (!this.skipped.includes(reason)) this.skipped.push(reason);
   }
 
-  /** A load whose faces are made up costs other bytes, and its makers more. */
-  face(motion: string): void {
-    if (motion !== 'recording')
-      this.skip('a recorded face: ../shared/data/motion is not there, a made up one moved instead');
-  }
-
   outcome(): ClaimOutcome {
     const out: ClaimOutcome = { passed: this.failed.length === 0, figures: this.figures, skipped: this.skipped };
     if (this.failed.length > 0) out.notes = this.failed;

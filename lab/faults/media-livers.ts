@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { RelayCandidate } from '@hayate/client';
 import type { LinkOptions } from '@hayate/engine';
-import { ALONE, prefer } from '../lib/children.ts';
+import { PHONE_ARGV, prefer } from '../lib/children.ts';
 
 interface Target {
   url: string;
@@ -56,7 +56,7 @@ export class Livers {
 
   constructor() {
     this.#child = fork(fileURLToPath(new URL('./media-livers-child.ts', import.meta.url)), {
-      execArgv: ALONE,
+      execArgv: PHONE_ARGV,
       serialization: 'advanced',
       // A session of its own: what it is given is not to be this process's and its viewers' too.
       detached: true,

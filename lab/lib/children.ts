@@ -3,10 +3,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, getPriority, setPriority } from 'node:os';
 
 /**
- * Of children that stand in for phones. V8 collects with helper threads, for which a thread in the middle of it waits: where
- * every core is wanted they do not get to run, and a phone stands still for 70 ms.
+ * Node's options for children that stand in for phones. V8 collects with helper threads, which the thread that needs the
+ * memory waits for: where every core is wanted they do not get to run, and a phone stands still for tens of ms.
  */
-export const ALONE = [...process.execArgv, '--single-threaded-gc'];
+export const PHONE_ARGV = [...process.execArgv, '--single-threaded-gc'];
 
 /**
  * Asks a forked child for one answer: `{ask, ...}` out, `{answer: ask, value}` back. Rejects when the child ends before, so

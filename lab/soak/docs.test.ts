@@ -50,6 +50,18 @@ describe('of a result', () => {
     expect(plot).not.toMatch(/NaN|undefined/);
   });
 
+  it('says what the memory is of, where that was read', () => {
+    const where = series({
+      change: (sample) => {
+        sample.rss_mb = 260;
+        sample.where_mb = sample.heap_mb === null ? null : { files: 70, heap: 60, code: 4, workers: 30 };
+      },
+    });
+    const text = (samples = where) => kept({ claim, soak: judged(evidence(samples)) }).page;
+    expect(text()).toContain('| 110 to 120 | 70 | 60 | 4 | 30 | 100 |');
+    expect(text(series())).not.toContain('heaps of other threads');
+  });
+
   it('says what did not', () => {
     const bad = series({
       change: (sample, hours) => {

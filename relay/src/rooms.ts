@@ -3,7 +3,7 @@ import type { RelayConfig } from '../config/schema.ts';
 import type { MediaPlane, MediaRoom } from '../media/plane.ts';
 import type { Voice } from '../policy/plan.ts';
 import { RoomDelivery } from '../policy/room.ts';
-import { TUNING } from '../policy/tuning.ts';
+import { TUNING, type Tuning } from '../policy/tuning.ts';
 import { Room } from '../room/room.ts';
 import { Aliases } from './aliases.ts';
 import type { RoomDeliveryDetail } from './delivery-stats.ts';
@@ -54,11 +54,13 @@ export type RoomDetail = RoomInfo & RoomDeliveryDetail;
 /** The rooms of one relay: each with its rules, its media and its delivery policy. */
 export class Rooms {
   readonly #options: RoomsOptions;
+  readonly #tuning: Tuning;
   readonly #aliases = new Aliases();
   readonly #byName = new Map<string, HostedRoom>();
 
   constructor(options: RoomsOptions) {
     this.#options = options;
+    this.#tuning = { ...TUNING, maxVoice: options.limits.voicePerDatagram as Voice };
   }
 
   get size(): number {
@@ -96,8 +98,7 @@ export class Rooms {
       unitsPerSecond,
     });
     const caps = { viewerBytes: limits.viewerRepairBytes, roomBytes: limits.roomRepairBytes };
-    const tuning = { ...TUNING, maxVoice: limits.voicePerDatagram as Voice };
-    const delivery = new RoomDelivery(limits.budgetMs, caps, tuning);
+    const delivery = new RoomDelivery(limits.budgetMs, caps, this.#tuning);
     const room = new Room(limits, nowMs);
     const hosted = { name, alias, room, media, delivery, comments: comments(name, room), news: news(room) };
     this.#byName.set(name, hosted);

@@ -3,6 +3,7 @@ import { pathName } from '../../regions/plan.ts';
 import type { SocialRun } from '../../regions/social.ts';
 import { Checks, type Claim, type ClaimContext } from '../claim.ts';
 import { haveNats } from '../nats.ts';
+import { needsRecordedFace } from '../recorded-face.ts';
 
 const MOTION_MS = 100;
 /** Beyond this floor no playout can keep 100 ms. */
@@ -82,7 +83,7 @@ async function run(context: ClaimContext) {
     context.log(name);
     const { paths, social, ...about } = await oceanRun(options, (text) => context.log(`${name}: ${text}`));
     checks.figure(name, about);
-    checks.face(about.motion);
+    needsRecordedFace(checks, about.motion);
     for (const path of paths) {
       checks.figure(`${name}: ${pathName(path)}`, path);
       judgePath(checks, name, path);
