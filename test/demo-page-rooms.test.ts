@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { press, pressable, show, write } from '../lab/browsers/demo.ts';
+import { press, pressable, pressWhenPossible, show, write } from '../lab/browsers/demo.ts';
 import type { BrowserPage } from '../lab/browsers/index.ts';
 import { type DemoRig, noBrowser, startDemo, WAIT_MS } from './demo-rig.ts';
 
@@ -95,7 +95,7 @@ describe.skipIf(noBrowser !== undefined)('a room on the demo page in Chromium', 
 
   it('lets a viewer ask to speak and speak: all others hear and see it, until the seat is taken back', async () => {
     const liver = await open('?room=talk&role=liver&name=Mio');
-    await liver.evaluate(press('Go live'));
+    await pressWhenPossible(liver, 'Go live', WAIT_MS);
     const guest = await open('?room=talk&name=Guest');
     // Somebody else in the room; a third page would take the time that the voice needs.
     const viewer = await rig.watch('talk');

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { press, write } from '../lab/browsers/demo.ts';
+import { pressWhenPossible, write } from '../lab/browsers/demo.ts';
 import type { BrowserPage } from '../lab/browsers/index.ts';
 import { type DemoRig, noBrowser, startDemo, WAIT_MS } from './demo-rig.ts';
 
@@ -57,7 +57,7 @@ describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
   it('shows a liver of another page: moving face, voice, lag; a comment comes back', async () => {
     const liver = await open('?room=live&role=liver');
     await liver.waitFor('window.hayate?.state === "open"', WAIT_MS);
-    await liver.evaluate(press('Go live'));
+    await pressWhenPossible(liver, 'Go live', WAIT_MS);
     const viewer = await open('?room=live');
     await viewer.waitFor('window.hayate?.framesShown > 60', WAIT_MS);
     await viewer.waitFor('window.hayate.samplesPlayed > 9600', WAIT_MS);
@@ -92,7 +92,7 @@ describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
   it('gives a gift, shows it once, and goes on after a restart of the relay without missing or repeating one', async () => {
     const liver = await open('?room=gifts&role=liver');
     await liver.waitFor('window.hayate?.state === "open"', WAIT_MS);
-    await liver.evaluate(press('Go live'));
+    await pressWhenPossible(liver, 'Go live', WAIT_MS);
     const viewer = await open('?room=gifts&name=Ann');
     await viewer.waitFor('window.hayate?.slots.length > 0', WAIT_MS);
     const give = async () => {
@@ -130,7 +130,7 @@ describe.skipIf(noBrowser !== undefined)('the demo page in Chromium', () => {
         return true;
       })()`);
     await choose('night');
-    await liver.evaluate(press('Go live'));
+    await pressWhenPossible(liver, 'Go live', WAIT_MS);
     const viewer = await open('?room=scenes&hour=12');
     await viewer.waitFor('window.hayate?.framesShown > 10', WAIT_MS);
     await viewer.waitFor(AT_NIGHT, WAIT_MS);

@@ -1,4 +1,5 @@
 // Expressions for the demo page: what a person does on it.
+import type { BrowserPage } from './index.ts';
 
 /** An expression that presses the button of this text or label; throws in the page when there is none to be pressed. */
 export function press(name: string): string {
@@ -14,6 +15,11 @@ export function press(name: string): string {
 /** Whether `press` would find its button. */
 export function pressable(name: string): string {
   return `[...document.querySelectorAll('button')].some((b) => (b.textContent.trim() === ${JSON.stringify(name)} || b.getAttribute('aria-label') === ${JSON.stringify(name)}) && b.checkVisibility() && !b.disabled)`;
+}
+
+/** Presses a button as soon as it can be: none can while the connection is made anew. Rejects when it never can. */
+export async function pressWhenPossible(page: BrowserPage, name: string, waitMs: number): Promise<void> {
+  await page.waitFor(`${pressable(name)} && ${press(name)}`, waitMs);
 }
 
 /** Writes a comment as a person would. */

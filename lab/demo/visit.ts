@@ -1,4 +1,4 @@
-import { press, write } from '../browsers/demo.ts';
+import { pressWhenPossible, write } from '../browsers/demo.ts';
 import type { BrowserPage } from '../browsers/index.ts';
 
 /** Sound may wait for a slow machine; frames may not. */
@@ -19,7 +19,7 @@ export async function goLive(page: BrowserPage, voice: 'microphone' | 'performer
     select.dispatchEvent(new Event('change'));
     return true;
   })()`);
-  await page.evaluate(press('Go live'));
+  await pressWhenPossible(page, 'Go live', WAIT_MS);
   await page.waitFor('hayate.sent.motion > 60 && hayate.sent.voice > 25', WAIT_MS);
 }
 

@@ -32,6 +32,8 @@ export class Membership {
   readonly #revisions = new Map<string, number>();
   /** By region: the highest revision that a change came with. */
   readonly #heard = new Map<string, number>();
+  /** Removals by name that the list is not complete up to: an older listing that is on its way still has the entry. */
+  readonly #removed = new Map<string, { region: string; revision: number }>();
   readonly #listing = new Set<string>();
   readonly #callbacks = new Set<() => void>();
   readonly #stops: (() => void)[] = [];
@@ -66,7 +68,7 @@ export class Membership {
         const known = this.#revisions.get(region);
         this.#heard.set(region, Math.max(revision, this.#heard.get(region) ?? 0));
         if (this.#apply(region, stored)) this.#changed();
-        if (revision === (known ?? 0) + 1) this.#revisions.set(region, revision);
+        if (revision === (known ?? 0) + 1) this.#complete(region, revision);
         // One was missed. The first listing, where there was none yet, is on its way.
         else if (known !== undefined && revision > known) void this.relist(region, 'home').catch(() => {});
       }),
@@ -135,7 +137,7 @@ export class Membership {
       for (const [id, { relay, revision: had }] of this.#members) {
         if (relay.region === region && !there.has(id) && had <= revision) changed = this.#drop(id) || changed;
       }
-      this.#revisions.set(region, revision);
+      this.#complete(region, revision);
       if (changed) this.#changed();
       again = (this.#heard.get(region) ?? 0) > revision && where === 'near';
     } finally {
@@ -153,11 +155,22 @@ export class Membership {
     this.#callbacks.clear();
   }
 
+  /** All changes up to this one are known; a listing of less is refused from now on. */
+  #complete(region: string, revision: number): void {
+    this.#revisions.set(region, revision);
+    for (const [key, gone] of this.#removed) {
+      if (gone.region === region && gone.revision <= revision) this.#removed.delete(key);
+    }
+  }
+
   /** Whether it changed anything that is seen. */
   #apply(region: string, { key, value, revision }: Stored): boolean {
     const had = this.#members.get(key);
     if (had && had.revision >= revision) return false;
+    const gone = this.#removed.get(key);
+    if (gone?.region === region && gone.revision >= revision) return false;
     if (value === undefined) {
+      this.#removed.set(key, { region, revision });
       // Taken for dead while it lives: say so. A late word of an older entry of the same name is none of this relay's.
       if (key === this.#own?.id && region === this.#own.region && revision > this.#ownRevision) this.#retry();
       return had !== undefined && this.#drop(key);

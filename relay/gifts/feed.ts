@@ -7,7 +7,7 @@ const KEPT = 128;
 const PAGE = 64;
 /** Records of a room shown before they have a place; the oldest is forgotten. Clients remember more names. */
 const EARLY = 512;
-/** Names of a room's last records: one may come without its place after it came with it. */
+/** Names of a room's last records, in a cluster: one may come without its place after it came with it. */
 const PLACED = 1024;
 /** A copy of the ledger may be behind what is known of it. */
 const BEHIND_MS = 20;
@@ -55,6 +55,8 @@ export class GiftFeed {
   readonly #room: string;
   readonly #ledger: Ledger;
   readonly #nameOf: (sub: string) => string | undefined;
+  /** Other relays write too, and records come before their place does. */
+  readonly #shared: boolean;
   readonly #subscribers = new Set<Subscriber>();
   /** Of the sequences up to `#head`, the newest last. */
   #kept: Kept[] = [];
@@ -72,6 +74,7 @@ export class GiftFeed {
     this.#head = head;
     this.#ledger = ledger;
     this.#nameOf = nameOf;
+    this.#shared = ledger.follow !== undefined;
   }
 
   get empty(): boolean {
@@ -83,10 +86,9 @@ export class GiftFeed {
    * there is one sequence, and this relay's copy of it is behind
    */
   subscribe(after: number | undefined, sink: GiftSink): Subscription {
-    const behind = this.#ledger.follow !== undefined;
     const subscriber: Subscriber = {
       sink,
-      cursor: behind ? (after ?? this.#head) : Math.min(after ?? this.#head, this.#head),
+      cursor: this.#shared ? (after ?? this.#head) : Math.min(after ?? this.#head, this.#head),
       early: new Set(),
       idle: false,
       ended: false,
@@ -144,8 +146,10 @@ export class GiftFeed {
     const name = nameOf(record);
     this.#head = record.sequence;
     const early = this.#early.delete(name);
-    this.#placed.add(name);
-    dropOldest(this.#placed, PLACED);
+    if (this.#shared) {
+      this.#placed.add(name);
+      dropOldest(this.#placed, PLACED);
+    }
     this.#kept.push({ name, ...messagesOf(record, this.#nameOf(record.sender)) });
     if (this.#kept.length > KEPT) this.#kept.shift();
     return !early;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { publish, watch } from '@hayate/client';
 import { mintToken, readSharedKey } from '@hayate/relay';
-import { press, pressable, show, write } from '../../browsers/demo.ts';
+import { press, pressable, pressWhenPossible, show, write } from '../../browsers/demo.ts';
 import {
   type BrowserPage,
   type ChromiumOptions,
@@ -68,7 +68,7 @@ const aboutAnn = press('What to do about Ann');
 
 async function speaking({ checks, relay, folder, open }: Stand): Promise<BrowserPage[]> {
   const liver = await open('?room=demo-room&role=liver&name=Mio');
-  await liver.evaluate(press('Go live'));
+  await pressWhenPossible(liver, 'Go live', WAIT_MS);
   const viewer = await open('?room=demo-room&name=Ann');
   const guest = await open('?room=demo-room&name=Bo', { fakeMic: toneFile(folder) });
   await viewer.waitFor('hayate.slots.length === 1 && hayate.framesShown > 30', WAIT_MS);
