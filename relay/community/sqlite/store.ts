@@ -21,6 +21,8 @@ import {
 /** "HGC1" in the file's header: tells this file from any other SQLite file. */
 const APPLICATION_ID = 0x48474331;
 const BUSY_TIMEOUT_MS = 2000;
+/** Pages kept in the process. The kernel keeps the rest: a small machine has each page once. */
+const CACHE_KIB = 1024;
 
 /** Step n takes a file of version n to n + 1. Steps are only ever added. */
 const STEPS = [
@@ -91,6 +93,7 @@ export class SqliteStore {
     this.#db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     try {
       this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA trusted_schema = OFF; PRAGMA fullfsync = ON');
+      this.#db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       migrate(this.#db, path);
       this.#do = prepareAll(this.#db);
     } catch (error) {
