@@ -6,8 +6,12 @@ import { Liveness } from './liveness.ts';
 function page(everyMs: number) {
   const { clock, nowMs, environment } = manualEnvironment(everyMs);
   let diedMs: number | undefined;
-  const liveness = new Liveness(environment, 600, () => {
+  let late = 0;
+  const onDead = () => {
     diedMs = nowMs();
+  };
+  const liveness = new Liveness(environment, 600, onDead, () => {
+    late += 1;
   });
   liveness.start();
   let heardMs = 0;
@@ -22,7 +26,7 @@ function page(everyMs: number) {
     }
     return diedMs === undefined ? undefined : diedMs - heardMs;
   };
-  return { pass, doubt: () => liveness.doubt() };
+  return { pass, doubt: () => liveness.doubt(), late: () => late };
 }
 
 describe('liveness', () => {
@@ -52,5 +56,12 @@ describe('liveness', () => {
     pass(1000, true);
     doubt();
     expect(pass(10_000, true)).toBeUndefined();
+  });
+
+  it('tells that this thread stood still, and only then', () => {
+    const [visible, hidden] = [page(1), page(1000)];
+    for (const { pass } of [visible, hidden]) pass(10_000, true);
+    expect(visible.late()).toBe(0);
+    expect(hidden.late()).toBeGreaterThan(5);
   });
 });

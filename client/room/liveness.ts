@@ -15,6 +15,7 @@ export class Liveness {
   readonly #environment: Environment;
   readonly #deadAfterMs: number;
   readonly #onDead: () => void;
+  readonly #onLate: () => void;
   #heardMs = 0;
   /** Late checks since something was heard. */
   #late = 0;
@@ -23,10 +24,12 @@ export class Liveness {
   #proofMs = Number.POSITIVE_INFINITY;
   #timer: unknown;
 
-  constructor(environment: Environment, deadAfterMs: number, onDead: () => void) {
+  /** @param onLate each time that this thread stood still */
+  constructor(environment: Environment, deadAfterMs: number, onDead: () => void, onLate: () => void = () => {}) {
     this.#environment = environment;
     this.#deadAfterMs = deadAfterMs;
     this.#onDead = onDead;
+    this.#onLate = onLate;
   }
 
   start(): void {
@@ -73,6 +76,7 @@ export class Liveness {
     const now = this.#environment.nowMs();
     if (now - this.#expectedMs > this.#deadAfterMs / 4) {
       this.#late += 1;
+      this.#onLate();
       if (this.#late < LATE_IN_A_ROW) {
         this.#heardMs = now;
         if (this.#proofMs !== Number.POSITIVE_INFINITY) this.#proofMs = now + PROOF_MS;

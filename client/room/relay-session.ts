@@ -84,10 +84,11 @@ export class RelaySession {
     this.transport = options.transport;
     const { environment, welcomeLimitMs } = options;
     this.#requests = new PendingRequests(environment, REQUEST_LIMIT_MS);
-    this.#liveness = new Liveness(environment, options.deadAfterMs, () => {
+    const onDead = () => {
       this.transport.condemn?.('silent');
       this.end(codeError('connection_lost', `nothing came from the relay for ${options.deadAfterMs} ms`));
-    });
+    };
+    this.#liveness = new Liveness(environment, options.deadAfterMs, onDead, () => this.#judge.excuse());
     this.#limitTimer = environment.setTimer(() => {
       this.transport.condemn?.('stuck');
       this.end(codeError('timeout', `no welcome within ${welcomeLimitMs} ms`));
