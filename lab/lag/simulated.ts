@@ -12,7 +12,7 @@ import {
 } from '../../relay/test/delivery-simulation.ts';
 import { round } from './run.ts';
 
-const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all', slots: 255 } as const;
+const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all', slots: 255, patient: 0 } as const;
 const SETTLED_MS = 20_000;
 const near: Way = { delayMs: 5, jitterMs: 2 };
 const always = (way: Way) => () => way;

@@ -33,7 +33,7 @@ export const LATE_SHARE = 0.005;
 export const NO_CORE_SHARE = 0.03;
 /** How much the last quarter's p99 may be above the first's. */
 export const LAG_MORE_MS = 5;
-/** Share of a quarter's intervals that must be undisturbed; with fewer nothing can be said. */
+/** Share of a quarter's intervals that must be undisturbed; with fewer its calmest are taken, so many. */
 export const LEAST_CALM = 0.2;
 
 export interface Growth {
@@ -44,10 +44,17 @@ export interface Growth {
   ok: boolean;
 }
 
+interface QuarterLag {
+  p50: number;
+  p99: number;
+  /** How many were taken. */
+  intervals: number;
+}
+
 export interface LagChange {
   /** Medians over the undisturbed intervals of the first and the last quarter, ms. */
-  first: { p50: number; p99: number };
-  last: { p50: number; p99: number };
+  first: QuarterLag;
+  last: QuarterLag;
   /** Of all `intervals`. */
   disturbed: number;
   intervals: number;
@@ -102,30 +109,42 @@ export function growthOf(samples: readonly Sample[], name: Grower): Growth {
   return { perHour: round(slope), grown: round(grown), limit: round(limit), ok: grown <= limit };
 }
 
-/** Whether the machine was late in the interval that ends with a sample. @param seconds of an interval */
-export function disturbed({ host_late_ms, no_core_ms }: Sample, seconds: number): boolean {
+/** How late the machine was in the interval that ends with a sample: above 1 it shows. @param seconds of an interval */
+function lateness({ host_late_ms, no_core_ms }: Sample, seconds: number): number {
   const ms = seconds * 1000;
-  return host_late_ms > LATE_SHARE * ms || no_core_ms > NO_CORE_SHARE * ms;
+  return Math.max(host_late_ms / (LATE_SHARE * ms), no_core_ms / (NO_CORE_SHARE * ms));
 }
 
-/** From the first quarter to the last. @param seconds of an interval */
+/** Whether the machine was late in the interval that ends with a sample. @param seconds of an interval */
+export function disturbed(sample: Sample, seconds: number): boolean {
+  return lateness(sample, seconds) > 1;
+}
+
+/**
+ * From the first quarter to the last. A machine that is slow to wake its cores is late in all intervals: then the calmest of
+ * each quarter are compared, as far as they are alike. @param seconds of an interval
+ */
 export function lagChange(samples: readonly Sample[], seconds: number): LagChange {
   const end = lengthOf(samples);
   const of = (from: number, to: number) => {
     const all = samples.filter(({ second }) => second > from * end && second <= to * end);
     const calm = all.filter((sample) => !disturbed(sample, seconds));
+    const least = Math.ceil(LEAST_CALM * all.length);
+    const calmest = all.toSorted((a, b) => lateness(a, seconds) - lateness(b, seconds)).slice(0, least);
+    const taken = calm.length >= least ? calm : calmest;
     const mid = (name: 'lag_p50_ms' | 'lag_p99_ms') =>
-      median(calm.map((sample) => sample[name]).filter((ms): ms is number => ms !== null));
-    return { p50: mid('lag_p50_ms'), p99: mid('lag_p99_ms'), share: calm.length / all.length };
+      median(taken.map((sample) => sample[name]).filter((ms): ms is number => ms !== null));
+    const late = median(taken.map((sample) => lateness(sample, seconds)));
+    return { lag: { p50: mid('lag_p50_ms'), p99: mid('lag_p99_ms'), intervals: taken.length }, late };
   };
   const [first, last] = [of(0, 0.25), of(0.75, 1)];
-  const enough = first.share >= LEAST_CALM && last.share >= LEAST_CALM;
+  const alike = Math.abs(first.late - last.late) <= 1;
   return {
-    first: { p50: first.p50, p99: first.p99 },
-    last: { p50: last.p50, p99: last.p99 },
+    first: first.lag,
+    last: last.lag,
     disturbed: samples.filter((sample) => disturbed(sample, seconds)).length,
     intervals: samples.length,
-    ok: enough && last.p99 <= first.p99 + LAG_MORE_MS,
-    ...(!enough && { unknown: 'the machine was late in most intervals of the first or the last quarter' }),
+    ok: alike && last.lag.p99 <= first.lag.p99 + LAG_MORE_MS,
+    ...(!alike && { unknown: 'the machine was later in one of the two quarters than in the other' }),
   };
 }

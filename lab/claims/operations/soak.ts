@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import { commit, machine } from '../../lib/machine.ts';
 import { SOAK_FILE, writeSoak } from '../../soak/docs.ts';
-import type { SoakResult } from '../../soak/result.ts';
+import type { Growth } from '../../soak/judge.ts';
+import { judged, type SoakEvidence, type SoakResult } from '../../soak/result.ts';
 import { soak } from '../../soak/soak.ts';
-import { Checks, type Claim, type ClaimContext } from '../claim.ts';
+import { Checks, type Claim, type ClaimContext, type ClaimOutcome, type ClaimResult } from '../claim.ts';
 
 const MINUTES = 120;
 /** Of each control. */
@@ -15,30 +16,45 @@ const CONTROLS = [
   { name: 'fds leak', leak: 'fds', found: 'fds' },
 ] as const;
 
+/** Of each control. */
+type Grown = Record<string, Record<string, Growth>>;
+
 let last: SoakResult | undefined;
 
 async function run({ log }: ClaimContext) {
-  const checks = new Checks();
   // Short runs of the same program: what they find a leak by is what the long one is judged by.
-  const grown: Record<string, unknown> = {};
-  for (const { name, leak, ...control } of CONTROLS) {
+  const grown: Grown = {};
+  for (const { name, leak } of CONTROLS) {
     log(`control of ${CONTROL_MINUTES} minutes: ${name}`);
     const { growth } = await soak({ minutes: CONTROL_MINUTES, seed: 2, ...(leak && { leak }) }, log);
-    const { heap_mb, fds } = growth;
-    grown[name] = { heap_mb, fds };
-    for (const [figure, { ok }] of Object.entries({ heap_mb, fds })) {
+    grown[name] = { heap_mb: growth.heap_mb, fds: growth.fds };
+  }
+  last = await soak({ minutes: MINUTES, seed: 1 }, log);
+  return outcomeOf(grown, last);
+}
+
+function outcomeOf(grown: Grown, result: SoakResult): ClaimOutcome {
+  const checks = new Checks();
+  for (const { name, ...control } of CONTROLS) {
+    for (const [figure, { ok }] of Object.entries(grown[name] ?? {})) {
       if ('found' in control && control.found === figure) checks.check(!ok, `${name}: not found`);
       else checks.check(ok, `${name}: ${figure} grew, where nothing leaks`);
     }
   }
-  const result = await soak({ minutes: MINUTES, seed: 1 }, log);
-  last = result;
   const { samples, broken, skipped, ...figures } = result;
   for (const [name, value] of Object.entries({ ...figures, samples: samples.length })) checks.figure(name, value);
   checks.figure('controls', grown);
   for (const reason of skipped) checks.skip(reason);
   for (const why of broken) checks.check(false, why);
   return checks.outcome();
+}
+
+/** What the judge says now of what was measured then. */
+export function judgedAgain(claim: ClaimResult, evidence: SoakEvidence): { claim: ClaimResult; soak: SoakResult } {
+  const result = judged(evidence);
+  const { notes: _, ...about } = claim;
+  const { skipped = [], ...outcome } = outcomeOf(claim.figures['controls'] as Grown, result);
+  return { claim: { ...about, ...outcome, skipped }, soak: result };
 }
 
 function keep(): void {
