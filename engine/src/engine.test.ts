@@ -320,7 +320,7 @@ describe('rooms', () => {
     const roomId = (r as unknown as { id: number }).id;
     const delivery = { voice: 3, holdMs: 46.4, repair: 'since_key', spacingMs: 30, layer: 'keys', slots: 5 } as const;
     r.setClass(session, delivery);
-    expect(native.of('roomSetClass')).toEqual([[roomId, 100, 3, 46, 2, 30, 1, 5]]);
+    expect(native.of('roomSetClass')).toEqual([[roomId, 100, 3, 46, 2, 30, 1, 5, 0]]);
     for (const wrong of [
       { voice: 0 },
       { voice: 1.5 },
@@ -329,6 +329,7 @@ describe('rooms', () => {
       { repair: 'twice' },
       { layer: '' },
       { slots: 256 },
+      { patient: -1 },
     ]) {
       const set = () => r.setClass(session, { ...delivery, ...wrong } as never);
       expect(set).toThrow(expect.objectContaining({ code: 'invalid_argument' }));

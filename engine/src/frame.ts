@@ -163,6 +163,7 @@ function member(r: Reader): MemberStats {
       spacingMs: r.u8(),
       layer: LAYERS[r.u8()] ?? 'all',
       slots: r.u8(),
+      patient: r.u8(),
     },
   };
 }

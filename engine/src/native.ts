@@ -134,6 +134,7 @@ export interface NativeEngine {
     spacingMs: number,
     layer: number,
     slots: number,
+    patient: number,
   ): void;
   roomSend(room: number, data: Uint8Array): void;
   stats(token: number, of: number, id: number, slot: number): void;

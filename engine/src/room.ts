@@ -86,23 +86,23 @@ export class Room implements EngineRoom {
 
   setClass(session: EngineSession, delivery: DeliveryClass): void {
     this.#assertOpen();
-    const { voice, holdMs, spacingMs, slots } = delivery;
+    const { voice, holdMs, spacingMs, slots, patient = 0 } = delivery;
     const [repair, layer] = [REPAIRS.indexOf(delivery.repair), LAYERS.indexOf(delivery.layer)];
     const byte = (value: number) => value >= 0 && value <= 255;
     if (
-      !(Number.isInteger(voice) && voice >= 1 && voice <= 4 && byte(holdMs) && byte(spacingMs) && byte(slots)) ||
+      !(Number.isInteger(voice) && voice >= 1 && voice <= 4 && [holdMs, spacingMs, slots, patient].every(byte)) ||
       repair < 0 ||
       layer < 0
     ) {
       throw new EngineError(
         'invalid_argument',
-        'a delivery class has voice 1 to 4, times of 0 to 255 ms, a repair, a layer and a mask of slots',
+        'a delivery class has voice 1 to 4, times of 0 to 255 ms, a repair, a layer and masks of slots',
       );
     }
     const own = this.#own(session);
     if (own.isClosed) return;
     const times = [Math.round(holdMs), Math.round(spacingMs)] as const;
-    this.#host.port.roomSetClass(this.id, own.id, voice, times[0], repair, times[1], layer, slots);
+    this.#host.port.roomSetClass(this.id, own.id, voice, times[0], repair, times[1], layer, slots, patient);
   }
 
   send(data: Uint8Array): void {

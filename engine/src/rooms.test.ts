@@ -70,12 +70,28 @@ describeWithEngine('rooms over loopback', () => {
   test('a class holds voice and motion for one datagram, and repeats them in a later one', async () => {
     const { room, publisher, audience } = await stage(await loopback(), 2);
     const [direct, held] = [audience[0]!, audience[1]!];
-    const delivery = { voice: 2, holdMs: 200, repair: 'repeat', spacingMs: 5, layer: 'all', slots: 0b1111 } as const;
+    const delivery = {
+      voice: 2,
+      holdMs: 200,
+      repair: 'repeat',
+      spacingMs: 5,
+      layer: 'all',
+      slots: 0b1111,
+      patient: 0,
+    } as const;
     room.setClass(held.server, delivery);
     const members = await room.getMemberStats();
     expect(members.find((m) => m.session === held.server.id)).toMatchObject({ delivery, dropped: 0, queueBytes: 0 });
     const first = members.find((m) => m.session === direct.server.id)!;
-    expect(first.delivery).toEqual({ voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all', slots: 255 });
+    expect(first.delivery).toEqual({
+      voice: 1,
+      holdMs: 0,
+      repair: 'none',
+      spacingMs: 0,
+      layer: 'all',
+      slots: 255,
+      patient: 0,
+    });
     expect(first.minRttMs).toBeGreaterThan(0);
     expect(first.minRttMs).toBeLessThan(1000);
     for (const [sequence, kind] of [

@@ -201,7 +201,10 @@ export interface EngineListener {
 export interface DeliveryClass {
   /** 1 to 4 voice units (of the slot with the most) share a datagram with the motion of their time; 1: nothing is held. */
   voice: number;
-  /** Longest wait of the first held unit, at most 255: a pause in the voice must not stall motion. 0 with `voice` 1. */
+  /**
+   * Longest wait of the first held unit, at most 255: a pause in the voice must not stall motion. With `voice` 1 only units of
+   * `patient` slots wait.
+   */
   holdMs: number;
   /**
    * `repeat`: each unit once more; `since_key`: and with the next datagrams the motion since and with the last key;
@@ -214,6 +217,8 @@ export interface DeliveryClass {
   layer: 'all' | 'keys' | 'voice';
   /** Mask of the slots that are heard; 255: all. */
   slots: number;
+  /** With `voice` 1: mask of the slots whose units wait for a datagram of the others. Default: none. */
+  patient?: number;
 }
 
 /** One member of a room and its connection. Counts grow for as long as the connection lives. */

@@ -14,6 +14,7 @@ const deliverySchema = z
     repair: viewerRepair,
     spacingMs: z.number(),
     layer,
+    patient: z.int().openapi({ description: 'Mask of the slots that wait for a datagram of the others.' }),
   })
   .openapi('Delivery');
 const askSchema = z
@@ -26,6 +27,7 @@ export const roomSchema = summarySchema
     classes: z.array(z.object({ voice: z.int(), repair: z.string(), layer: z.string(), viewers: z.int() })),
     levels: z.array(z.int()).openapi({ description: 'Viewers at each step of the congestion ladder, 0 to 8.' }),
     repairDenied: z.int(),
+    riding: z.int().openapi({ description: 'Viewers whose near livers wait for far ones.' }),
     uplinks: z.array(
       z.object({
         slot: z.int(),

@@ -40,8 +40,17 @@ describe.skipIf(!available.ok)('rooms of the engine', () => {
       spacingMs: 300,
       layer: 'keys',
       slots: 255,
+      patient: 0,
     });
-    room.setClass(elsewhere.server, { voice: 2, holdMs: 20, repair: 'none', spacingMs: 0, layer: 'all', slots: 255 });
+    room.setClass(elsewhere.server, {
+      voice: 2,
+      holdMs: 20,
+      repair: 'none',
+      spacingMs: 0,
+      layer: 'all',
+      slots: 255,
+      patient: 0,
+    });
     const rows = await room.memberStats();
     expect(new Set(rows.map((row) => row.session))).toEqual(new Set([stays.server, ends.server]));
     expect(rows[0]).toMatchObject({ packetsLost: 0, dropped: 0, queueBytes: 0, datagramsOut: expect.any(Number) });

@@ -57,7 +57,7 @@ export interface SlotStats {
 export interface DeliveryClass {
   /** Voice packets (of the slot with the most) that share a datagram, with the motion of their time. 1: no holding. */
   voice: 1 | 2 | 3 | 4;
-  /** Longest wait of the first held unit, ms: a pause in the voice must not stall motion. 0 with `voice` 1. */
+  /** Longest wait of the first held unit, ms: a pause in the voice must not stall motion. With `voice` 1 only `patient` slots wait. */
   holdMs: number;
   /** `since_key`: motion units since and with the last key, voice once more. */
   /** `request`: what the viewer asks for goes to it again. */
@@ -68,6 +68,8 @@ export interface DeliveryClass {
   layer: 'all' | 'keys' | 'voice';
   /** Mask of the slots that are heard; 255: all. */
   slots: number;
+  /** With `voice` 1: mask of the slots whose units wait for a datagram of the others: they come from nearer. */
+  patient: number;
 }
 
 /** What a joiner has until `setClass`. */
@@ -78,6 +80,7 @@ export const DIRECT: Readonly<DeliveryClass> = {
   spacingMs: 0,
   layer: 'all',
   slots: 255,
+  patient: 0,
 };
 
 /** One member's path, from its acknowledgements. Counts grow for as long as the connection lives. */

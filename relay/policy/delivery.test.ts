@@ -4,7 +4,7 @@ import { changes, lagP99, type Scenario, simulate, type Way } from '../test/deli
 import { RoomDelivery } from './room.ts';
 import { TUNING } from './tuning.ts';
 
-const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all', slots: 255 } as const;
+const DIRECT = { voice: 1, holdMs: 0, repair: 'none', spacingMs: 0, layer: 'all', slots: 255, patient: 0 } as const;
 const always = (way: Way) => () => way;
 const runs = { seed: 7, numRuns: 25 };
 const SETTLED_MS = 20_000;

@@ -10,17 +10,19 @@ const RANK = 4;
 export class UplinkLag {
   readonly #recent: number[] = [];
   uncertaintyMs = 0;
+  #p99Ms: number | undefined;
 
   /** `p99Ms`: capture to relay, of the units of the last second. */
   add(p99Ms: number, uncertaintyMs: number): void {
     this.#recent.push(p99Ms);
     if (this.#recent.length > REPORTS) this.#recent.shift();
     this.uncertaintyMs = uncertaintyMs;
+    this.#p99Ms = [...this.#recent].sort((a, b) => b - a)[Math.min(RANK, this.#recent.length) - 1];
   }
 
   /** Undefined before the first report. */
   get p99Ms(): number | undefined {
-    return [...this.#recent].sort((a, b) => b - a)[Math.min(RANK, this.#recent.length) - 1];
+    return this.#p99Ms;
   }
 }
 

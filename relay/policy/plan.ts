@@ -28,6 +28,8 @@ export interface PlanInput {
 const SPACING_STEP_MS = 4;
 /** A viewer waits so long for what should have come. */
 const NOTICE_MS = 4;
+/** Of a frame, that voice may be late. */
+const HELD_SHARE = 0.3;
 const NUMBERS: readonly Voice[] = [4, 3, 2];
 
 /**
@@ -79,5 +81,10 @@ function spacing(voice: Voice, holdMs: number, input: PlanInput, tuning: Tuning)
  * look-ahead. That look-ahead is left for voice that the uplink's jitter delays.
  */
 export function holdMs(voice: Voice, frameMs: number): number {
-  return voice === 1 ? 0 : Math.round((voice + 0.3) * frameMs);
+  return voice === 1 ? 0 : Math.round((voice + HELD_SHARE) * frameMs);
+}
+
+/** Longest wait of units that ride along: the next voice packet of the others is at most a frame away, and its jitter. */
+export function rideMs(frameMs: number): number {
+  return Math.round((1 + HELD_SHARE) * frameMs);
 }

@@ -185,6 +185,7 @@ export class RoomDelivery {
       uplinkMs: this.#uplinkMs(),
       frameMs: this.#frameMs(),
       livers: this.#livers.count,
+      earlier: this.#earlier,
     };
     const repairAllowed = this.#repairAllowed(viewer, nowMs);
     // The decision is written in place.
@@ -263,6 +264,17 @@ export class RoomDelivery {
     }
     return worst;
   }
+
+  /** Of the slots that are known. A function of its own, so that a decision makes none. */
+  readonly #earlier = (ms: number): number => {
+    const worst = this.#uplinkMs() ?? 0;
+    let mask = 0;
+    for (const [slot, { policy }] of this.#slots) {
+      const { p99Ms } = policy.lag;
+      if (p99Ms !== undefined && worst - p99Ms >= ms) mask |= 1 << slot;
+    }
+    return mask;
+  };
 
   #frameMs(): number {
     let least = Number.POSITIVE_INFINITY;

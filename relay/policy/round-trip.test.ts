@@ -65,7 +65,7 @@ describe('while round trips hold what the relay itself was late', () => {
   const voiceAfter = (rttMs: number) => {
     const policy = new ViewerPolicy();
     const input = {
-      room: { budgetMs: 100, uplinkMs: 40, frameMs: 20, livers: 1 },
+      room: { budgetMs: 100, uplinkMs: 40, frameMs: 20, livers: 1, earlier: () => 0 },
       conversing: false,
       busy: false,
       repairAllowed: 'since_key',

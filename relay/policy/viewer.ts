@@ -2,9 +2,10 @@ import type { RepairKind } from '@hayate/codec/messages';
 import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import { Congestion, heardLivers, type Level, lastLevel } from './congestion.ts';
 import { spareMs } from './lag.ts';
+import { ALL_SLOTS } from './livers.ts';
 import { LossEstimate } from './loss.ts';
 import { Patience } from './patience.ts';
-import { holdMs, type Plan, plan, type Voice } from './plan.ts';
+import { holdMs, type Plan, plan, rideMs, type Voice } from './plan.ts';
 import { atMostRepair, lessRepair, RepairNeed } from './repair.ts';
 import { RoundTrip } from './round-trip.ts';
 import { TUNING, type Tuning } from './tuning.ts';
@@ -29,6 +30,8 @@ export interface RoomLag {
   frameMs: number;
   /** How many publish. */
   livers: number;
+  /** Mask of the livers whose units come so much earlier than those of the worst slot, ms. */
+  earlier(ms: number): number;
 }
 
 export interface ViewerInput {
@@ -93,6 +96,11 @@ export class ViewerPolicy {
   #reachable: Voice = 4;
   /** How long the first voice packet of a datagram waits for the others, ms. */
   #heldMs = 0;
+  /** Mask of the livers whose units may wait for those of the others. */
+  #patient = 0;
+  /** The same all the while that it waits for more. */
+  #patientSoon = ALL_SLOTS;
+  readonly #mayWait: Patience;
   #strict = false;
   #report: (ViewerReport & { untilMs: number }) | undefined;
   #requestMs = Number.NaN;
@@ -122,6 +130,7 @@ export class ViewerPolicy {
     this.#repair = new RepairNeed(tuning);
     this.#request = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
     this.#more = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
+    this.#mayWait = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
   }
 
   /** Counts for 10 s. */
@@ -149,13 +158,16 @@ export class ViewerPolicy {
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
     voice = Math.min(voice, maxVoice) as Voice;
     const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
+    const rides = known ? this.#riders(room, spare, nowMs) : 0;
+    const patient = voice === 1 && !conversing ? rides : 0;
     const delivery = {
       voice,
-      holdMs: this.#hold(voice, room.frameMs, busy || level > 0),
+      holdMs: this.#hold(voice, patient !== 0, room.frameMs, busy || level > 0),
       repair: known ? how : repair,
       spacingMs: how === 'none' ? 0 : Math.round(spacingMs),
       layer: level >= 5 ? 'voice' : level === 4 ? 'keys' : 'all',
       slots: input.heard(heardLivers(room.livers, level)),
+      patient,
     } as const;
     const decision = this.#decision;
     if (!sameClass(decision.delivery, delivery)) decision.delivery = delivery;
@@ -242,13 +254,36 @@ export class ViewerPolicy {
   }
 
   /**
+   * Where one liver is far there is no time to hold what comes of it, but what comes of the near ones has as much more as it is
+   * earlier, and rides along: of one that speaks a datagram leaves each frame's length.
+   */
+  #riders({ earlier, frameMs, livers }: RoomLag, spare: number, nowMs: number): number {
+    const { downSlackMs, upSlackMs } = this.#tuning;
+    if (livers < 2) return 0;
+    const kept = this.#patient & earlier(frameMs - spare - downSlackMs);
+    if (kept !== this.#patient) {
+      this.#patient = kept;
+      this.#mayWait.failed(nowMs);
+    }
+    const able = earlier(frameMs - spare - upSlackMs);
+    const better = (able & ~this.#patient) !== 0;
+    this.#patientSoon = better ? this.#patientSoon & able : ALL_SLOTS;
+    if (this.#mayWait.ready(better, nowMs)) {
+      this.#patient |= this.#patientSoon;
+      this.#patientSoon = ALL_SLOTS;
+    }
+    return this.#patient;
+  }
+
+  /**
    * Less is held at once, and all where packets are too many already; else more only in steps that the playout's reserve
    * takes: it learns of a longer lag from what comes, and a step over its reserve comes too late before it has.
    */
-  #hold(voice: Voice, frameMs: number, atOnce: boolean): number {
-    const wholeMs = (voice - 1) * frameMs;
+  #hold(voice: Voice, rides: boolean, frameMs: number, atOnce: boolean): number {
+    const wholeMs = rides ? frameMs : (voice - 1) * frameMs;
     this.#heldMs = atOnce ? wholeMs : Math.min(wholeMs, this.#heldMs + this.#tuning.holdStepMs);
-    return this.#heldMs < wholeMs ? this.#heldMs : holdMs(voice, frameMs);
+    if (this.#heldMs < wholeMs) return this.#heldMs;
+    return rides ? rideMs(frameMs) : holdMs(voice, frameMs);
   }
 
   #plan(spare: number, frameMs: number, repair: RepairKind, atMost: Voice = 4): Plan {
@@ -276,7 +311,8 @@ export function sameClass(a: DeliveryClass, b: DeliveryClass): boolean {
     a.repair === b.repair &&
     a.spacingMs === b.spacingMs &&
     a.layer === b.layer &&
-    a.slots === b.slots
+    a.slots === b.slots &&
+    a.patient === b.patient
   );
 }
 

@@ -20,6 +20,8 @@ export interface DeliveryStats {
   levels: number[];
   /** Viewers whose loss asks for repair that the bounds do not allow. */
   repairDenied: number;
+  /** Viewers whose near livers' units wait for those of far ones. */
+  riding: number;
 }
 
 /** Of one room, for people who look after it. */
@@ -35,17 +37,19 @@ export function deliveryStats(rooms: readonly RoomDelivery[]): DeliveryStats {
   const classes = new Map<string, ClassCount>();
   const levels = new Array<number>(LEVELS).fill(0);
   let denied = 0;
+  let riding = 0;
   for (const room of rooms) {
-    room.forEachDecision(({ delivery: { voice, repair, layer }, level, repairDenied }) => {
+    room.forEachDecision(({ delivery: { voice, repair, layer, patient }, level, repairDenied }) => {
       const key = `${voice} ${repair} ${layer}`;
       const row = classes.get(key) ?? { voice, repair, layer, viewers: 0 };
       row.viewers += 1;
       classes.set(key, row);
       levels[level]! += 1;
       if (repairDenied) denied += 1;
+      if (patient !== 0) riding += 1;
     });
   }
-  return { classes: [...classes.values()], levels, repairDenied: denied };
+  return { classes: [...classes.values()], levels, repairDenied: denied, riding };
 }
 
 export function roomDelivery(room: RoomDelivery, nameOf: (session: SessionKey) => string): RoomDeliveryDetail {

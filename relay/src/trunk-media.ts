@@ -116,7 +116,7 @@ export class TrunkMedia {
   #class(slots: number): DeliveryClass {
     const { repairMs } = this.#options;
     const repair = repairMs === 0 ? 'none' : 'since_key';
-    return { voice: 1, holdMs: 0, repair, spacingMs: repairMs, layer: 'all', slots };
+    return { voice: 1, holdMs: 0, repair, spacingMs: repairMs, layer: 'all', slots, patient: 0 };
   }
 
   /** A room or session that has just ended takes no calls. */

@@ -74,6 +74,7 @@ describe.each([bodies[0]!, engineBody])('of a relay with transport $name', (body
       .toBe(1);
     expect((await scrape(rig)).get('hayate_congestion_level{level="0"}')).toBe(1);
     expect(at('hayate_repair_denied')).toBe(0);
+    expect(at('hayate_delivery_riding')).toBe(0);
     expect(at('hayate_repair_bytes_total')).toBe(0);
     expect(at('hayate_bans')).toBe(0);
     expect(at('hayate_community_waiting')).toBe(0);

@@ -178,6 +178,10 @@ export class Metrics {
       'Viewers by what is given up for their path: 0 nothing, 5 all but voice, 6 to 8 livers as well.',
     );
     const denied = gauge('repair_denied', 'Viewers whose loss asks for repair that the bounds do not allow.');
+    const riding = gauge(
+      'delivery_riding',
+      'Viewers whose near livers are heard along with far ones, in fewer datagrams.',
+    );
     const changes = counter('delivery_changes', 'Changes of a delivery class, by what decided it.');
     const repairBytes = counter('repair_bytes', 'Payload bytes of repair to viewers.');
     const reports = counter('reports', 'Playout reports of viewers; ignored: more than one a second.');
@@ -234,6 +238,7 @@ export class Metrics {
         result.observe(busy, Number(s.busy));
         for (const [level, n] of s.delivery.levels.entries()) result.observe(levels, n, { level });
         result.observe(denied, s.delivery.repairDenied);
+        result.observe(riding, s.delivery.riding);
         for (const [why, n] of s.counters.get('delivery_changes')) result.observe(changes, n, { why });
         result.observe(repairBytes, s.counters.total('repair_bytes'));
         for (const [what, n] of s.counters.get('reports')) result.observe(reports, n, { result: what });
@@ -270,6 +275,7 @@ export class Metrics {
         busy,
         levels,
         denied,
+        riding,
         changes,
         repairBytes,
         reports,

@@ -166,7 +166,8 @@ pub struct RoomConfig {
 pub struct DeliveryClass {
     /// 1..=4 voice units (of the slot with the most) share a datagram with the motion of their time; 1: nothing is held.
     pub voice: u8,
-    /// Longest wait of the first held unit: a pause in the voice must not stall motion. 0 with `voice` 1.
+    /// Longest wait of the first held unit: a pause in the voice must not stall motion. With `voice` 1 only units of `patient`
+    /// slots wait.
     pub hold_ms: u8,
     pub repair: Repair,
     /// A repeat leaves in the first datagram at least so long after its original's. With `Request`: what is asked for
@@ -175,6 +176,9 @@ pub struct DeliveryClass {
     pub layer: Layer,
     /// Mask of the slots that are heard.
     pub slots: u8,
+    /// With `voice` 1: mask of the slots whose units wait for a datagram of the others. What comes from afar has no time to
+    /// wait, what comes from near it has, and rides along.
+    pub patient: u8,
     /// Repeats leave when they are due, and do not wait for what comes next: members in `Trunk` mode, whatever they ask for.
     pub prompt: bool,
 }
@@ -188,6 +192,7 @@ impl Default for DeliveryClass {
             spacing_ms: 0,
             layer: Layer::All,
             slots: u8::MAX,
+            patient: 0,
             prompt: false,
         }
     }

@@ -76,6 +76,7 @@ fn class(a: u8, b: u8) -> DeliveryClass {
         spacing_ms: b & 0x3f,
         layer: [Layer::All, Layer::Keys, Layer::Voice][usize::from(a >> 5) % 3],
         slots: if b & 0x80 == 0 { u8::MAX } else { a },
+        patient: a.rotate_left(3),
         prompt: a & 0x10 != 0,
     }
 }

@@ -28,7 +28,7 @@
 //! 17 ListenerClosed     endpoint u32
 //! 18 Members            token u32, count u32, then count times: session u32, rtt_us u32, min_rtt_us u32,
 //!                       packets_out u64, packets_lost u64, datagrams_out u64, dropped u64, queue_bytes u32, cwnd u32,
-//!                       and the class: voice u8, hold_ms u8, repair u8, spacing_ms u8, layer u8, slots u8
+//!                       and the class: voice u8, hold_ms u8, repair u8, spacing_ms u8, layer u8, slots u8, patient u8
 //!                       repair: 0 none, 1 repeat, 2 since key; layer: 0 all, 1 keys, 2 voice
 //! ```
 
@@ -195,7 +195,7 @@ impl Writer<'_> {
         for v in [row.queue_bytes, row.cwnd] {
             self.u32(v);
         }
-        let DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots, prompt: _ } = row.class;
+        let DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots, patient, prompt: _ } = row.class;
         let repair = match repair {
             Repair::None => 0,
             Repair::Repeat => 1,
@@ -207,7 +207,7 @@ impl Writer<'_> {
             Layer::Keys => 1,
             Layer::Voice => 2,
         };
-        for v in [voice, hold_ms, repair, spacing_ms, layer, slots] {
+        for v in [voice, hold_ms, repair, spacing_ms, layer, slots, patient] {
             self.u8(v);
         }
     }

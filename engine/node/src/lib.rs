@@ -311,7 +311,7 @@ impl NativeEngine {
         self.send(Command::RoomFeed { room, session, alias, slots: slots as u8 })
     }
 
-    /// `repair`: 0 none, 1 repeat, 2 since key. `layer`: 0 all, 1 keys, 2 voice. `slots`: a mask.
+    /// `repair`: 0 none, 1 repeat, 2 since key. `layer`: 0 all, 1 keys, 2 voice. `slots`, `patient`: masks.
     #[napi]
     #[allow(clippy::too_many_arguments)]
     pub fn room_set_class(
@@ -324,6 +324,7 @@ impl NativeEngine {
         spacing_ms: u32,
         layer: u32,
         slots: u32,
+        patient: u32,
     ) -> Result<(), Failure> {
         let class = DeliveryClass {
             voice: voice as u8,
@@ -341,6 +342,7 @@ impl NativeEngine {
                 _ => Layer::Voice,
             },
             slots: slots as u8,
+            patient: patient as u8,
             // The engine's to decide.
             prompt: false,
         };

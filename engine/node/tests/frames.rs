@@ -29,6 +29,7 @@ fn samples() -> Vec<(&'static str, Event)> {
         spacing_ms: 30,
         layer: Layer::Keys,
         slots: 5,
+        patient: 4,
         prompt: true,
     };
     vec![

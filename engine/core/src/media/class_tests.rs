@@ -21,6 +21,7 @@ const CLASS: DeliveryClass = DeliveryClass {
     spacing_ms: 0,
     layer: Layer::All,
     slots: u8::MAX,
+    patient: 0,
     prompt: false,
 };
 
@@ -461,12 +462,12 @@ fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
         let mut below = |n: u64| random.next_u64() % n;
         let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][below(4) as usize];
         let (voice, hold_ms, spacing_ms) = (1 + below(4) as u8, below(60) as u8, below(40) as u8);
-        let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, ..DeliveryClass::default() };
+        let patient = below(256) as u8;
+        let class = DeliveryClass { voice, hold_ms, repair, spacing_ms, patient, ..DeliveryClass::default() };
         let mut play = Play::new(class);
         play.stage.publish(4, 6, 1);
         play.stage.sync(4, 1_000);
         play.from_us = play.stage.now;
-        let hold_ms = if voice == 1 { 0 } else { u64::from(hold_ms) };
         let (mut at_ms, mut came) = (0, Vec::new());
         for sequence in 0..100u32 {
             at_ms += below(30);
@@ -477,6 +478,8 @@ fn whatever_comes_each_unit_leaves_in_time_and_once_more_after_the_spacing() {
         }
         play.until(at_ms + 1000);
         for (came_ms, unit) in came {
+            let held = voice > 1 || patient & 1 << unit.0 != 0;
+            let hold_ms = if held { u64::from(hold_ms) } else { 0 };
             let heard = play.heard.iter().filter(|heard| heard.to.contains(&2));
             let with_it = heard.filter(|heard| heard.units.iter().any(|u| (u.0, u.1, u.2) == unit));
             let times: Vec<_> = with_it.map(|heard| heard.at_ms).collect();
@@ -571,4 +574,61 @@ fn who_asks_for_everything_gets_its_allowance_and_takes_nothing_from_others() {
     play.heard.clear();
     ask(&mut play, 9995, 3, &[(1, 995, 1)]);
     assert_eq!(play.heard.iter().filter(|heard| heard.to == [3]).count(), 1);
+}
+
+/// Session 4 publishes in slot 5, whose units have no time; those of slot 3 have.
+fn near_and_far(class: DeliveryClass) -> Play {
+    let mut play = Play::new(class);
+    play.stage.publish(4, 5, 10);
+    play.stage.sync(4, 1_000);
+    play.until(100);
+    play.heard.clear();
+    play
+}
+
+/// What session 2 heard: when, and of which slots.
+fn slots_heard(play: &Play) -> Vec<(u64, Vec<u8>)> {
+    let heard = play.heard.iter().filter(|heard| heard.to.contains(&2));
+    heard.map(|heard| (heard.at_ms, heard.units.iter().map(|unit| unit.0).collect())).collect()
+}
+
+const PATIENT: DeliveryClass = DeliveryClass { voice: 1, hold_ms: 26, patient: 1 << 3, ..CLASS };
+
+#[test]
+fn units_of_a_patient_slot_ride_along_with_those_of_the_others() {
+    let play_of = |class| {
+        let mut play = near_and_far(class);
+        play.uplink(100, 1, &[(VOICE, 7, 20)]);
+        play.uplink(105, 1, &[(KEY, 5, 3)]);
+        play.uplink(112, 4, &[(VOICE, 1, 20)]);
+        play.uplink(120, 4, &[(KEY, 1, 3)]);
+        play.until(200);
+        slots_heard(&play)
+    };
+    assert_eq!(play_of(PATIENT), [(112, vec![3, 5, 3]), (120, vec![5])]);
+    // Control: without a word of patience each leaves as it comes.
+    let at_once = [(100, vec![3]), (105, vec![3]), (112, vec![5]), (120, vec![5])];
+    assert_eq!(play_of(DeliveryClass { patient: 0, ..PATIENT }), at_once);
+}
+
+#[test]
+fn units_of_a_patient_slot_wait_no_longer_than_asked_when_the_others_are_silent() {
+    let mut play = near_and_far(PATIENT);
+    for n in 0..4 {
+        play.uplink(100 + 20 * n, 1, &[(VOICE, 7 + n as u32, 20)]);
+    }
+    play.until(300);
+    assert_eq!(slots_heard(&play), [(126, vec![3, 3]), (166, vec![3, 3])]);
+}
+
+#[test]
+fn patience_means_nothing_where_more_than_one_voice_packet_is_held_anyway() {
+    let mut play = near_and_far(DeliveryClass { voice: 2, ..PATIENT });
+    assert!(play.stage.plane.members(ROOM).contains(&(2, CLASS)));
+    play.stage.command(Command::RoomSetClass {
+        room: ROOM,
+        session: 2,
+        class: DeliveryClass { hold_ms: 0, ..PATIENT },
+    });
+    assert!(play.stage.plane.members(ROOM).contains(&(2, DeliveryClass::default())));
 }

@@ -73,7 +73,7 @@ fn any_class(random: &mut Random) -> DeliveryClass {
     let repair = [Repair::None, Repair::Repeat, Repair::SinceKey, Repair::Request][random.next_u64() as usize % 4];
     let layer = [Layer::All, Layer::Keys, Layer::Voice][random.next_u64() as usize % 3];
     let slots = random.next_u64() as u8;
-    DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots, prompt: false }
+    DeliveryClass { voice, hold_ms, repair, spacing_ms, layer, slots, patient: random.next_u64() as u8, prompt: false }
 }
 
 /// Checks whatever leaves the plane, and keeps the probes to answer them.

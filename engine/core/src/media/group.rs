@@ -144,10 +144,16 @@ impl Group {
         }
         self.pending_bytes += bytes;
         self.pending_slots |= slots;
-        let voice = self.class.voice;
-        if voice <= 1 || self.class.hold_ms == 0 || self.voices.iter().any(|count| *count >= voice) {
+        if !self.waits(slots) {
             self.flush(from, traffic, out);
         }
+    }
+
+    /// Whether what is pending, with units of these slots, has time.
+    fn waits(&self, slots: u8) -> bool {
+        let DeliveryClass { voice, hold_ms, patient, .. } = self.class;
+        let few = if voice <= 1 { slots & !patient == 0 } else { self.voices.iter().all(|count| *count < voice) };
+        few && hold_ms > 0
     }
 
     pub fn poll(&mut self, from: Sources, traffic: &mut Traffic, out: &mut dyn MediaOut) {

@@ -425,9 +425,11 @@ impl Room {
 /// A class within its limits; what means the same is the same.
 pub(super) fn settled(class: DeliveryClass) -> DeliveryClass {
     let voice = class.voice.clamp(1, 4);
+    let patient = if voice == 1 && class.hold_ms > 0 { class.patient & class.slots } else { 0 };
     DeliveryClass {
         voice,
-        hold_ms: if voice == 1 { 0 } else { class.hold_ms },
+        hold_ms: if voice == 1 && patient == 0 { 0 } else { class.hold_ms },
+        patient,
         spacing_ms: if class.repair == Repair::None { 0 } else { class.spacing_ms },
         prompt: false,
         ..class
