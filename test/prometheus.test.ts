@@ -54,7 +54,7 @@ describe.skipIf(missing !== undefined)('Prometheus on the control node', () => {
             owner: `of ${min}`,
             dryRun: min === 0,
             listen: { port: unused },
-            scale: { tickMs: 100 },
+            scale: { tickMs: 100, settleMs: 2000 },
             metricsPort: first + 2,
           },
           serviceTokenFile: write('service.token', SERVICE_TOKEN),

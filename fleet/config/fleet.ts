@@ -90,6 +90,7 @@ const fleetSchema = z.strictObject({
       createRetryMs: ms(15_000, 'After a create that failed, doubled each time'),
       createMaxRetryMs: ms(300_000, 'At most'),
       bootLimitMs: ms(360_000, 'A relay that is not there by then never comes'),
+      settleMs: ms(15_000, 'After a start and after NATS was away: by then every relay that lives was heard'),
       lostMs: ms(20_000, 'Silence after which a relay is replaced'),
       darkMs: ms(10_000, 'Silence of a provider and of all its relays after which it is replaced'),
       drainMs: ms(600_000, 'A drain that takes longer raises an alarm'),

@@ -14,8 +14,6 @@ import { metricsPage } from '../telemetry/page.ts';
 import { fleetApp, type Target } from './app.ts';
 import { openProviders } from './providers.ts';
 
-/** After a start and after NATS was away: by then every relay that lives was heard. */
-const SETTLED_MS = 15_000;
 /** All of them. */
 const WATCHED = 10_000;
 
@@ -52,7 +50,7 @@ export async function startFleet(config: FleetConfig, log: Logger): Promise<Runn
   });
   const settled = () => {
     const { connected, since } = directory.health();
-    return connected && Date.now() - since > SETTLED_MS;
+    return connected && Date.now() - since > config.scale.settleMs;
   };
   const clock: FleetOptions['clock'] = {
     nowMs: () => Date.now(),
