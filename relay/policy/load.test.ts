@@ -52,11 +52,17 @@ it('is patient where it was free too early: longer each time', () => {
   expect(pauses).toEqual([24, 46, 90, 90]);
 });
 
+const busyWith = (cpu: number, waited: number, dropped: number) => {
+  const load = new RelayLoad();
+  load.update({ cpuUs: 0, waitedUs: 0, dropped: 0 }, 0);
+  return load.update({ cpuUs: cpu * 1e6, waitedUs: waited * 1e6, dropped }, 1000);
+};
+
 it('counts what a neighbour takes from its core', () => {
-  const busyWith = (waited: number) => {
-    const load = new RelayLoad();
-    load.update({ cpuUs: 0, waitedUs: 0, dropped: 0 }, 0);
-    return load.update({ cpuUs: 0.4e6, waitedUs: waited * 1e6, dropped: 5 }, 1000);
-  };
-  expect([busyWith(0.1), busyWith(0.3)]).toEqual([false, true]);
+  expect([busyWith(0.4, 0.1, 5), busyWith(0.4, 0.4, 5)]).toEqual([false, true]);
+  expect([busyWith(0.6, 0, 0), busyWith(0.6, 0.3, 0), busyWith(0.2, 0.8, 0)]).toEqual([false, true, true]);
+});
+
+it('is not busy by waiting alone, as on a virtual machine that is slow to wake a core', () => {
+  expect([busyWith(0.35, 0.5, 0), busyWith(0.1, 0.8, 0)]).toEqual([false, false]);
 });

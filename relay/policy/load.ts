@@ -9,7 +9,7 @@ export interface LoadCounts {
   dropped: number;
 }
 
-/** Share of the time that it runs or would, above which the forwarding thread is busy, and below which it is not, */
+/** Share of the time that it gets, above which the forwarding thread is busy, and below which it is not, */
 const BUSY = 0.75;
 const FREE = 0.6;
 /**
@@ -37,9 +37,11 @@ export class RelayLoad {
     if (before && nowMs <= before.ms) return this.#busy;
     this.#before = { counts, ms: nowMs };
     if (!before) return this.#busy;
-    // A neighbour on its core takes from it as its own work does.
-    const ranUs = counts.cpuUs - before.counts.cpuUs + counts.waitedUs - before.counts.waitedUs;
-    const share = ranUs / 1000 / (nowMs - before.ms);
+    const ranMs = (counts.cpuUs - before.counts.cpuUs) / 1000;
+    const waitedMs = (counts.waitedUs - before.counts.waitedUs) / 1000;
+    // What neighbours on its core take is not there for it. But waiting alone makes nobody busy: a virtual machine is slow to
+    // wake a core, and who has little to do gains nothing by doing less.
+    const share = ranMs / Math.max(ranMs, nowMs - before.ms - waitedMs);
     const dropped = counts.dropped > before.counts.dropped;
     // A drop alone is none: what waited in a connection at rest may be late without any load, and a peer can make it wait.
     const busy = share > BUSY || (dropped && share > FREE);
