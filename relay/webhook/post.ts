@@ -33,7 +33,16 @@ interface PostRequest {
 export type Post = (request: PostRequest) => Promise<AttemptResult | undefined>;
 
 export const post: Post = async ({ url, headers, body, timeoutMs, signal }) => {
-  const timeout = AbortSignal.timeout(timeoutMs);
+  if (signal.aborted) return undefined;
+  // Not AbortSignal.any: it leaves something behind at a signal that outlives the attempt, each time.
+  const attempt = new AbortController();
+  const end = () => attempt.abort();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    end();
+  }, timeoutMs);
+  signal.addEventListener('abort', end);
   try {
     const response = await fetch(url, {
       method: 'POST',
@@ -45,14 +54,17 @@ export const post: Post = async ({ url, headers, body, timeoutMs, signal }) => {
       },
       body,
       redirect: 'manual',
-      signal: AbortSignal.any([timeout, signal]),
+      signal: attempt.signal,
     });
     const waitMs = retryAfterMs(response.headers.get('retry-after'), Date.now());
     await drain(response);
     return { kind: 'answer', status: response.status, ...(waitMs === undefined ? {} : { retryAfterMs: waitMs }) };
   } catch {
-    if (timeout.aborted) return { kind: 'silence', reason: 'timeout' };
+    if (late) return { kind: 'silence', reason: 'timeout' };
     return signal.aborted ? undefined : { kind: 'silence', reason: 'connection' };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
   }
 };
 
