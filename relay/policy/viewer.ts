@@ -2,11 +2,11 @@ import type { RepairKind } from '@hayate/codec/messages';
 import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import { Congestion, heardLivers, type Level, lastLevel } from './congestion.ts';
 import { spareMs } from './lag.ts';
-import { ALL_SLOTS } from './livers.ts';
 import { LossEstimate } from './loss.ts';
 import { Patience } from './patience.ts';
 import { holdMs, type Plan, plan, rideMs, type Voice } from './plan.ts';
 import { atMostRepair, lessRepair, RepairNeed } from './repair.ts';
+import { type Distances, Riders } from './riders.ts';
 import { RoundTrip } from './round-trip.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 
@@ -22,16 +22,10 @@ export interface Path {
 }
 
 /** What holds for the whole room. */
-export interface RoomLag {
+export interface RoomLag extends Distances {
   budgetMs: number;
   /** p99, capture to relay, of the worst slot; undefined while nobody speaks. */
   uplinkMs: number | undefined;
-  /** Length of a voice packet. */
-  frameMs: number;
-  /** How many publish. */
-  livers: number;
-  /** Mask of the livers whose units come so much earlier than those of the worst slot, ms. */
-  earlier(ms: number): number;
 }
 
 export interface ViewerInput {
@@ -96,11 +90,7 @@ export class ViewerPolicy {
   #reachable: Voice = 4;
   /** How long the first voice packet of a datagram waits for the others, ms. */
   #heldMs = 0;
-  /** Mask of the livers whose units may wait for those of the others. */
-  #patient = 0;
-  /** The same all the while that it waits for more. */
-  #patientSoon = ALL_SLOTS;
-  readonly #mayWait: Patience;
+  readonly #riders: Riders;
   #strict = false;
   #report: (ViewerReport & { untilMs: number }) | undefined;
   #requestMs = Number.NaN;
@@ -130,7 +120,7 @@ export class ViewerPolicy {
     this.#repair = new RepairNeed(tuning);
     this.#request = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
     this.#more = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
-    this.#mayWait = new Patience(tuning.upHoldMs, tuning.maxUpHoldMs);
+    this.#riders = new Riders(tuning);
   }
 
   /** Counts for 10 s. */
@@ -158,8 +148,8 @@ export class ViewerPolicy {
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
     voice = Math.min(voice, maxVoice) as Voice;
     const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
-    const rides = known ? this.#riders(room, spare, nowMs) : 0;
-    const patient = voice === 1 && !conversing ? rides : 0;
+    const riders = this.#riders.decide(room, spare, nowMs);
+    const patient = voice === 1 && !conversing ? riders : 0;
     const delivery = {
       voice,
       holdMs: this.#hold(voice, patient !== 0, room.frameMs, busy || level > 0),
@@ -251,28 +241,6 @@ export class ViewerPolicy {
       this.#reachable = 4;
     }
     return this.#plan(spare + downSlackMs, frameMs, repair, this.#voice);
-  }
-
-  /**
-   * Where one liver is far there is no time to hold what comes of it, but what comes of the near ones has as much more as it is
-   * earlier, and rides along: of one that speaks a datagram leaves each frame's length.
-   */
-  #riders({ earlier, frameMs, livers }: RoomLag, spare: number, nowMs: number): number {
-    const { downSlackMs, upSlackMs } = this.#tuning;
-    if (livers < 2) return 0;
-    const kept = this.#patient & earlier(frameMs - spare - downSlackMs);
-    if (kept !== this.#patient) {
-      this.#patient = kept;
-      this.#mayWait.failed(nowMs);
-    }
-    const able = earlier(frameMs - spare - upSlackMs);
-    const better = (able & ~this.#patient) !== 0;
-    this.#patientSoon = better ? this.#patientSoon & able : ALL_SLOTS;
-    if (this.#mayWait.ready(better, nowMs)) {
-      this.#patient |= this.#patientSoon;
-      this.#patientSoon = ALL_SLOTS;
-    }
-    return this.#patient;
   }
 
   /**
