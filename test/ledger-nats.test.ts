@@ -159,6 +159,32 @@ describe.skipIf(missing !== undefined).each([
     next();
   }, 30_000);
 
+  it.skipIf(secure)('are followed without a pause while many come: no reader begins anew', async () => {
+    const watching = await connectNats(rig.region('jp'));
+    connections.push(watching);
+    let made = 0;
+    const advisories = watching.subscribe('$JS.EVENT.ADVISORY.CONSUMER.CREATED.GIFTS_jp.>');
+    void (async () => {
+      for await (const { subject } of advisories) if (!subject.includes('JS_MIRROR')) made += 1;
+    })();
+    await watching.flush();
+    // Control: the reader of a ledger that opens is told of.
+    await open('us');
+    await expect.poll(() => made).toBe(1);
+    const room = fresh('busy');
+    const heard = new Set<string>();
+    const unfollow = us.follow(room, ({ key }) => heard.add(key));
+    // For longer than a silence after which a reader counts as broken.
+    const untilMs = performance.now() + 3500;
+    let given = 0;
+    while (performance.now() < untilMs) {
+      await jp.claim(ticketOf(`${room}-${given++}`, room), given);
+      await expect.poll(() => heard.size, { interval: 100 }).toBe(given);
+    }
+    expect(made).toBe(1);
+    unfollow();
+  });
+
   it('take back no more than the gift, however many refunds race', async () => {
     const jti = fresh('refunded');
     await jp.claim(ticketOf(jti), 1);
@@ -257,7 +283,9 @@ describe.skipIf(missing !== undefined).each([
         for (const room of ['room-1', 'room-2']) {
           const stop = ledger.sequence(room, 1);
           const count = all.filter((record: LedgerRecord) => record.room === room).length;
-          await expect.poll(async () => (await ledger.head(room)).sequence, { interval: 5 }).toBe(count);
+          await expect
+            .poll(async () => (await ledger.head(room)).sequence, { interval: 5, timeout: 10_000 })
+            .toBe(count);
           expect(await ledger.resume(room, 0, 1000)).toEqual(await model.resume(room, 0, 1000));
           stop();
         }

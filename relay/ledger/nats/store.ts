@@ -194,9 +194,11 @@ export class GiftStore {
           const messages = await consumer.consume({ idle_heartbeat: HEARTBEAT_MS });
           stop = () => messages.stop();
           if (ended) stop();
-          void stopWhenBroken(messages);
+          const life = { heardMs: performance.now() };
+          void stopWhenBroken(messages, life);
           for await (const message of messages) {
             if (ended) break;
+            life.heardMs = performance.now();
             if (message.seq <= seen) continue;
             on(entryOf(message));
             seen = message.seq;
@@ -218,17 +220,17 @@ export class GiftStore {
 /**
  * A consumer dies with its server, or with the way to it, and the client mends that by asking servers which may have no
  * answer for a minute: another consumer is there at once. And what was sent while a way between servers was cut is gone:
- * then the consumer has counted more than came here, and says so in its next heartbeat, which comes behind all it sent.
+ * then the consumer has counted more than came here, and says so in its next heartbeat, which comes behind all it sent. There
+ * is none while messages come.
  */
-async function stopWhenBroken(messages: ConsumerMessages): Promise<void> {
-  let heardMs = performance.now();
+async function stopWhenBroken(messages: ConsumerMessages, life: { heardMs: number }): Promise<void> {
   const timer = setInterval(() => {
-    if (performance.now() - heardMs > SILENT_MS) messages.stop();
+    if (performance.now() - life.heardMs > SILENT_MS) messages.stop();
   }, SILENT_MS / 5).unref();
   try {
     for await (const status of messages.status()) {
       if (status.type !== 'heartbeat') continue;
-      heardMs = performance.now();
+      life.heardMs = performance.now();
       if (status.lastConsumerSequence > messages.getReceived()) messages.stop();
     }
   } finally {
