@@ -15,15 +15,23 @@ const insist = (label: string) => `(${press(label)}, ${press(`${label}: sure?`)}
 /** A press while the connection is made anew is answered with an error, or finds no button: a person presses again. */
 const PRESS_AGAIN_MS = 4000;
 
-/** Does `acts` one after the other on a page, and all of them again, until `happened` holds on the page that shows it. */
+/**
+ * Does `acts` one after the other on a page, and all of them again, until `happened` holds on the page that shows it. A button
+ * that is not there may be one that did its work: what it does takes a while on a busy machine.
+ */
 async function again(actor: BrowserPage, acts: string[], witness: BrowserPage, happened: string): Promise<void> {
   const until = performance.now() + WAIT_MS;
   for (;;) {
+    let fault: unknown;
     try {
       for (const act of acts) await actor.evaluate(act);
+    } catch (error) {
+      fault = error;
+    }
+    try {
       return await witness.waitFor<void>(happened, PRESS_AGAIN_MS);
     } catch (error) {
-      if (performance.now() > until) throw error;
+      if (performance.now() > until) throw fault ?? error;
     }
   }
 }
