@@ -15,8 +15,10 @@ export class Liveness {
   readonly #environment: Environment;
   readonly #deadAfterMs: number;
   readonly #onDead: () => void;
-  readonly #onLate: () => void;
+  readonly #onStill: () => void;
   #heardMs = 0;
+  /** The longest silence since the last check. */
+  #quietMs = 0;
   /** Late checks since something was heard. */
   #late = 0;
   #expectedMs = 0;
@@ -24,22 +26,28 @@ export class Liveness {
   #proofMs = Number.POSITIVE_INFINITY;
   #timer: unknown;
 
-  /** @param onLate each time that this thread stood still */
-  constructor(environment: Environment, deadAfterMs: number, onDead: () => void, onLate: () => void = () => {}) {
+  /**
+   * @param onStill each time that this thread stood still: a check was late, and nothing was heard meanwhile. In a hidden page
+   * checks are late all the time, and what comes is heard all the same.
+   */
+  constructor(environment: Environment, deadAfterMs: number, onDead: () => void, onStill: () => void = () => {}) {
     this.#environment = environment;
     this.#deadAfterMs = deadAfterMs;
     this.#onDead = onDead;
-    this.#onLate = onLate;
+    this.#onStill = onStill;
   }
 
   start(): void {
     this.stop();
     this.heard();
+    this.#quietMs = 0;
     this.#arm();
   }
 
   heard(): void {
-    this.#heardMs = this.#environment.nowMs();
+    const now = this.#environment.nowMs();
+    this.#quietMs = Math.max(this.#quietMs, now - this.#heardMs);
+    this.#heardMs = now;
     this.#late = 0;
     this.#proofMs = Number.POSITIVE_INFINITY;
   }
@@ -74,9 +82,11 @@ export class Liveness {
 
   #check(): void {
     const now = this.#environment.nowMs();
+    const quietMs = Math.max(this.#quietMs, now - this.#heardMs);
+    this.#quietMs = 0;
     if (now - this.#expectedMs > this.#deadAfterMs / 4) {
       this.#late += 1;
-      this.#onLate();
+      if (quietMs > PROOF_MS) this.#onStill();
       if (this.#late < LATE_IN_A_ROW) {
         this.#heardMs = now;
         if (this.#proofMs !== Number.POSITIVE_INFINITY) this.#proofMs = now + PROOF_MS;

@@ -44,8 +44,16 @@ async function joined() {
       await relay.advance(1000);
       session.judge(received, lost);
     },
-    /** Nothing runs here for so long. */
+    /** For so long nothing runs here, and nothing that comes is heard. */
     standStill: (ms: number) => {
+      stillUntilMs = real.nowMs() + ms;
+      relay.script.heartbeats = false;
+      real.setTimer(() => {
+        relay.script.heartbeats = true;
+      }, ms);
+    },
+    /** As in a hidden page: only timers are late. */
+    holdTimers: (ms: number) => {
       stillUntilMs = real.nowMs() + ms;
     },
   };
@@ -66,6 +74,15 @@ describe('a session that loses a second of its media', () => {
     for (const gone of [0, 0, 0, 0, 50, 0]) await second(gone);
     expect(condemned).toEqual(['lossy']);
     expect((await end()).message).toBe('the path loses too much');
+  });
+
+  it('leaves it in a hidden page too, where timers are late and what comes is heard', async () => {
+    const { second, holdTimers, condemned } = await begin();
+    for (const gone of [0, 0, 0, 0, 50, 0]) {
+      holdTimers(950);
+      await second(gone);
+    }
+    expect(condemned).toEqual(['lossy']);
   });
 
   it('stays where it was this thread that stood still', async () => {
