@@ -67,6 +67,19 @@ describeWithEngine('rooms over loopback', () => {
     expect(await room.getSlotStats(2)).toMatchObject({ received: 2, lost: 0 });
   });
 
+  test('a class of patient slots comes back as it was set, and means nothing where it cannot', async () => {
+    const { room, audience } = await stage(await loopback(), 1);
+    const { server } = audience[0]!;
+    const delivery = { voice: 1, holdMs: 26, repair: 'none', spacingMs: 0, layer: 'all', slots: 255 } as const;
+    const given = async (patient: number, more: object = {}) => {
+      room.setClass(server, { ...delivery, patient, ...more });
+      return (await room.getMemberStats()).find(({ session }) => session === server.id)!.delivery;
+    };
+    expect(await given(0b100)).toEqual({ ...delivery, patient: 0b100 });
+    expect(await given(0b100, { voice: 2 })).toEqual({ ...delivery, voice: 2, patient: 0 });
+    expect(await given(0)).toEqual({ ...delivery, holdMs: 0, patient: 0 });
+  });
+
   test('a class holds voice and motion for one datagram, and repeats them in a later one', async () => {
     const { room, publisher, audience } = await stage(await loopback(), 2);
     const [direct, held] = [audience[0]!, audience[1]!];

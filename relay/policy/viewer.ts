@@ -149,7 +149,7 @@ export class ViewerPolicy {
     voice = Math.min(voice, maxVoice) as Voice;
     const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
     const riders = this.#riders.decide(room, spare, nowMs);
-    const patient = voice === 1 && !conversing ? riders : 0;
+    const patient = voice === 1 && maxVoice > 1 && !conversing ? riders : 0;
     const delivery = {
       voice,
       holdMs: this.#hold(voice, patient !== 0, room.frameMs, busy || level > 0),
