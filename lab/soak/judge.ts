@@ -52,7 +52,7 @@ interface QuarterLag {
 }
 
 export interface LagChange {
-  /** Medians over the undisturbed intervals of the first and the last quarter, ms. */
+  /** Medians over the undisturbed, or else the calmest, intervals of the first and the last quarter, ms. */
   first: QuarterLag;
   last: QuarterLag;
   /** Of all `intervals`. */
