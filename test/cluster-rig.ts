@@ -29,6 +29,14 @@ export interface ClusterRig {
   close(): Promise<void>;
 }
 
+export interface ClusterOptions {
+  /** In NATS. Default: in memory. */
+  directory?: boolean;
+  logger?: RelayDeps['logger'];
+  /** One way between two regions. */
+  oceanMs?: number;
+}
+
 const KEY = 'a key that all relays of the cluster under test share';
 
 export async function startCluster(
@@ -36,7 +44,7 @@ export async function startCluster(
   config: RelayConfigInput = {},
   /** For gifts, and with `directory` for the directory too, which is in memory otherwise. Default: none. */
   nats: (region: string, relayId: string) => RigAccess = () => ({ servers: [] }),
-  { directory: inNats = false, logger }: { directory?: boolean; logger?: RelayDeps['logger'] } = {},
+  { directory: inNats = false, logger, oceanMs = 0 }: ClusterOptions = {},
 ): Promise<ClusterRig> {
   const dir = mkdtempSync(join(tmpdir(), 'hayate-cluster-'));
   const write = (name: string, text: string) => {
@@ -81,6 +89,12 @@ export async function startCluster(
             caFile,
             certFile: write(`${relayId}.pem`, issued.cert),
             keyFile: write(`${relayId}.key`, issued.key),
+            ...(oceanMs > 0 && {
+              emulate: {
+                region: Object.keys(regions).find((each) => each !== region),
+                ...{ outMs: oceanMs, backMs: oceanMs },
+              },
+            }),
           },
         },
         {

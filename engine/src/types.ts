@@ -44,7 +44,10 @@ export interface LimitOptions {
    * default: CUBIC.
    */
   rateCeilingKbps?: number;
-  /** How long a bundle on a trunk waits for others to share its datagram. Default 2. */
+  /**
+   * Time from one datagram of a trunk to the next, ms: bundles that come meanwhile share one. After a longer pause nothing
+   * waits. Default 2.
+   */
   trunkFlushMs?: number;
 }
 

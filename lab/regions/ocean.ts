@@ -1,3 +1,4 @@
+import { busyCores } from '../lib/busy-cores.ts';
 import { Cluster } from './cluster.ts';
 import { playMedia } from './media.ts';
 import { crowdPlans, type Door, floorMs, type OceanPlan, PATHS, type Region } from './plan.ts';
@@ -39,6 +40,8 @@ export interface OceanResult extends OceanRunOptions {
   motion: string;
   jitter_ms: { last_mile: number; ocean: number };
   livers_late_ms: number;
+  /** Of this machine, by everything on it, in the measured seconds. With all of them everybody waits for a core. */
+  busy_cores: number;
   paths: PathResult[];
   social: SocialRun | null;
 }
@@ -58,6 +61,7 @@ export async function oceanRun(options: OceanRunOptions, log: (text: string) => 
   };
   const cluster = await Cluster.start({ relaysPerRegion: 2, natsServers: 1, ocean }, log);
   let social: Social | undefined;
+  let busy = Number.NaN;
   try {
     const doors: Door[] = cluster.relays.map(({ id, region, process }) => ({
       region,
@@ -78,7 +82,9 @@ export async function oceanRun(options: OceanRunOptions, log: (text: string) => 
             ...{ rooms: names, lastMileMs, lastMileJitterMs: LAST_MILE_JITTER_MS },
             ...{ commentsPerSecond: 8, giftsPerSecond: 4 },
           });
+          const cores = busyCores();
           await social.run(of - 2);
+          busy = cores();
         },
       },
       log,
@@ -89,6 +95,7 @@ export async function oceanRun(options: OceanRunOptions, log: (text: string) => 
       motion: run.motion,
       jitter_ms: { last_mile: LAST_MILE_JITTER_MS, ocean: OCEAN_JITTER_MS },
       livers_late_ms: run.liversLateMs,
+      busy_cores: busy,
       paths: PATHS.map((path) => {
         const seen = run.seen[path.from][path.to];
         const floor = floorMs(path, lastMileMs, ocean);

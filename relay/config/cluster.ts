@@ -60,7 +60,11 @@ export const clusterSchema = z
       'What one link may carry; below it loss of up to 5 % does not slow it down.',
       { unit: 'kbit/s' },
     ),
-    flushMs: setting(int(0, 20, 2), 'How long media waits for other rooms to share a datagram.', { unit: 'ms' }),
+    flushMs: setting(
+      int(0, 20, 2),
+      'Time from one datagram of a link to the next: media of all rooms that comes meanwhile shares one.',
+      { unit: 'ms' },
+    ),
     repairMs: setting(
       int(0, 200, 10),
       'Motion since the last key is repeated in the next datagram after so long, voice once; 0: never.',

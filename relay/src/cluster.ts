@@ -1,13 +1,12 @@
 import type { Code, TrunkMessage } from '@hayate/codec/messages';
 import type { Logger } from 'pino';
 import type { CommentOrigin } from '../comments/room.ts';
-import { type Directory, DirectoryError, parentOf, type RoomEntry } from '../directory/index.ts';
+import { type Directory, parentOf } from '../directory/index.ts';
 import type { ClusterGifts } from '../gifts/cluster.ts';
 import type { GivenGift } from '../gifts/desk.ts';
 import type { RoomAction, RoomEvent } from '../room/types.ts';
 import type { ClusterGauges } from '../telemetry/cluster.ts';
 import type { Counters } from '../telemetry/counters.ts';
-import { wallMs } from '../telemetry/traces/clock.ts';
 import type { HandOverTraces } from '../telemetry/traces/hand-overs.ts';
 import { Branch } from '../trunk/branch.ts';
 import { Bridge, type Outward } from '../trunk/bridge.ts';
@@ -15,6 +14,7 @@ import { Links } from '../trunk/links.ts';
 import { SecondCopies } from '../trunk/second.ts';
 import type { RelayId } from '../trunk/types.ts';
 import { ChildComments } from './child-comments.ts';
+import { type Member, Placement } from './placement.ts';
 import type { HostedRoom } from './rooms.ts';
 import type { TrunkDoor } from './trunk-door.ts';
 import { TrunkMedia } from './trunk-media.ts';
@@ -58,20 +58,6 @@ export interface Feeder {
   rttMs: number;
 }
 
-interface Member {
-  hosted: HostedRoom;
-  bridge: Bridge;
-  media: TrunkMedia;
-  comments: ChildComments;
-  unwatch: () => void;
-  wantedUntilMs: number;
-  lookingUp: boolean;
-  /** Where the directory put it last. */
-  placed: Pick<RoomEntry, 'origin' | 'epoch'> | undefined;
-  /** Who waits until the way to the origin is there. */
-  waiting: (() => void)[];
-}
-
 /** Makes one service of many relays: rooms here and their branches, links, media and the directory. */
 export class Cluster {
   readonly links: Links;
@@ -80,6 +66,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #host: ClusterHost;
   readonly #members = new Map<HostedRoom, Member>();
+  readonly #placement: Placement;
   readonly #timer: ReturnType<typeof setInterval>;
   #draining = false;
 
@@ -119,6 +106,13 @@ export class Cluster {
       setTimer: (run, ms) => setTimeout(run, ms),
       clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
     });
+    this.#placement = new Placement(
+      { ...options, links: this.links },
+      {
+        has: (member) => this.#members.get(member.hosted) === member,
+        dispatch: (hosted, event) => host.dispatch(hosted, event),
+      },
+    );
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     void this.#accept();
   }
@@ -131,7 +125,7 @@ export class Cluster {
       self,
       alias: hosted.alias,
       first: (region, except) => parentOf(directory.relays(), region, hosted.name, except)?.id,
-      mayClaim: (origin) => this.#mayClaim(origin),
+      mayClaim: (origin) => this.#placement.mayClaim(origin),
       linked: (peer) => this.links.linked(peer),
       lastComment: () => hosted.comments.count,
       random: Math.random,
@@ -161,7 +155,7 @@ export class Cluster {
       bridge,
       media: new TrunkMedia({ media: hosted.media, delivery: hosted.delivery, session, repairMs, log }),
       comments: new ChildComments(hosted, (peer, message) => this.links.send(peer, message)),
-      unwatch: directory.watch(hosted.name, (entry) => this.#placed(member, entry)),
+      unwatch: directory.watch(hosted.name, (entry) => this.#placement.placed(member, entry)),
       wantedUntilMs: 0,
       lookingUp: false,
       placed: undefined,
@@ -325,10 +319,10 @@ export class Cluster {
         this.links.connect(action.peer);
         return;
       case 'lookup':
-        void this.#lookup(member);
+        void this.#placement.lookup(member);
         return;
       case 'claim':
-        void this.#claim(member, action.epoch, action.origin);
+        void this.#placement.claim(member, action.epoch, action.origin);
         return;
       case 'attach':
         media.attach(action.peer, action.alias);
@@ -355,71 +349,6 @@ export class Cluster {
   #authority({ hosted, bridge }: Member, here: boolean): void {
     hosted.comments.origin = here ? undefined : commentOrigin(bridge);
     if (here) this.#host.became(hosted);
-  }
-
-  async #lookup(member: Member): Promise<void> {
-    const { directory, self, log } = this.#options;
-    if (member.lookingUp) return;
-    member.lookingUp = true;
-    const { name } = member.hosted;
-    try {
-      const found = await directory.lookup(name);
-      const wanted = member.hosted.room.peopleCount > 0 || member.waiting.length > 0;
-      // Nobody has it: it lives where somebody wants it first.
-      if (found && (!found.closed || !wanted)) this.#placed(member, found);
-      else if (wanted) this.#placed(member, await directory.open(name, self.region, self.id));
-    } catch (error) {
-      log.debug({ room: name, err: error }, 'the directory does not say where the room is');
-    } finally {
-      member.lookingUp = false;
-    }
-  }
-
-  async #claim(member: Member, epoch: number, origin: RelayId): Promise<void> {
-    const { directory, log, traces } = this.#options;
-    const { name } = member.hosted;
-    const startMs = traces ? wallMs() : 0;
-    // The directory may tell of it before it answers.
-    const former = member.placed?.origin;
-    try {
-      const entry = await directory.claim(name, epoch, origin);
-      traces?.claimed(name, entry.epoch, { former, origin }, startMs);
-      log.info({ room: name, origin, epoch: entry.epoch }, 'the room has another origin');
-      this.#placed(member, entry);
-    } catch (error) {
-      log.info({ room: name, origin, epoch, err: error }, 'the room could not be claimed');
-      this.#handle(member, { type: 'unclaimed' });
-      if (error instanceof DirectoryError && error.entry) this.#placed(member, error.entry);
-    }
-  }
-
-  #placed(member: Member, { home, origin, epoch, closed }: RoomEntry): void {
-    const { self, gifts, traces } = this.#options;
-    const before = member.placed;
-    const startMs = traces ? wallMs() : 0;
-    member.placed = { origin, epoch };
-    const here = origin === self.id && home === self.region && !closed;
-    if (this.#members.get(member.hosted) === member) gifts?.origin(member.hosted.name, here ? epoch : undefined);
-    this.#handle(member, { type: 'placed', place: { home, origin, epoch, ...(closed ? { closed } : {}) } });
-    if (here && before && before.epoch < epoch) traces?.took(member.hosted.name, epoch, startMs);
-    if (closed && this.#members.get(member.hosted) === member && member.hosted.room.memberCount > 0) {
-      this.#host.dispatch(member.hosted, { type: 'close' });
-    }
-  }
-
-  /** Not after the room is gone. */
-  #handle(member: Member, event: Parameters<Bridge['handle']>[0]): void {
-    if (this.#members.get(member.hosted) === member) member.bridge.handle(event);
-  }
-
-  /** Who reaches nobody may be cut off itself; another relay, whichever, is a witness that it is not. */
-  #mayClaim(origin: RelayId): boolean {
-    const { self, directory } = this.#options;
-    const relays = directory.relays();
-    if (this.links.peers().length > 0 || !relays.some(({ id }) => id === origin)) return true;
-    const witness = relays.find(({ id }) => id !== origin && id !== self.id);
-    if (witness) this.links.connect(witness.id);
-    return false;
   }
 
   #want(member: Member): void {

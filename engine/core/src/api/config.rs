@@ -52,7 +52,7 @@ pub struct TransportLimits {
     pub max_datagram_bytes: usize,
     /// Congestion control by a ceiling of so many kbit/s that takes loss under 5 % for noise, as trunks need it; 0: CUBIC.
     pub rate_ceiling_kbps: u32,
-    /// How long a bundle on a trunk waits for others to share its datagram.
+    /// Time from one datagram of a trunk to the next: bundles that come meanwhile share one. After a longer pause nothing waits.
     pub trunk_flush_ms: u32,
 }
 

@@ -1,5 +1,6 @@
-//! Trunks: bundles of all rooms share datagrams. The first one waits for others so long as `trunk_flush_ms` says, which is
-//! little beside the way to another region, and one packet for several bundles costs both relays less.
+//! Trunks: bundles of all rooms share datagrams. Each leaves no sooner after the one before than `trunk_flush_ms` says, which is
+//! little beside the way to another region, and one packet for several bundles costs both relays less. Where little comes
+//! nothing waits.
 
 use super::conn::Conn;
 use super::Core;
@@ -14,6 +15,8 @@ pub(super) struct Shared {
     filling: TrunkDatagram,
     /// When it leaves; means nothing while it is empty.
     due_us: u64,
+    /// When the next one may leave.
+    free_us: u64,
     bundles_out: u64,
     datagrams_out: u64,
 }
@@ -55,7 +58,7 @@ impl Conn {
         self.mode = mode;
         if mode == DatagramMode::Trunk {
             let filling = TrunkDatagram::default();
-            self.shared = Some(Box::new(Shared { filling, due_us: 0, bundles_out: 0, datagrams_out: 0 }));
+            self.shared = Some(Box::new(Shared { filling, due_us: 0, free_us: 0, bundles_out: 0, datagrams_out: 0 }));
         }
     }
 
@@ -81,12 +84,12 @@ impl Core {
             self.flush_trunk(now, index);
         }
         let conn = self.conns[index as usize].as_mut()?;
-        let wait_us = u64::from(conn.limits.trunk_flush_ms) * 1000;
         let shared = conn.shared.as_mut()?;
         let begins = shared.filling.is_empty();
         shared.filling.add(payload);
         if begins {
-            shared.due_us = now.us + wait_us;
+            // At once is the end of this turn: what came along with it goes along with it.
+            shared.due_us = now.us.max(shared.free_us);
             self.flushes.add(shared.due_us, index);
         }
         None
@@ -104,9 +107,11 @@ impl Core {
 
     fn flush_trunk(&mut self, now: Now, index: u32) {
         let Some(conn) = self.conns[index as usize].as_mut() else { return };
+        let wait_us = u64::from(conn.limits.trunk_flush_ms) * 1000;
         let Some(payload) = conn.shared.as_mut().and_then(|shared| {
             let payload = shared.filling.take()?;
             shared.datagrams_out += 1;
+            shared.free_us = now.us + wait_us;
             Some(payload)
         }) else {
             return;
