@@ -3,6 +3,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { report } from '../lib/report.ts';
 import { oceanRun } from './ocean.ts';
 
+const ROOMS = 10;
+const VIEWERS = 200;
+
 interface Options {
   ocean: { outMs: number; backMs: number };
   lastMile: number;
@@ -31,8 +34,8 @@ const options = new Command('lab')
   .option('--last-mile <ms>', 'one way between a phone and its relay', Number, 5)
   .option('--loss <percent>', 'share of the time in which the ocean loses all', Number, 0.5)
   .option('--burst <ms>', 'mean length of such a time', Number, 15)
-  .option('--rooms <n>', 'rooms, each with a liver in both regions', Number, 10)
-  .option('--viewers <n>', 'over all rooms and relays', Number, 200)
+  .option('--rooms <n>', 'rooms, each with a liver in both regions', Number, ROOMS)
+  .option('--viewers <n>', 'over all rooms and relays', Number, VIEWERS)
   .option('--seconds <n>', 'measured seconds', Number, 30)
   .option('--warm <n>', 'seconds of media before', Number, 20)
   .option('--seed <n>', 'of the emulated links', Number, 1)
@@ -50,6 +53,7 @@ const { outMs, backMs } = ocean;
 const command =
   `npm run lab -- --ocean ${outMs}/${backMs} --last-mile ${lastMile} --loss ${loss} --burst ${burst} --rooms ${rooms} ` +
   `--viewers ${viewers} --seconds ${seconds} --warm ${warm} --seed ${seed}`;
-const name = `ocean-${outMs}-${backMs}-last-mile-${lastMile}-burst-${burst}`;
+const crowd = rooms === ROOMS && viewers === VIEWERS ? '' : `-rooms-${rooms}-viewers-${viewers}`;
+const name = `ocean-${outMs}-${backMs}-last-mile-${lastMile}-burst-${burst}${crowd}`;
 const save = options.save ? { folder: 'regions', name } : undefined;
 await report({ command, json: options.json, save }, () => oceanRun(asked, (text) => process.stderr.write(`${text}\n`)));
