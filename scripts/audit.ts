@@ -53,7 +53,7 @@ export function readNpm({ out, err }: Answer): Audit {
     return { skip: `npm audit says nothing: ${lastLine(err)}` };
   }
   if (report.vulnerabilities === undefined)
-    return { skip: `the registry gives no advisories: ${report.message ?? lastLine(err)}` };
+    return { skip: `the registry gives no advisories: ${withoutAddress(report.message ?? lastLine(err))}` };
   const found = new Map<string, Advisory>();
   for (const [of, { via }] of Object.entries(report.vulnerabilities)) {
     for (const each of via) {
@@ -124,4 +124,9 @@ if (import.meta.main) {
   for (const [licence, count] of Object.entries(counts).sort((a, b) => b[1] - a[1])) console.log(`${count} ${licence}`);
   for (const other of others) console.log(`${other}: ${explained(other)}`);
   process.exitCode = unexplained === 0 ? 0 : 1;
+}
+
+/** Which registry it was is this machine's own matter, and no result's. */
+function withoutAddress(text: string): string {
+  return text.replace(/ - \w+ https?:\S+/g, '');
 }
