@@ -18,6 +18,7 @@ const FAR_TIMEOUT_MS = 1000;
 /** Heartbeats of consumers, and how long one may be missed. */
 const HEARTBEAT_MS = 1000;
 const SILENT_MS = 2500;
+/** How often is looked for it within that time. */
 const LOOKS = 5;
 /** "wrong last sequence", known and not known by which. */
 const CONFLICT = new Set([10_071, 10_164]);
