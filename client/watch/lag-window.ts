@@ -7,6 +7,8 @@ export interface LagQuantiles {
   least: number;
   /** Later than this was the share that may miss its time. */
   late: number;
+  /** The latest one. */
+  most: number;
 }
 
 interface Worth {
@@ -24,7 +26,7 @@ export class LagWindow {
   readonly #missing: number;
   /** Of the window when `quantiles` were taken. */
   #length = 0;
-  readonly quantiles: LagQuantiles = { least: 0, late: 0 };
+  readonly quantiles: LagQuantiles = { least: 0, late: 0, most: 0 };
 
   /** `missing`: share of units that may come later than `late`. */
   constructor(missing: number) {
@@ -50,6 +52,7 @@ export class LagWindow {
     const { quantiles } = this;
     quantiles.least = sorted[0]!;
     quantiles.late = at(1 - this.#missing);
+    quantiles.most = sorted[count - 1]!;
   }
 
   /**

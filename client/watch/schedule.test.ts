@@ -157,6 +157,20 @@ describe('playout schedule', () => {
     );
   });
 
+  it('waits inside the budget for what comes rarely, and the relay may hold units no less for it', () => {
+    // Each 5 s one machine on the way stands still for 25 ms.
+    const delayMs = (atMs: number) => 20 + Math.max(0, 25 - ((atMs + 2500) % 5000));
+    const rare = play({ ...clean, delayMs, seconds: 60 });
+    const { motion, voice } = rare.schedule.stats();
+    // The first time comes as a surprise.
+    expect(motion.late + voice.late).toBeLessThanOrEqual(5);
+    expect(rare.schedule.voiceDelayMs).toBeGreaterThan(60);
+    expect(rare.schedule.marginMs).toBeCloseTo(2, 1);
+    // Control: without a budget nothing says that waiting is free, and they are missed.
+    const missed = play({ ...clean, delayMs, seconds: 60 }, {}).schedule.stats();
+    expect(missed.motion.late + missed.voice.late).toBeGreaterThan(15);
+  });
+
   it('goes over the budget where the network does not fit, for what is missed else', () => {
     const far: Path = { seconds: 60, delayMs: () => 70, jitterMs: 20 };
     for (const seed of [1, 2, 3]) {
@@ -166,7 +180,7 @@ describe('playout schedule', () => {
       expect(clean.voiceDelayMs).toBeLessThan(113);
       const repaired = play({ ...far, loss: 0.05, repairMs: 15, seed }).schedule;
       expect(repaired.stats().voiceGapRatio).toBeLessThan(0.0075);
-      expect(repaired.stats().exactRatio).toBeGreaterThan(0.99);
+      expect(repaired.stats().exactRatio).toBeGreaterThan(0.985);
       expect(repaired.voiceDelayMs).toBeGreaterThan(clean.voiceDelayMs + 5);
     }
   });

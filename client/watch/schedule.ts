@@ -106,14 +106,14 @@ const MISSING = { motion: 1 / 200, voice: 1 / 500 };
 const START_MS = 25;
 /** less and less over so many units. */
 const START_UNITS = 256;
-/** And always by so much: the tail of what came is not all that may come. */
+/** And always by so much over the slowest of what came: slower ones may come. */
 const FREE_MS = 3;
 /**
  * The budget is kept while no more than `bearable` of the units miss it. Else a hundredth of the packets missing is as bad
- * as so many hundredths of `priceMs` of lag, frames less so.
+ * as so many hundredths of `priceMs` of lag, frames less so: one that is late is still shown, and lag lasts.
  */
 const WORTH = {
-  motion: { priceMs: 1500, bearable: 0.01, least: START_UNITS },
+  motion: { priceMs: 800, bearable: 0.015, least: START_UNITS },
   voice: { priceMs: 2000, bearable: 0.008, least: START_UNITS },
 };
 /** Right after the first unit the delay follows at once. */
@@ -132,6 +132,8 @@ class Kind {
   readonly lags = new LagHistogram();
   delayMs = 0;
   wantedMs = 0;
+  /** Lag of the units that `wantedMs` waits for. */
+  awaitedMs = 0;
   firstMs = Number.NaN;
   heardMs = Number.NEGATIVE_INFINITY;
   newestCaptureMs = Number.NEGATIVE_INFINITY;
@@ -177,10 +179,11 @@ class Kind {
  * When each unit of one liver is due: a delay after capture for the face and one for the voice, both following what the
  * network does. Pure; `nowMs` and all times are the viewer's clock.
  *
- * The delay is as long as all but one frame in 200 and one packet in 500 need, within the room's budget. Where the network
- * does not fit, the budget is a target: the delay goes over it as far as what would be missed is worth more than the lag. A
- * steady error of the clock estimate is part of every lag alike, so it moves nothing against each other. When a delay
- * changes, time runs a little slower or faster and never backwards; where nothing is left to play it stands still.
+ * Within the room's budget the delay is as long as the slowest unit of the last seconds needs; without a budget as all but
+ * one frame in 200 and one packet in 500 need. Where the network does not fit, the budget is a target: the delay goes over
+ * it as far as what would be missed is worth more than the lag. A steady error of the clock estimate is part of every lag
+ * alike, so it moves nothing against each other. When a delay changes, time runs a little slower or faster and never
+ * backwards; where nothing is left to play it stands still.
  */
 export class PlayoutSchedule {
   readonly #options: ScheduleOptions;
@@ -290,7 +293,7 @@ export class PlayoutSchedule {
     const running = [this.#face, this.#voice].filter((kind) => kind.running);
     if (running.length === 0) return Number.NaN;
     // Of the lag itself, stragglers included, the relay knows: a single one must not cost the room its bundles.
-    const lateMs = Math.max(...running.map((kind) => kind.window.quantiles.late));
+    const lateMs = Math.max(...running.map((kind) => kind.awaitedMs));
     // Nor is what is put on top while the budget has it to give.
     const freeMs = this.#options.budgetMs === undefined ? 0 : FREE_MS;
     return Math.max(0, this.presentedMs - freeMs - lateMs);
@@ -335,11 +338,16 @@ export class PlayoutSchedule {
     const reserveMs = voice ? voiceReserveMs : 0;
     const { count, quantiles } = kind.window;
     let needMs = quantiles.late + reserveMs;
+    kind.awaitedMs = quantiles.late;
     if (budgetMs !== undefined) {
       const freeMs = this.#freeMs(kind);
       const worth = WORTH[voice ? 'voice' : 'motion'];
       if (needMs > freeMs) needMs = kind.window.worthWaiting(freeMs - reserveMs, worth) + reserveMs;
-      else needMs = Math.min(freeMs, needMs + FREE_MS + START_MS * Math.max(0, 1 - count / START_UNITS));
+      else {
+        const startMs = START_MS * Math.max(0, 1 - count / START_UNITS);
+        kind.awaitedMs = Math.min(quantiles.most, Math.max(quantiles.late, freeMs - reserveMs - FREE_MS));
+        needMs = Math.min(freeMs, quantiles.most + reserveMs + FREE_MS + startMs);
+      }
     }
     const jitterMs = Math.min(needMs, quantiles.least + reserveMs + maxJitterMs);
     return Math.min(this.#limitMs(kind), Math.max(minDelayMs, jitterMs));

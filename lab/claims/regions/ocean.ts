@@ -34,8 +34,8 @@ const CASES: Record<string, OceanRunOptions> = {
   '72 ms': { ...base, ocean: { outMs: 72, backMs: 72 } },
   '60 and 75 ms': { ...base, ocean: { outMs: 60, backMs: 75 } },
   '65 ms, last mile 20 ms': { ...base, lastMileMs: 20 },
-  // With cores to spare: what misses its target here does so for another reason.
-  '65 ms, bursts 15 ms, a fifth of the phones': { ...base, rooms: 2, viewers: 40 },
+  // With cores to spare: what misses its target here does so for another reason. Fewer phones are watched for longer.
+  '65 ms, bursts 15 ms, a fifth of the phones': { ...base, rooms: 2, viewers: 40, seconds: 120 },
 };
 
 const over = (value: number | null | undefined, limit: number) => !((value ?? Number.NaN) <= limit);
@@ -100,6 +100,6 @@ export const ocean: Claim = {
   id: 'regions.1',
   title:
     'Two regions of two relays across an emulated ocean: the face within 100 ms where the network takes at most 76, else within 25 ms of it; 99.5 % of the frames exact across and 99.9 % within a region; voice, comments and gifts within their times',
-  seconds: 490,
+  seconds: 630,
   run,
 };

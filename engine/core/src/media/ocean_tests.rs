@@ -29,6 +29,8 @@ struct Ocean {
     b: Stage,
     shared: TrunkDatagram,
     flush_us: u64,
+    /// When the next datagram may leave.
+    free_us: u64,
     link: Link,
     bytes: u64,
     /// Arrival of each unit at B, by kind and extended sequence.
@@ -46,12 +48,13 @@ impl Ocean {
         a.now = b.now - SKEW;
         let link = Link::new(loss);
         let arrived = [vec![u64::MAX; 64 * 1024], vec![u64::MAX; 64 * 1024]];
-        Ocean { a, b, shared: TrunkDatagram::default(), flush_us: u64::MAX, link, bytes: 0, arrived }
+        Ocean { a, b, shared: TrunkDatagram::default(), flush_us: u64::MAX, free_us: 0, link, bytes: 0, arrived }
     }
 
     fn depart(&mut self) {
         let Some(payload) = self.shared.take() else { return };
         self.flush_us = u64::MAX;
+        self.free_us = self.a.now + FLUSH_US;
         self.bytes += payload.len() as u64;
         let peer = "127.0.0.1:1".parse().unwrap();
         self.link.offer(self.a.now, LinkPacket { peer, local: None, ecn: None, data: payload.to_vec() });
@@ -66,7 +69,7 @@ impl Ocean {
                 self.depart();
             }
             if self.shared.is_empty() {
-                self.flush_us = self.a.now + FLUSH_US;
+                self.flush_us = self.a.now.max(self.free_us);
             }
             self.shared.add(payload);
         }
@@ -148,7 +151,7 @@ impl Ocean {
         }
         let end_us = self.a.now;
         self.until(end_us + 500_000);
-        let due = |at_us: u64| at_us + FLUSH_US + OCEAN_US + margin_us;
+        let due = |at_us: u64| at_us + OCEAN_US + margin_us;
         let in_time =
             |kind: usize, n: usize, at_us: u64| self.arrived[kind].get(n).is_some_and(|got| *got <= due(at_us));
         let share = |good: usize, all: usize| good as f64 / all as f64;
