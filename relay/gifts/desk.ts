@@ -161,7 +161,7 @@ export class GiftDesk {
     if (gift.reg !== region && forwarder) {
       const forward = () => forwarder.forward(gift.reg, ticket, { room: gift.room, sub: gift.sender });
       const receipt = await (submission ? submission.step('gift.forward', forward) : forward());
-      if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
+      if (!receipt.repeat) this.#showSoon(gift, receipt, ticket, name);
       return receipt;
     }
     if (now > expiresMs && !(await ledger.find(gift.jti))) {
@@ -170,7 +170,7 @@ export class GiftDesk {
     const commit = () => ledger.claim(gift, now);
     const receipt = await (submission ? submission.step('gift.commit', commit) : commit());
     counters.add('gifts', receipt.repeat ? 'repeat' : 'new');
-    if (!receipt.repeat) this.#claimed(gift, receipt, ticket, name);
+    if (!receipt.repeat) this.#showSoon(gift, receipt, ticket, name);
     return receipt;
   }
 
@@ -197,11 +197,14 @@ export class GiftDesk {
     this.#follows.delete(room);
   }
 
-  #claimed(gift: GiftTicket, receipt: Receipt, ticket: string, name: string | undefined): void {
-    this.#shown(gift, receipt, name, 'giver');
-    this.#options.onRecord?.();
-    const { room, sender: sub } = gift;
-    this.#options.onGiven?.({ room, sub, ticket, atMs: receipt.atMs, ...(name === undefined ? {} : { name }) });
+  /** Once the giver has the answer: a room may have thousands to show it to. */
+  #showSoon(gift: GiftTicket, receipt: Receipt, ticket: string, name: string | undefined): void {
+    setImmediate(() => {
+      this.#shown(gift, receipt, name, 'giver');
+      this.#options.onRecord?.();
+      const { room, sender: sub } = gift;
+      this.#options.onGiven?.({ room, sub, ticket, atMs: receipt.atMs, ...(name === undefined ? {} : { name }) });
+    });
   }
 
   /**
