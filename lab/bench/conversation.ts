@@ -6,7 +6,7 @@ import type { LinkProfile } from '@hayate/engine';
 import { askChild, pin, prefer } from '../lib/children.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 import type { FanLog, FanPlan } from './conversation-fans.ts';
-import { spawnChild } from './stream.ts';
+import { spawnChild } from './stream-child.ts';
 import { type Heard, OPUS_LOOKAHEAD_MS, type RoomPlan, type Sent, VOICE_MS } from './stream-plan.ts';
 import { percentiles } from './stream-present.ts';
 

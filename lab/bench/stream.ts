@@ -1,16 +1,17 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LinkProfile } from '@hayate/engine';
-import { askChild, PHONE_ARGV, pin, prefer, share } from '../lib/children.ts';
+import { askChild, pin, prefer, share } from '../lib/children.ts';
 import { cpuByThread, cpuUs } from '../lib/proc.ts';
-import { root } from '../lib/processes.ts';
 import { type RelayProcess, startRelayProcess } from '../lib/relay-process.ts';
 import { measureFloor } from './fanout.ts';
+import { spawnChild, spawnFile } from './stream-child.ts';
 import type { RoomPlan, Sent, Traffic } from './stream-plan.ts';
 import type { Summary } from './stream-present.ts';
+import { StreamViewers } from './stream-viewers.ts';
 
 export interface StreamOptions {
   rooms: number;
@@ -75,19 +76,14 @@ const TCP_BYTES = 52 + 22;
 /** WebSocket's own header, by the size of the message. */
 const wsHeader = (bytes: number) => (bytes < 126 ? 2 : 4);
 
-const here = join(root, 'lab', 'bench');
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const round = (value: number, digits = 2) => Number(value.toFixed(digits));
-const spawn = (file: string, execArgv: string[]) =>
-  fork(join(here, file), { execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
-/** What stands in for phones. */
-export const spawnChild = (file: string) => spawn(file, PHONE_ARGV);
 
 /** What serves one of the things compared, and who listens to it. */
 interface Side {
   name: string;
   pid: number;
-  loader: ChildProcess;
+  loader: StreamViewers;
   plans: RoomPlan[];
   stop(): Promise<unknown>;
 }
@@ -102,7 +98,7 @@ async function relaySide(name: string, flags: string[], options: StreamOptions):
     await relay.stop();
     rmSync(stateDir, { recursive: true, force: true });
   };
-  return { name, pid: relay.pid, loader: spawnChild('stream-loader.ts'), plans, stop };
+  return { name, pid: relay.pid, loader: new StreamViewers(), plans, stop };
 }
 
 async function relayPlans(relay: RelayProcess, group: string, options: StreamOptions): Promise<RoomPlan[]> {
@@ -126,7 +122,7 @@ async function relayPlans(relay: RelayProcess, group: string, options: StreamOpt
 }
 
 async function wssSide(options: StreamOptions): Promise<Side> {
-  const server = spawn('stream-wss.ts', process.execArgv);
+  const server = spawnFile('stream-wss.ts');
   const [{ value: port }] = (await once(server, 'message')) as [{ value: number }];
   const link: LinkProfile = { delayMs: options.link, jitterMs: jitterOf(options.link) };
   const rooms = Math.max(1, Math.round(options.wssViewers / options.viewers));
@@ -136,7 +132,7 @@ async function wssSide(options: StreamOptions): Promise<Side> {
     return { room: `wss-${i}`, group: 'wss', body: 'wss', to, viewers, logged: viewers, up: link, down: link };
   });
   const stop = async () => server.kill();
-  return { name: 'wss', pid: server.pid ?? 0, loader: spawnChild('stream-loader.ts'), plans, stop };
+  return { name: 'wss', pid: server.pid ?? 0, loader: new StreamViewers(), plans, stop };
 }
 
 interface Turn {
@@ -150,16 +146,16 @@ interface Turn {
 /** Livers send; the window in the middle counts. */
 async function takeTurn(side: Side, livers: ChildProcess, seconds: number, label: string, dtx: boolean) {
   const groups = [side.name];
-  await askChild(side.loader, 'record', { groups });
+  await side.loader.record(groups);
   const playing = askChild<{ late_us_max: number; late_us_p99: number }>(livers, 'play', {
     groups,
     seconds: seconds + SETTLE_MS / 1000 + 0.4,
     dtx,
   });
   await sleep(SETTLE_MS);
-  await askChild(side.loader, 'mark', { groups });
-  const loaderPid = side.loader.pid ?? 0;
-  const [cpu, loaderCpu] = [cpuByThread(side.pid), cpuUs(loaderPid)];
+  await side.loader.mark(groups);
+  const loaderCpuUs = () => side.loader.pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+  const [cpu, loaderCpu] = [cpuByThread(side.pid), loaderCpuUs()];
   const since = performance.now();
   const fromUs = Number(process.hrtime.bigint() / 1000n);
   await sleep(seconds * 1000);
@@ -167,22 +163,16 @@ async function takeTurn(side: Side, livers: ChildProcess, seconds: number, label
   const spent = {
     cpuUs: after.allUs - cpu.allUs,
     engineCpuUs: after.engineUs - cpu.engineUs,
-    loaderCpuUs: cpuUs(loaderPid) - loaderCpu,
+    loaderCpuUs: loaderCpuUs() - loaderCpu,
   };
   const elapsed = (performance.now() - since) / 1000;
   const toUs = Number(process.hrtime.bigint() / 1000n) - 200_000;
-  const traffic = await askChild<Record<string, Traffic>>(side.loader, 'traffic', { groups });
+  const traffic = await side.loader.traffic(groups);
   const late = await playing;
   await sleep(400);
-  await askChild(side.loader, 'stop');
+  await side.loader.stop();
   const sent = await askChild<Sent[]>(livers, 'sent', { groups });
-  const seen = await askChild<Record<string, Summary>>(side.loader, 'analyse', {
-    groups,
-    sent,
-    fromUs,
-    toUs,
-    name: label,
-  });
+  const seen = await side.loader.analyse({ groups, sent, fromUs, toUs, name: label });
   const turn: Turn = { ...spent, seconds: elapsed, traffic: traffic[side.name] ?? {} };
   return { turn, presented: seen[side.name], late };
 }
@@ -244,13 +234,11 @@ export async function stream(options: StreamOptions, log: (text: string) => void
   const livers = spawnChild('stream-livers.ts');
   try {
     for (const side of sides) {
-      const loaderPid = side.loader.pid ?? 0;
       pin(side.pid, 0);
       share(side.pid, -20);
-      pin(loaderPid, 1);
-      prefer(loaderPid);
+      side.loader.settle(1);
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);
-      await askChild(side.loader, 'open', { plans: side.plans });
+      await side.loader.open(side.plans);
     }
     // What they are late with counts as the relay's lag.
     pin(livers.pid ?? 0, 1);

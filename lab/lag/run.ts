@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnChild } from '../bench/stream.ts';
+import { spawnChild } from '../bench/stream-child.ts';
 import type { RoomPlan, Sent, Traffic } from '../bench/stream-plan.ts';
 import type { Summary } from '../bench/stream-present.ts';
 import { askChild, pin, prefer, share } from '../lib/children.ts';

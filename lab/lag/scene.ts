@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { spawnChild } from '../bench/stream.ts';
+import { spawnChild } from '../bench/stream-child.ts';
 import type { RoomPlan } from '../bench/stream-plan.ts';
 import { type BrowserPage, startNullSound } from '../browsers/index.ts';
 import { askChild, equal, prefer } from '../lib/children.ts';

@@ -1,6 +1,7 @@
-import { spawnChild } from '../bench/stream.ts';
+import { spawnChild } from '../bench/stream-child.ts';
 import type { RoomPlan, Sent } from '../bench/stream-plan.ts';
 import type { Summary } from '../bench/stream-present.ts';
+import { StreamViewers } from '../bench/stream-viewers.ts';
 import { askChild, prefer } from '../lib/children.ts';
 import { REGIONS, type Region } from './plan.ts';
 
@@ -30,9 +31,9 @@ export async function playMedia(
   log: (text: string) => void,
 ): Promise<MediaRun> {
   const mouths = spawnChild('stream-livers.ts');
-  const eyes = spawnChild('stream-loader.ts');
+  const eyes = new StreamViewers();
   prefer(mouths.pid ?? 0, -20);
-  prefer(eyes.pid ?? 0);
+  eyes.settle();
   const groups = [...REGIONS];
   try {
     let motion = '';
@@ -41,7 +42,7 @@ export async function playMedia(
       ({ motion } = await askChild<{ motion: string }>(mouths, 'open', { plans }));
     }
     log(`viewers: ${viewers.reduce((n, plan) => n + plan.viewers, 0)}`);
-    await askChild(eyes, 'open', { plans: viewers });
+    await eyes.open(viewers);
     log(`media: ${warmSeconds} s, then ${seconds} s that count`);
     const playing = askChild<{ late_us_p99: number }>(mouths, 'play', {
       groups,
@@ -49,18 +50,19 @@ export async function playMedia(
       dtx: false,
     });
     await sleep(1000 * Math.max(0, warmSeconds - 5));
-    await askChild(eyes, 'record', { groups });
+    await eyes.record(groups);
     await sleep(1000 * Math.min(5, warmSeconds));
     const fromUs = nowUs();
     await Promise.all([sleep(1000 * seconds), during?.(seconds)]);
     const toUs = nowUs();
     const { late_us_p99 } = await playing;
     await sleep(1000);
-    await askChild(eyes, 'stop');
+    await eyes.stop();
     const seen = {} as SeenByPath;
     for (const from of REGIONS) {
       const sent = await askChild<Sent[]>(mouths, 'sent', { groups: [from] });
-      seen[from] = await askChild<Record<Region, Summary>>(eyes, 'analyse', { groups, sent, fromUs, toUs, name: from });
+      const analysed = await eyes.analyse({ groups, sent, fromUs, toUs, name: from });
+      seen[from] = analysed as Record<Region, Summary>;
     }
     return { seen, motion, seconds: (toUs - fromUs) / 1e6, liversLateMs: late_us_p99 / 1000 };
   } finally {

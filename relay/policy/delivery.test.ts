@@ -68,7 +68,7 @@ describe('the lag budget', () => {
   });
 
   it('is not spent on more voice packets a datagram than the operator has allowed, on a busy relay neither', () => {
-    const voices = (maxVoice: 1 | 2 | 4, rttMs: number, busy: boolean) => {
+    const voices = (maxVoice: 1 | 2 | 4, rttMs: number, busy: 0 | 1 | 2) => {
       const path = { rttMs, minRttMs: rttMs, packetsOut: 0, packetsLost: 0, dropped: 0, queueBytes: 0 };
       const room = new RoomDelivery(100, { viewerBytes: 6000, roomBytes: 50_000 }, { ...TUNING, maxVoice });
       room.watching(1);
@@ -76,10 +76,9 @@ describe('the lag budget', () => {
       const step = (now: number) => room.decide(1, { ...path, packetsOut: now }, { conversing: false, busy }, now)!;
       return Array.from({ length: 20 }, (_, n) => step(500 * n).decision.delivery.voice).at(-1);
     };
-    expect([voices(4, 10, false), voices(2, 10, false), voices(1, 10, false)]).toEqual([4, 2, 1]);
-    expect([voices(4, 160, false), voices(4, 160, true), voices(2, 160, true), voices(1, 160, true)]).toEqual([
-      1, 3, 2, 1,
-    ]);
+    expect([voices(4, 10, 0), voices(2, 10, 0), voices(1, 10, 0)]).toEqual([4, 2, 1]);
+    expect([voices(4, 160, 0), voices(4, 160, 1), voices(4, 160, 2)]).toEqual([1, 2, 3]);
+    expect([voices(2, 160, 2), voices(1, 160, 2)]).toEqual([2, 1]);
   });
 
   it('control: a policy that takes the uplink for nothing breaks it', () => {
@@ -354,7 +353,7 @@ describe('repair bytes', () => {
         room.traffic({ ...traffic }, now);
         path.packetsOut += 80;
         path.packetsLost += 12;
-        kind = room.decide(1, { ...path }, { conversing: false, busy: false }, now)!.decision.delivery.repair;
+        kind = room.decide(1, { ...path }, { conversing: false, busy: 0 }, now)!.decision.delivery.repair;
       }
     };
     seconds(0, 8, 4000);

@@ -15,7 +15,7 @@ function delivered(lagMs: number | undefined) {
       room.elsewhere(0, counts, FRAME_MS, nowMs);
     }
     const path = { rttMs: 10, minRttMs: 9, packetsOut: nowMs / 20, packetsLost: 0, dropped: 0, queueBytes: 0 };
-    delivery = room.decide(1, path, { conversing: false, busy: false }, nowMs)!.decision.delivery;
+    delivery = room.decide(1, path, { conversing: false, busy: 0 }, nowMs)!.decision.delivery;
   }
   return delivery;
 }

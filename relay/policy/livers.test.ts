@@ -69,7 +69,7 @@ describe('a viewer whose path carries not all voices', () => {
       }
       const dropped = 10 * (Math.min(nowMs, dropsUntilMs) / 500);
       const path = { rttMs: 40, minRttMs: 38, packetsOut: nowMs / 25, packetsLost: 0, dropped, queueBytes: 0 };
-      const result = room.decide(1, path, { conversing: false, busy: false }, nowMs);
+      const result = room.decide(1, path, { conversing: false, busy: 0 }, nowMs);
       steps.push(slotsOf(result!.decision.delivery.slots).filter((slot) => slot < livers));
     }
     return steps;

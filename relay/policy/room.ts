@@ -2,6 +2,7 @@ import type { RepairKind } from '@hayate/codec/messages';
 import { DIRECT } from '../media/plane.ts';
 import type { SessionKey } from '../room/types.ts';
 import { Livers } from './livers.ts';
+import type { BusyLevel } from './load.ts';
 import { TUNING, type Tuning } from './tuning.ts';
 import { type UplinkAsk, type UplinkCounts, UplinkPolicy, type ViewersNeed } from './uplink.ts';
 import { type Decision, type Path, sameClass, ViewerPolicy, type ViewerReport } from './viewer.ts';
@@ -175,7 +176,7 @@ export class RoomDelivery {
   decide(
     session: SessionKey,
     path: Path,
-    now: { conversing: boolean; busy: boolean },
+    now: { conversing: boolean; busy: BusyLevel },
     nowMs: number,
   ): { decision: Readonly<Decision>; changed: boolean; stirs: boolean } | undefined {
     const viewer = this.#viewers.get(session);

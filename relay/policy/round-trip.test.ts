@@ -67,7 +67,7 @@ describe('while round trips hold what the relay itself was late', () => {
     const input = {
       room: { budgetMs: 100, uplinkMs: 40, frameMs: 20, livers: 1, earlier: () => 0 },
       conversing: false,
-      busy: false,
+      busy: 0,
       repairAllowed: 'since_key',
       heard: () => 255,
     } as const;

@@ -2,6 +2,7 @@ import type { RepairKind } from '@hayate/codec/messages';
 import { type DeliveryClass, DIRECT } from '../media/plane.ts';
 import { Congestion, heardLivers, type Level, lastLevel } from './congestion.ts';
 import { spareMs } from './lag.ts';
+import type { BusyLevel } from './load.ts';
 import { LossEstimate } from './loss.ts';
 import { Patience } from './patience.ts';
 import { holdMs, type Plan, plan, rideMs, type Voice } from './plan.ts';
@@ -33,8 +34,8 @@ export interface ViewerInput {
   room: RoomLag;
   /** Joined or commented lately, or a liver among others: answers must not wait. */
   conversing: boolean;
-  /** The relay itself is the bottleneck: what costs it packets must wait. */
-  busy: boolean;
+  /** Above 0 the relay itself is the bottleneck: what costs it packets must wait. */
+  busy: BusyLevel;
   /** The most repair that its bytes allow. */
   repairAllowed: RepairKind;
   /** Mask of so many livers, those who should be heard first. */
@@ -66,8 +67,8 @@ export interface ViewerReport {
   asks: boolean;
 }
 
-/** On a busy relay, and who is in conversation. */
-const BUSY_VOICE: Voice = 3;
+/** On a busy relay, at least: who listens, by level, and who is in conversation. */
+const BUSY_VOICE = { 1: 2, 2: 3 } as const;
 const BUSY_CONVERSING_VOICE: Voice = 2;
 /** Of the class. */
 const MAX_REQUEST_SPACING_MS = 200;
@@ -135,7 +136,7 @@ export class ViewerPolicy {
     const loss = this.#loss.rate;
     const wanted = this.#repair.kind;
     const allowed = atMostRepair(wanted, input.repairAllowed);
-    const repair = lessRepair(allowed, busy ? 2 : level === 0 ? 0 : level === 1 ? 1 : 2);
+    const repair = lessRepair(allowed, busy > 0 ? 2 : level === 0 ? 0 : level === 1 ? 1 : 2);
     const { minMarginMs, maxVoice } = this.#tuning;
     const marginMs = this.#marginMs(nowMs);
     const spare = this.#spare(path, room, marginMs);
@@ -144,7 +145,7 @@ export class ViewerPolicy {
     const chosen = known ? this.#choose(spare, room.frameMs, repair, nowMs) : DIRECT_PLAN;
     let { voice } = chosen;
     if (conversing) voice = 1;
-    if (busy) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE) as Voice;
+    if (busy > 0) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE[busy as 1 | 2]) as Voice;
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
     voice = Math.min(voice, maxVoice) as Voice;
     const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
@@ -152,7 +153,7 @@ export class ViewerPolicy {
     const patient = voice === 1 && maxVoice > 1 && !conversing ? riders : 0;
     const delivery = {
       voice,
-      holdMs: this.#hold(voice, patient !== 0, room.frameMs, busy || level > 0),
+      holdMs: this.#hold(voice, patient !== 0, room.frameMs, busy > 0 || level > 0),
       repair: known ? how : repair,
       spacingMs: how === 'none' ? 0 : Math.round(spacingMs),
       layer: level >= 5 ? 'voice' : level === 4 ? 'keys' : 'all',
@@ -161,7 +162,7 @@ export class ViewerPolicy {
     } as const;
     const decision = this.#decision;
     if (!sameClass(decision.delivery, delivery)) decision.delivery = delivery;
-    decision.why = busy ? 'busy' : why(known, level, conversing, voice, repair !== 'none');
+    decision.why = busy > 0 ? 'busy' : why(known, level, conversing, voice, repair !== 'none');
     decision.spareMs = spare;
     decision.pathSpareMs = spare + marginMs - minMarginMs;
     decision.loss = loss;

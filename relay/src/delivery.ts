@@ -81,7 +81,7 @@ export class DeliveryLoop {
 
   /** Whether the relay itself is the bottleneck. */
   get busy(): boolean {
-    return this.#load.busy;
+    return this.#load.level > 0;
   }
 
   async #work(): Promise<number> {
@@ -167,7 +167,7 @@ export class DeliveryLoop {
     const result = delivery.decide(
       session,
       row,
-      { conversing: room.conversing(session, now), busy: this.#load.busy },
+      { conversing: room.conversing(session, now), busy: this.#load.level },
       now,
     );
     if (!result) return;

@@ -288,7 +288,7 @@ export function simulate(scenario: Scenario): ViewerResult[] {
       const { decision, changed } = room.decide(
         key,
         { ...path, minRttMs: Math.min(path.minRttMs, path.rttMs) },
-        { conversing: now < (viewer.conversesMs ?? 0), busy: false },
+        { conversing: now < (viewer.conversesMs ?? 0), busy: 0 },
         now,
       )!;
       result.decisions.push({ atMs: now, decision: { ...decision } });

@@ -21,7 +21,7 @@ export function nearAndFar(tuning: Tuning = TUNING) {
         delivery.elsewhere(n === 0 ? NEAR : FAR, counts, FRAME_MS, nowMs);
       }
       const path = { rttMs: 10, minRttMs: 9, packetsOut: nowMs / 20, packetsLost: 0, dropped: 0, queueBytes: 0 };
-      const { decision, changed } = delivery.decide(1, path, { conversing, busy: false }, nowMs)!;
+      const { decision, changed } = delivery.decide(1, path, { conversing, busy: 0 }, nowMs)!;
       decided = decision.delivery;
       if (changed) changes.push(decided);
     }
