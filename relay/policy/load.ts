@@ -54,7 +54,7 @@ export class RelayLoad {
     // A drop alone is none: what waited in a connection at rest may be late without any load, and a peer can make it wait.
     const busy = share > BUSY || (dropped && share > FREE);
     if (busy) this.#raise(share > SATURATED ? 2 : 1, nowMs);
-    else if (this.#free.ready(share <= FREE, nowMs) && this.#level > 0) this.#level = (this.#level - 1) as BusyLevel;
+    else if (this.#level > 0 && this.#free.ready(share <= FREE, nowMs)) this.#level = (this.#level - 1) as BusyLevel;
     return this.#level;
   }
 
@@ -62,8 +62,8 @@ export class RelayLoad {
   #raise(least: BusyLevel, nowMs: number): void {
     const helpless = this.#level > 0 && nowMs - this.#raisedMs >= SHOWS_MS;
     const level = helpless ? 2 : this.#level > least ? this.#level : least;
-    if (level === this.#level) return this.#free.failed(nowMs);
     this.#free.failed(nowMs);
+    if (level === this.#level) return;
     this.#level = level;
     this.#raisedMs = nowMs;
   }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { auditNpm, auditRust, licencesOf } from '../../../scripts/audit.ts';
+import { auditNode, auditNpm, auditRust, licencesOf } from '../../../scripts/audit.ts';
 import { root } from '../../lib/processes.ts';
 import type { Checks } from '../claim.ts';
 
@@ -10,6 +10,7 @@ export async function audits(checks: Checks): Promise<void> {
   const explained = existsSync(page) ? readFileSync(page, 'utf8') : '';
   for (const [name, audit] of [
     ['npm', await auditNpm()],
+    ['node', await auditNode()],
     ['cargo', await auditRust()],
   ] as const) {
     if ('skip' in audit) {
