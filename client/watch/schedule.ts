@@ -223,8 +223,9 @@ export class PlayoutSchedule {
     const availableMs = Math.max(unit.receivedMs, unit.decodedMs ?? Number.NEGATIVE_INFINITY);
     const atMs = Math.max(availableMs, nowMs ?? availableMs);
     const lagMs = availableMs - captureMs;
-    if (!unit.backlog) this.#observe(kind, lagMs, availableMs);
+    // Time has passed by what was known until now: it did not wait for a unit that nobody knew would be late.
     this.advance(atMs);
+    if (!unit.backlog) this.#observe(kind, lagMs, availableMs);
     kind.newestCaptureMs = Math.max(kind.newestCaptureMs, captureMs);
     const delayMs = kind.running ? kind.delayMs : this.delayMs;
     const stale = atMs - captureMs > this.#limitMs(kind);
