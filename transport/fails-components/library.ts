@@ -9,6 +9,7 @@ export interface LibrarySession {
   readonly closed: Promise<{ closeCode: number; reason: string }>;
   readonly incomingBidirectionalStreams: ReadableStream<LibraryBidirectional>;
   readonly incomingUnidirectionalStreams: ReadableStream<ReadableStream<Uint8Array>>;
+  readonly state: 'connected' | 'closed' | 'failed' | (string & {});
   /** Gone once closed. */
   objint?: { capsParser: CapsuleParser };
   createBidirectionalStream(options: object): Promise<LibraryBidirectional>;

@@ -1,16 +1,22 @@
 import type { CapsuleParser, LibrarySession, LibraryStream } from './library.ts';
 
 /**
- * Repairs of @fails-components/webtransport 1.6.8, each on the instance at hand, each shown by a conformance case:
+ * Repairs of @fails-components/webtransport 1.6.8, each on the instance at hand, each shown by a conformance case or a test:
  *
  * - `back-pressure`: nothing stops a stream's reading until its first read, so a slow reader buffers without bound.
  * - `many-streams`: a FIN that was sent never counts as the end of a direction, so a session's peer may open 100
  *   streams in all and then waits for ever; and no stream is ever forgotten (its issue 503, 11.6 kB a stream).
+ * - A stream that the peer opens after the session has ended here is refused by way of an object that it never got, which
+ *   throws where nothing catches it and ends the process.
  */
 export function repairStreams(library: LibrarySession, parser: () => CapsuleParser | undefined): void {
   const onStream = library.onStream.bind(library);
   library.onStream = (event) => {
     const { stream } = event;
+    if (library.state === 'closed' || library.state === 'failed') {
+      parser()?.wtstreams.delete(stream.streamid);
+      return;
+    }
     onStream(event);
     repairReading(stream);
     repairEnd(stream, () => parser()?.wtstreams.delete(stream.streamid));

@@ -37,6 +37,32 @@ async function rawUpgrade(path: string): Promise<{ socket: TLSSocket; answer: st
   return { socket, answer: first.toString('latin1') };
 }
 
+test('a stream that comes after the end of its session ends nothing else', async () => {
+  const sessions = server.sessions.getReader();
+  const { socket } = await rawUpgrade('/v1');
+  const ended = (await sessions.read()).value!.session;
+  const frame = (...capsule: number[]) => [0x82, 0x80 | capsule.length, 0, 0, 0, 0, ...capsule];
+  // WT_STREAM of stream 0.
+  const stream = frame(0x99, 0x0b, 0x4d, 0x3b, 3, 0, 0x68, 0x69);
+  socket.on('error', () => {});
+  const uncaught: unknown[] = [];
+  const note = (error: unknown) => uncaught.push(error);
+  process.prependListener('uncaughtException', note);
+  try {
+    ended.close({ closeCode: 7 });
+    socket.write(Buffer.from([...stream, ...stream]));
+    await ended.closed;
+    const other = webSocketConnector()(url(), { serverCertificateHashes: server.certificateHashes });
+    await other.ready;
+    other.close();
+    await other.closed;
+  } finally {
+    process.off('uncaughtException', note);
+    socket.destroy();
+  }
+  expect(uncaught).toEqual([]);
+});
+
 test('garbage after the upgrade cuts that connection, is counted, and the others go on', async () => {
   const sessions = server.sessions.getReader();
   const connectTo = webSocketConnector();
