@@ -19,8 +19,8 @@ export class StreamViewers {
     return this.#both.map(({ pid }) => pid ?? 0);
   }
 
-  /** Before `open`: threads made later inherit it. `cpu`: all of them on that core. */
-  settle(cpu?: number): void {
+  /** Before `open`: threads made later inherit priority and core. `cpu`: all of them on that core. */
+  goFirst(cpu?: number): void {
     const load = this.#load.pid ?? 0;
     if (cpu !== undefined) for (const pid of this.pids) pin(pid, cpu);
     // Acknowledgements that are late say that the path is long: the load may not starve either.

@@ -236,7 +236,7 @@ export async function stream(options: StreamOptions, log: (text: string) => void
     for (const side of sides) {
       pin(side.pid, 0);
       share(side.pid, -20);
-      side.loader.settle(1);
+      side.loader.goFirst(1);
       log(`${side.name}: connecting ${side.plans.reduce((n, p) => n + p.viewers, 0)} viewers`);
       await side.loader.open(side.plans);
     }

@@ -33,7 +33,7 @@ export async function playMedia(
   const mouths = spawnChild('stream-livers.ts');
   const eyes = new StreamViewers();
   prefer(mouths.pid ?? 0, -20);
-  eyes.settle();
+  eyes.goFirst();
   const groups = [...REGIONS];
   try {
     let motion = '';

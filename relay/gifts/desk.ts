@@ -197,13 +197,18 @@ export class GiftDesk {
     this.#follows.delete(room);
   }
 
-  /** Once the giver has the answer: a room may have thousands to show it to. */
+  /** Once the giver has the answer: a room may have thousands to show it to. What fails here loses nothing that is durable. */
   #showSoon(gift: GiftTicket, receipt: Receipt, ticket: string, name: string | undefined): void {
+    const { onRecord, onGiven, log } = this.#options;
     setImmediate(() => {
-      this.#shown(gift, receipt, name, 'giver');
-      this.#options.onRecord?.();
-      const { room, sender: sub } = gift;
-      this.#options.onGiven?.({ room, sub, ticket, atMs: receipt.atMs, ...(name === undefined ? {} : { name }) });
+      try {
+        this.#shown(gift, receipt, name, 'giver');
+        onRecord?.();
+        const { room, sender: sub } = gift;
+        onGiven?.({ room, sub, ticket, atMs: receipt.atMs, ...(name === undefined ? {} : { name }) });
+      } catch (error) {
+        log.error({ err: error }, 'fault of the gifts');
+      }
     });
   }
 

@@ -145,7 +145,7 @@ export class ViewerPolicy {
     const chosen = known ? this.#choose(spare, room.frameMs, repair, nowMs) : DIRECT_PLAN;
     let { voice } = chosen;
     if (conversing) voice = 1;
-    if (busy > 0) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE[busy as 1 | 2]) as Voice;
+    if (busy !== 0) voice = Math.max(voice, conversing ? BUSY_CONVERSING_VOICE : BUSY_VOICE[busy]) as Voice;
     if (level >= 2) voice = Math.max(voice, level === 2 ? 3 : 4) as Voice;
     voice = Math.min(voice, maxVoice) as Voice;
     const { spacingMs, repair: how } = voice === chosen.voice ? chosen : this.#plan(spare, room.frameMs, repair, voice);
