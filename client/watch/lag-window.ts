@@ -1,8 +1,5 @@
 /** Voice of 10 s, motion at 60 fps of 8.5 s. */
 const SIZE = 512;
-/** Quantiles are taken anew after so long, or at once when a unit comes later than the delay of before. */
-const RENEW_MS = 100;
-
 export interface LagQuantiles {
   least: number;
   /** Later than this was the share that may miss its time. */
@@ -17,15 +14,14 @@ interface Worth {
   least: number;
 }
 
-/** The lags of the last units of one kind, ms. Fixed memory. */
+/** The lags of the last units of one kind, ms, in the order of their size too. Fixed memory. */
 export class LagWindow {
   readonly #lags = new Float64Array(SIZE);
+  /** The first `#length` of it. */
   readonly #sorted = new Float64Array(SIZE);
-  #count = 0;
-  #renewedMs = Number.NEGATIVE_INFINITY;
-  readonly #missing: number;
-  /** Of the window when `quantiles` were taken. */
   #length = 0;
+  #count = 0;
+  readonly #missing: number;
   readonly quantiles: LagQuantiles = { least: 0, late: 0, most: 0 };
 
   /** `missing`: share of units that may come later than `late`. */
@@ -37,22 +33,24 @@ export class LagWindow {
     return this.#count;
   }
 
-  add(lagMs: number, nowMs: number): void {
-    this.#lags[this.#count % SIZE] = lagMs;
+  /** A hundred times a second for each liver on a phone: one is moved among the sorted ones, nothing is sorted anew. */
+  add(lagMs: number): void {
+    const at = this.#count % SIZE;
+    const sorted = this.#sorted;
+    // The place that becomes free.
+    let free = this.#length;
+    if (free === SIZE) free = this.#atLeast(this.#lags[at]!);
+    else this.#length += 1;
+    this.#lags[at] = lagMs;
     this.#count += 1;
-    // The first ones count at once.
-    if (this.#count > 20 && lagMs <= this.quantiles.late && Math.abs(nowMs - this.#renewedMs) < RENEW_MS) return;
-    this.#renewedMs = nowMs;
-    const count = Math.min(this.#count, SIZE);
-    this.#length = count;
-    const sorted = this.#sorted.subarray(0, count);
-    sorted.set(this.#lags.subarray(0, count));
-    sorted.sort();
-    const at = (share: number) => sorted[Math.min(count - 1, Math.ceil(count * share) - 1)]!;
+    for (; free > 0 && sorted[free - 1]! > lagMs; free -= 1) sorted[free] = sorted[free - 1]!;
+    for (const last = this.#length - 1; free < last && sorted[free + 1]! < lagMs; free += 1)
+      sorted[free] = sorted[free + 1]!;
+    sorted[free] = lagMs;
     const { quantiles } = this;
     quantiles.least = sorted[0]!;
-    quantiles.late = at(1 - this.#missing);
-    quantiles.most = sorted[count - 1]!;
+    quantiles.late = sorted[Math.min(this.#length - 1, Math.ceil(this.#length * (1 - this.#missing)) - 1)]!;
+    quantiles.most = sorted[this.#length - 1]!;
   }
 
   /**
@@ -77,5 +75,16 @@ export class LagWindow {
       if (lagMs <= freeMs) break;
     }
     return bestMs;
+  }
+
+  /** The first place of the sorted ones that holds no less. */
+  #atLeast(lagMs: number): number {
+    let low = 0;
+    for (let high = this.#length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (this.#sorted[middle]! < lagMs) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }

@@ -320,7 +320,7 @@ export class PlayoutSchedule {
   #observe(kind: Kind, lagMs: number, nowMs: number): void {
     // After a pause nothing plays that a new delay could tear.
     const first = !kind.running || nowMs - kind.heardMs > PAUSE_MS;
-    kind.window.add(lagMs, nowMs);
+    kind.window.add(lagMs);
     kind.heardMs = Math.max(kind.heardMs, nowMs);
     kind.wantedMs = this.#wanted(kind);
     if (!first) return;

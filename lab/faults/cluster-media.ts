@@ -23,8 +23,8 @@ const FLOWING_MS = 400;
 const NATS_DOWN_MS = 5000;
 const VIEWERS = 4;
 const FAILOVER_ROOMS = 20;
-/** A room's viewers by the SDK, of those that fail over; more of them are more than one process can draw. */
-const DRAWN = 2;
+/** Viewers by the SDK, of those who fail over in each room and of those who are drained: more are more than one process can draw. */
+const DRAWN = { failover: 2, drain: 40 };
 const CALM_FOR_MS = 5000;
 
 export const MEDIA_FAULTS = [
@@ -40,6 +40,8 @@ export const MEDIA_FAULTS = [
 ] as const;
 export type MediaFault = (typeof MEDIA_FAULTS)[number];
 type CalmFault = Exclude<MediaFault, 'ocean'>;
+/** Those of which a room of few viewers tells all. */
+type SmallFault = Exclude<CalmFault, 'drain' | 'failover'>;
 
 export interface ClusterMediaOptions {
   /** Of each fault but `control`. */
@@ -123,7 +125,7 @@ async function withTheatre(
     { relaysPerRegion: 2, natsServers: 3, ocean, flags: ['--drain-ms', '10000'] },
     log,
   );
-  // Two hundred viewers in one process stand still together when memory is collected: what came meanwhile waits for them.
+  // Viewers in one process stand still together when memory is collected: what came meanwhile waits for them.
   const engine = openEngine({ eventQueueBytes: 64 << 20, eventQueueMs: 3000 });
   const livers = new Livers();
   try {
@@ -153,13 +155,11 @@ class Theatre {
 
   async suffer(fault: CalmFault, note: Note): Promise<void> {
     if (fault === 'failover') return this.#failover(note);
+    if (fault === 'drain') return this.#drain(note);
     const stage = fault === 'control' ? { ...this.#stage, alone: true } : this.#stage;
     const crowd = new MediaCrowd(`fault-${this.#rooms++}`, stage);
     try {
-      const roles =
-        fault === 'drain'
-          ? await this.#fill(crowd, { livers: 1, atEdge: this.#options.drainViewers })
-          : await this.#fill(crowd);
+      const roles = await this.#fill(crowd);
       crowd.begin();
       const undo = await this.#does(fault, roles);
       // What came just before counts as flowing.
@@ -174,23 +174,19 @@ class Theatre {
     await untilAllLive(this.#cluster);
   }
 
-  /**
-   * Livers and viewers at all relays, and what each relay is for the room. `atEdge`: viewers of the relay that is neither
-   * origin nor parent. `livers`: hundreds of viewers in one process hear one of them, two are more than it can take.
-   */
-  async #fill(crowd: MediaCrowd, { livers = 2, atEdge = VIEWERS } = {}): Promise<Roles> {
+  /** Livers and viewers at all relays, and what each relay is for the room. */
+  async #fill(crowd: MediaCrowd, { livers = 2 } = {}): Promise<Roles> {
     const of = (region: Region) => this.#random.pick(this.#cluster.relays.filter((relay) => relay.region === region));
     await crowd.live(of('jp'), 'mio');
     if (livers > 1) await crowd.live(of('us'), 'joe');
     for (const relay of this.#cluster.relays) await crowd.watch(relay, VIEWERS);
     const roles = await rolesOf(this.#cluster, crowd.room);
-    await crowd.watch(roles.edge, atEdge - VIEWERS);
     await this.#untilFlows(crowd, 'before anything was done');
     await sleep(FLOW_MS);
     return roles;
   }
 
-  async #does(fault: Exclude<CalmFault, 'failover'>, roles: Roles): Promise<() => Promise<void>> {
+  async #does(fault: SmallFault, roles: Roles): Promise<() => Promise<void>> {
     const regions = this.#cluster.nats.regions;
     const region = this.#random.pick(regions);
     switch (fault) {
@@ -210,20 +206,51 @@ class Theatre {
           await Promise.all(region.servers.map((server) => server.start()));
           await region.ready();
         };
-      case 'drain': {
-        // Viewers leave while it still runs.
-        const over = roles.edge.process.stop();
-        return async () => {
-          await over;
-          await this.#cluster.restart(roles.edge.id);
-        };
-      }
       default: {
         const victim = roles[fault === 'control' ? 'edge' : fault];
         await victim.process.kill();
         return () => this.#cluster.restart(victim.id);
       }
     }
+  }
+
+  /** The edge of a room goes as on SIGTERM, with most of the room's viewers, one liver's: until it has gone. */
+  async #drain(note: Note): Promise<void> {
+    const crowd = new MediaCrowd(`fault-${this.#rooms++}`, this.#stage);
+    const light = new LightCrowd();
+    try {
+      const { edge } = await this.#fill(crowd, { livers: 1 });
+      const others = this.#cluster.relays.filter(({ region, id }) => region === edge.region && id !== edge.id);
+      await crowd.watch(edge, DRAWN.drain - VIEWERS);
+      const { keyFile } = this.#stage;
+      await light.watch(crowd.room, this.#options.drainViewers - DRAWN.drain, { relays: [edge, ...others], keyFile });
+      await this.#untilFlows(crowd, 'before anything was done');
+      await sleep(FLOW_MS);
+      const drained = crowd.viewersAt(edge).length;
+      crowd.begin();
+      light.begin();
+      const begunMs = performance.now();
+      await edge.process.stop();
+      const tookMs = performance.now() - begunMs;
+      await this.#untilFlows(crowd);
+      await sleep(FLOW_MS);
+      const without = await light.without(FLOWING_MS);
+      const frozen = crowd.frozen();
+      const gapMs = Math.max(...light.gapsMs());
+      // Who has no session sees nothing; of the light ones no more than that is known.
+      const max = Math.max(frozen.max, Math.round(gapMs));
+      note('drain', { ...frozen, max }, (crowd.places()['none'] ?? 0) + without, {
+        viewers: drained + light.size,
+        of_them_by_the_sdk: drained,
+        moved: crowd.moved + light.movedMs().filter(Number.isFinite).length,
+        without_session_max_ms: Math.round(gapMs),
+        gone_after_ms: Math.round(tookMs),
+      });
+      await this.#cluster.restart(edge.id);
+    } finally {
+      await Promise.all([light, crowd].map((each) => each.close()));
+    }
+    await untilAllLive(this.#cluster);
   }
 
   /** A relay with all viewers of many rooms dies; another room must not notice. */
@@ -242,8 +269,8 @@ class Theatre {
       await other.watch(far, VIEWERS);
       for (const crowd of crowds) {
         await crowd.live(home, 'mio', { voice: false });
-        await crowd.watch(full, DRAWN);
-        const more = this.#options.failoverViewers / FAILOVER_ROOMS - DRAWN;
+        await crowd.watch(full, DRAWN.failover);
+        const more = this.#options.failoverViewers / FAILOVER_ROOMS - DRAWN.failover;
         await light.watch(crowd.room, more, { relays: [full, home], keyFile });
       }
       for (const crowd of [other, ...crowds]) await this.#untilFlows(crowd, 'before anything was done');
