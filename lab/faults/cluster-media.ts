@@ -9,6 +9,7 @@ import { type Frozen, MediaCrowd, type Stage } from './media-crowd.ts';
 import { Livers } from './media-livers.ts';
 import { type Roles, rolesOf, untilAllLive } from './media-roles.ts';
 import { Random } from './random.ts';
+import { Witness } from './witness.ts';
 
 const OCEAN: OceanPlan = { outMs: 65, backMs: 65, jitterMs: 2.5, loss: 0.005, burstMs: 15, seed: 1 };
 /** The ocean's calendar: away for the first of it. */
@@ -258,30 +259,37 @@ class Theatre {
     const [home, full] = this.#cluster.relays.filter(({ region }) => region === 'jp') as [ClusterRelay, ClusterRelay];
     const far = this.#cluster.relays.find(({ region }) => region === 'us')!;
     const name = `crowd-${this.#rooms++}`;
-    // Of one relay each, or some of them were at the one that dies: its load is only advice.
-    const other = new MediaCrowd(`${name}-other`, { ...this.#stage, alone: true });
     const crowds = Array.from({ length: FAILOVER_ROOMS }, (_, n) => new MediaCrowd(`${name}-${n}`, this.#stage));
     const light = new LightCrowd();
     const { keyFile } = this.#stage;
+    const other = await Witness.enter({
+      ...{
+        room: `${name}-other`,
+        relays: [home, far].map(({ id, region, process: { url, hashes } }) => ({
+          id,
+          region,
+          process: { url, hashes },
+        })),
+      },
+      ...{ keyFile, liverAt: home.id, viewersAt: [home.id, far.id], viewers: VIEWERS },
+    });
     try {
-      await other.live(home, 'mio');
-      await other.watch(home, VIEWERS);
-      await other.watch(far, VIEWERS);
       for (const crowd of crowds) {
         await crowd.live(home, 'mio', { voice: false });
         await crowd.watch(full, DRAWN.failover);
         const more = this.#options.failoverViewers / FAILOVER_ROOMS - DRAWN.failover;
         await light.watch(crowd.room, more, { relays: [full, home], keyFile });
       }
-      for (const crowd of [other, ...crowds]) await this.#untilFlows(crowd, 'before anything was done');
+      for (const crowd of crowds) await this.#untilFlows(crowd, 'before anything was done');
       // Who has just joined gets every packet at once.
       await sleep(12_000);
-      other.begin();
+      await other.begin();
       const calmCpu = await cpuOf(home);
       await sleep(CALM_FOR_MS);
-      const calmMs = other.lagP99();
+      const { lagMs: calmMs } = await other.seen();
       const beforeCpu = await cpuOf(home);
-      for (const crowd of [other, ...crowds]) crowd.begin();
+      await other.begin();
+      for (const crowd of crowds) crowd.begin();
       // Not all came where they were sent: the load of a relay is only advice.
       const viewers = crowds.flatMap((crowd) => crowd.viewersAt(full));
       const killedMs = performance.now();
@@ -292,6 +300,7 @@ class Theatre {
       const cameCpu = (await cpuOf(home)) - beforeCpu - ((beforeCpu - calmCpu) * tookMs) / CALM_FOR_MS;
       await sleep(Math.max(0, CALM_FOR_MS - (performance.now() - killedMs)));
       const backOf = (movedMs: number[]) => Math.round(Math.max(...movedMs) - killedMs);
+      const seen = await other.seen();
       const without = await light.without(FLOWING_MS);
       const frozen = crowds.map((crowd) => crowd.frozen());
       const worst = frozen.reduce((a, b) => (a.max >= b.max ? a : b));
@@ -303,12 +312,14 @@ class Theatre {
         back_last_by_the_sdk_ms: backOf(viewers.map(({ movedMs = Number.POSITIVE_INFINITY }) => movedMs)),
         relay_cpu_ms_a_viewer: Number(((cameCpu * 1000) / (viewers.length + light.size)).toFixed(2)),
         other_lag_p99_before_ms: calmMs,
-        other_lag_p99_ms: other.lagP99(),
-        other_frozen_ms: other.frozen().max,
+        other_lag_p99_ms: seen.lagMs,
+        other_frozen_ms: seen.max,
+        other_viewers_held_ms: seen.viewers_held_ms,
       });
       await this.#cluster.restart(full.id);
     } finally {
-      await Promise.all([light, other, ...crowds].map((crowd) => crowd.close()));
+      other.end();
+      await Promise.all([light, ...crowds].map((crowd) => crowd.close()));
     }
     await untilAllLive(this.#cluster);
   }
