@@ -296,6 +296,9 @@ class Theatre {
       await full.process.kill();
       await sleep(FLOWING_MS);
       await Promise.all(crowds.map((crowd) => this.#untilFlows(crowd)));
+      for (const until = killedMs + LIMIT_MS; !light.movedMs().every(Number.isFinite); await sleep(20)) {
+        if (performance.now() > until) break;
+      }
       const tookMs = performance.now() - killedMs;
       const cameCpu = (await cpuOf(home)) - beforeCpu - ((beforeCpu - calmCpu) * tookMs) / CALM_FOR_MS;
       await sleep(Math.max(0, CALM_FOR_MS - (performance.now() - killedMs)));

@@ -163,6 +163,14 @@ impl Wire {
     }
 
     fn between(transport: Arc<TransportConfig>, way: Duration) -> Wire {
+        let mut wire = Wire::opening(transport, way);
+        wire.run(Duration::from_millis(500), Polling::UntilEmpty, |_, _| false);
+        assert!(wire.is_open());
+        wire
+    }
+
+    /// Nothing was sent yet.
+    fn opening(transport: Arc<TransportConfig>, way: Duration) -> Wire {
         let source = CertificateSource::SelfSigned { names: vec!["localhost".into()], days: 10, dir: None };
         let certificates = CertStore::open(&source, SystemTime::now()).unwrap();
         let (chain, key) = certificates.current();
@@ -190,9 +198,11 @@ impl Wire {
             Wire { now, way, bursts: None, client: End::new(None), server: End::new(Some(Arc::new(server))) };
         let addr = wire.addr();
         wire.client.connection = Some(wire.client.endpoint.connect(now, client, addr, "localhost").unwrap());
-        wire.run(Duration::from_millis(500), Polling::UntilEmpty, |_, _| false);
-        assert!(!wire.client.connection.as_ref().unwrap().1.is_handshaking());
         wire
+    }
+
+    fn is_open(&self) -> bool {
+        !self.client.connection.as_ref().unwrap().1.is_handshaking()
     }
 
     fn addr(&self) -> SocketAddr {
@@ -282,6 +292,28 @@ fn a_trunk_drops_nothing_for_the_losses_of_an_ocean_where_cubic_does() {
     let cubic = trunk_drops(0);
     println!("CUBIC drops {cubic} of 30 000");
     assert!(cubic > 1000, "negative control: {cubic}");
+}
+
+/// How long a connection takes to open whose client is not heard in the first 50 ms.
+fn opens_after_ms(own: bool) -> u64 {
+    let mut wire = Wire::opening(transport(own), ONE_WAY);
+    wire.bursts = Some(Bursts { random: Random::new(1, 0), bad_ms: u64::MAX, good_ms: 1, bad: true });
+    wire.run(Duration::from_millis(50), Polling::UntilEmpty, |_, _| false);
+    wire.bursts = None;
+    let mut ms = 50;
+    while !wire.is_open() {
+        wire.run(TICK, Polling::UntilEmpty, |_, _| false);
+        ms += 1;
+    }
+    ms
+}
+
+#[test]
+fn a_first_flight_that_is_lost_costs_a_third_of_a_second() {
+    let ms = opens_after_ms(true);
+    assert!(ms < 400, "{ms} ms");
+    let quinn = opens_after_ms(false);
+    assert!(quinn > 900, "negative control: {quinn} ms");
 }
 
 #[test]

@@ -25,6 +25,10 @@ pub(crate) fn receive_window(limits: &TransportLimits, bidi: u32, uni: u32) -> V
     varint(limits.stream_window_bytes as u64 * streams)
 }
 
+/// Of a path that nothing is known of yet: what is lost of the first flight is sent again after three times this, and not
+/// after a second, as with the 333 ms of RFC 9002: relays are near.
+const INITIAL_RTT: Duration = Duration::from_millis(100);
+
 pub(crate) fn transport(limits: &TransportLimits) -> Arc<TransportConfig> {
     let mut config = TransportConfig::default();
     let idle = IdleTimeout::from(VarInt::from_u32(limits.idle_timeout_ms));
@@ -39,6 +43,7 @@ pub(crate) fn transport(limits: &TransportLimits) -> Arc<TransportConfig> {
         .datagram_receive_buffer_size(Some(DATAGRAM_RECEIVE_BYTES))
         .datagram_send_buffer_size(QUINN_DATAGRAM_BYTES)
         .enable_segmentation_offload(false)
+        .initial_rtt(INITIAL_RTT)
         .initial_mtu(1200)
         .mtu_discovery_config(None)
         .allow_spin(false);
