@@ -7,7 +7,7 @@ import type { OceanPlan, Region } from '../regions/plan.ts';
 import { LightCrowd } from './light-crowd.ts';
 import { type Frozen, MediaCrowd, type Stage } from './media-crowd.ts';
 import { Livers } from './media-livers.ts';
-import { type Roles, rolesOf, untilAllLive } from './media-roles.ts';
+import { pathOf, type Roles, rolesOf, untilAllLive } from './media-roles.ts';
 import { Random } from './random.ts';
 import { Witness } from './witness.ts';
 
@@ -27,6 +27,7 @@ const FAILOVER_ROOMS = 20;
 /** Viewers by the SDK, of those who fail over in each room and of those who are drained: more are more than one process can draw. */
 const DRAWN = { failover: 2, drain: 40 };
 const CALM_FOR_MS = 5000;
+const WITNESS_TRIES = 8;
 
 export const MEDIA_FAULTS = [
   'edge',
@@ -256,23 +257,11 @@ class Theatre {
 
   /** A relay with all viewers of many rooms dies; another room must not notice. */
   async #failover(note: Note): Promise<void> {
-    const [home, full] = this.#cluster.relays.filter(({ region }) => region === 'jp') as [ClusterRelay, ClusterRelay];
-    const far = this.#cluster.relays.find(({ region }) => region === 'us')!;
     const name = `crowd-${this.#rooms++}`;
+    const { other, home, full } = await this.#enterWitness(name);
     const crowds = Array.from({ length: FAILOVER_ROOMS }, (_, n) => new MediaCrowd(`${name}-${n}`, this.#stage));
     const light = new LightCrowd();
     const { keyFile } = this.#stage;
-    const other = await Witness.enter({
-      ...{
-        room: `${name}-other`,
-        relays: [home, far].map(({ id, region, process: { url, hashes } }) => ({
-          id,
-          region,
-          process: { url, hashes },
-        })),
-      },
-      ...{ keyFile, liverAt: home.id, viewersAt: [home.id, far.id], viewers: VIEWERS },
-    });
     try {
       for (const crowd of crowds) {
         await crowd.live(home, 'mio', { voice: false });
@@ -325,6 +314,25 @@ class Theatre {
       await Promise.all([light, ...crowds].map((crowd) => crowd.close()));
     }
     await untilAllLive(this.#cluster);
+  }
+
+  /** A room of both regions that has nothing from the relay that is to die, `full`: it would have to find another way first. */
+  async #enterWitness(name: string): Promise<{ other: Witness; home: ClusterRelay; full: ClusterRelay }> {
+    const [a, b] = this.#cluster.relays.filter(({ region }) => region === 'jp') as [ClusterRelay, ClusterRelay];
+    const far = this.#cluster.relays.find(({ region }) => region === 'us')!;
+    const { keyFile } = this.#stage;
+    for (let n = 0; n < WITNESS_TRIES; n += 1) {
+      const [home, full] = n % 2 === 0 ? [a, b] : [b, a];
+      const room = `${name}-other-${n}`;
+      const at = [home, far];
+      const relays = at.map(({ id, region, process: { url, hashes } }) => ({ id, region, process: { url, hashes } }));
+      const viewersAt = at.map(({ id }) => id);
+      const other = await Witness.enter({ room, relays, keyFile, liverAt: home.id, viewersAt, viewers: VIEWERS });
+      const paths = await Promise.all(at.map((relay) => pathOf(relay, room)));
+      if (paths.every((path) => path.at(-1) === home.id && !path.includes(full.id))) return { other, home, full };
+      other.end();
+    }
+    throw new Error(`of ${WITNESS_TRIES} rooms each had its media from a relay that it does not enter`);
   }
 
   /** The regions do not see each other, and a relay of each dies and comes back meanwhile. */

@@ -25,14 +25,15 @@ async function ask<T>({ process }: ClusterRelay, path: string): Promise<T> {
   return (await answer.json()) as T;
 }
 
+/** Relays from this one to the room's origin, both included; empty: it does not have the room. */
+export async function pathOf(relay: ClusterRelay, room: string): Promise<string[]> {
+  const { rooms } = await ask<{ rooms: { room: string; path: string[] }[] }>(relay, 'rooms');
+  return rooms.find((each) => each.room === room)?.path ?? [];
+}
+
 /** By what each relay says itself. Somebody is in the room at every relay. */
 export async function rolesOf(cluster: Cluster, room: string): Promise<Roles> {
-  const paths = await Promise.all(
-    cluster.relays.map(async (relay) => {
-      const { rooms } = await ask<{ rooms: { room: string; path: string[] }[] }>(relay, 'rooms');
-      return { relay, path: rooms.find((each) => each.room === room)?.path ?? [] };
-    }),
-  );
+  const paths = await Promise.all(cluster.relays.map(async (relay) => ({ relay, path: await pathOf(relay, room) })));
   const at = (steps: number, home: boolean) => {
     const originId = paths.find(({ path }) => path.length === 1)?.relay;
     const found = paths.find(
