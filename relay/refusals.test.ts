@@ -66,7 +66,8 @@ function suite(body: Body): void {
       clearInterval(timer);
     }
     const came = new Set(viewer.units.map(({ sequence }) => sequence)).size;
-    expect(came).toBeGreaterThan(sent / 2);
+    // Not more than half: of the first two one may be lost.
+    expect(came).toBeGreaterThanOrEqual(Math.floor(sent / 2));
   }
 
   const text = (value: string) => new TextEncoder().encode(value);
